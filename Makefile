@@ -1,0 +1,47 @@
+# Everything sets itself up: `make demo`, `make test`, `make check`. PYTHON chooses the interpreter.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help demo test check lint format types accidents clean
+
+help:
+	@echo "make demo       send a real clickstream to a misbehaving local endpoint and watch it all arrive"
+	@echo "make test       run the whole test suite"
+	@echo "make check      lint, formatting and types"
+	@echo "make format     rewrite the code in the project's format"
+	@echo "make accidents  run the accident suite and rewrite docs/accidents.md"
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "antinode needs Python 3.10 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing antinode and its development tools into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/python examples/demo.py $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy --python-version 3.10
+	$(BIN)/mypy --python-version 3.14
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+accidents: $(STAMP)
+	$(BIN)/python -m tests.accidents --write docs/accidents.md
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
