@@ -1,0 +1,55 @@
+"""What passes between a shell and its transport: one request, one response, or the lack of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+
+@dataclass(frozen=True)
+class Request:
+    """One upload as it goes on the wire.
+
+    `body` is the JSON text, not yet compressed; whether to compress it is the transport's business.
+    `timeout` is the total time in seconds that the request may take, connecting included.
+    """
+
+    url: str
+    body: bytes = field(repr=False)  # holds the API key and the events
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """What a server answered. Header names are lower-case; `body` is decompressed."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+
+class TransportError(Exception):
+    """No usable answer came: refused, reset, not resolved, not trusted, cut short.
+
+    Any other exception out of `Transport.send` is treated in the same way.
+    """
+
+
+class TransportTimeout(TransportError):
+    """The request's total time was over before the answer was complete."""
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """Carries requests. The Node SDK's `transportClass`; give one to `init(transport=…)`.
+
+    `send` is called from several threads at once and may block up to `request.timeout` seconds. It
+    raises `TransportTimeout` or `TransportError` when there is no answer. `close` lets connections go;
+    it may be called at any time, more than once, and `send` must work again after it.
+    """
+
+    def send(self, request: Request) -> HttpResponse: ...
+
+    def close(self) -> None: ...
