@@ -1,0 +1,38 @@
+"""Log lines about delivery: at most one a minute of each kind, the rest summed up in the next."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+log = logging.getLogger("antinode")
+
+QUIET_SECONDS = 60.0
+_LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
+
+
+class Notices:
+    """Logs through `logging.getLogger("antinode")`, rate-limited by key."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last: dict[str, float] = {}
+        self._kept_back: dict[str, int] = {}
+
+    def say(self, level: str, key: str, text: str) -> None:
+        """Log `text`, unless something with the same key was logged within the last minute."""
+        now = self._clock()
+        last = self._last.get(key)
+        if last is not None and now < last + QUIET_SECONDS:
+            self._kept_back[key] = self._kept_back.get(key, 0) + 1
+            return
+        self._last[key] = now
+        more = self._kept_back.pop(key, 0)
+        suffix = f" (and {more:,} more of the kind since the last such line)" if more else ""
+        log.log(_LEVELS[level], "%s%s", text, suffix)
+
+    def sum_up(self) -> None:
+        """Say how many lines were kept back; at shutdown."""
+        for key, count in self._kept_back.items():
+            log.warning("%d further lines about %r were kept back", count, key)
+        self._kept_back.clear()

@@ -1,0 +1,187 @@
+"""A record: one event's final bytes, the stream it belongs to, and the handle for its fate."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from antinode.protocol.status import Status
+
+if TYPE_CHECKING:
+    from antinode.delivery.ledger import Epoch
+
+DELIVERED = "delivered"
+REJECTED = "rejected"
+DROPPED = "dropped"
+SKIPPED = "skipped"
+
+_log = logging.getLogger("antinode")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The one final fate of an event.
+
+    `kind` is "delivered", "rejected" (the server's or the API's reason), "dropped" (ours) or "skipped"
+    (never meant to be sent). `reason` is the short name under which `Client.stats()` counts it, `message`
+    says it in words. `code` is the HTTP code that decided, 0 when no answer did. `attempts` counts the
+    requests that carried the event. `body` is the answer's JSON object, if there was one.
+    """
+
+    kind: str
+    status: Status
+    reason: str
+    code: int = 0
+    message: str = ""
+    attempts: int = 0
+    body: Mapping[str, Any] | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server accepted the event."""
+        return self.kind == DELIVERED
+
+    def after(self, attempts: int) -> Outcome:
+        return self if attempts == self.attempts else _with_attempts(self, attempts)
+
+
+def _with_attempts(outcome: Outcome, attempts: int) -> Outcome:
+    return Outcome(
+        outcome.kind, outcome.status, outcome.reason, outcome.code, outcome.message, attempts, outcome.body
+    )
+
+
+# Guards the creation of a record's callback list, never its settling. Made anew in a forked child.
+_registering = threading.RLock()
+
+
+def renew_locks() -> None:
+    """In a forked child: another thread of the parent may have held the lock."""
+    global _registering
+    _registering = threading.RLock()
+
+
+# gc=False: a queue of 200,000 records then adds nothing to the collector's work, which would be the
+# application's tail latency. The one cycle there can be (a callback that holds its own handle) ends when
+# the record settles, which clears the callbacks.
+class Delivery(msgspec.Struct, gc=False, eq=False):
+    """The fate of one logged event.
+
+    It settles once, with the final `Outcome`, not with the first try. Nobody has to look at it: a failure
+    that nobody observes is counted and logged, and raises nowhere. Await it, ask `result()`, or add a
+    callback. Made by `Client.log_event`; its attributes are read-only to the application.
+    """
+
+    body: bytes
+    """The event's JSON text as it goes on the wire; empty once it is delivered."""
+    stream: int
+    logged_at: float
+    epoch: Epoch | None = None
+    attempts: int = 0
+    outcome: Outcome | None = None
+    """None until the event has settled."""
+    callbacks: list[Callable[[Delivery], object]] | None = None
+
+    def done(self) -> bool:
+        """Whether the event has settled."""
+        return self.outcome is not None
+
+    @property
+    def status(self) -> Status | None:
+        """The outcome's status; None until the event has settled."""
+        outcome = self.outcome
+        return None if outcome is None else outcome.status
+
+    def result(self, timeout: float | None = None) -> Outcome:
+        """Wait until the event has settled and return its outcome.
+
+        `timeout` is in seconds; None waits as long as it takes. Raises `TimeoutError` when it is over;
+        the event goes on. Blocks the calling thread: in asyncio, `await` the delivery instead.
+        """
+        outcome = self.outcome
+        if outcome is None:
+            gate = threading.Lock()
+            gate.acquire()
+
+            def opened(_: Delivery) -> None:
+                gate.release()
+
+            self.add_done_callback(opened)
+            if not gate.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
+                self._withdraw(opened)
+                raise TimeoutError(
+                    f"the event has not settled within {timeout} s; it is still being delivered"
+                )
+            outcome = self.outcome
+            assert outcome is not None  # noqa: S101 - a callback runs only after the outcome is set
+        return outcome
+
+    def add_done_callback(self, fn: Callable[[Delivery], object]) -> None:
+        """Call `fn(delivery)` once the event has settled; at once if it already has.
+
+        It runs on antinode's own thread, so it should be quick. What it raises is logged, nothing more.
+        """
+        if not self.done():
+            with _registering:
+                if self.callbacks is None:
+                    self.callbacks = [fn]
+                else:
+                    self.callbacks.append(fn)
+            # Settling sets the outcome first and takes callbacks second: whoever gets hold of `fn` runs it.
+            if not (self.done() and self._withdraw(fn)):
+                return
+        _call(fn, self)
+
+    def event(self) -> dict[str, Any]:
+        """The event as it was encoded, decoded anew; `{}` once it is delivered. For debugging."""
+        return msgspec.json.decode(self.body, type=dict[str, Any]) if self.body else {}
+
+    def _withdraw(self, fn: Callable[[Delivery], object]) -> bool:
+        waiting = self.callbacks
+        if waiting is None:
+            return False
+        try:
+            waiting.remove(fn)
+        except ValueError:
+            return False
+        return True
+
+    def __await__(self) -> Generator[Any, None, Outcome]:
+        if self.outcome is None:
+            from antinode.delivery.waiting import settled  # noqa: PLC0415 - asyncio is loaded only where used
+
+            yield from settled(self)
+        outcome = self.outcome
+        assert outcome is not None  # noqa: S101 - see `result`
+        return outcome
+
+    def __repr__(self) -> str:
+        outcome = self.outcome
+        fate = "pending" if outcome is None else f"{outcome.kind} ({outcome.reason}), code {outcome.code}"
+        return f"<Delivery {fate}, attempts {self.attempts}>"
+
+
+def notify(record: Delivery) -> None:
+    """Run the callbacks of a settled record, each once, whatever they raise."""
+    callbacks = record.callbacks
+    if callbacks is None:
+        return
+    while callbacks:
+        try:
+            fn = callbacks.pop(0)
+        except IndexError:
+            break
+        _call(fn, record)
+    record.callbacks = None
+
+
+def _call(fn: Callable[[Delivery], object], record: Delivery) -> None:
+    try:
+        fn(record)
+    except Exception:
+        _log.exception("a callback of a delivery raised; the event's outcome is not affected")
