@@ -1,0 +1,136 @@
+"""The life of the process: forks, however they are made, and exits, whoever skips atexit."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+import weakref
+from typing import Any, Protocol
+
+from antinode.delivery import record
+
+# Linux: the kernel empties such a page in a forked child, so that reading one byte of it tells a fork, even
+# one made in C, for a fraction of what asking for the process id costs.
+_MADV_WIPEONFORK = 18
+
+
+class Resident(Protocol):
+    """What lives with the process: a client, or anything else that forks and exits concern."""
+
+    def _renew_after_fork(self) -> None: ...
+
+    def _begin_exit(self) -> float:
+        """Start sending what is queued; returns how many seconds the exit may take."""
+
+    def _finish_exit(self, seconds: float) -> None:
+        """Settle everything within so many seconds."""
+
+
+class _PidPage:
+    """Stands in for the page where the kernel has no such thing: `page[0]` is true in the same process."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+
+    def __getitem__(self, index: int) -> bool:
+        return os.getpid() == self._pid
+
+    def __setitem__(self, index: int, value: int) -> None:
+        self._pid = os.getpid()
+
+
+def _make_page() -> Any:
+    if not hasattr(os, "fork"):
+        return [1]
+    if sys.platform.startswith("linux"):
+        import mmap  # noqa: PLC0415 - used once, on Linux
+
+        try:
+            page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            page.madvise(_MADV_WIPEONFORK)
+        except (OSError, ValueError):
+            return _PidPage()
+        page[0] = 1
+        return page
+    return _PidPage()
+
+
+page = _make_page()
+"""`page[0]` is false in a forked child until `renew` has run."""
+
+_watched: list[weakref.ref[Any]] = []
+_is_registered = False
+_has_finalizer_in: int | None = None
+
+
+def register(resident: Resident) -> None:
+    """From now on, tell `resident` of forks and of the exit."""
+    global _is_registered
+    _watched[:] = [ref for ref in _watched if ref() is not None]
+    if not any(ref() is resident for ref in _watched):
+        _watched.append(weakref.ref(resident))
+    if not _is_registered:
+        _is_registered = True
+        atexit.register(_at_exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=renew)
+
+
+def renew() -> None:
+    """In a forked child: give everybody fresh locks and queues. Called by Python's hook, or when noticed."""
+    page[0] = 1
+    record.renew_locks()
+    for resident in _alive():
+        resident._renew_after_fork()
+
+
+def _alive() -> list[Any]:
+    return [resident for ref in list(_watched) if (resident := ref()) is not None]
+
+
+def watch_exit_of_worker() -> None:
+    """Have the events of a multiprocessing (or billiard, that is Celery) worker sent at its end.
+
+    Such a child leaves by `os._exit`, which skips atexit, but runs these libraries' own finalizers first.
+    Called when a sender starts its thread: a child's registry is emptied after the fork hooks have run.
+    """
+    global _has_finalizer_in
+    if os.getpid() == _has_finalizer_in:
+        return
+    _has_finalizer_in = os.getpid()
+    for name in ("multiprocessing", "billiard"):
+        process = sys.modules.get(f"{name}.process")
+        util = sys.modules.get(f"{name}.util")
+        if process is None or util is None:
+            continue
+        current = getattr(process, "current_process", None)
+        if current is not None and getattr(current(), "_parent_pid", None) == os.getppid():
+            util.Finalize(None, _at_exit, exitpriority=0)
+
+
+def _at_exit() -> None:
+    """Give every client its chance at once, then wait for each within the longest shutdown timeout."""
+    clients = _alive()
+    deadline = time.monotonic() + max((client._begin_exit() for client in clients), default=0.0)
+    for client in clients:
+        client._finish_exit(max(0.0, deadline - time.monotonic()))
+
+
+def is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def uwsgi_without_threads() -> bool:
+    """Whether this is a uWSGI worker in which background threads never get to run."""
+    uwsgi = sys.modules.get("uwsgi")
+    if uwsgi is None:
+        return False
+    options = getattr(uwsgi, "opt", {})
+
+    def is_set(name: str) -> bool:
+        return any(key in options for key in (name, name.encode()))
+
+    return not (is_set("enable-threads") or is_set("threads"))

@@ -1,0 +1,115 @@
+"""From options to a sender: which URL, which limits, which transport."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from antinode._errors import ConfigurationError
+from antinode._process import watch_exit_of_worker
+from antinode._version import __version__
+from antinode.delivery.core import CoreConfig
+from antinode.delivery.envelope import Envelope
+from antinode.delivery.retry import Backoff, RetryPolicy, Schedule
+from antinode.delivery.sender import Sender, SenderConfig
+from antinode.protocol.endpoints import Endpoint, endpoint_of, is_amplitude_host, sibling, url
+from antinode.protocol.limits import MAX_EVENTS_PER_REQUEST
+
+if TYPE_CHECKING:
+    from antinode._options import Options
+    from antinode.delivery.messages import Transport
+
+# What an envelope may take beside the events; keys are 32 characters in practice.
+_ENVELOPE_ROOM = 512
+
+__all__ = ["make_sender", "max_event_bytes"]
+
+
+def make_sender(api_key: str, options: Options, name: str | None) -> Sender:
+    """The sender for these options. Raises `ConfigurationError` where options do not go together."""
+    usual, bulk = _urls(options)
+    envelope = Envelope(api_key, min_id_length=options.min_id_length)
+    config = CoreConfig(
+        max_batch_events=MAX_EVENTS_PER_REQUEST,
+        max_batch_bytes=_endpoint(options).body_limit - 1 - envelope.size,
+        connections=options.connections,
+        interval=options.upload_interval_in_sec,
+        rush_events=options.max_cached_events,
+        max_events=options.max_queue_events,
+        max_bytes=options.max_queue_bytes,
+        max_age=options.max_event_age,
+        pace=options.pace,
+        policy=_policy(options),
+        can_choose_batch=usual != bulk,
+    )
+    return Sender(
+        SenderConfig(
+            core=config,
+            envelope=envelope,
+            url=usual,
+            bulk_url=bulk,
+            make_transport=lambda: _transport(options, usual),
+            name=f"antinode-{name}" if name else "antinode",
+            request_timeout=options.request_timeout_millis / 1000,
+            overflow=options.overflow,
+            on_retry=options.on_retry,
+            on_outcome=options.on_outcome,
+            on_start=watch_exit_of_worker,
+        ),
+        clock=time.monotonic,
+        random=random.random,
+    )
+
+
+def max_event_bytes(options: Options) -> int:
+    """The largest event that fits a request of its own."""
+    return _endpoint(options).body_limit - _ENVELOPE_ROOM
+
+
+def _endpoint(options: Options) -> Endpoint:
+    if options.server_url is not None and options.endpoint is None and not options.use_batch:
+        return endpoint_of(options.server_url) or Endpoint.HTTP_V2
+    return Endpoint.BATCH if options.use_batch or options.endpoint == "batch" else Endpoint.HTTP_V2
+
+
+def _urls(options: Options) -> tuple[str, str]:
+    """Where uploads usually go, and where those of a backlog go."""
+    endpoint = _endpoint(options)
+    server_url = options.server_url
+    if server_url is None:
+        usual = url(endpoint, options.server_zone)
+        return usual, url(Endpoint.BATCH, options.server_zone) if options.endpoint == "auto" else usual
+    if urlsplit(server_url).path in {"", "/"}:
+        # A bare host: its ingestion API is meant.
+        server_url = urlsplit(server_url)._replace(path=endpoint.path).geturl()
+    if options.endpoint == "auto":
+        http_v2, batch = sibling(server_url, Endpoint.HTTP_V2), sibling(server_url, Endpoint.BATCH)
+        if http_v2 is None or batch is None:
+            raise ConfigurationError(
+                'endpoint="auto" needs a server_url that ends in /2/httpapi or /batch, to know the other one'
+            )
+        return http_v2, batch
+    return server_url, server_url
+
+
+def _policy(options: Options) -> RetryPolicy:
+    if options.retry is not None:
+        return options.retry
+    return Backoff() if options.retry_timeouts is None else Schedule(options.retry_timeouts)
+
+
+def _transport(options: Options, server_url: str) -> Transport:
+    if options.transport is not None:
+        return options.transport
+    from antinode.delivery.transport import HttpTransport  # noqa: PLC0415 - loads when the first upload is made
+
+    return HttpTransport(
+        connections=options.connections,
+        compress=is_amplitude_host(server_url) if options.compress is None else options.compress,
+        proxy=options.proxy,
+        ca_bundle=options.ca_bundle,
+        headers=options.headers,
+        user_agent=f"antinode/{__version__}",
+    )
