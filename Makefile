@@ -4,13 +4,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check lint format types accidents clean
+.PHONY: help demo test check lint format types accidents bench clean
 
 help:
 	@echo "make demo       send a real clickstream to a misbehaving local endpoint and watch it all arrive"
 	@echo "make test       run the whole test suite"
 	@echo "make check      lint, formatting and types"
 	@echo "make format     rewrite the code in the project's format"
+	@echo "make bench      the cost of a call and of a delivered event, beside amplitude-analytics"
 	@echo "make accidents  run the accident suite and rewrite docs/accidents.md"
 
 $(STAMP): pyproject.toml
@@ -43,5 +44,14 @@ format: $(STAMP)
 accidents: $(STAMP)
 	$(BIN)/python -m tests.accidents --write docs/accidents.md
 
+$(VENV)-bench/.installed: pyproject.toml
+	@$(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable . amplitude-analytics
+	@touch $@
+
+bench: $(VENV)-bench/.installed
+	@$(VENV)-bench/bin/python bench/hot_path.py
+	@$(VENV)-bench/bin/python bench/peers.py $(ARGS)
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

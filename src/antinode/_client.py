@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,23 +15,24 @@ import msgspec
 from antinode import _process
 from antinode._door import Door, Refused
 from antinode._errors import ConfigurationError, EventError, MiddlewareError
-from antinode._events import as_event_dict
+from antinode._events import Event, as_event_dict
 from antinode._identify import Identify
-from antinode._middleware import Middleware, MiddlewarePayload, own_copy, run_chain
+from antinode._insert_ids import from_business_key
+from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
 from antinode._options import Options, check_api_key, read_options
 from antinode._revenue import Revenue
-from antinode._wiring import make_sender, max_event_bytes
+from antinode._wiring import is_in_the_clear, make_sender
 from antinode.delivery.ledger import Report, Stats
 from antinode.delivery.record import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
 from antinode.protocol.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from typing_extensions import Self, Unpack
 
-    from antinode._events import Event, EventDict
+    from antinode._events import EventDict
     from antinode._options import OptionsDict
     from antinode.delivery.sender import Sender
 
@@ -56,12 +59,18 @@ class Client:
 
     def __init__(self, name: str | None = None) -> None:
         self._name = name
-        self._middleware: tuple[Middleware, ...] = ()
+        self._middleware: list[Middleware] = []
         self._sender: Sender | None = None
         self._door: Door | None = None
         self._options = Options()
+        self._opt_out: bool | None = None
+        """What `opt_out` was set to at run time; it outlives another `init` that does not mention it."""
         self._why_off: Outcome | None = _NOT_INITIALISED
         """Why events are skipped at present; None when they are not."""
+        self._ready: tuple[Callable[..., Any], Sender] | None = None
+        """What an ordinary event goes through; None while events are skipped."""
+        self._configuring = threading.RLock()
+        """Held while the attributes above are changed, never while anything is sent or waited for."""
         self._has_warned = False
         self._skipped_before = 0
         self._masked_key = ""
@@ -71,70 +80,97 @@ class Client:
         """Make this instance ready to log; see `antinode.init`.
 
         A second call replaces the configuration: the events logged before it are sent first, for at most the
-        old `shutdown_timeout`. Middleware stays. Raises `ConfigurationError`, and then changes nothing.
+        old `shutdown_timeout`, and the books start anew. Middleware stays, and so does an `opt_out` that was
+        set at run time, unless the call gives another. Raises `ConfigurationError`, and then changes nothing.
         """
-        key = check_api_key(api_key)
+        if not _page[0]:
+            _process.renew()
         checked = read_options(options)
+        key = check_api_key(api_key) if checked.enabled or api_key is not None else ""
         sender = make_sender(key, checked, self._name)
-        if self._sender is not None:
+        _process.register(self)
+        timeout = self._options.shutdown_timeout
+        deadline = _monotonic() + timeout
+        if self._sender is not None and not self._sender.is_closed:
             _log.warning(
                 "%s is initialised again; the earlier events are sent before the new options hold", self
             )
-            self.shutdown()
-        self._options = checked
-        self._masked_key = f"…{key[-4:]}" if len(key) >= 16 else "…"
-        self._door = self._make_door()
-        self._sender = sender
-        self._set_off()
+            self._sender.flush(timeout)
+        with self._configuring:
+            former = self._sender
+            self._give_sigterm_back()
+            if "opt_out" in options:
+                self._opt_out = None
+            elif self._opt_out is not None:
+                checked = msgspec.structs.replace(checked, opt_out=self._opt_out)
+            self._options = checked
+            self._masked_key = f"…{key[-4:]}" if len(key) >= 16 else "…"
+            self._sender = sender
+            self._door = self._make_door(sender)
+            self._refresh()
+        if former is not None:
+            former.shutdown(max(0.0, deadline - _monotonic()))
         _set_up_logging(checked)
-        _process.register(self)
-        if checked.drain_on_sigterm:
+        if checked.enabled:
+            self._begin_sending(checked)
+        return self
+
+    def _begin_sending(self, options: Options) -> None:
+        if is_in_the_clear(options):
+            _log.warning(
+                "server_url is plain http to another machine: the API key and all events can be read on "
+                "their way to it; write https://"
+            )
+        if options.drain_on_sigterm:
             self._take_sigterm()
         if _process.uwsgi_without_threads():
             _log.warning(
                 "uWSGI runs without threads, so antinode cannot send in the background: "
                 "start uWSGI with --enable-threads, or call flush() after each request"
             )
-        return self
 
-    def _make_door(self) -> Door:
+    def _make_door(self, sender: Sender) -> Door:
         options = self._options
         return Door(
             min_id_length=options.min_id_length,
             plan=options.plan,
             ingestion_metadata=options.ingestion_metadata,
-            max_event_bytes=max_event_bytes(options),
+            max_event_bytes=sender.config.core.max_batch_bytes,
         )
 
+    def _refresh(self) -> None:
+        """Work out anew where events go; after each change of what decides it."""
+        sender, door, options = self._sender, self._door, self._options
+        if sender is None or door is None:
+            self._why_off = _NOT_INITIALISED
+        elif not options.enabled:
+            self._why_off = _DISABLED
+        else:
+            self._why_off = _OPTED_OUT if options.opt_out else None
+        self._ready = None if self._why_off or sender is None or door is None else (door.encode, sender)
 
     def log_event(
-        self, event: EventDict | Event | Mapping[str, Any], extra: object = None, *, once: str | None = None
+        self, event: EventDict | Event, extra: object = None, *, once: str | None = None
     ) -> Delivery:
         """Log one event and return the handle for its fate. Microseconds; no I/O; the event is not changed.
 
-        `event` needs an `event_type` and a `user_id` or `device_id`; the keys are those of Amplitude's HTTP V2
-        API (reference, section 3). `time`, `insert_id`, `library`, `plan` and `ingestion_metadata` are filled in
-        when absent. `extra` is handed to the middleware. `once` is a business key such as "order-88231": the
-        insert_id is made from it and the event type, so that logging the same fact again, in any process
-        within seven days, counts once.
+        `event` needs an `event_type` and a `user_id` or `device_id`; its keys are those of Amplitude's HTTP
+        V2 API. `time`, `insert_id`, `library`, `plan` and `ingestion_metadata` are filled in when absent.
+        `extra` is handed to the middleware. `once` is a business key such as "order-88231": the insert_id is
+        made from it and the event type, so that logging the same fact of the same user or device again, in
+        any process within seven days, counts once.
 
         Raises nothing for what the event contains: a bad event settles as invalid, is logged and counted.
         Under `strict=True` it raises `EventError`, and `MiddlewareError` if a middleware broke.
         """
         if not _page[0]:
             _process.renew()
-        sender, door = self._sender, self._door
-        if (
-            type(event) is not dict
-            or self._why_off is not None
-            or self._middleware
-            or once is not None
-            or sender is None
-            or door is None
-        ):
+        ready = self._ready
+        if ready is None or once is not None or self._middleware or type(event) is not dict:
             return self._log_unusual(event, extra, once)
+        encode, sender = ready
         try:
-            body, stream, notes = door.encode(event)  # type: ignore[arg-type]  # EventDict is a dict at run time
+            body, stream, notes = encode(event)
         except Exception as error:
             return self._refuse(sender, event, error)
         record = Delivery(body, stream, _monotonic())
@@ -143,47 +179,50 @@ class Client:
             self._tell_notes(sender, notes)
         return record
 
-    def _log_unusual(self, event: object, extra: object, once: str | None) -> Delivery:
+    def _log_unusual(self, event: object, extra: object, once: object) -> Delivery:
         """For everything but a dict on a client without middleware: still no I/O, a few microseconds more."""
         sender, door = self._sender, self._door
         if self._why_off is not None or sender is None or door is None:
             return self._skip(self._why_off or _NOT_INITIALISED)
+        kept: object = event
         try:
             given = self._as_dict(event)
             if once is not None:
-                given = self._with_business_key(door, given, once)
+                given = self._with_business_key(given, once)
             if self._middleware:
+                # What a redactor has not seen must not be kept for anybody, either.
+                kept = None
                 payload = MiddlewarePayload(door.with_defaults(own_copy(given)), extra)
                 passed = self._run_middleware(payload)
                 if passed is None:
                     return self._skip(_HELD_BACK)
-                given = self._as_dict(passed.event)
+                kept = given = self._as_dict(passed.event)
             body, stream, notes = door.encode(given)
         except Exception as error:
-            return self._refuse(sender, event, error)
+            return self._refuse(sender, kept, error)
         record = Delivery(body, stream, _monotonic())
         sender.submit(record)
         if notes:
             self._tell_notes(sender, notes)
         return record
 
-    def _as_dict(self, event: object) -> dict[str, Any]:
-        if type(event) is dict and "plan" not in event and "ingestion_metadata" not in event:
+    def _as_dict(self, event: Any) -> dict[str, Any]:
+        if type(event) is dict:
             return event
         try:
-            return as_event_dict(event)  # type: ignore[arg-type]  # whatever the application passed
-        except (TypeError, ValueError, AttributeError):
+            return as_event_dict(event)
+        except Exception:
             message = f"an event must be a dict or an antinode.Event, not {type(event).__name__}"
             raise Refused(Status.INVALID, "invalid_event", message) from None
 
-    def _with_business_key(self, door: Door, event: dict[str, Any], once: object) -> dict[str, Any]:
+    def _with_business_key(self, event: dict[str, Any], once: object) -> dict[str, Any]:
         if not isinstance(once, (str, int)) or isinstance(once, bool) or not str(once).strip():
             message = f"`once` must be a string such as 'order-88231', not {once!r:.60}"
             raise Refused(Status.INVALID, "invalid_event", message)
         if event.get("insert_id") is not None:
             message = "`once` makes the insert_id, but the event has one: give one of them"
             raise Refused(Status.INVALID, "invalid_event", message)
-        return {**event, "insert_id": door.business_key(event, str(once))}
+        return {**event, "insert_id": from_business_key(str(event.get("event_type")), str(once))}
 
     def _run_middleware(self, payload: MiddlewarePayload) -> MiddlewarePayload | None:
         try:
@@ -231,58 +270,70 @@ class Client:
 
     def identify(self, user_id: str | None, device_id: str | None, identify: Identify) -> Delivery:
         """Change a user's properties. One of the ids is needed; None stands for the other."""
-        if not isinstance(identify, Identify):
-            return self._refuse_call("identify() takes an antinode.Identify", identify)
-        return self.log_event(identify.to_event(user_id, device_id))
+        return self._log_built("identify", Identify, identify, lambda: identify.to_event(user_id, device_id))
 
     def group_identify(
         self, group_type: str, group_name: str | Sequence[str], identify: Identify
     ) -> Delivery:
         """Change the properties of a group, or of several of one type."""
-        if not isinstance(identify, Identify):
-            return self._refuse_call("group_identify() takes an antinode.Identify", identify)
-        return self.log_event(identify.to_group_event(group_type, group_name))
+        return self._log_built(
+            "group_identify", Identify, identify, lambda: identify.to_group_event(group_type, group_name)
+        )
 
     def revenue(self, user_id: str | None, device_id: str | None, revenue: Revenue) -> Delivery:
         """Log a purchase or a refund."""
-        if not isinstance(revenue, Revenue):
-            return self._refuse_call("revenue() takes an antinode.Revenue", revenue)
-        if not revenue.is_valid:
-            return self._refuse_call("; ".join(revenue.problems), None)
-        return self.log_event(revenue.to_event(user_id, device_id))
+        return self._log_built("revenue", Revenue, revenue, lambda: revenue.to_event(user_id, device_id))
 
     def set_group(
         self, user_id: str | None, device_id: str | None, group_type: str, group_name: str | Sequence[str]
     ) -> Delivery:
-        """Put a user into a group: `group_name` (one, or a list) takes the place of the user's earlier ones."""
-        return self.log_event(Identify().set_group(group_type, group_name).to_event(user_id, device_id))
+        """Put a user into a group: `group_name` (one, or a list) takes the place of the earlier ones."""
+        identify = Identify().set_group(group_type, group_name)
+        if identify.problems:
+            return self._refuse_call("; ".join(identify.problems))
+        return self.identify(user_id, device_id, identify)
 
-    def _refuse_call(self, message: str, value: object) -> Delivery:
+    def _log_built(self, method: str, kind: type, given: object, build: Callable[[], EventDict]) -> Delivery:
+        if not isinstance(given, kind):
+            return self._refuse_call(
+                f"{method}() takes an antinode.{kind.__name__}, not {type(given).__name__}"
+            )
+        try:
+            event = build()
+        except ValueError as error:
+            return self._refuse_call(str(error))
+        except Exception as error:
+            return self._refuse_call(f"{method}() raised {type(error).__name__}: check its arguments")
+        return self.log_event(event)
+
+    def _refuse_call(self, message: str) -> Delivery:
+        if not _page[0]:
+            _process.renew()
         sender = self._sender
         if self._why_off is not None or sender is None:
             return self._skip(self._why_off or _NOT_INITIALISED)
-        given = "" if value is None else f", not {type(value).__name__}"
-        return self._refuse(sender, {}, Refused(Status.INVALID, "invalid_event", message + given))
+        return self._refuse(sender, None, Refused(Status.INVALID, "invalid_event", message))
 
     def add_event_middleware(self, fn: Middleware) -> Self:
         """Run `fn(payload, next)` on each event, after the ones added before. Returns the client.
 
         It runs on the thread that logs. It may change `payload.event`, pass on another payload, or not call
-        `next`: then the event ends as skipped. If it raises, the event is not sent.
+        `next`: then the event ends as skipped. If it raises, the event is not sent. Raises
+        `ConfigurationError` for what is not a plain function or other callable.
         """
-        if not callable(fn):
-            raise ConfigurationError(
-                f"a middleware must be a function (payload, next), not {type(fn).__name__}"
-            )
-        self._middleware = (*self._middleware, fn)
+        check_middleware(fn)
+        self._middleware.append(fn)
         return self
 
     def remove_event_middleware(self, fn: Middleware) -> bool:
-        """Stop running `fn`; False if it had not been added."""
-        remaining = tuple(each for each in self._middleware if each != fn)
-        was_there = len(remaining) < len(self._middleware)
-        self._middleware = remaining
-        return was_there
+        """Stop running `fn`, everywhere in the chain; False if it was not there."""
+        was_there = False
+        while True:
+            try:
+                self._middleware.remove(fn)
+            except ValueError:
+                return was_there
+            was_there = True
 
     @property
     def opt_out(self) -> bool:
@@ -291,21 +342,18 @@ class Client:
 
     @opt_out.setter
     def opt_out(self, value: bool) -> None:
-        self._options = _replaced(self._options, opt_out=bool(value))
-        self._set_off()
+        given: object = value
+        if not isinstance(given, bool):
+            raise ConfigurationError(f"opt_out must be True or False, not {given!r:.60}")
+        with self._configuring:
+            self._opt_out = given
+            self._options = msgspec.structs.replace(self._options, opt_out=given)
+            self._refresh()
 
     @property
     def options(self) -> Options:
         """The options in force."""
         return self._options
-
-    def _set_off(self) -> None:
-        if self._sender is None:
-            self._why_off = _NOT_INITIALISED
-        elif not self._options.enabled:
-            self._why_off = _DISABLED
-        else:
-            self._why_off = _OPTED_OUT if self._options.opt_out else None
 
     def stats(self) -> Stats:
         """The client's books at this instant; see `Stats`. Zero before `init`."""
@@ -330,35 +378,39 @@ class Client:
 
         `timeout` is in seconds; None waits as long as it takes, which in an outage is long. Reports how the
         events logged since the last complete flush ended, and how many are pending if the time was over.
-        While a configuration fault stands (a wrong key), what the call covers is given up and settles as failed.
+        While a configuration fault stands (a wrong key), what the call covers is given up and settles as
+        failed.
         """
         if not _page[0]:
             _process.renew()
-        return Report() if self._sender is None else self._sender.flush(timeout)
+        return Report() if self._sender is None else self._sender.flush(_checked_timeout(timeout))
 
     async def aflush(self, timeout: float | None = None) -> Report:
         """`flush` for asyncio: waits without blocking the loop."""
         if not _page[0]:
             _process.renew()
-        return Report() if self._sender is None else await self._sender.aflush(timeout)
+        return Report() if self._sender is None else await self._sender.aflush(_checked_timeout(timeout))
 
     def shutdown(self, timeout: float | None = None) -> Report:
-        """Send what is queued for at most `timeout` seconds (default: the option `shutdown_timeout`), then end.
+        """Send what is queued for at most `timeout` seconds, then end; None means `shutdown_timeout`.
 
         What is left then settles as dropped, is counted and logged. Called by itself at exit. Later events
         settle as dropped; `init` makes the instance usable again.
         """
-        if self._sender is None:
-            return Report()
-        self._give_sigterm_back()
-        return self._sender.shutdown(self._options.shutdown_timeout if timeout is None else timeout)
+        sender, seconds = self._prepare_shutdown(timeout)
+        return Report() if sender is None else sender.shutdown(seconds)
 
     async def ashutdown(self, timeout: float | None = None) -> Report:
         """`shutdown` for asyncio: waits without blocking the loop."""
-        if self._sender is None:
-            return Report()
+        sender, seconds = self._prepare_shutdown(timeout)
+        return Report() if sender is None else await sender.ashutdown(seconds)
+
+    def _prepare_shutdown(self, timeout: float | None) -> tuple[Sender | None, float]:
+        if not _page[0]:
+            _process.renew()
+        given = _checked_timeout(timeout)
         self._give_sigterm_back()
-        return await self._sender.ashutdown(self._options.shutdown_timeout if timeout is None else timeout)
+        return self._sender, self._options.shutdown_timeout if given is None else given
 
     def __enter__(self) -> Self:
         return self
@@ -377,9 +429,11 @@ class Client:
         await self.ashutdown()
 
     def _renew_after_fork(self) -> None:
+        self._configuring = threading.RLock()
         if self._sender is not None:
             self._sender.renew_after_fork()
-            self._door = self._make_door()
+            self._door = self._make_door(self._sender)
+        self._refresh()
         if self._drain is not None:
             self._drain.renew_after_fork()
 
@@ -392,15 +446,17 @@ class Client:
 
     def _finish_exit(self, seconds: float) -> None:
         if self._sender is not None and not self._sender.is_closed:
-            self._sender.shutdown(seconds)
+            self._sender.finish(seconds)
 
     def _take_sigterm(self) -> None:
         from antinode._sigterm import Drain  # noqa: PLC0415 - only with drain_on_sigterm
 
-        self._drain = Drain(lambda: self._sender and self._sender.flush(self._options.shutdown_timeout))
-        if not self._drain.install():
-            self._drain = None
-            _log.warning("drain_on_sigterm has no effect: init() was not called on the main thread")
+        drain = Drain(lambda: self._sender, self._options.shutdown_timeout)
+        hindrance = drain.install()
+        if hindrance is None:
+            self._drain = drain
+        else:
+            _log.warning("drain_on_sigterm has no effect: %s", hindrance)
 
     def _give_sigterm_back(self) -> None:
         if self._drain is not None:
@@ -408,16 +464,20 @@ class Client:
             self._drain = None
 
 
-def _replaced(options: Options, **changes: Any) -> Options:
-    from dataclasses import replace  # noqa: PLC0415 - loaded already, named here for its one use
-
-    return replace(options, **changes)
+def _checked_timeout(timeout: object) -> float | None:
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or math.isnan(timeout):
+        raise ValueError(f"timeout must be a number of seconds or None, not {timeout!r:.60}")
+    return float(timeout)
 
 
 def _remains(event: object) -> bytes:
     """What of a refused event can be kept for whoever asks why."""
+    if not isinstance(event, (Mapping, Event)):
+        return b""
     try:
-        return msgspec.json.encode(event)
+        return msgspec.json.encode(as_event_dict(event))
     except Exception:
         return b""
 
@@ -430,4 +490,6 @@ def _set_up_logging(options: Options) -> None:
     if options.debug and not _log.hasHandlers():
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s: %(message)s"))
+        # Steps back once the application has set up logging: each line would come twice.
+        handler.addFilter(lambda _: not logging.getLogger().handlers)
         _log.addHandler(handler)

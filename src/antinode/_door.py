@@ -3,41 +3,64 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 import orjson
 
-from antinode._insert_ids import InsertIds, from_business_key
+from antinode._events import IngestionMetadata, Plan
+from antinode._insert_ids import InsertIds
 from antinode._version import __version__
 from antinode.protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, Kind
 from antinode.protocol.ids import INVALID_IDS
-from antinode.protocol.limits import DEFAULT_MIN_ID_LENGTH, MAX_DEPTH, MAX_PROPERTIES, MAX_STRING
+from antinode.protocol.limits import (
+    DEFAULT_MIN_ID_LENGTH,
+    MAX_DEPTH,
+    MAX_GROUP_TYPES,
+    MAX_GROUP_VALUES,
+    MAX_PROPERTIES,
+    MAX_STRING,
+)
 from antinode.protocol.status import Status
 
 LIBRARY: Final = f"antinode/{__version__}"
 
 # Below this, a whole number cannot be milliseconds of any event that a back end logs (it is March 1973):
-# it is seconds, and must be converted.
+# it is seconds, and must be converted. Above the other, it is microseconds.
 EARLIEST_MS: Final = 100_000_000_000
+_LATEST_MS: Final = 100_000_000_000_000
+_DAY_MS: Final = 86_400_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_INT64: Final = 2**63
 
-# The smallest that 1024 properties can be: `"a":1,` each. Only a larger event can have too many.
-_MANY_PROPERTIES_BYTES: Final = MAX_PROPERTIES * 6
-# Events that share their keys and value types are checked once. A program has few such shapes; a program
-# that makes up keys must not fill memory with them.
-_MAX_SHAPES: Final = 2048
-_MAX_EVENT_TYPES: Final = 4096
+# Event types and keys that were found good are remembered. A program has few of them; one that makes them up
+# must not fill memory with them.
+_MAX_REMEMBERED: Final = 4096
 
-_PLAIN_TYPES: Final[Mapping[Kind, tuple[type, ...]]] = {
-    Kind.STRING: (str,),
-    Kind.INTEGER: (int,),
-    Kind.NUMBER: (int, float),
-    Kind.BOOLEAN: (bool,),
-    Kind.OBJECT: (dict,),
-    Kind.ANY: (str, int, float, bool, dict),
+# What the encoded text of 41 layers of dicts takes at least: `{"":` and `}` for each but the innermost.
+_DEEP_BYTES: Final = 2 + 5 * MAX_DEPTH
+_BRACE: Final = ord("{")
+_BRACKET: Final = ord("[")
+
+# A dataclass is left to the slow path: the encoder would write attributes that are no fields of it.
+_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS
+
+_ONE_TYPE: Final = {Kind.STRING: str, Kind.OBJECT: dict, Kind.BOOLEAN: bool}
+_OWN_CHECK: Final = frozenset({"groups", "library", "plan", "ingestion_metadata"})
+_PLAIN: Final[dict[str, type]] = {
+    **{key: _ONE_TYPE[kind] for key, kind in FIELDS.items() if kind in _ONE_TYPE and key not in _OWN_CHECK},
+    "time": int,
 }
-_NO_FIELD: Final = object()
+"""Fields that are right if their value has this very type; `time` and the ids are looked at apart."""
+_COMPLETE: Final[dict[str, type]] = {**_PLAIN, "library": str, "plan": dict, "ingestion_metadata": dict}
+"""The same for an event that has everything `with_defaults` adds."""
+_plain_type: Final = _PLAIN.get
+_complete_type: Final = _COMPLETE.get
+_ANY_TYPES: Final = (str, int, float, bool, dict)
+
+_AS_BRACES: Final = bytes.maketrans(b"[]", b"{}")
+_NO_BRACKETS: Final = bytes(set(range(256)).difference(b"[]{}"))
 
 
 class Refused(Exception):
@@ -50,22 +73,13 @@ class Refused(Exception):
         self.message = message
 
 
-class _Shape:
-    """What is known of all events with the same keys and value types."""
-
-    __slots__ = ("is_plain", "needs_insert_id", "needs_time", "tail")
-
-    def __init__(self, *, is_plain: bool, needs_time: bool, needs_insert_id: bool, tail: bytes) -> None:
-        self.is_plain = is_plain
-        """Whether every field has its plain JSON type, so that only values need a look."""
-        self.needs_time = needs_time
-        self.needs_insert_id = needs_insert_id
-        self.tail = tail
-        """What replaces the closing brace: the keys that the event lacks."""
-
-
 class Door:
-    """Checks and encodes events for one client: its defaults, its id length, its largest event in bytes."""
+    """Checks and encodes events for one client: its defaults, its id length, its largest event in bytes.
+
+    Two paths lead through it. The fast one takes the events that need no more than encoding; everything else,
+    whatever it is, goes to `antinode.protocol.validation`, which mends it or says what is wrong. Both send
+    the same JSON for the same event.
+    """
 
     def __init__(
         self,
@@ -83,65 +97,114 @@ class Door:
         if ingestion_metadata:
             self._merged["ingestion_metadata"] = dict(ingestion_metadata)
         self._constants: dict[str, Any] = {"library": LIBRARY, **self._merged}
-        self._shapes: dict[tuple[Any, ...], _Shape] = {}
         self._event_types: set[str] = set()
+        self._other_keys: set[str] = set()
+        self._tomorrow_ms = 0
+        """No `time` up to here is worth a question; moves on with the clock, when one lies beyond it."""
         self.insert_ids = InsertIds()
+        self._tail = (
+            b"".join(b"," + orjson.dumps({key: value})[1:-1] for key, value in self._constants.items()) + b"}"
+        )
+        """What takes the place of the closing brace of an event that has none of the client's constants."""
+        self._tail_with_id: bytes | None = None
 
-    def encode(self, event: dict[str, Any]) -> tuple[bytes, int, tuple[str, ...]]:
-        """The event's final bytes, its stream, and notes for its author. Raises `Refused`; changes nothing."""
-        shape_key = (*event, *map(type, event.values()))
-        shape = self._shapes.get(shape_key)
-        if shape is None:
-            shape = self._learn(shape_key, event)
-        if not shape.is_plain:
-            return self._encode_slowly(event)
-        event_type = event["event_type"]
+    def encode(
+        self,
+        event: dict[str, Any],
+        plain_type: Callable[[str], type | None] = _plain_type,
+        tail: bytes | None = None,
+    ) -> tuple[bytes, int, tuple[str, ...]]:
+        """The event's final bytes, its stream, notes for its author. Raises `Refused`; changes nothing.
+
+        `plain_type` and `tail` are for an event that is complete already.
+        """
+        for key, value in event.items():
+            if plain_type(key) is not type(value) and not self._is_plain(key, value):
+                return self._encode_slowly(event, plain_type)
+        event_type = event.get("event_type")
         if event_type not in self._event_types and not self._is_good_type(event_type):
-            return self._encode_slowly(event)
-        get = event.get
-        user_id, device_id = get("user_id"), get("device_id")
-        shortest = self._min_id_length
-        if user_id is None:
-            if device_id is None and event_type != GROUP_IDENTIFY:
-                return self._encode_slowly(event)
-        elif len(user_id) < shortest or user_id.strip().lower() in INVALID_IDS:
-            return self._encode_slowly(event)
-        if device_id is not None and (len(device_id) < shortest or device_id.strip().lower() in INVALID_IDS):
-            return self._encode_slowly(event)
-        tail = shape.tail
-        if shape.needs_time:
-            milliseconds = time.time_ns() // 1_000_000
-            tail = (
-                tail % (milliseconds, next(self.insert_ids.counter))
-                if shape.needs_insert_id
-                else tail % milliseconds
-            )
-        else:
-            if event["time"] < EARLIEST_MS:
-                return self._encode_slowly(event)
-            if shape.needs_insert_id:
-                tail = tail % next(self.insert_ids.counter)
+            return self._encode_slowly(event, plain_type)
+        user_id = device_id = None
+        if "user_id" in event:
+            user_id = event["user_id"]
+            if len(user_id) < self._min_id_length or user_id.strip().lower() in INVALID_IDS:
+                return self._encode_slowly(event, plain_type)
+        if "device_id" in event:
+            device_id = event["device_id"]
+            if len(device_id) < self._min_id_length or device_id.strip().lower() in INVALID_IDS:
+                return self._encode_slowly(event, plain_type)
+        elif user_id is None and event_type != GROUP_IDENTIFY:
+            return self._encode_slowly(event, plain_type)
+        if "insert_id" not in event:
+            tail = (self._tail_with_id or self._make_tail()) % next(self.insert_ids.counter)
+        elif not event["insert_id"]:
+            return self._encode_slowly(event, plain_type)
+        elif tail is None:
+            tail = self._tail
+        if "time" not in event:
+            tail = b',"time":%d%b' % (time.time_ns() // 1_000_000, tail)
+        elif not EARLIEST_MS <= event["time"] <= self._tomorrow_ms and not self._is_near(event["time"]):
+            return self._encode_slowly(event, plain_type)
         try:
-            body = orjson.dumps(event)
-        except (TypeError, ValueError, RecursionError):
-            return self._encode_slowly(event)
-        # Each rule below is looked into only if the encoded text shows that it could apply.
-        if body.count(b"{") + body.count(b"[") > MAX_DEPTH or (len(body) > MAX_STRING and _may_exceed(body)):
-            return self._encode_slowly(event)
+            body = orjson.dumps(event, None, _OPTIONS)
+        except Exception:
+            return self._encode_slowly(event, plain_type)
+        # The limits are looked into only where the encoded text shows that one could be exceeded.
+        if len(body) > _DEEP_BYTES or _BRACKET in body:
+            brackets = body.count(_BRACE)
+            if _BRACKET in body:
+                brackets += body.count(_BRACKET)
+            if (brackets > MAX_DEPTH or len(body) > MAX_STRING) and _may_exceed(body):
+                return self._encode_slowly(event, plain_type)
         body = body[:-1] + tail
         if len(body) > self._max_event_bytes:
             raise self._too_large(len(body))
         return body, hash((user_id, device_id)), ()
 
-    def business_key(self, event: Mapping[str, Any], once: str) -> str:
-        """The insert_id of a fact known by a business key."""
-        return from_business_key(str(event.get("event_type")), once)
+    def _is_plain(self, key: Any, value: Any) -> bool:
+        """Whether a value that `_PLAIN` does not vouch for is one that needs no more than encoding."""
+        if value is None or type(key) is not str:
+            return False
+        if key in self._constants or (type(value) in (int, float) and not -_INT64 <= value < _INT64):
+            # NaN is in no range, so it is caught too.
+            return False
+        kind = FIELDS.get(key)
+        if kind is None:
+            return key in self._other_keys or self._is_other_key(key)
+        if key == "groups":
+            return type(value) is dict and not _has_many_groups(value)
+        if kind is Kind.INTEGER:
+            return type(value) is int
+        if kind is Kind.NUMBER:
+            return type(value) is int or type(value) is float
+        if kind is Kind.ANY:
+            return type(value) in _ANY_TYPES
+        return type(value) is _ONE_TYPE[kind]
 
-    def with_defaults(self, event: dict[str, Any]) -> dict[str, Any]:
+    def _is_other_key(self, key: str) -> bool:
+        """Whether a key that is no field of the API is no misspelt one either."""
+        from antinode.protocol.validation import meant_key  # noqa: PLC0415 - as in `_examine`
+
+        if meant_key(key) is not None:
+            return False
+        if len(self._other_keys) >= _MAX_REMEMBERED:
+            self._other_keys.clear()
+        self._other_keys.add(key)
+        return True
+
+    def _make_tail(self) -> bytes:
+        tail = self._tail_with_id = b',"insert_id":"%b%%d"%b' % (
+            self.insert_ids.prefix,
+            self._tail.replace(b"%", b"%%"),
+        )
+        return tail
+
+    def with_defaults(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """A new dict: the event with everything that `encode` would add, for a middleware to see."""
         merged = {key: value for key, value in event.items() if value is not None}
         merged.setdefault("time", time.time_ns() // 1_000_000)
-        merged.setdefault("insert_id", next(self.insert_ids))
+        if merged.get("insert_id", "") == "":
+            merged["insert_id"] = next(self.insert_ids)
         merged.setdefault("library", LIBRARY)
         for key, default in self._merged.items():
             own = merged.get(key)
@@ -151,50 +214,33 @@ class Door:
                 merged[key] = {**default, **own}
         return merged
 
-    def _learn(self, shape_key: tuple[Any, ...], event: dict[str, Any]) -> _Shape:
-        is_plain = "event_type" in event and not any(key in event for key in self._merged)
-        for key, value in event.items():
-            if type(key) is not str:
-                is_plain = False
-                break
-            kind = FIELDS.get(key, _NO_FIELD)
-            if value is None or (kind is not _NO_FIELD and type(value) not in _PLAIN_TYPES[kind]):  # type: ignore[index]
-                is_plain = False
-                break
-        needs_time, needs_insert_id = "time" not in event, "insert_id" not in event
-        tail = b""
-        if needs_time:
-            tail += b',"time":%d'
-        if needs_insert_id:
-            tail += b',"insert_id":"' + self.insert_ids.prefix + b'%012x"'
-        for key, value in self._constants.items():
-            if key not in event:
-                encoded = b"," + orjson.dumps({key: value})[1:-1]
-                tail += encoded.replace(b"%", b"%%") if needs_time or needs_insert_id else encoded
-        shape = _Shape(
-            is_plain=is_plain, needs_time=needs_time, needs_insert_id=needs_insert_id, tail=tail + b"}"
-        )
-        if len(self._shapes) >= _MAX_SHAPES:
-            self._shapes.clear()
-        self._shapes[shape_key] = shape
-        return shape
-
-    def _is_good_type(self, event_type: str) -> bool:
-        if not event_type.strip() or event_type in RESERVED_EVENT_TYPES or len(event_type) > MAX_STRING:
+    def _is_good_type(self, event_type: str | None) -> bool:
+        if event_type is None or not event_type.strip() or len(event_type) > MAX_STRING:
             return False
-        if len(self._event_types) >= _MAX_EVENT_TYPES:
+        if event_type in RESERVED_EVENT_TYPES:
+            return False
+        if len(self._event_types) >= _MAX_REMEMBERED:
             self._event_types.clear()
         self._event_types.add(event_type)
         return True
 
-    def _encode_slowly(self, event: dict[str, Any]) -> tuple[bytes, int, tuple[str, ...]]:
-        """For everything unusual: mend what has one meaning, refuse the rest with an explanation."""
-        moment = event.get("time")
-        if type(moment) is datetime or type(moment) is float:
-            # Common enough to be worth a short cut: only the time is not yet in milliseconds.
-            converted = _milliseconds(moment)
-            if converted is not None and converted >= EARLIEST_MS:
-                return self.encode({**event, "time": converted})
+    def _is_near(self, milliseconds: int) -> bool:
+        """Whether a `time` is in milliseconds and not more than a day ahead of the clock."""
+        self._tomorrow_ms = min(time.time_ns() // 1_000_000 + _DAY_MS, _LATEST_MS - 1)
+        return EARLIEST_MS <= milliseconds <= self._tomorrow_ms
+
+    def _encode_slowly(
+        self, event: dict[str, Any], plain_type: Callable[[str], type | None]
+    ) -> tuple[bytes, int, tuple[str, ...]]:
+        """For everything unusual: what is common among it is put right here, the rest is examined."""
+        if plain_type is _complete_type:
+            return self._examine(event)
+        given = list(event.items())
+        plain = {key: _plain(key, value) for key, value in given if not _is_absent(key, value)}
+        if len(plain) < len(given) or any(plain[key] is not value for key, value in given):
+            return self.encode(plain)
+        if not self._constants.keys().isdisjoint(event):
+            return self.encode(self.with_defaults(event), _complete_type, b"}")
         return self._examine(event)
 
     def _examine(self, event: dict[str, Any]) -> tuple[bytes, int, tuple[str, ...]]:
@@ -219,20 +265,47 @@ class Door:
         )
 
 
-def _milliseconds(moment: datetime | float) -> int | None:
-    try:
-        seconds = moment.timestamp() if isinstance(moment, datetime) else moment
-        if isinstance(moment, float) and (seconds >= EARLIEST_MS or not seconds > 0):
-            # Already milliseconds, or nonsense: both are the slow path's business.
-            return None
-        return round(seconds * 1000)
-    except (ValueError, OverflowError, OSError):
-        return None
+def _is_absent(key: object, value: object) -> bool:
+    # An insert_id of "" would make duplicates of all events that have it.
+    return value is None or (value == "" if type(value) is str and key == "insert_id" else False)
+
+
+def _plain(key: object, value: Any) -> Any:
+    """`value`, if it is a point in time or our own metadata object in JSON's terms."""
+    if type(value) is datetime and key == "time" and value.tzinfo is not None:
+        try:
+            return (value - _EPOCH) // timedelta(milliseconds=1)
+        except Exception:
+            return value
+    if type(value) in (Plan, IngestionMetadata) and key in ("plan", "ingestion_metadata"):
+        return value.to_dict()
+    return value
+
+
+def _has_many_groups(groups: dict[Any, Any]) -> bool:
+    """Whether there are more group types, or names in them, than Amplitude tracks."""
+    if len(groups) == 1 and str in map(type, groups.values()):
+        return False  # nearly always
+    names = sum(len(each) if isinstance(each, (list, tuple)) else 1 for each in groups.values())
+    return len(groups) > MAX_GROUP_TYPES or names > MAX_GROUP_VALUES
 
 
 def _may_exceed(body: bytes) -> bool:
-    """Whether an encoded event could hold a string over the limit, or too many properties."""
-    # An escaped quote cuts a string for `split`, so its pieces do not show its length.
-    if b'\\"' in body or max(map(len, body.split(b'"'))) > MAX_STRING:
+    """Whether an encoded event may hold a string over the limit, too many properties, or too many layers.
+
+    Strings are measured in bytes of JSON, which are never fewer than their characters.
+    """
+    if b"\\" in body:
+        # So that each quote that is left begins or ends a string.
+        body = body.replace(rb"\\", b"..").replace(rb"\"", b"..")
+    pieces = body.split(b'"')
+    if max(map(len, pieces[1::2])) > MAX_STRING:
         return True
-    return len(body) > _MANY_PROPERTIES_BYTES and body.count(b":") > MAX_PROPERTIES
+    outside = b"".join(pieces[::2])
+    if outside.count(b":") > MAX_PROPERTIES:
+        return True
+    brackets = outside.translate(_AS_BRACES, _NO_BRACKETS)
+    # Each round takes away the innermost layers; the event itself is one more.
+    for _ in range(MAX_DEPTH + 1):
+        brackets = brackets.replace(b"{}", b"")
+    return brackets != b""

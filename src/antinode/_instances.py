@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from antinode._client import Client
+from antinode._errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     from typing_extensions import Unpack
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from antinode.delivery.ledger import Report
     from antinode.delivery.record import Delivery
 
-_making = threading.Lock()
 _default = Client()
 _instances: dict[str, Client] = {}
 
@@ -38,19 +36,27 @@ def init(
 
 
 def get_instance(name: str | None = None) -> Client:
-    """The default instance, or the one of that name; the same object each time. It need not be initialised yet."""
+    """The default instance, or the one of that name; the same object each time.
+
+    It need not be initialised yet: `get_instance("billing").init("KEY")` does that. Raises
+    `ConfigurationError` for a blank name.
+    """
     if name is None:
         return _default
+    _check_name(name)
     instance = _instances.get(name)
     if instance is None:
-        with _making:
-            instance = _instances.setdefault(name, Client(name))
+        # Atomic, so that threads that ask at once get the same one without a lock, which a fork could freeze.
+        instance = _instances.setdefault(name, Client(name))
     return instance
 
 
-def log_event(
-    event: EventDict | Event | Mapping[str, Any], extra: object = None, *, once: str | None = None
-) -> Delivery:
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise ConfigurationError(f"the name of an instance must be a string, not {name!r:.60}")
+
+
+def log_event(event: EventDict | Event, extra: object = None, *, once: str | None = None) -> Delivery:
     """`Client.log_event` of the default instance."""
     return _default.log_event(event, extra, once=once)
 

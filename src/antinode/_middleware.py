@@ -1,4 +1,4 @@
-"""The middleware chain: functions that see each event before it is encoded, and may change or hold it back."""
+"""The middleware chain: functions that see each event before it is encoded, and may change or stop it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import msgspec
+
+from antinode._errors import ConfigurationError
+from antinode.protocol.limits import MAX_DEPTH
 
 
 class MiddlewarePayload(msgspec.Struct):
@@ -17,6 +20,9 @@ class MiddlewarePayload(msgspec.Struct):
     event: dict[str, Any]
     extra: Any = None
 
+    def __repr__(self) -> str:
+        return "<MiddlewarePayload>"  # the event stays out of logs and tracebacks
+
 
 MiddlewareNext: TypeAlias = Callable[[MiddlewarePayload], None]
 """Passes a payload on. Not calling it ends the event as skipped."""
@@ -25,48 +31,116 @@ Middleware: TypeAlias = Callable[[MiddlewarePayload, MiddlewareNext], object]
 """`fn(payload, next)`: runs on the caller's thread, in the order in which it was added."""
 
 
+def check_middleware(fn: object) -> None:
+    """Raises `ConfigurationError` unless `fn` is a function that can be one."""
+    if not callable(fn):
+        raise ConfigurationError(f"a middleware must be a function (payload, next), not {type(fn).__name__}")
+    import inspect  # noqa: PLC0415 - only for those who use middleware
+
+    for each in (fn, type(fn).__call__):
+        if (
+            inspect.iscoroutinefunction(each)
+            or inspect.isgeneratorfunction(each)
+            or inspect.isasyncgenfunction(each)
+        ):
+            raise ConfigurationError(
+                f"the middleware {name_of(fn)} is async or a generator, so its body would never run: "
+                "write a plain function that calls next(payload)"
+            )
+
+
 def run_chain(chain: Iterable[Middleware], payload: MiddlewarePayload) -> MiddlewarePayload | None:
     """What comes out at the end of the chain, or None if a middleware did not pass the event on.
 
-    Raises what a middleware raises, even after it called `next`: the event is not sent then.
+    Raises what the first middleware to break raised, even if it had called `next` already, and even if one
+    before it caught the exception: the event is not sent then.
     """
-    arrived: list[MiddlewarePayload] = []
-    _step(tuple(chain), 0, payload, arrived)
-    return arrived[0] if arrived else None
+    run = _Run(tuple(chain))
+    try:
+        run.step(0, payload)
+    finally:
+        run.is_over = True
+    if run.broken_by is not None:
+        raise run.broken_by
+    return run.arrived
 
 
-def _step(
-    chain: tuple[Middleware, ...], position: int, payload: MiddlewarePayload, arrived: list[MiddlewarePayload]
-) -> None:
-    if position == len(chain):
-        if arrived:
-            raise RuntimeError("a middleware called next() twice for one event; call it once, or not at all")
-        arrived.append(payload)
-        return
-    fn = chain[position]
+class _Run:
+    """The way of one event through the chain."""
 
-    def pass_on(changed: MiddlewarePayload) -> None:
-        if not isinstance(changed, MiddlewarePayload):
-            raise TypeError(f"next() takes the payload, not {type(changed).__name__}: write next(payload)")
-        _step(chain, position + 1, changed, arrived)
+    def __init__(self, chain: tuple[Middleware, ...]) -> None:
+        self._chain = chain
+        self.arrived: MiddlewarePayload | None = None
+        self.broken_by: Exception | None = None
+        self.is_over = False
 
-    returned = fn(payload, pass_on)
-    close = getattr(returned, "close", None)
-    if close is not None and hasattr(returned, "__await__"):
+    def step(self, position: int, payload: MiddlewarePayload) -> None:
+        if position == len(self._chain):
+            self.arrived = payload
+            return
+        fn = self._chain[position]
+        was_called = False
+
+        def pass_on(changed: MiddlewarePayload) -> None:
+            nonlocal was_called
+            if self.is_over:
+                raise RuntimeError(f"the middleware {name_of(fn)} called next() after it had returned")
+            try:
+                if was_called:
+                    raise RuntimeError(f"the middleware {name_of(fn)} called next() twice for one event")
+                was_called = True
+                self._check(changed)
+                self.step(position + 1, changed)
+            except Exception as error:
+                self.broken_by = self.broken_by or error
+                raise
+
+        try:
+            if hasattr(returned := fn(payload, pass_on), "__await__"):
+                _close(returned)
+                raise TypeError(f"the middleware {name_of(fn)} returned an awaitable; write a plain function")
+        except Exception as error:
+            self.broken_by = self.broken_by or error
+            raise
+
+    @staticmethod
+    def _check(payload: object) -> None:
+        if not isinstance(payload, MiddlewarePayload):
+            raise TypeError(f"next() takes the payload, not {type(payload).__name__}: write next(payload)")
+
+
+def _close(awaitable: object) -> None:
+    # A coroutine that is neither awaited nor closed makes Python warn.
+    close = getattr(awaitable, "close", None)
+    if close is not None:
         close()
-        raise TypeError(
-            f"the middleware {name_of(fn)} is a coroutine function; middleware must be plain functions"
-        )
 
 
 def name_of(fn: object) -> str:
-    return getattr(fn, "__qualname__", type(fn).__qualname__)
+    return str(getattr(fn, "__qualname__", type(fn).__qualname__))
 
 
 def own_copy(value: Any) -> Any:
-    """A copy of the dicts and lists of an event, so that a middleware changes nothing of the caller's."""
-    if type(value) is dict:
-        return {key: own_copy(item) for key, item in value.items()}
-    if type(value) is list:
-        return [own_copy(item) for item in value]
-    return value
+    """A copy of an event's dicts, lists, tuples and sets: a middleware changes nothing of the caller's."""
+    return _copied(value, {}, 0)
+
+
+def _copied(value: Any, known: dict[int, Any], layer: int) -> Any:
+    # `known` ends cycles, and keeps what is shared from multiplying. Deeper than the limit, nothing is sent.
+    if not isinstance(value, (dict, list, tuple, set)) or layer > MAX_DEPTH + 1:
+        return value
+    if id(value) in known:
+        return known[id(value)]
+    copy: Any
+    if isinstance(value, dict):
+        copy = known[id(value)] = {}
+        for key, item in list(value.items()):
+            copy[key] = _copied(item, known, layer + 1)
+    elif isinstance(value, list):
+        copy = known[id(value)] = []
+        copy.extend([_copied(item, known, layer + 1) for item in list(value)])
+    elif type(value) is tuple:
+        copy = known[id(value)] = tuple([_copied(item, known, layer + 1) for item in value])
+    else:
+        copy = known[id(value)] = set(value) if isinstance(value, set) else value
+    return copy

@@ -1,23 +1,20 @@
 """The options of `init`: one frozen value, checked where the caller wrote it."""
 
-from __future__ import annotations
-
+# No postponed annotations here, as in `_events`: evaluating them is cheaper than forward references.
 import logging
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
+
+import msgspec
 
 from antinode._errors import ConfigurationError
-from antinode._events import IngestionMetadata, Plan
+from antinode._events import IngestionMetadata, IngestionMetadataDict, Plan, PlanDict
 from antinode.delivery.messages import Transport
 from antinode.delivery.record import Delivery
 from antinode.delivery.retry import Response, RetryPolicy
 from antinode.protocol.limits import DEDUPLICATION_WINDOW
-
-if TYPE_CHECKING:
-    from antinode._events import IngestionMetadataDict, PlanDict
 
 Zone = Literal["US", "EU"]
 Overflow = Literal["drop_oldest", "drop_newest", "block"]
@@ -61,8 +58,8 @@ class OptionsDict(TypedDict, total=False):
     drain_on_sigterm: bool
 
 
-@dataclass(frozen=True)
-class Options:
+# A Struct rather than a dataclass, which would add milliseconds to `import antinode`.
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The options in force. Times in seconds unless a name says otherwise, sizes in bytes."""
 
     server_url: str | None = None
@@ -100,11 +97,12 @@ class Options:
 
     def __repr__(self) -> str:
         # URLs and headers may hold credentials, so only the names of what was changed are shown.
-        changed = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        defaults = zip(self.__struct_fields__, self.__struct_defaults__, strict=True)
+        changed = [name for name, default in defaults if getattr(self, name) != default]
         return f"<Options {', '.join(changed) or 'defaults'}>"
 
 
-_NAMES = tuple(field.name for field in fields(Options))
+_NAMES = Options.__struct_fields__
 
 
 def read_options(given: Mapping[str, Any]) -> Options:
@@ -125,25 +123,37 @@ def check_api_key(api_key: object) -> str:
         api_key = os.environ.get("AMPLITUDE_API_KEY")
         if not api_key:
             raise ConfigurationError(
-                'there is no API key: write init("YOUR_KEY"), or set the environment variable AMPLITUDE_API_KEY'
+                'there is no API key: write init("YOUR_KEY"), or set AMPLITUDE_API_KEY in the environment'
             )
     if not isinstance(api_key, str):
         raise ConfigurationError(f"the API key must be a string, not {_article(type(api_key).__name__)}")
-    if not api_key.strip() or api_key != api_key.strip():
+    if not api_key.strip() or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
         raise ConfigurationError(
-            "the API key is blank or has white space around it: copy it from the project settings"
+            "the API key is blank, or holds white space or a character that no key has: "
+            "copy it from the project's settings"
         )
     return api_key
+
+
+# The Node SDK's names that are not ours in another spelling, and what other SDKs call our options.
+_OTHER_NAMES = {
+    "transport_class": "transport",
+    "transport_provider": "transport",
+    "retry_class": "retry",
+    "flush_interval_millis": "upload_interval_in_sec",
+    "flush_queue_size": "max_cached_events",
+    "flush_max_retries": "retry_timeouts",
+    "callback": "on_outcome",
+}
 
 
 def _unknown(name: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only for the message
 
     spelled = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-    nodes = {"transport_class": "transport", "retry_class": "retry"}
-    close = [nodes[spelled]] if spelled in nodes else get_close_matches(spelled, _NAMES, n=1)
+    close = [_OTHER_NAMES[spelled]] if spelled in _OTHER_NAMES else get_close_matches(spelled, _NAMES, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else f"; the options are {', '.join(sorted(_NAMES))}"
-    return f"there is no option {name!r}{hint}"
+    return f"there is no option {name!r:.60}{hint}"
 
 
 def _wrong(name: str, value: object, wanted: str) -> ConfigurationError:
@@ -168,13 +178,23 @@ def _maybe(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
-def _number(minimum: float, unit: str, *, whole: bool = False, above: bool = False) -> Check:
+# No option needs more, and beyond it some platforms' clocks and timeouts overflow.
+_LARGEST = 1e15
+_YEAR = 366 * 86_400
+
+
+def _number(
+    minimum: float, unit: str, *, whole: bool = False, above: bool = False, maximum: float = _LARGEST
+) -> Check:
     wanted = f"a {'whole ' if whole else ''}number of {unit}, {'above' if above else 'at least'} {minimum:g}"
+    if maximum < _LARGEST:
+        wanted += f" and at most {maximum:,.0f}"
 
     def check(name: str, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
             raise _wrong(name, value, wanted)
-        if not math.isfinite(value) or value < minimum or (above and value == minimum):
+        # Written so that NaN fails it too.
+        if not minimum <= value <= maximum or (above and value == minimum):
             raise _wrong(name, value, wanted)
         return value
 
@@ -194,6 +214,12 @@ def _callable(signature: str) -> Check:
     def check(name: str, value: Any) -> Any:
         if not callable(value):
             raise _wrong(name, value, f"a function {signature}")
+        import inspect  # noqa: PLC0415 - only for those who give a callback
+
+        if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
+            raise ConfigurationError(
+                f"{name} must be a plain function {signature}: an async one would never be awaited"
+            )
         return value
 
     return check
@@ -221,35 +247,52 @@ def _server_url(name: str, value: Any) -> str:
         is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_usable = False
-    if not is_usable:
+    if not is_usable or parts.fragment or not value.isascii() or not value.isprintable() or " " in value:
+        # Whatever stands before an @ may be a password.
+        shown = "" if "@" in value else f" {value!r:.100}"
         raise ConfigurationError(
-            f"{name} {value!r:.100} is not an http(s) URL: write the whole of it, "
+            f"{name}{shown} is not an http(s) URL: write the whole of it, "
             'such as "https://api2.amplitude.com/2/httpapi"'
         )
     return value
 
 
 def _proxy(name: str, value: Any) -> str | Literal[False]:
-    if value is False or (isinstance(value, str) and "://" in value):
-        return value
-    if isinstance(value, str):
-        raise ConfigurationError(f'{name} is not a URL: write "http://host:port", or False for no proxy')
-    raise _wrong(name, value, 'a URL such as "http://host:port", or False for no proxy')
+    if value is False:
+        return False
+    if not isinstance(value, str):
+        raise _wrong(name, value, 'a URL such as "http://host:port", or False for no proxy')
+    from antinode.delivery._proxies import parse_proxy  # noqa: PLC0415 - only with a proxy
+
+    try:
+        parse_proxy(value)
+    except (ValueError, ImportError) as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+    return value
 
 
 def _ca_bundle(name: str, value: Any) -> str:
     try:
-        path = os.fspath(value)
+        path = os.fsdecode(value)
     except TypeError:
         raise _wrong(name, value, "a path to a file or directory of CA certificates") from None
-    if not os.path.exists(path):
-        raise ConfigurationError(
-            f"{name} {str(path)!r:.200} does not exist: write the path of a PEM file or directory"
+    import ssl  # noqa: PLC0415 - only with certificates of one's own
+
+    is_directory = os.path.isdir(path)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(
+            cafile=None if is_directory else path, capath=path if is_directory else None
         )
-    return os.fsdecode(path)
+    except OSError as error:  # ssl.SSLError is one, too
+        raise ConfigurationError(
+            f"{name} {path!r:.200} cannot be read as CA certificates ({type(error).__name__}): "
+            "write the path of a PEM file, or of a directory of them"
+        ) from None
+    return path
 
 
 _OURS = frozenset({"content-type", "content-encoding", "content-length", "host", "transfer-encoding"})
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 
 
 def _headers(name: str, value: Any) -> dict[str, str]:
@@ -262,20 +305,29 @@ def _headers(name: str, value: Any) -> dict[str, str]:
             )
         if key.lower() in _OURS:
             raise ConfigurationError(f"{name}: {key!r} is set by antinode itself; leave it out")
-        if not key.isascii() or any(c in text + key for c in "\r\n\0") or not key.strip() or ":" in key:
-            raise ConfigurationError(f"{name}: {key!r:.60} or its value cannot be sent as a header")
+        if not key or not _TOKEN.issuperset(key.lower()):
+            raise ConfigurationError(f"{name}: {key!r:.60} is not the name of a header")
+        if any(letter in "\r\n\0" or letter > "\xff" for letter in text):
+            # The value stays out of the message: it may be a credential.
+            raise ConfigurationError(
+                f"{name}: the value of {key!r:.60} holds a line break or a character beyond Latin-1"
+            )
     return dict(value)
 
 
 def _metadata(kind: type[Plan] | type[IngestionMetadata]) -> Check:
+    keys = kind.__struct_fields__
+
     def check(name: str, value: Any) -> dict[str, Any]:
-        if isinstance(value, kind):
-            return dict(value.to_dict())
-        if isinstance(value, Mapping) and all(
-            isinstance(k, str) and isinstance(v, str) for k, v in value.items()
-        ):
-            return dict(value)
-        raise _wrong(name, value, f"a dict of strings, or {kind.__name__}(…)")
+        given: object = value.to_dict() if isinstance(value, kind) else value
+        if not isinstance(given, Mapping) or not all(isinstance(text, str) for text in given.values()):
+            raise _wrong(name, value, f"a dict of strings, or {kind.__name__}(…)")
+        for key, text in given.items():
+            if key not in keys:
+                raise ConfigurationError(f"{name} has no key {key!r:.60}: its keys are {', '.join(keys)}")
+            if any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise ConfigurationError(f"{name}: the text of {key!r} holds half a character (a surrogate)")
+        return dict(given)
 
     return check
 
@@ -304,14 +356,14 @@ _CHECKS: Mapping[str, Check] = {
     "use_batch": _flag,
     "endpoint": _maybe(_one_of("http-v2", "batch", "auto")),
     "max_cached_events": _number(1, "events", whole=True),
-    "upload_interval_in_sec": _number(0, "seconds"),
+    "upload_interval_in_sec": _number(0, "seconds", maximum=_YEAR),
     "min_id_length": _maybe(_number(1, "characters", whole=True)),
     "opt_out": _flag,
     "retry_timeouts": _maybe(_retry_timeouts),
     "max_event_age": _maybe(_number(0, "seconds", above=True)),
     "on_retry": _maybe(_callable("(response, attempt, is_last)")),
-    "request_timeout_millis": _number(0, "milliseconds", above=True),
-    "connections": _number(1, "connections", whole=True),
+    "request_timeout_millis": _number(0, "milliseconds", above=True, maximum=86_400_000),
+    "connections": _number(1, "connections", whole=True, maximum=1000),
     "compress": _maybe(_flag),
     "proxy": _maybe(_proxy),
     "ca_bundle": _maybe(_ca_bundle),
@@ -325,7 +377,7 @@ _CHECKS: Mapping[str, Check] = {
     "max_queue_events": _number(1, "events", whole=True),
     "max_queue_bytes": _number(1024, "bytes", whole=True),
     "overflow": _one_of("drop_oldest", "drop_newest", "block"),
-    "shutdown_timeout": _number(0, "seconds"),
+    "shutdown_timeout": _number(0, "seconds", maximum=_YEAR),
     "on_outcome": _maybe(_callable("(delivery)")),
     "transport": _maybe(_has_methods("antinode.Transport", "send", "close")),
     "retry": _maybe(_has_methods("antinode.RetryPolicy", "next_delay")),

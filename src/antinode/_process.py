@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import gc
+import importlib
+import logging
 import os
 import sys
 import threading
@@ -11,6 +14,7 @@ import weakref
 from typing import Any, Protocol
 
 from antinode.delivery import record
+from antinode.delivery.notices import write
 
 # Linux: the kernel empties such a page in a forked child, so that reading one byte of it tells a fork, even
 # one made in C, for a fraction of what asking for the process id costs.
@@ -45,7 +49,7 @@ class _PidPage:
 def _make_page() -> Any:
     if not hasattr(os, "fork"):
         return [1]
-    if sys.platform.startswith("linux"):
+    if "linux" in sys.platform:
         import mmap  # noqa: PLC0415 - used once, on Linux
 
         try:
@@ -64,27 +68,78 @@ page = _make_page()
 _watched: list[weakref.ref[Any]] = []
 _is_registered = False
 _has_finalizer_in: int | None = None
+# Held by the thread that renews, where the fork itself was not noticed.
+_renewing = threading.RLock()
 
 
 def register(resident: Resident) -> None:
-    """From now on, tell `resident` of forks and of the exit."""
+    """From now on, tell `resident` of forks and of the exit. The first time, makes ready for forks."""
     global _is_registered
     _watched[:] = [ref for ref in _watched if ref() is not None]
     if not any(ref() is resident for ref in _watched):
         _watched.append(weakref.ref(resident))
     if not _is_registered:
         _is_registered = True
-        atexit.register(_at_exit)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=renew)
+            _import_before_forks()
+            os.register_at_fork(after_in_child=_after_fork)
 
 
 def renew() -> None:
-    """In a forked child: give everybody fresh locks and queues. Called by Python's hook, or when noticed."""
-    page[0] = 1
-    record.renew_locks()
-    for resident in _alive():
-        resident._renew_after_fork()
+    """In a forked child that has just noticed that it is one: give everybody fresh locks and queues."""
+    # For a second: the thread that held it may have been left behind in the parent.
+    is_mine = _renewing.acquire(timeout=1.0)
+    try:
+        if not page[0]:
+            _after_fork()
+    finally:
+        if is_mine:
+            _renewing.release()
+
+
+def _after_fork() -> None:
+    """What `renew` does. Python's fork hook calls it, before the child has a second thread."""
+    # The collector would run destructors, and their events would be lost in what is about to be replaced.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        record.renew_after_fork()
+        for resident in _alive():
+            resident._renew_after_fork()
+        # Last: another thread that finds it true must find everything else renewed.
+        page[0] = 1
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def notice_fork() -> None:
+    """Renew, if this is a child that has not noticed yet."""
+    if not page[0]:
+        renew()
+
+
+record.notice_fork = notice_fork
+
+
+# What the first upload and the first unusual event import, with what the standard library imports for them.
+_IMPORTED_LATE = (
+    "antinode.delivery._failures",
+    "antinode.delivery._origin",
+    "antinode.delivery.transport",
+    "antinode.protocol.validation",
+    "encodings.idna",
+    "urllib.request",
+)
+
+
+def _import_before_forks() -> None:
+    """Import now, on the thread that calls `init`, what other threads would import later.
+
+    A module that another thread is importing at the moment of a fork stays locked in the child for ever.
+    """
+    for name in _IMPORTED_LATE:
+        importlib.import_module(name)
 
 
 def _alive() -> list[Any]:
@@ -107,20 +162,27 @@ def watch_exit_of_worker() -> None:
         if process is None or util is None:
             continue
         current = getattr(process, "current_process", None)
-        if current is not None and getattr(current(), "_parent_pid", None) == os.getppid():
+        # Only a worker has one; its parent, under forkserver, is not the process that this names.
+        if current is not None and getattr(current(), "_parent_pid", None) is not None:
             util.Finalize(None, _at_exit, exitpriority=0)
 
 
 def _at_exit() -> None:
     """Give every client its chance at once, then wait for each within the longest shutdown timeout."""
+    notice_fork()
     clients = _alive()
     deadline = time.monotonic() + max((client._begin_exit() for client in clients), default=0.0)
     for client in clients:
-        client._finish_exit(max(0.0, deadline - time.monotonic()))
+        try:
+            client._finish_exit(max(0.0, deadline - time.monotonic()))
+        except Exception:
+            # One client's failure must not cost another's events.
+            write(logging.ERROR, "sending what was queued at exit failed", exc_info=True)
 
 
-def is_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+# With the import, not with the first `init`: handlers run in reverse order, so those that the application
+# registers in between run before this one, and their events go out with all others.
+atexit.register(_at_exit)
 
 
 def uwsgi_without_threads() -> bool:

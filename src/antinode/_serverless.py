@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from antinode._errors import ConfigurationError
 from antinode._instances import get_instance
 
 if TYPE_CHECKING:
@@ -17,17 +18,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class flushing:
-    """Flush when a block or a function ends, however it ends. A decorator and a context manager, sync or async.
+    """Flush when a block or function ends, however it ends. A decorator and context manager, sync or async.
 
         @antinode.flushing(timeout=2)
         def handler(event, context): ...
 
     `timeout` is in seconds: it bounds what an outage can add to an invocation; what has not left then stays
     queued for the next one, if the platform thaws this process for it. `client` is the default instance
-    unless given.
+    unless given. Raises `ConfigurationError` for a generator function, which ends long after it returns.
     """
 
     def __init__(self, timeout: float = 2.0, *, client: Client | None = None) -> None:
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+            raise ConfigurationError(
+                f"flushing() takes a number of seconds, not {type(timeout).__name__}: "
+                "write @antinode.flushing(), or @antinode.flushing(timeout=2)"
+            )
         self._timeout = timeout
         self._client = client
 
@@ -52,18 +58,34 @@ class flushing:
         await self._target.aflush(self._timeout)
 
     def __call__(self, fn: F) -> F:
+        if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+            raise ConfigurationError(
+                f"flushing() cannot tell the end of the generator function {fn.__qualname__}: "
+                "write `with antinode.flushing():` inside it"
+            )
         if inspect.iscoroutinefunction(fn):
 
             @functools.wraps(fn)
             async def awaited(*args: Any, **kwargs: Any) -> Any:
-                async with self:
-                    return await fn(*args, **kwargs)
+                return await self._finish(fn(*args, **kwargs))
 
             return cast("F", awaited)
 
         @functools.wraps(fn)
         def called(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return fn(*args, **kwargs)
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException:
+                self._target.flush(self._timeout)
+                raise
+            if inspect.isawaitable(result):
+                # A coroutine function under another decorator: nothing has run yet.
+                return self._finish(result)
+            self._target.flush(self._timeout)
+            return result
 
         return cast("F", called)
+
+    async def _finish(self, result: Awaitable[Any]) -> Any:
+        async with self:
+            return await result

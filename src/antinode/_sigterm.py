@@ -5,40 +5,53 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
+
+
+class Drainable(Protocol):
+    """What can send its events within so many seconds, and go on or end after that."""
+
+    def flush(self, timeout: float) -> object: ...
+
+    def shutdown(self, timeout: float) -> object: ...
 
 
 class Drain:
     """A SIGTERM handler that drains on a thread of its own and then raises the signal again.
 
     It does not drain in the handler: that runs between two instructions of whatever the main thread was
-    doing, perhaps holding a lock that draining needs. The application goes on meanwhile.
+    doing, perhaps holding a lock that draining needs. The application goes on meanwhile, and SIGTERM again
+    in that time changes nothing. If the process dies of the signal then, events that are logged after the
+    first part of the drain are sent as well as time allows, and the rest settles as dropped.
     """
 
-    def __init__(self, drain: Callable[[], object]) -> None:
-        self._drain = drain
+    def __init__(self, target: Callable[[], Drainable | None], timeout: float) -> None:
+        self._target = target
+        self._timeout = timeout
         self._previous: Any = None
         self._is_draining = False
         self._has_drained = False
 
-    def install(self) -> bool:
-        """Take SIGTERM over; False if this is not the main thread, where alone Python allows it."""
+    def install(self) -> str | None:
+        """Take SIGTERM over; returns the reason if that is not possible."""
+        previous = signal.getsignal(signal.SIGTERM)
+        if previous is None:
+            return "SIGTERM has a handler that was not installed from Python, and could not be given back"
         try:
-            self._previous = signal.getsignal(signal.SIGTERM)
+            self._previous = previous
             signal.signal(signal.SIGTERM, self._handle)
         except ValueError:
-            return False
-        return True
+            return "init() was not called on the main thread, where alone Python installs signal handlers"
+        return None
 
     def remove(self) -> None:
         """Give SIGTERM back, if it is still ours and this is the main thread."""
         try:
             if signal.getsignal(signal.SIGTERM) == self._handle:
-                signal.signal(
-                    signal.SIGTERM, self._previous if self._previous is not None else signal.SIG_DFL
-                )
+                signal.signal(signal.SIGTERM, self._previous)
         except ValueError:
             return
 
@@ -47,28 +60,42 @@ class Drain:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._has_drained:
+            # The next one, if the process lives on, finds new events to drain.
+            self._is_draining = self._has_drained = False
             self._chain(number, frame)
         elif not self._is_draining:
             self._is_draining = True
+            thread = threading.Thread(
+                target=self._drain, args=(number,), name="antinode-sigterm", daemon=True
+            )
             try:
-                threading.Thread(
-                    target=self._work, args=(number,), name="antinode-drain", daemon=True
-                ).start()
+                thread.start()
             except RuntimeError:
-                self._work(number)
+                self._drain(number)
+            except AssertionError:
+                # gevent runs the handler where nothing may wait, not even for a thread that has started.
+                return
 
-    def _work(self, number: int) -> None:
+    def _drain(self, number: int) -> None:
+        end = time.monotonic() + self._timeout
         try:
-            self._drain()
+            target = self._target()
+            if target is not None:
+                target.flush(self._timeout)
+                if self._is_deadly:
+                    target.shutdown(max(0.0, end - time.monotonic()))
         finally:
             self._has_drained = True
             os.kill(os.getpid(), number)
 
+    @property
+    def _is_deadly(self) -> bool:
+        return self._previous is signal.SIG_DFL
+
     def _chain(self, number: int, frame: FrameType | None) -> None:
-        previous = self._previous
-        if callable(previous):
-            previous(number, frame)
-        elif previous != signal.SIG_IGN:
+        if callable(self._previous):
+            self._previous(number, frame)
+        elif self._is_deadly:
             # Die of the signal, as the process would have: its parent looks at how it ended.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)

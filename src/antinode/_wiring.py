@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from antinode._errors import ConfigurationError
 from antinode._process import watch_exit_of_worker
@@ -21,10 +20,7 @@ if TYPE_CHECKING:
     from antinode._options import Options
     from antinode.delivery.messages import Transport
 
-# What an envelope may take beside the events; keys are 32 characters in practice.
-_ENVELOPE_ROOM = 512
-
-__all__ = ["make_sender", "max_event_bytes"]
+__all__ = ["is_in_the_clear", "make_sender"]
 
 
 def make_sender(api_key: str, options: Options, name: str | None) -> Sender:
@@ -63,12 +59,22 @@ def make_sender(api_key: str, options: Options, name: str | None) -> Sender:
     )
 
 
-def max_event_bytes(options: Options) -> int:
-    """The largest event that fits a request of its own."""
-    return _endpoint(options).body_limit - _ENVELOPE_ROOM
+def is_in_the_clear(options: Options) -> bool:
+    """Whether what is sent could be read on its way: plain HTTP to another machine."""
+    if options.server_url is None or options.server_url[:5].lower() != "http:":
+        return False
+    from ipaddress import ip_address  # noqa: PLC0415 - only for a server of one's own
+    from urllib.parse import urlsplit  # noqa: PLC0415 - the same
+
+    host = (urlsplit(options.server_url).hostname or "").rstrip(".")
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost" and not host.endswith(".localhost")
 
 
 def _endpoint(options: Options) -> Endpoint:
+    """The API whose limits hold."""
     if options.server_url is not None and options.endpoint is None and not options.use_batch:
         return endpoint_of(options.server_url) or Endpoint.HTTP_V2
     return Endpoint.BATCH if options.use_batch or options.endpoint == "batch" else Endpoint.HTTP_V2
@@ -77,13 +83,10 @@ def _endpoint(options: Options) -> Endpoint:
 def _urls(options: Options) -> tuple[str, str]:
     """Where uploads usually go, and where those of a backlog go."""
     endpoint = _endpoint(options)
-    server_url = options.server_url
-    if server_url is None:
+    if options.server_url is None:
         usual = url(endpoint, options.server_zone)
         return usual, url(Endpoint.BATCH, options.server_zone) if options.endpoint == "auto" else usual
-    if urlsplit(server_url).path in {"", "/"}:
-        # A bare host: its ingestion API is meant.
-        server_url = urlsplit(server_url)._replace(path=endpoint.path).geturl()
+    server_url = _with_path(options.server_url, endpoint)
     if options.endpoint == "auto":
         http_v2, batch = sibling(server_url, Endpoint.HTTP_V2), sibling(server_url, Endpoint.BATCH)
         if http_v2 is None or batch is None:
@@ -91,7 +94,21 @@ def _urls(options: Options) -> tuple[str, str]:
                 'endpoint="auto" needs a server_url that ends in /2/httpapi or /batch, to know the other one'
             )
         return http_v2, batch
+    named = endpoint_of(server_url)
+    if named is not None and named is not endpoint:
+        asked = "use_batch=True" if options.use_batch else f'endpoint="{options.endpoint}"'
+        raise ConfigurationError(
+            f"{asked} and a server_url that ends in {named.path} contradict each other: leave one of them out"
+        )
     return server_url, server_url
+
+
+def _with_path(server_url: str, endpoint: Endpoint) -> str:
+    """A bare host means its ingestion API."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - only for a server of one's own
+
+    parts = urlsplit(server_url)
+    return parts._replace(path=endpoint.path).geturl() if parts.path in {"", "/"} else server_url
 
 
 def _policy(options: Options) -> RetryPolicy:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
-from typing import Final, Literal
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING, Final, Literal
 
 from antinode.protocol.limits import BATCH_BODY_LIMIT, HTTP_V2_BODY_LIMIT
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 Zone = Literal["US", "EU"]
 """Where a project's data lives. An EU project works only with EU hosts and an EU key."""
@@ -72,6 +74,8 @@ def sibling(server_url: str, endpoint: Endpoint) -> str | None:
 
 
 def _split(server_url: str) -> SplitResult | None:
+    from urllib.parse import urlsplit  # noqa: PLC0415 - only a custom server_url needs it
+
     try:
         parts = urlsplit(server_url)
         _ = parts.hostname  # an unclosed IPv6 bracket shows up only here or above, by Python version

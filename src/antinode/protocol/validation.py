@@ -220,7 +220,7 @@ def repair(event: Mapping[str, Any], min_id_length: int, now_ms: int) -> Repaire
     work = _Repair(now_ms)
     try:
         work.read(event)
-    except Exception as error:  # noqa: BLE001 - a mapping of the application's own making may raise anything
+    except Exception as error:  # a mapping of the application's own making may raise anything
         work.fail("event", f"the event could not be read ({type(error).__name__}): write a dict")
     work.mend_ids(min_id_length)
     return Repaired(work.event, tuple(work.notes), tuple(work.problems))
@@ -251,7 +251,7 @@ class _Repair:
                 self._take(field, value)
             except Unencodable as error:
                 self.fail(field, str(error))
-            except Exception as error:  # noqa: BLE001 - so may the methods of a value
+            except Exception as error:  # so may the methods of a value
                 self.fail(
                     field,
                     f"`{_label(field)}` raised {type(error).__name__} while it was read: write a plain value",
@@ -285,7 +285,7 @@ class _Repair:
         self.event[field] = self._cut(label, safe)
 
     def _hint(self, field: str) -> None:
-        meant = _SPELLINGS.get(_spelling(field))
+        meant = meant_key(field)
         if meant:
             self.notes.append(
                 f"`{_label(field)}` is no key of an event and is ignored by Amplitude: write `{meant}`"
@@ -396,6 +396,11 @@ def _label(field: str) -> str:
 
 def _spelling(name: str) -> str:
     return name.replace("_", "").replace("-", "").replace(" ", "").lower()
+
+
+def meant_key(field: str) -> str | None:
+    """The key of an event that `field`, which is none, was probably meant to be, such as `userId`."""
+    return _SPELLINGS.get(_spelling(field))
 
 
 _SPELLINGS: Final[Mapping[str, str]] = {_spelling(name): name for name in FIELDS}

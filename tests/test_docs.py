@@ -1,0 +1,76 @@
+"""Every Python snippet of the README and the guides runs, and what the guides list is what exists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import antinode
+from antinode import _client
+from antinode._options import Options
+from antinode.testing import Endpoint
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SNIPPET = re.compile(r"^( *)```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def snippets(page: Path) -> list[str]:
+    """The page's Python blocks, without the indentation of a list that they stand in."""
+    text = page.read_text(encoding="utf-8")
+    return [re.sub(f"^{indent}", "", block, flags=re.MULTILINE) for indent, block in SNIPPET.findall(text)]
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """A local endpoint that stands in for Amplitude: wherever a snippet would send, it sends there."""
+    with Endpoint() as endpoint:
+        make_sender: Callable[..., Any] = _client.make_sender
+        # A bare host: each instance gets the path of its own endpoint.
+        server = endpoint.url.removesuffix("/2/httpapi")
+
+        def make_local(key: str, options: Options, name: str | None) -> Any:
+            return make_sender(
+                key, msgspec.structs.replace(options, server_url=server, server_zone="US"), name
+            )
+
+        monkeypatch.setattr(_client, "make_sender", make_local)
+        yield endpoint
+        for client in (antinode.get_instance(), antinode.get_instance("billing")):
+            client.shutdown()
+            for middleware in client._middleware:
+                client.remove_event_middleware(middleware)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)], ids=lambda page: page.name)
+def test_snippets_run(page: Path, endpoint: Endpoint) -> None:
+    """The Python snippets of a page run, one after the other, as a reader would type them."""
+    namespace: dict[str, Any] = {"__name__": "__snippets__"}
+    for number, snippet in enumerate(snippets(page)):
+        exec(compile(snippet, f"{page.name}, snippet {number}", "exec"), namespace)  # noqa: S102 - our own pages
+    antinode.flush(10)
+
+
+def test_readme_delivers(endpoint: Endpoint) -> None:
+    """The first snippet of the README has its event delivered."""
+    exec(compile(snippets(ROOT / "README.md")[0], "README.md", "exec"), {})  # noqa: S102 - our own page
+    assert [event["event_type"] for event in endpoint.events] == ["Song Played"]
+
+
+def test_options_page_lists_every_option() -> None:
+    """docs/options.md has a row for each option of `init`, and for nothing else."""
+    text = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(Options.__struct_fields__)
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of a page names a file of the project."""
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

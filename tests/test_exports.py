@@ -1,0 +1,79 @@
+"""What `antinode` exports: this and nothing else, each with a docstring."""
+
+import ast
+import inspect
+import types
+from pathlib import Path
+
+import antinode
+
+PACKAGE = Path(antinode.__file__).parent
+
+
+def public(module):
+    return {name for name in vars(module) if not name.startswith("_")}
+
+
+def test_all_is_everything_public():
+    """Every public name is listed, and every listed name exists; submodules aside."""
+    modules = {name for name, value in vars(antinode).items() if isinstance(value, types.ModuleType)}
+    assert public(antinode) - modules == set(antinode.__all__) - {"__version__"}
+    assert sorted(set(antinode.__all__)) == sorted(antinode.__all__)
+
+
+def test_public_modules_are_themes():
+    """Beside the package itself only these can be imported without an underscore."""
+    names = {
+        path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert {name for name in names if not name.startswith("_")} == {"delivery", "protocol", "testing"}
+
+
+# Not for applications: delivery counts the attempts of its outcomes with it.
+INTERNAL = {"after"}
+
+
+def members(kind):
+    """The public methods and properties that a class defines itself."""
+    for name, value in vars(kind).items():
+        if (
+            not name.startswith("_")
+            and name not in INTERNAL
+            and (inspect.isfunction(value) or isinstance(value, property))
+        ):
+            yield name, value
+
+
+def test_what_is_exported_says_so():
+    """Every exported class and function has a docstring, and so have its public methods and properties."""
+    for name in antinode.__all__:
+        value = getattr(antinode, name)
+        if hasattr(value, "__origin__"):
+            continue  # an alias, which Python 3.10 takes for a class
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert value.__doc__, name
+        # What a protocol's methods do is said in one piece, in its own docstring.
+        if inspect.isclass(value) and not getattr(value, "_is_protocol", False):
+            assert [member for member, inner in members(value) if not inner.__doc__] == [], name
+
+
+def test_the_init_module_holds_only_imports():
+    """`antinode/__init__.py` is a docstring, imports and `__all__`."""
+    body = ast.parse((PACKAGE / "__init__.py").read_text()).body
+    assert isinstance(body[0], ast.Expr)
+    assert isinstance(body[-1], ast.Assign)
+    assert all(isinstance(node, ast.ImportFrom) for node in body[1:-1])
+
+
+def test_the_package_is_typed():
+    """Type checkers are told that it is."""
+    assert (PACKAGE / "py.typed").exists()
+
+
+def test_exceptions_form_a_tree():
+    """Who catches AntinodeError catches all of ours; they are about values, so they are ValueErrors, too."""
+    for kind in (antinode.ConfigurationError, antinode.EventError, antinode.MiddlewareError):
+        assert issubclass(kind, antinode.AntinodeError)
+        assert issubclass(kind, ValueError)
+    assert issubclass(antinode.MiddlewareError, antinode.EventError)
+    assert not issubclass(antinode.ConfigurationError, antinode.EventError)
