@@ -1,0 +1,1 @@
+"""Accidents: real processes against a scripted server, every event accounted for."""
