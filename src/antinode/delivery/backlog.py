@@ -1,4 +1,4 @@
-"""The records that wait for an upload: the queue they enter by, and lanes for streams that must wait alone."""
+"""The records that wait for an upload: the queue they enter by, and lanes for streams that wait alone."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ class Backlog:
         self.pacer = Pacer(pace)
         self.must_go_on = False
         """The last search stopped early without finding anything: there may be more behind."""
+        self._is_fresh_first = False
+        """Whose turn it is when lanes alone would fill an upload: one deep lane must not starve the queue."""
         self._busy: set[int] = set()
         self._keys: dict[int, tuple[Key, ...]] = {}
 
@@ -103,12 +105,22 @@ class Backlog:
             self.pacer.prune(now)
         elif self._keys:
             self._keys.clear()
-        self._take_ready(search)
+        if self._is_fresh_first:
+            self._take_from_queue(search)
+            self._take_ready(search)
+        else:
+            self._take_ready(search)
+            self._take_from_queue(search)
+        self.must_go_on = self.must_go_on and not search.taken
+        return search.taken
+
+    def _take_from_queue(self, search: _Search) -> None:
+        from_lanes = len(search.taken)
         if self.lanes or self._busy or search.is_paced:
             self._sift(search)
         else:
             self._take_fresh(search)
-        return search.taken
+        self._is_fresh_first = 0 < from_lanes == len(search.taken) and bool(self.fresh)
 
     def _take_fresh(self, search: _Search) -> None:
         """Nobody has to wait: the front of the queue, as it is."""
@@ -204,12 +216,12 @@ class Backlog:
     def pop_oldest(self) -> Delivery | None:
         """Take out the record to drop first: of a lane if there is one, for those have waited longest, and a
         throttled user must not cost another's events."""
-        for lane in self.lanes:
-            if lane.records:
-                record = self.lanes.pop(lane)
-                self._forget_if_empty(lane)
-                return record
-        return self.fresh.popleft() if self.fresh else None
+        lane = self.lanes.first_filled()
+        if lane is None:
+            return self.fresh.popleft() if self.fresh else None
+        record = self.lanes.pop(lane)
+        self._forget_if_empty(lane)
+        return record
 
     def pop_while(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
         """Take out the records at the front of the queue and of each lane for which `is_gone` holds."""
@@ -226,9 +238,12 @@ class Backlog:
         if lane.stream not in self._busy:
             self.lanes.discard_empty(lane)
 
-    def heads(self) -> Iterator[Delivery]:
-        """The oldest record of each lane."""
-        return (lane.records[0] for lane in self.lanes if lane.records)
+    def heads(self) -> list[Delivery]:
+        """The oldest record of the queue and of each lane."""
+        heads = [lane.records[0] for lane in self.lanes if lane.records]
+        if self.fresh:
+            heads.append(self.fresh[0])
+        return heads
 
 
 class _Search:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from antinode.delivery.record import Delivery
+
+# Below this size a request costs more than the events in it.
+SMALLEST_LIMIT = 10
+NO_LIMIT = 1 << 30
 
 
 class Batch:
@@ -16,7 +20,7 @@ class Batch:
     cut. While it lives, nothing else of its streams is sent, which is what keeps them in order.
     """
 
-    __slots__ = ("chunks", "flying", "is_bulk", "rounds", "streams")
+    __slots__ = ("chunks", "flying", "is_bulk", "limit", "rounds", "streams")
 
     def __init__(self, records: list[Delivery], *, is_bulk: bool) -> None:
         self.chunks: deque[list[Delivery]] = deque([records])
@@ -25,6 +29,8 @@ class Batch:
         self.is_bulk = is_bulk
         self.rounds = 0
         """Answers after which something of the batch had to be sent again."""
+        self.limit = NO_LIMIT
+        """Events that one request may carry; smaller where the bad ones lie close together."""
         self.streams: set[int] | None = None
         """None until somebody needs to know."""
 
@@ -37,6 +43,13 @@ class Batch:
             yield from self.flying
         for chunk in self.chunks:
             yield from chunk
+
+    def shrink(self, size: int) -> None:
+        """Carry at most half of `size` events in a request from now on."""
+        self.limit = max(SMALLEST_LIMIT, min(self.limit, size) // 2)
+
+    def grow(self) -> None:
+        self.limit = min(NO_LIMIT, self.limit * 2)
 
     def cut_front(self, events: int, size: int) -> list[Delivery]:
         """Take the first chunk, or as much of it as `events` and `size` bytes allow: at least one record."""
@@ -56,6 +69,19 @@ class Batch:
     def put_back(self, *chunks: list[Delivery]) -> None:
         """Have these chunks sent next, in this order; empty ones are left out."""
         self.chunks.extendleft(chunk for chunk in reversed(chunks) if chunk)
+
+    def remove(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Take out of the chunks that wait the records for which `is_gone` holds."""
+        gone: list[Delivery] = []
+        for _ in range(len(self.chunks)):
+            chunk = self.chunks.popleft()
+            leaving = [record for record in chunk if is_gone(record)]
+            if leaving:
+                gone += leaving
+                chunk = [record for record in chunk if not is_gone(record)]
+            if chunk:
+                self.chunks.append(chunk)
+        return gone
 
     def pull(self, streams: set[int]) -> dict[int, list[Delivery]]:
         """Take the records of these streams out of the chunks that wait, each stream in order."""

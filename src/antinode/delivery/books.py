@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from antinode.delivery.ledger import Ledger
@@ -18,23 +18,6 @@ class Books:
         self.keeps_all = False
         """Whether every settled record is kept for the shell, not only those with callbacks."""
         self._settled: list[Delivery] = []
-
-    def admit(
-        self, record: Delivery, append: Callable[[Delivery], object], max_events: int, max_bytes: int
-    ) -> bool:
-        """Count a record as pending and `append` it, or return False and change nothing for lack of room."""
-        ledger = self.ledger
-        size = len(record.body)
-        with self.guard:
-            if ledger.pending >= max_events or ledger.pending_bytes + size > max_bytes:
-                return False
-            epoch = record.epoch = ledger.epoch
-            epoch.accepted += 1
-            ledger.accepted += 1
-            ledger.pending += 1
-            ledger.pending_bytes += size
-            append(record)
-        return True
 
     def refuse(self, record: Delivery, outcome: Outcome) -> None:
         """Settle a record that never got in: accepted and ended in the same instant."""

@@ -7,34 +7,33 @@ tests, and whatever shell comes next, drive the same object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from antinode.delivery.backlog import Backlog, ids_of
-from antinode.delivery.batch import Batch, Upload, halves
+from antinode.delivery.backlog import Backlog
+from antinode.delivery.batch import Batch, Upload
 from antinode.delivery.books import Books
-from antinode.delivery.ledger import Ledger, Stats
-from antinode.delivery.link import Link, LinkState
-from antinode.delivery.record import DELIVERED, DROPPED, REJECTED, Delivery, Outcome
-from antinode.delivery.retry import Backoff, Response, RetryPolicy
+from antinode.delivery.ledger import Stats
+from antinode.delivery.link import Cause, Link, LinkState
+from antinode.delivery.reactions import Note, Reactions, Retried
+from antinode.delivery.record import DROPPED, Delivery, Outcome
+from antinode.delivery.retry import Backoff, RetryPolicy
 from antinode.protocol.responses import Action, Verdict
 from antinode.protocol.status import Status
+
+__all__ = ["QUEUE_FULL", "Core", "CoreConfig", "Note", "Retried"]
 
 # Uploads of a steady trickle start at least this many seconds apart, so that each carries several events;
 # the first event after a pause, a full batch and a flush do not wait.
 LINGER = 0.02
 # After this many seconds without an answer, a hanging request no longer keeps the others' events waiting.
 PATIENCE = 1.0
-# Rounds in which an answer named a single event, after which the events before it, which the server has
-# evidently read and found good, are sent on their own: a body is not repeated for each bad event in it.
-PATIENT_ROUNDS = 3
-# Single events in a row refused without being named: it is not the events then, it is every request.
-REFUSALS_TO_PAUSE = 5
-# Successes after which a smaller request size learned from a 413 is doubled again.
-GROW_AFTER = 20
+# Records that wait are looked through for expired ones at most this often, in seconds.
+EXPIRE_EVERY = 1.0
+# More records than a queue can hold: nobody is woken.
 NEVER = 1 << 62
+FOREVER = float("inf")
 
 QUEUE_FULL = Outcome(
     DROPPED,
@@ -45,7 +44,6 @@ QUEUE_FULL = Outcome(
 _EXPIRED = Outcome(
     DROPPED, Status.FAILED, "expired", message="older than max_event_age before it could be sent"
 )
-_REASONS = {Status.RATE_LIMIT: "daily_quota", Status.PAYLOAD_TOO_LARGE: "too_large"}
 
 
 @dataclass(frozen=True)
@@ -67,27 +65,6 @@ class CoreConfig:
     can_choose_batch: bool = False
     """Whether uploads of a backlog may go to the Batch API (`endpoint="auto"`)."""
 
-    @property
-    def full_batch(self) -> int:
-        """So many events are worth an upload of their own, beside others and before their time."""
-        return min(self.max_batch_events, self.rush_events)
-
-
-class Note(NamedTuple):
-    """Something the user should be told: a logging level's name, a key for rate limiting, a sentence."""
-
-    level: str
-    key: str
-    text: str
-
-
-class Retried(NamedTuple):
-    """A repeated request was answered: the arguments of `on_retry`."""
-
-    response: Response
-    attempt: int
-    is_last: bool
-
 
 class Core:
     """The delivery state machine of one client.
@@ -104,36 +81,45 @@ class Core:
         guard: AbstractContextManager[object] | None = None,
     ) -> None:
         self.config = config
-        self.link = Link()
         self.ring_at = 1
         """The shell wants to be woken when so many records are queued."""
         self.backlog = Backlog(config.pace)
         self.queued = self.backlog.fresh
         self.books = Books(guard if guard is not None else nullcontext())
-        self.admit_limits = (config.max_events, config.max_bytes)
-        self._random = random
-        self._notes: list[Note] = []
-        self._retried: list[Retried] = []
+        self.ledger = self.books.ledger
+        self._guard = self.books.guard
+        self._max_events = config.max_events
+        self._max_bytes = config.max_bytes
+        self._reactions = Reactions(
+            self.books, self.backlog, config.policy, max_bytes=config.max_batch_bytes, random=random
+        )
         self._batches: dict[int, Batch] = {}
         self._uploads: dict[int, tuple[int, float]] = {}  # upload -> its batch, and when it started
         self._probe: int | None = None
-        """The upload that tests a server which was not well; nothing else is sent meanwhile."""
+        """The upload that tests a server which was not well; nothing else is sent beside it."""
         self._last_number = 0
-        self._last_start = float("-inf")
-        self._max_bytes = config.max_batch_bytes
-        self._successes = 0
-        self._refusals = 0
-        self._is_urgent = False
+        self._last_start = -FOREVER
+        self._hurried_at = -FOREVER
+        """Records logged up to then do not wait for the interval."""
+        self._expire_at = FOREVER if config.max_age is None else -FOREVER
+        """When the next record may have to expire."""
         self._awaited: int | None = None
+        self._looked_at = -FOREVER
+        self._saw_queued = self._saw_full = False
 
     @property
-    def ledger(self) -> Ledger:
-        return self.books.ledger
+    def link(self) -> Link:
+        return self._reactions.link
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is pending at all."""
         return self.ledger.pending == 0
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """How large one upload may be at present: smaller for a while after a 413."""
+        return self._reactions.max_bytes
 
     # What comes in at the door.
 
@@ -142,15 +128,31 @@ class Core:
 
         The only method, with `Books.refuse` and `Books.skip`, that any thread may call at any time.
         """
-        return self.books.admit(record, self.queued.append, *self.admit_limits)
+        ledger = self.ledger
+        size = len(record.body)
+        with self._guard:
+            if ledger.pending >= self._max_events or ledger.pending_bytes + size > self._max_bytes:
+                return False
+            # No call and no loop from here to the last line: from Python 3.11 on, no signal handler that logs
+            # can get in between, and no KeyboardInterrupt can part the counts from the queue.
+            epoch = record.epoch = ledger.epoch
+            epoch.accepted += 1
+            ledger.accepted += 1
+            ledger.pending += 1
+            ledger.pending_bytes += size
+            self.queued.append(record)
+        return True
 
     def make_room(self, size: int) -> bool:
-        """Drop the oldest records until one of `size` bytes fits; False if it never will."""
-        max_events, max_bytes = self.admit_limits
+        """Drop the oldest records until one of `size` bytes fits; False if it never will.
+
+        Those in lanes go first, then the queue's front, at last those that a batch has yet to send; what is
+        in a request stays.
+        """
         ledger = self.ledger
-        if size > max_bytes:
+        if size > self._max_bytes:
             return False
-        while ledger.pending >= max_events or ledger.pending_bytes + size > max_bytes:
+        while ledger.pending >= self._max_events or ledger.pending_bytes + size > self._max_bytes:
             victim = self.backlog.pop_oldest() or self._pop_from_batches()
             if victim is None:
                 return False
@@ -167,12 +169,17 @@ class Core:
 
     def next_uploads(self, now: float) -> list[Upload]:
         """The uploads to start now; each must be answered with `respond`."""
-        self._expire(now)
+        self._looked_at = now
+        if now >= self._expire_at:
+            self._expire(now)
         for number in [number for number, batch in self._batches.items() if batch.is_done]:
-            # It lost its last records to age or to the queue's bound.
+            # It lost its last records to age, to the queue's bound or to a flush that gave up.
             self._end(number, now)
-        self.backlog.must_go_on = False
-        self.backlog.lanes.release_due(now)
+        backlog = self.backlog
+        backlog.must_go_on = False
+        backlog.lanes.release_due(now)
+        if backlog.available >= self.config.rush_events:
+            self._hurried_at = now
         uploads: list[Upload] = []
         while (upload := self._next_upload(now)) is not None:
             uploads.append(upload)
@@ -180,55 +187,96 @@ class Core:
 
     def wake_at(self, now: float) -> float | None:
         """When `next_uploads` should be called again if nothing happens until then; None: not needed."""
-        if self.is_idle:
-            return None
-        if self.link.state is LinkState.WAITING:
-            return self.link.until
-        if self._probe is not None or len(self._uploads) >= self.config.connections:
-            return None
-        if self.backlog.must_go_on:
-            return now
-        times = []
-        if self.backlog.available:
-            times.append(self._oldest_start() + PATIENCE if self._uploads else self._ripe_at(now))
-        release = self.backlog.lanes.next_release
-        if release is not None:
-            times.append(release)
-        return min(times, default=None)
+        self._saw_queued, self._saw_full = bool(self.queued), self._is_full_batch()
+        free_at = self._free_at()
+        times = [] if self.is_idle else [self._expire_at]
+        if free_at is None or len(self._uploads) >= self.config.connections:
+            # Only an answer can change anything.
+            return min((time for time in times if time < FOREVER), default=None)
+        if free_at > now:
+            # Until then `set_ring` is deaf, so it is a time to look again whatever is there to send.
+            times.append(free_at)
+        else:
+            times.append(self._sendable_at(now))
+            if self._uploads and (patient_until := self._newest_start() + PATIENCE) > now:
+                times.append(patient_until)
+        return min((time for time in times if time < FOREVER), default=None)
 
     def set_ring(self) -> int:
-        """Decide at which length of the queue logging should wake the shell, which is about to sleep."""
+        """Decide at which length of the queue logging should wake the shell, which is about to sleep.
+
+        To be called after `wake_at`, whose answer it completes: what the one does not foresee rings.
+        """
         config = self.config
-        is_full = len(self._uploads) >= config.connections
-        if self.link.state is LinkState.WAITING or self._probe is not None or is_full:
+        free_at = self._free_at()
+        if free_at is None or free_at > self._looked_at or len(self._uploads) >= config.connections:
             self.ring_at = NEVER
-        elif self._uploads or self.queued:
-            ring_at = config.rush_events if config.interval > 0 and not self._uploads else config.full_batch
-            self.ring_at = ring_at if len(self.queued) < ring_at else NEVER
+        elif self.queued and not self._saw_queued:
+            # They came after `wake_at` had looked: it has to look again.
+            self.ring_at = 1
+        elif self._uploads and self._looked_at < self._newest_start() + PATIENCE:
+            # A full batch that `wake_at` saw has its time; one that came since makes it look again.
+            self.ring_at = NEVER if self._saw_full else self._full_batch()
+        elif self.queued:
+            self.ring_at = config.rush_events if config.interval > 0 else self._full_batch()
         else:
             self.ring_at = 1
         return self.ring_at
 
-    def _next_upload(self, now: float) -> Upload | None:
+    def _free_at(self) -> float | None:
+        """From when on the link lets an upload start; None: not before an answer."""
         link = self.link
-        if link.state is LinkState.WAITING and now < link.until:
+        if self._probe is not None:
+            if link.state is not LinkState.OPEN:
+                return None
+            _, started = self._uploads[self._probe]
+            return started + PATIENCE
+        return link.until if link.state is LinkState.WAITING else -FOREVER
+
+    def _sendable_at(self, now: float) -> float:
+        """When there is something that is worth sending, as far as the link lets it."""
+        if any(batch.flying is None and batch.chunks for batch in self._batches.values()):
+            return now
+        backlog = self.backlog
+        if len(self._batches) >= self.config.connections:
+            return FOREVER
+        if backlog.must_go_on:
+            return now
+        release = backlog.lanes.next_release
+        return min(
+            self._worth_at(now) if backlog.available else FOREVER, FOREVER if release is None else release
+        )
+
+    def _next_upload(self, now: float) -> Upload | None:
+        free_at = self._free_at()
+        if free_at is None or now < free_at:
             return None
-        if self._probe is not None or (link.is_open and not link.is_healthy and self._uploads):
-            return None
+        if self.link.cause is Cause.REFUSAL:
+            # Those it refused may be one nest of bad events: an event from elsewhere is the better probe.
+            return self._begin(now) or self._resume(now)
+        return self._resume(now) or self._begin(now)
+
+    def _resume(self, now: float) -> Upload | None:
+        """The next upload of a batch that has been begun."""
         for number, batch in self._batches.items():
             if batch.flying is None and batch.chunks:
                 return self._start(number, batch, now)
-        if len(self._batches) >= self.config.connections or not self._is_worth_a_batch(now):
+        return None
+
+    def _begin(self, now: float) -> Upload | None:
+        """The first upload of a new batch, if there are records worth one."""
+        config = self.config
+        if len(self._batches) >= config.connections or not self.backlog.available:
+            return None
+        if now < self._worth_at(now):
             return None
         for batch in self._batches.values():
             self._occupy(batch)
-        records = self.backlog.take(
-            now, events=min(self.config.max_batch_events, link.allowance), size=self._max_bytes
-        )
-        self._is_urgent = self._is_urgent and bool(self.queued)
+        events = min(config.max_batch_events, self.link.allowance)
+        records = self.backlog.take(now, events=events, size=self._reactions.max_bytes)
         if not records:
             return None
-        is_bulk = self.config.can_choose_batch and self.backlog.available >= self.config.max_batch_events
+        is_bulk = config.can_choose_batch and self.backlog.available >= config.max_batch_events
         batch = Batch(records, is_bulk=is_bulk)
         number = self._number()
         self._batches[number] = batch
@@ -238,13 +286,13 @@ class Core:
 
     def _start(self, number: int, batch: Batch, now: float) -> Upload:
         link = self.link
-        batch.flying = batch.cut_front(link.allowance, self._max_bytes)
+        batch.flying = batch.cut_front(min(link.allowance, batch.limit), self._reactions.max_bytes)
         upload = Upload(self._number(), batch.flying, batch.is_bulk)
         self._uploads[upload.number] = (number, now)
         if not link.is_healthy:
             self._probe = upload.number
         if link.state is LinkState.WAITING:
-            self.link = link.due()
+            self._reactions.link = link.due()
         self._last_start = now
         self.ledger.requests += 1
         if batch.rounds or batch.flying[0].attempts:
@@ -255,20 +303,25 @@ class Core:
         self._last_number += 1
         return self._last_number
 
-    def _is_worth_a_batch(self, now: float) -> bool:
-        if not self.backlog.available:
-            return False
-        if self._uploads:
-            # Beside others: for a full batch, or past a request that hangs.
-            return self._is_full_batch() or now >= self._oldest_start() + PATIENCE
-        return now >= self._ripe_at(now)
+    def _worth_at(self, now: float) -> float:
+        """When the records that may be taken are worth an upload, beside those under way."""
+        if self._is_full_batch():
+            # Beside others only if those are not answered at once: to keep streams apart costs more than it
+            # gains at a fast server.
+            return max(now, self._oldest_start() + LINGER) if self._uploads else now
+        ripe_at = self._ripe_at(now)
+        # Natural batching: the answer to come is waited for, unless that request hangs.
+        return max(ripe_at, self._newest_start() + PATIENCE) if self._uploads else ripe_at
 
     def _ripe_at(self, now: float) -> float:
-        """When the records that wait are worth an upload of their own."""
-        if self._is_urgent or self._is_full_batch():
-            return now
-        if self.config.interval > 0 and not self.backlog.lanes.ready_count and self.queued:
-            return self.queued[0].logged_at + self.config.interval
+        """When the records that may be taken have waited for company long enough."""
+        queued, interval = self.queued, self.config.interval
+        if queued:
+            logged_at = queued[0].logged_at
+            if logged_at <= self._hurried_at:
+                return now
+            if interval > 0 and not self.backlog.lanes.ready_count:
+                return logged_at + interval
         return self._last_start + LINGER
 
     def _is_full_batch(self) -> bool:
@@ -277,13 +330,20 @@ class Core:
             return True
         if self.config.interval > 0 and not self._uploads:
             return False
-        ledger = self.ledger
-        # The bytes of just these are not counted apart; those of the average record tell enough.
-        is_heavy = available * ledger.pending_bytes >= max(1, ledger.pending) * self._max_bytes
-        return available >= self.config.full_batch or is_heavy
+        return available >= self._full_batch()
+
+    def _full_batch(self) -> int:
+        """So many events are worth an upload of their own, beside others and before their time."""
+        config, ledger = self.config, self.ledger
+        # The bytes of those that wait are not counted apart; the average record tells enough.
+        fitting = self._reactions.max_bytes * max(1, ledger.pending) // max(1, ledger.pending_bytes)
+        return max(1, min(config.max_batch_events, config.rush_events, fitting))
 
     def _oldest_start(self) -> float:
         return min(started for _, started in self._uploads.values())
+
+    def _newest_start(self) -> float:
+        return max(started for _, started in self._uploads.values())
 
     def _occupy(self, batch: Batch) -> None:
         if batch.streams is None:
@@ -308,190 +368,19 @@ class Core:
         if batch is None or batch.flying is None:
             return
         records, batch.flying = batch.flying, None
-        if self._probe == number:
+        if number == self._probe:
             self._probe = None
-        if verdict.action is not Action.DELIVERED:
-            self.ledger.last_error = f"{verdict.code or verdict.status.value}: {verdict.message}"
-        self._note_retry(records, verdict)
-        _REACTIONS[verdict.action](self, batch, records, verdict, now)
+        self._reactions.apply(batch, records, verdict, now)
+        if self.link.is_healthy:
+            # Whatever it was to find out is known.
+            self._probe = None
+        if verdict.action is not Action.DELIVERED and self.config.max_age is not None:
+            # Back among those that wait, where they were not when these were last looked through.
+            oldest = min([record.logged_at for record in records])
+            self._expire_at = min(self._expire_at, oldest + self.config.max_age)
+        self._give_up_if_faulted(now)
         if batch.is_done:
             self._end(batch_number, now)
-
-    def _on_delivered(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:  # noqa: ARG002 - as its siblings
-        self._is_well(now)
-        self._refusals = 0
-        self._successes += 1
-        if self._max_bytes < self.config.max_batch_bytes and self._successes >= GROW_AFTER:
-            self._successes = 0
-            self._max_bytes = min(self.config.max_batch_bytes, self._max_bytes * 2)
-        if verdict.ingested is not None and verdict.ingested != len(records):
-            self.ledger.discrepancies += abs(len(records) - verdict.ingested)
-            text = f"the server took {len(records)} events but says that it ingested {verdict.ingested}"
-            self._note("WARNING", "ingested", text)
-        outcome = Outcome(
-            DELIVERED,
-            Status.SUCCESS,
-            "delivered",
-            verdict.code,
-            verdict.message,
-            attempts=1,
-            body=verdict.body,
-        )
-        self.books.settle(records, outcome, sent=1)
-
-    def _on_sort(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
-        """The answer names events: drop some, hold some back, send the rest again at once, uncharged."""
-        self._is_well(now)
-        batch.rounds += 1
-        rest: list[Delivery] = []
-        held: dict[int, list[Delivery]] = {}
-        dropped: dict[tuple[Status, str], list[Delivery]] = {}
-        for position, record in enumerate(records):
-            reason = verdict.drop.get(position)
-            if reason is not None:
-                dropped.setdefault(reason, []).append(record)
-            elif record.stream in held or _is_throttled(position, record, verdict):
-                held.setdefault(record.stream, []).append(record)
-            else:
-                rest.append(record)
-        for (status, message), refused in dropped.items():
-            self._reject(refused, status, verdict, message)
-        if held:
-            self._hold(batch, records, held, verdict, now)
-        named = next(iter(verdict.drop), 0)
-        if batch.rounds > PATIENT_ROUNDS and len(verdict.drop) == 1 and not held:
-            batch.put_back(records[:named], records[named + 1 :])
-        else:
-            batch.put_back(rest)
-
-    def _hold(
-        self,
-        batch: Batch,
-        records: list[Delivery],
-        held: dict[int, list[Delivery]],
-        verdict: Verdict,
-        now: float,
-    ) -> None:
-        """Let the throttled wait alone, with their later records, behind a gate that opens in time."""
-        pacer = self.backlog.pacer
-        for user in verdict.throttled_users:
-            pacer.throttle(("user", user), now, verdict.wait, verdict.threshold)
-        for device in verdict.throttled_devices:
-            pacer.throttle(("device", device), now, verdict.wait, verdict.threshold)
-        for stream in {records[position].stream for position in verdict.hold}:
-            pacer.throttle(("stream", stream), now, verdict.wait, verdict.threshold)
-        # Their successors may be in chunks of this batch that have not been sent yet.
-        for stream, successors in batch.pull(set(held)).items():
-            held[stream] += successors
-        count = 0
-        for stream, waiting in held.items():
-            keep, own = self._charge(waiting, verdict)
-            if keep:
-                count += len(keep)
-                opens_at = self.backlog.pacer.opens_at(self.backlog.keys_of(keep[0]), now)
-                self.backlog.hold(stream, keep, max(opens_at, now + max(verdict.wait, own or 0.0)))
-        if count:
-            text = f"{count} events of {len(held)} throttled users or devices wait {verdict.wait:.0f} s"
-            self._note("WARNING", "throttled", f"{text}: {verdict.message}")
-
-    def _on_bisect(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
-        """The body was refused and nobody named: never the same body again."""
-        batch.rounds += 1
-        if len(records) > 1:
-            self._is_well(now)
-            middle = len(records) // 2
-            batch.put_back(records[:middle], records[middle:])
-            return
-        self._reject(records, verdict.status, verdict, verdict.message)
-        self._refusals += 1
-        if self._refusals >= REFUSALS_TO_PAUSE:
-            self._fault(verdict, now)
-        else:
-            self._is_well(now)
-
-    def _on_halve(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
-        self._is_well(now)
-        batch.rounds += 1
-        if len(records) == 1:
-            self._reject(records, Status.PAYLOAD_TOO_LARGE, verdict, verdict.message)
-            return
-        total = sum(len(record.body) + 1 for record in records)
-        self._successes = 0
-        self._max_bytes = max(1, min(self._max_bytes, total // 2))
-        batch.put_back(*halves(records))
-
-    def _on_retry(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
-        keep, own = self._charge(records, verdict)
-        batch.put_back(keep)
-        was = self.link
-        why = self.ledger.last_error or verdict.message
-        self.link = was.failed(now, asked=verdict.wait, own=own, jitter=self._random(), why=why)
-        if self.link.failures == 1:
-            self._note("INFO", "retry", f"an upload failed and is repeated: {verdict.message}")
-        elif self.link.failures > was.failures:
-            self._note(
-                "WARNING", "outage", f"uploads fail; events are kept and tried again: {verdict.message}"
-            )
-
-    def _on_wait(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
-        keep, own = self._charge(records, verdict)
-        batch.put_back(keep)
-        wait = max(verdict.wait, own or 0.0)
-        self.link = self.link.throttled(now, wait=wait, why=self.ledger.last_error or verdict.message)
-        self._note("WARNING", "project", f"all uploads wait {wait:.0f} s: {verdict.message}")
-
-    def _on_stop(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:  # noqa: ARG002 - as its siblings
-        self.books.settle(records, _faulty(verdict.message, verdict), sent=1)
-        self._fault(verdict, now)
-
-    def _fault(self, verdict: Verdict, now: float) -> None:
-        if not self.link.is_faulted:
-            text = f"Amplitude does not take this client's requests, uploading pauses: {verdict.message}"
-            self._note("ERROR", "fault", f"{text} (check the API key, server_url and server_zone)")
-        self.link = self.link.faulted(now, jitter=self._random(), why=verdict.message)
-        if self._awaited is not None:
-            self._give_up(self._awaited, _faulty(verdict.message, verdict))
-
-    def _is_well(self, now: float) -> None:
-        """The server took the request apart sensibly, whatever it thought of the events."""
-        was = self.link
-        self.link = was.succeeded(now)
-        if was.state is LinkState.PROBING and (was.failures > 1 or was.is_faulted):
-            self._note("WARNING", "recovered", "uploads succeed again")
-
-    def _charge(self, records: list[Delivery], verdict: Verdict) -> tuple[list[Delivery], float | None]:
-        """Count an attempt and ask the policy: the records to send again, and its wait if it has one."""
-        for record in records:
-            record.attempts += 1
-        policy = self.config.policy
-        if isinstance(policy, Backoff):
-            return records, None
-        response = response_of(verdict)
-        delays = {attempt: policy.next_delay(attempt, response) for attempt in {r.attempts for r in records}}
-        exhausted = [record for record in records if delays[record.attempts] is None]
-        if exhausted:
-            message = f"given up by the retry policy: {verdict.message}"
-            outcome = Outcome(
-                DROPPED, verdict.status, "retries_exhausted", verdict.code, message, body=verdict.body
-            )
-            self.books.settle(exhausted, outcome)
-            records = [record for record in records if delays[record.attempts] is not None]
-        return records, max((delay for delay in delays.values() if delay is not None), default=None)
-
-    def _note_retry(self, records: list[Delivery], verdict: Verdict) -> None:
-        attempt = max([record.attempts for record in records])
-        if attempt:
-            response = response_of(verdict)
-            is_last = self.config.policy.next_delay(attempt + 1, response) is None
-            self._retried.append(Retried(response, attempt - 1, is_last))
-
-    def _reject(self, records: list[Delivery], status: Status, verdict: Verdict, message: str) -> None:
-        reason = _REASONS.get(status, "refused")
-        outcome = Outcome(REJECTED, status, reason, verdict.code, message, attempts=1, body=verdict.body)
-        self.books.settle(records, outcome, sent=1)
-        self._note(
-            "WARNING", f"rejected:{reason}", f"events were rejected ({len(records)} in one answer): {message}"
-        )
 
     # Endings that no answer decides, and those who wait for endings.
 
@@ -501,14 +390,12 @@ class Core:
         It does not shorten a wait that the server asked for. While a configuration fault stands, one probe is
         made, and if that fails too, what the flush covers is given up: its caller wants to know.
         """
-        with self.books.guard:
+        with self._guard:
             index = self.ledger.close_epoch()
+        self._awaited = index if self._awaited is None else max(index, self._awaited)
         self.hurry(now)
-        self._awaited = index
-        link = self.link
-        if link.is_faulted and link.state is LinkState.WAITING and now < link.until:
-            # It was probed within the last second.
-            self._give_up(index, _faulty(link.why))
+        # A fault that was found within the last second is not probed anew.
+        self._give_up_if_faulted(now)
         return index
 
     def stop_waiting(self, awaited: int | None) -> None:
@@ -517,8 +404,8 @@ class Core:
 
     def hurry(self, now: float) -> None:
         """Send without regard to the interval, and probe early if that is ours to decide."""
-        self._is_urgent = bool(self.queued)
-        self.link = self.link.hurried(now)
+        self._hurried_at = now
+        self._reactions.link = self.link.hurried(now)
 
     def abandon(self, reason: str, message: str) -> int:
         """Settle everything that is pending as dropped, requests under way included; returns how many."""
@@ -527,6 +414,7 @@ class Core:
         self._batches.clear()
         self._uploads.clear()
         self._probe = None
+        self.ring_at = 1
         self.books.settle(pending, Outcome(DROPPED, Status.FAILED, reason, message=message))
         return len(pending)
 
@@ -536,56 +424,57 @@ class Core:
 
     def _expire(self, now: float) -> None:
         max_age = self.config.max_age
-        if max_age is None or self.is_idle:
+        if max_age is None:
             return
         limit = now - max_age
         expired = self._remove(lambda record: record.logged_at < limit)
         if expired:
             self.books.settle(expired, _EXPIRED)
-            self._note("WARNING", "expired", f"{len(expired)} events were dropped, older than max_event_age")
+            text = f"{len(expired)} events were dropped, older than max_event_age"
+            self._reactions.note("WARNING", "expired", text)
+        # Whatever is logged from here on is younger than `now`.
+        oldest = min((record.logged_at for record in self._waiting_heads()), default=now)
+        self._expire_at = max(min(oldest, now) + max_age, now + min(EXPIRE_EVERY, max_age))
 
-    def _give_up(self, index: int, outcome: Outcome) -> None:
-        """Settle what is pending from the epochs up to `index` and not in a request."""
-        self.books.settle(
-            self._remove(lambda record: record.epoch is not None and record.epoch.index <= index), outcome
-        )
+    def _give_up_if_faulted(self, now: float) -> None:
+        """While a fault stands, settle what a flush waits for and is not in a request."""
+        link, awaited = self.link, self._awaited
+        is_stuck = link.is_faulted and link.state is LinkState.WAITING and now < link.until
+        if not is_stuck or awaited is None:
+            return
+        given_up = self._remove(lambda record: record.epoch is not None and record.epoch.index <= awaited)
+        self.books.settle(given_up, Outcome(DROPPED, Status.FAILED, "configuration", message=link.why))
 
     def _remove(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
-        """Take out waiting records for which `is_gone` holds. In every queue those are the ones in front."""
+        """Take out waiting records for which `is_gone` holds: in the queue and in lanes, those in front."""
         gone: list[Delivery] = []
         for batch in self._batches.values():
-            for _ in range(len(batch.chunks)):
-                chunk = batch.chunks.popleft()
-                if is_gone(chunk[0]):
-                    gone += [record for record in chunk if is_gone(record)]
-                    chunk = [record for record in chunk if not is_gone(record)]
-                if chunk:
-                    batch.chunks.append(chunk)
+            gone += batch.remove(is_gone)
         return gone + self.backlog.pop_while(is_gone)
+
+    def _waiting_heads(self) -> list[Delivery]:
+        """Records that are not in a request, among them the oldest of these."""
+        chunks = [record for batch in self._batches.values() for chunk in batch.chunks for record in chunk]
+        return [*chunks, *self.backlog.heads()]
 
     # What the shell collects after each step.
 
-    def _note(self, level: str, key: str, text: str) -> None:
-        self._notes.append(Note(level, key, text))
-
     def take_notes(self) -> list[Note]:
-        notes, self._notes = self._notes, []
+        notes, self._reactions.notes = self._reactions.notes, []
         return notes
 
     def take_retried(self) -> list[Retried]:
-        retried, self._retried = self._retried, []
+        retried, self._reactions.retried = self._reactions.retried, []
         return retried
 
     def stats(self, now: float) -> Stats:
         """The books and the state of delivery, consistent with each other."""
         batches = self._batches.values()
-        in_flight = sum(len(batch.flying) for batch in batches if batch.flying is not None)
         waiting = sum(len(chunk) for batch in batches for chunk in batch.chunks) + self.backlog.lanes.count
-        heads = [*self.backlog.heads(), *(head for batch in batches if (head := next(batch.records(), None)))]
+        flying = [record for batch in batches if batch.flying is not None for record in batch.flying]
         link, ledger = self.link, self.ledger
-        with self.books.guard:
-            if self.queued:
-                heads.append(self.queued[0])
+        with self._guard:
+            heads = [*self._waiting_heads(), *flying]
             oldest = min((record.logged_at for record in heads), default=now)
             return Stats(
                 accepted=ledger.accepted,
@@ -595,7 +484,7 @@ class Core:
                 skipped=dict(ledger.skipped),
                 queued=len(self.queued),
                 waiting=waiting,
-                in_flight=in_flight,
+                in_flight=len(flying),
                 pending_bytes=ledger.pending_bytes,
                 requests=ledger.requests,
                 retries=ledger.retries,
@@ -605,33 +494,3 @@ class Core:
                 last_error=ledger.last_error,
                 stalled=None if link.is_open or link.cause is None else f"{link.cause.value}: {link.why}",
             )
-
-
-_REACTIONS: Mapping[Action, Callable[[Core, Batch, list[Delivery], Verdict, float], None]] = {
-    Action.DELIVERED: Core._on_delivered,
-    Action.SORT: Core._on_sort,
-    Action.BISECT: Core._on_bisect,
-    Action.HALVE: Core._on_halve,
-    Action.RETRY: Core._on_retry,
-    Action.WAIT: Core._on_wait,
-    Action.STOP: Core._on_stop,
-}
-
-
-def _is_throttled(position: int, record: Delivery, verdict: Verdict) -> bool:
-    if position in verdict.hold:
-        return True
-    if not (verdict.throttled_users or verdict.throttled_devices):
-        return False
-    user, device = ids_of(record)
-    return user in verdict.throttled_users or device in verdict.throttled_devices
-
-
-def _faulty(message: str, verdict: Verdict | None = None) -> Outcome:
-    if verdict is None:
-        return Outcome(DROPPED, Status.FAILED, "configuration", message=message)
-    return Outcome(DROPPED, Status.FAILED, "configuration", verdict.code, message, body=verdict.body)
-
-
-def response_of(verdict: Verdict) -> Response:
-    return Response(verdict.status, verdict.code, verdict.message, verdict.body)

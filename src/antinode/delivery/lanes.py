@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 
 from antinode.delivery.record import Delivery
@@ -31,6 +31,9 @@ class Lanes:
 
     def __init__(self) -> None:
         self._lanes: dict[int, Lane] = {}
+        # Ordered by when each lane last began to hold records. A plain dict would be walked from its deleted
+        # entries on for each look at the first one.
+        self._filled: OrderedDict[int, Lane] = OrderedDict()
         self._ready: deque[Lane] = deque()
         self._held: list[tuple[float, int, Lane]] = []
         self._tickets = 0
@@ -46,10 +49,6 @@ class Lanes:
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes.values())
 
-    @property
-    def has_ready(self) -> bool:
-        return bool(self._ready)
-
     def get(self, stream: int) -> Lane | None:
         return self._lanes.get(stream)
 
@@ -58,6 +57,8 @@ class Lanes:
         lane = self._lanes.get(stream)
         if lane is None:
             lane = self._lanes[stream] = Lane(stream)
+        if not lane.records:
+            self._filled[stream] = lane
         lane.records.append(record)
         self._counted(lane, 1)
         return lane
@@ -67,13 +68,22 @@ class Lanes:
         lane = self._lanes.get(stream)
         if lane is None:
             lane = self._lanes[stream] = Lane(stream)
+        if not lane.records:
+            self._filled[stream] = lane
         lane.records.extendleft(reversed(records))
         self._counted(lane, len(records))
         return lane
 
     def pop(self, lane: Lane) -> Delivery:
+        record = lane.records.popleft()
         self._counted(lane, -1)
-        return lane.records.popleft()
+        if not lane.records:
+            del self._filled[lane.stream]
+        return record
+
+    def first_filled(self) -> Lane | None:
+        """The lane that has held records for longest without a break."""
+        return next(iter(self._filled.values()), None)
 
     def _counted(self, lane: Lane, change: int) -> None:
         self.count += change
@@ -134,10 +144,3 @@ class Lanes:
         if self._lanes.get(lane.stream) is lane:
             del self._lanes[lane.stream]
         return True
-
-    def drain(self) -> None:
-        """Forget all lanes and their records."""
-        self._lanes.clear()
-        self._ready.clear()
-        self._held.clear()
-        self.count = self.ready_count = 0

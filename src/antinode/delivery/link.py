@@ -15,7 +15,10 @@ FAULT_LAST_WAIT = 600.0
 
 PROBE_EVENTS = 10
 FAULT_PROBE_EVENTS = 1
+# After a probe succeeded, each further success multiplies the events of one upload by this, up to the largest
+# ramp; beyond it the limits of a batch are the only ones, and uploads run side by side again.
 GROWTH = 8
+LARGEST_RAMP = 10_000
 
 UNLIMITED = 1 << 30
 
@@ -63,6 +66,8 @@ class Cause(str, enum.Enum):
     OUTAGE = "outage"
     THROTTLE = "throttle"
     FAULT = "configuration"
+    REFUSAL = "refusal"
+    """Every event by itself is refused, and no answer says why: a firewall, or a proxy in the way."""
 
 
 def _backoff(first: float, last: float, failures: int, jitter: float) -> float:
@@ -81,8 +86,8 @@ class Link:
     """WAITING: when the next probe may start."""
     since: float = 0.0
     """WAITING: when this wait began."""
-    may_hurry: bool = True
-    """WAITING: whether a flush may bring the probe forward; not when the server named the time."""
+    not_before: float = 0.0
+    """WAITING: nothing brings the probe forward to before this: the server, or the policy, named it."""
     allowance: int = UNLIMITED
     """Events that one upload may carry: small for a probe, growing with each success."""
     why: str = ""
@@ -104,58 +109,69 @@ class Link:
 
     @property
     def is_faulted(self) -> bool:
+        """Whether the server said that the client's configuration is wrong."""
         return self.cause is Cause.FAULT
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server takes none of this client's requests: for a fault, or without a reason."""
+        return self.cause in (Cause.FAULT, Cause.REFUSAL)
 
     def succeeded(self, now: float) -> Link:
         """The server took a request apart sensibly, whatever it thought of the events."""
         state = self._to(LinkEvent.SUCCEEDED)
         if state is LinkState.WAITING:
-            # Somebody was answered during an outage: it may be over, so probe now. A wait that the server
-            # asked for, or a configuration fault, is not shortened.
-            if self.cause is Cause.OUTAGE and self.may_hurry:
-                return replace(self, until=min(self.until, now))
-            return self
+            # Somebody was answered during an outage: it may be over, so probe now. Other waits have a reason
+            # that one good answer to an older request does not remove.
+            return self._forward(now) if self.cause is Cause.OUTAGE else self
         allowance = self.allowance * GROWTH
-        return Link(allowance=allowance if allowance < UNLIMITED and allowance < 10_000 else UNLIMITED)
+        return Link(allowance=allowance if allowance <= LARGEST_RAMP else UNLIMITED)
 
     def failed(self, now: float, *, asked: float, own: float | None, jitter: float, why: str) -> Link:
         """No answer, 408 or 5xx.
 
-        `asked` is the least wait the server named, `own` the wait of the user's retry policy, which takes
-        the place of the backoff; both in seconds. `jitter` is random in [0, 1).
+        `asked` is the least wait the server named; `own` is the wait of the user's retry policy, which takes
+        the place of the backoff unless it is 0, and None if the policy leaves everything to us. Seconds.
+        `jitter` is random in [0, 1).
         """
         state = self._to(LinkEvent.FAILED)
+        not_before = max(self.not_before, now + max(asked, own or 0.0))
         if self.state is LinkState.WAITING:
-            return replace(self, until=max(self.until, now + asked), why=why)
+            return replace(self, until=max(self.until, not_before), not_before=not_before, why=why)
         failures = self.failures + 1
-        wait = own if own is not None else _backoff(FIRST_WAIT, LAST_WAIT, failures, jitter)
+        wait = own or _backoff(FIRST_WAIT, LAST_WAIT, failures, jitter)
         # One failure is a broken connection: the same request again. Two in a row are an outage: probe small.
-        allowance = self.allowance if failures == 1 else PROBE_EVENTS
+        # Where a policy counts attempts, events that failed together go on together, as its schedule expects.
+        is_same = failures == 1 or own is not None
         return Link(
             state,
             Cause.OUTAGE,
             failures,
-            now + max(wait, asked),
-            now,
-            asked <= 0,
-            min(allowance, self.allowance),
-            why,
+            until=max(now + wait, not_before),
+            since=now,
+            not_before=not_before,
+            allowance=self.allowance if is_same else min(PROBE_EVENTS, self.allowance),
+            why=why,
         )
 
     def throttled(self, now: float, *, wait: float, why: str) -> Link:
         """429 for the whole project: everybody waits."""
         state = self._to(LinkEvent.THROTTLED)
-        until = max(now + wait, self.until if self.state is LinkState.WAITING else 0.0)
-        return Link(state, Cause.THROTTLE, self.failures, until, now, False, self.allowance, why)
+        is_waiting = self.state is LinkState.WAITING
+        until = max(now + wait, self.until if is_waiting else 0.0, self.not_before)
+        # An older request's 429 does not explain away the fault that was found since.
+        cause = self.cause if is_waiting and self.is_refused else Cause.THROTTLE
+        return Link(state, cause, self.failures, until, now, until, self.allowance, why)
 
-    def faulted(self, now: float, *, jitter: float, why: str) -> Link:
-        """The key or the URL is wrong: probe rarely, with one event."""
+    def faulted(self, now: float, *, jitter: float, why: str, cause: Cause = Cause.FAULT) -> Link:
+        """The key or the URL is wrong, or everything is refused: probe rarely, with one event."""
         state = self._to(LinkEvent.FAULTED)
-        if self.state is LinkState.WAITING and self.is_faulted:
+        if self.state is LinkState.WAITING and self.cause is cause:
             return self
-        failures = self.failures + 1 if self.is_faulted else 1
+        failures = self.failures + 1 if self.is_refused else 1
         wait = _backoff(FAULT_FIRST_WAIT, FAULT_LAST_WAIT, failures, jitter)
-        return Link(state, Cause.FAULT, failures, now + wait, now, True, FAULT_PROBE_EVENTS, why)
+        until = max(now + wait, self.not_before)
+        return Link(state, cause, failures, until, now, self.not_before, FAULT_PROBE_EVENTS, why)
 
     def due(self) -> Link:
         """The wait is over: one upload may test the server."""
@@ -163,6 +179,9 @@ class Link:
 
     def hurried(self, now: float) -> Link:
         """Somebody is waiting (flush, shutdown): bring the probe forward, but never twice within a second."""
-        if self.state is LinkState.WAITING and self.may_hurry and now >= self.since + 1.0:
-            return replace(self, until=min(self.until, now))
+        if self.state is LinkState.WAITING and now >= self.since + 1.0:
+            return self._forward(now)
         return self
+
+    def _forward(self, now: float) -> Link:
+        return replace(self, until=min(self.until, max(now, self.not_before)))

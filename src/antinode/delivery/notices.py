@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 log = logging.getLogger("antinode")
 
 QUIET_SECONDS = 60.0
 _LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
+
+
+def write(level: int, text: str, *args: object, exc_info: bool = False) -> None:
+    """Log, whatever the application's handlers do: one that raises must not cost an event."""
+    with suppress(Exception):
+        log.log(level, text, *args, exc_info=exc_info)
 
 
 class Notices:
@@ -29,10 +36,10 @@ class Notices:
         self._last[key] = now
         more = self._kept_back.pop(key, 0)
         suffix = f" (and {more:,} more of the kind since the last such line)" if more else ""
-        log.log(_LEVELS[level], "%s%s", text, suffix)
+        write(_LEVELS[level], "%s%s", text, suffix)
 
     def sum_up(self) -> None:
         """Say how many lines were kept back; at shutdown."""
-        for key, count in self._kept_back.items():
-            log.warning("%d further lines about %r were kept back", count, key)
-        self._kept_back.clear()
+        kept_back, self._kept_back = self._kept_back, {}
+        for key, count in kept_back.items():
+            write(logging.WARNING, "%d further lines about %r were kept back", count, key)

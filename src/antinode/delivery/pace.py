@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from antinode.protocol.limits import RATE_WINDOW
+
 # The server averages over a window that may not begin where ours does, hence below its threshold.
 MARGIN = 0.9
 # What a further 429 at the learned rate does to it.
@@ -12,17 +14,20 @@ PENALTY = 0.7
 LUMP = 1.0
 # After this long without a record, what was learned about an id is forgotten.
 FORGET_AFTER = 600.0
+PRUNE_EVERY = 60.0
+# With so many gates they are looked through before their time: most then belong to ids long gone.
+MANY_GATES = 50_000
 
 Key = tuple[str, str | int]
 
 
 @dataclass
 class Gate:
-    """One user's, device's or stream's leave to send."""
+    """One user's, device's or stream's leave to send: a token bucket that may be closed for a while."""
 
     closed_until: float = 0.0
     rate: float | None = None
-    """Events per second; None: unlimited."""
+    """Events per second, averaged over the server's window; None: unlimited."""
     tokens: float = 0.0
     filled_at: float = 0.0
     used_at: float = 0.0
@@ -33,24 +38,42 @@ class Gate:
             return self.closed_until
         if self.rate is None:
             return now
-        self._fill(now)
+        self._fill(now, self.rate)
         if self.tokens >= 1.0:
             return now
-        burst = max(1.0, self.rate * LUMP)
-        return now + (burst - self.tokens) / self.rate
+        return now + (_burst(self.rate) - self.tokens) / _refill(self.rate)
 
-    def _fill(self, now: float) -> None:
-        assert self.rate is not None  # noqa: S101 - only paced gates have tokens
+    def _fill(self, now: float, rate: float) -> None:
         start = max(self.filled_at, self.closed_until)
         if now > start:
-            burst = max(1.0, self.rate * LUMP)
-            self.tokens = min(burst, self.tokens + (now - start) * self.rate)
+            self.tokens = min(_burst(rate), self.tokens + (now - start) * _refill(rate))
             self.filled_at = now
 
     def pass_one(self, now: float) -> None:
         self.used_at = now
         if self.rate is not None:
             self.tokens -= 1.0
+
+    def is_needed(self, now: float, base: float | None) -> bool:
+        """Whether the gate says anything that a new one at the `base` rate would not."""
+        if now < self.closed_until:
+            return True
+        if self.rate is not None and self.rate == base:
+            self._fill(now, self.rate)
+            return self.tokens < _burst(self.rate)
+        return max(self.used_at, self.closed_until) + FORGET_AFTER > now
+
+
+def _burst(rate: float) -> float:
+    return max(1.0, rate * LUMP)
+
+
+def _refill(rate: float) -> float:
+    """Tokens per second such that a burst and a whole window's refill stay within the rate together.
+
+    Below four events a window that cannot be had; the average over a long time stays within the rate.
+    """
+    return max(rate / 2, rate - _burst(rate) / RATE_WINDOW)
 
 
 class Pacer:
@@ -60,6 +83,7 @@ class Pacer:
         self._rate = rate
         self._gates: dict[Key, Gate] = {}
         self._pruned_at = 0.0
+        self._prune_size = MANY_GATES
 
     @property
     def is_active(self) -> bool:
@@ -68,16 +92,20 @@ class Pacer:
 
     def throttle(self, key: Key, now: float, wait: float, threshold: float | None) -> None:
         """A 429 named `key`: nothing for `wait` seconds, then below `threshold` events per second."""
-        gate = self._gates.setdefault(key, Gate(used_at=now))
+        gate = self._gates.get(key)
+        if gate is None:
+            gate = self._gates[key] = Gate(rate=None if key[0] == "stream" else self._rate)
+        learned = threshold * MARGIN if threshold else None
+        if gate.rate is not None:
+            slower = gate.rate
+            # Uploads side by side are refused together: only the first refusal is news about the rate.
+            if now >= gate.closed_until:
+                slower = max(min(1.0, gate.rate), gate.rate * PENALTY)
+            learned = slower if learned is None else min(slower, learned)
+        gate.rate = learned
         gate.closed_until = max(gate.closed_until, now + wait)
         gate.tokens = 0.0
         gate.used_at = now
-        learned = threshold * MARGIN if threshold else None
-        if gate.rate is not None:
-            # It was throttled although it kept to a rate: that rate is too high here.
-            slower = max(1.0, gate.rate * PENALTY)
-            learned = slower if learned is None else min(slower, learned)
-        gate.rate = learned
 
     def opens_at(self, keys: tuple[Key, ...], now: float) -> float:
         """When a record with these keys may go: `now`, or the latest of its gates' times."""
@@ -87,7 +115,7 @@ class Pacer:
             if gate is not None:
                 time = max(time, gate.opens_at(now))
             elif self._rate is not None and key[0] != "stream":
-                burst = max(1.0, self._rate * LUMP)
+                burst = _burst(self._rate)
                 self._gates[key] = Gate(rate=self._rate, tokens=burst, filled_at=now, used_at=now)
         return time
 
@@ -99,13 +127,9 @@ class Pacer:
                 gate.pass_one(now)
 
     def prune(self, now: float) -> None:
-        """Forget gates that have not been used for long; at most once a minute."""
-        if now < self._pruned_at + 60.0:
+        """Forget gates that say nothing any more; once a minute, or sooner when there are many more."""
+        if now < self._pruned_at + PRUNE_EVERY and len(self._gates) < self._prune_size:
             return
+        self._gates = {key: gate for key, gate in self._gates.items() if gate.is_needed(now, self._rate)}
         self._pruned_at = now
-        idle = FORGET_AFTER if self._rate is None else 60.0
-        self._gates = {
-            key: gate
-            for key, gate in self._gates.items()
-            if max(gate.used_at, gate.closed_until) + idle > now
-        }
+        self._prune_size = max(MANY_GATES, 2 * len(self._gates))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ REJECTED = "rejected"
 DROPPED = "dropped"
 SKIPPED = "skipped"
 
+TIMEOUT_MAX = min(threading.TIMEOUT_MAX, 365 * 86_400.0)
+
 _log = logging.getLogger("antinode")
 
 
@@ -30,7 +33,8 @@ class Outcome:
     `kind` is "delivered", "rejected" (the server's or the API's reason), "dropped" (ours) or "skipped"
     (never meant to be sent). `reason` is the short name under which `Client.stats()` counts it, `message`
     says it in words. `code` is the HTTP code that decided, 0 when no answer did. `attempts` counts the
-    requests that carried the event. `body` is the answer's JSON object, if there was one.
+    request that decided and those before it that failed; a request that was taken apart because of other
+    events does not count. `body` is the answer's JSON object, if there was one.
     """
 
     kind: str
@@ -59,11 +63,29 @@ def _with_attempts(outcome: Outcome, attempts: int) -> Outcome:
 # Guards the creation of a record's callback list, never its settling. Made anew in a forked child.
 _registering = threading.RLock()
 
+INHERITED = Outcome(
+    DROPPED,
+    Status.UNKNOWN,
+    "forked",
+    message="logged before the fork: the parent process delivers it, not this one",
+)
+# When this process was forked, by the monotonic clock: what was logged before is another's to settle.
+_forked_at = float("-inf")
 
-def renew_locks() -> None:
+
+def _nothing_to_notice() -> None:
+    """Nothing to notice, as long as nobody watches for forks."""
+
+
+# Called before waiting, since a child that was forked in C does not know it yet. Set by `antinode._process`.
+notice_fork: Callable[[], None] = _nothing_to_notice
+
+
+def renew_after_fork() -> None:
     """In a forked child: another thread of the parent may have held the lock."""
-    global _registering
+    global _registering, _forked_at
     _registering = threading.RLock()
+    _forked_at = time.monotonic()
 
 
 # gc=False: a queue of 200,000 records then adds nothing to the collector's work, which would be the
@@ -89,7 +111,7 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
 
     def done(self) -> bool:
         """Whether the event has settled."""
-        return self.outcome is not None
+        return (self.outcome or self._look_again()) is not None
 
     @property
     def status(self) -> Status | None:
@@ -103,7 +125,7 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
         `timeout` is in seconds; None waits as long as it takes. Raises `TimeoutError` when it is over;
         the event goes on. Blocks the calling thread: in asyncio, `await` the delivery instead.
         """
-        outcome = self.outcome
+        outcome = self.outcome or self._look_again()
         if outcome is None:
             gate = threading.Lock()
             gate.acquire()
@@ -112,8 +134,9 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
                 gate.release()
 
             self.add_done_callback(opened)
-            if not gate.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
-                self._withdraw(opened)
+            # A longer timeout overflows on some platforms.
+            if not gate.acquire(timeout=-1 if timeout is None else min(max(0.0, timeout), TIMEOUT_MAX)):
+                _taken_from(self.callbacks or [], opened)
                 raise TimeoutError(
                     f"the event has not settled within {timeout} s; it is still being delivered"
                 )
@@ -128,12 +151,13 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
         """
         if not self.done():
             with _registering:
-                if self.callbacks is None:
-                    self.callbacks = [fn]
-                else:
-                    self.callbacks.append(fn)
+                waiting = self.callbacks
+                if waiting is None:
+                    waiting = self.callbacks = []
+                waiting.append(fn)
             # Settling sets the outcome first and takes callbacks second: whoever gets hold of `fn` runs it.
-            if not (self.done() and self._withdraw(fn)):
+            # `notify` may have emptied this very list and let go of it before `fn` came in.
+            if not (self.done() and _taken_from(waiting, fn)):
                 return
         _call(fn, self)
 
@@ -141,18 +165,15 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
         """The event as it was encoded, decoded anew; `{}` once it is delivered. For debugging."""
         return msgspec.json.decode(self.body, type=dict[str, Any]) if self.body else {}
 
-    def _withdraw(self, fn: Callable[[Delivery], object]) -> bool:
-        waiting = self.callbacks
-        if waiting is None:
-            return False
-        try:
-            waiting.remove(fn)
-        except ValueError:
-            return False
-        return True
+    def _look_again(self) -> Outcome | None:
+        """The outcome, which in a forked child is known of every event from before the fork."""
+        notice_fork()
+        if self.outcome is None and self.logged_at < _forked_at:
+            self.outcome = INHERITED
+        return self.outcome
 
     def __await__(self) -> Generator[Any, None, Outcome]:
-        if self.outcome is None:
+        if not self.done():
             from antinode.delivery.waiting import settled  # noqa: PLC0415 - asyncio is loaded only where used
 
             yield from settled(self)
@@ -164,6 +185,14 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
         outcome = self.outcome
         fate = "pending" if outcome is None else f"{outcome.kind} ({outcome.reason}), code {outcome.code}"
         return f"<Delivery {fate}, attempts {self.attempts}>"
+
+
+def _taken_from(callbacks: list[Callable[[Delivery], object]], fn: Callable[[Delivery], object]) -> bool:
+    try:
+        callbacks.remove(fn)
+    except ValueError:
+        return False
+    return True
 
 
 def notify(record: Delivery) -> None:

@@ -26,8 +26,9 @@ class RetryPolicy(Protocol):
 
     `next_delay` is asked after an upload failed in a way that may pass (no answer, 408, 429, 5xx), for the
     events whose attempt number `attempt` (1 for the first) it was. It returns the seconds to wait at least,
-    or None to give these events up. It is not asked when the answer told which events are bad: taking those
-    out and sending the others costs no attempt. It may be asked more than once for the same attempt.
+    which take the place of antinode's own backoff; 0 to leave the wait to that; None to give these events up.
+    It is not asked when the answer told which events are bad: taking those out and sending the others costs
+    no attempt. It may be asked more than once for the same attempt. What it raises is logged and counts as 0.
     """
 
     def next_delay(self, attempt: int, response: Response) -> float | None: ...
@@ -37,7 +38,7 @@ class Backoff:
     """The default: attempts without limit, since an outage should lose nothing; age and room limit it."""
 
     def next_delay(self, attempt: int, response: Response) -> float | None:  # noqa: ARG002 - the protocol's
-        """Nothing beyond the jittered exponential backoff that every failure brings."""
+        """Always 0: the jittered exponential backoff decides."""
         return 0.0
 
     def __repr__(self) -> str:
@@ -45,7 +46,7 @@ class Backoff:
 
 
 class Schedule:
-    """The Node SDK's `retryTimeouts`: a wait in milliseconds for each attempt after the first, then no more."""
+    """The Node SDK's `retryTimeouts`: a wait in milliseconds before each further attempt, then no more."""
 
     def __init__(self, retry_timeouts: Sequence[float]) -> None:
         self._delays = tuple(milliseconds / 1000 for milliseconds in retry_timeouts)

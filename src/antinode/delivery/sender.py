@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from antinode.delivery.backlog import ids_of
 from antinode.delivery.batch import Upload
-from antinode.delivery.core import QUEUE_FULL, Core, CoreConfig, Note, Retried
+from antinode.delivery.core import QUEUE_FULL, Core, CoreConfig, Note
 from antinode.delivery.ledger import Report, Stats
-from antinode.delivery.messages import Request, Transport, TransportTimeout
-from antinode.delivery.notices import Notices, log
-from antinode.delivery.record import DELIVERED, DROPPED, Delivery, Outcome, notify
+from antinode.delivery.locks import is_owned
+from antinode.delivery.messages import HttpResponse, Request, Transport, TransportTimeout
+from antinode.delivery.notices import write
+from antinode.delivery.record import DROPPED, INHERITED, Delivery, Outcome
 from antinode.delivery.retry import Response
+from antinode.delivery.telling import Teller
 from antinode.delivery.uploaders import Job, Uploaders
 from antinode.protocol.responses import Verdict, judge, unreached
 from antinode.protocol.status import Status
@@ -26,16 +30,11 @@ if TYPE_CHECKING:
 
 # How long past a request's own timeout its thread may stay silent before it is given up for lost.
 GRACE = 5.0
-# While somebody waits, this often in seconds it is checked that a coordinator is alive.
+# While somebody waits, this often in seconds it is checked that a coordinator is alive. Also what a shutdown
+# may take, beyond its timeout, for its threads to end.
 CHECK_EVERY = 0.5
 
 _SHUT_DOWN = Outcome(DROPPED, Status.FAILED, "shutdown", message="logged after the client was shut down")
-_INHERITED = Outcome(
-    DROPPED,
-    Status.UNKNOWN,
-    "forked",
-    message="logged before the fork: the parent process delivers it, not this one",
-)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class SenderConfig:
     envelope: Envelope
     url: str
     bulk_url: str
-    """Where uploads go that the core marks as bulk; the same as `url` unless the endpoint is chosen by traffic."""
+    """Where uploads go that the core marks as bulk: another URL only if the endpoint is chosen by traffic."""
     make_transport: Callable[[], Transport]
     name: str = "antinode"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -58,19 +57,22 @@ class SenderConfig:
     """Called before the coordinator is started, in each process that logs."""
 
 
-def _is_owned(lock: object) -> bool:
-    """Whether the calling thread holds this RLock: Python's and gevent's both tell, under this name."""
-    return bool(lock._is_owned())  # type: ignore[attr-defined]
-
-
 class Barrier:
-    """Somebody who waits until the epochs up to `index` have settled; `open` may run on any thread."""
+    """Somebody who waits until the epochs up to `index` have settled and been told of."""
 
-    __slots__ = ("index", "open")
+    __slots__ = ("_opener", "index", "is_open")
 
     def __init__(self, index: int, opener: Callable[[], None]) -> None:
         self.index = index
-        self.open = opener
+        self.is_open = False
+        self._opener = opener
+
+    def open(self) -> None:
+        """Let whoever waits go on; on any thread, and more than once."""
+        if not self.is_open:
+            self.is_open = True
+            with suppress(RuntimeError):
+                self._opener()
 
 
 class Sender:
@@ -79,14 +81,22 @@ class Sender:
     Who may touch what:
     - `_guard` (inside the core) protects the backlog's end and the books. Logging takes nothing else. It is
       re-entrant, so that a destructor or a signal handler that logs in the middle of logging gets through.
-    - `_deciding` protects the rest of the core. The coordinator holds it while it decides, never while it
-      sends or calls the application back; `flush`, `stats` and a full queue take it briefly.
-    - `_inbox`, `_refused` and `_said` are deques: threads append, the coordinator takes.
+    - `_deciding` protects the rest of the core. It is held while something is decided, never while anything
+      is sent or the application is called back; `flush`, `stats` and a full queue take it briefly.
+    - `_stepping` makes one thread at a time the one that decides, starts uploads and tells: the coordinator,
+      or, where no thread can be started, whoever waits. Only that thread touches `_overdue` and `_uploaders`.
+    - `_starting` is held by the thread that starts a coordinator; nobody waits for it.
+    - `_inbox` and the teller's news are deques: threads append, the one that steps takes.
     - `_bell` wakes the coordinator: a lock that is held while nobody rings. Releasing it twice is an error
       that means it is already ringing. Unlike an Event or a Condition it has no lock of its own inside, in
       which a signal handler could get stuck.
-    The one race is between going to sleep and ringing; `_sleep` resolves it by looking again after it has
-    said at which backlog length it wants to be woken.
+    Locks are taken in the order `_stepping`, `_deciding`, `_guard`. A thread that holds one of them and is
+    interrupted, by a signal handler, a destructor or a callback of the application, must not wait for what
+    other threads would need that lock for: `_cannot_wait` tells.
+
+    There are two races. Between going to sleep and ringing: `_sleep` looks again after it has said at which
+    backlog length it wants to be woken. Between logging and the end: `_is_stopped` comes with `ring_at` 1,
+    so that a record which got in too late rings, and `_deal_with_latecomers` settles it.
     """
 
     def __init__(
@@ -95,42 +105,56 @@ class Sender:
         self.config = config
         self._clock = clock
         self._random = random
+        self._is_closed = False
+        self._is_stopped = False
+        self._close_by: float | None = None
+        """Until when the coordinator delivers before it closes, after a `shutdown` that could not wait."""
+        self._exit_by: float | None = None
+        """Until when events logged during the exit are still delivered, once the exit has begun."""
         self._renew()
 
     def _renew(self) -> None:
         self._guard = threading.RLock()
         self._deciding = threading.RLock()
-        self._starting = threading.Lock()
-        self._bell = threading.Lock()
-        self._bell.acquire()
+        self._starting = threading.RLock()
         self._core = Core(self.config.core, random=self._random, guard=self._guard)
         self._core.books.keeps_all = self.config.on_outcome is not None
+        self._teller = Teller(self.config.on_outcome, self.config.on_retry, self._clock)
         self._transport: Transport | None = None
-        self._uploaders = Uploaders(self.config.core.connections, self.config.name)
         self._inbox: deque[tuple[int, Verdict, int]] = deque()
-        self._refused: deque[Delivery] = deque()
-        self._said: deque[Note] = deque()
         self._barriers: list[Barrier] = []
         self._room_wanted: deque[threading.Lock] = deque()
         self._overdue: dict[int, tuple[float, Job]] = {}
-        self._notices = Notices(self._clock)
         self._thread: threading.Thread | None = None
-        self._is_telling = False
-        self._is_closed = False
-        self._is_stopped = False
+        self._has_started = False
+        self._equip()
+
+    def _equip(self) -> None:
+        """Make what threads block on. Done again before the first of them starts.
+
+        gevent may have patched the process after `init`; a lock from before would stop every greenlet.
+        """
+        self._stepping = threading.RLock()
+        self._making = threading.RLock()
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self._uploaders = Uploaders(self.config.core.connections, self.config.name)
 
     def renew_after_fork(self) -> None:
         """In a forked child: begin with nothing. What was pending is the parent's to deliver."""
-        core, transport = self._core, self._transport
-        abandon = getattr(transport, "abandon", None)
-        if abandon is not None:
-            abandon()
-        for record in core.pending_records():
+        # Kept until the end: what their destructors log must find a sender that is renewed already.
+        inherited = dict(vars(self))
+        with suppress(Exception):
+            abandon = getattr(self._transport, "abandon", None)
+            if abandon is not None:
+                abandon()
+        for record in self._core.pending_records():
             if record.outcome is None:
-                record.outcome = _INHERITED
-        was_closed = self._is_closed
+                record.outcome = INHERITED
+        self._close_by = self._exit_by = None
+        self._is_stopped = self._is_closed
         self._renew()
-        self._is_closed = was_closed
+        inherited.clear()
 
     # Logging threads.
 
@@ -138,7 +162,7 @@ class Sender:
         """Take a record for delivery. Does not block, unless the queue is full and `overflow` is "block"."""
         core = self._core
         if self._is_closed:
-            self.refuse(record, _SHUT_DOWN)
+            self.refuse(record, _SHUT_DOWN, "an event was logged after the client was shut down: dropped")
             return
         if not core.admit(record):
             self._overflow(record)
@@ -148,11 +172,12 @@ class Sender:
     def refuse(self, record: Delivery, outcome: Outcome, note: str | None = None) -> None:
         """Settle a record that is not going to be sent, and have the coordinator tell about it."""
         self._core.books.refuse(record, outcome)
+        teller = self._teller
         if note is not None:
-            self._said.append(Note("WARNING", outcome.reason, note))
-        if self._core.books.keeps_all:
-            self._refused.append(record)
-        if note is not None or self._core.books.keeps_all:
+            teller.add(notes=(Note("WARNING", outcome.reason, note),))
+        if teller.wants_all:
+            teller.add(settled=(record,))
+        if note is not None or teller.wants_all:
             self._ring()
 
     def skip(self, record: Delivery, outcome: Outcome) -> None:
@@ -161,7 +186,7 @@ class Sender:
 
     def say(self, level: str, key: str, text: str) -> None:
         """Have the coordinator log a line, rate-limited by `key`."""
-        self._said.append(Note(level, key, text))
+        self._teller.add(notes=(Note(level, key, text),))
         self._ring()
 
     def _overflow(self, record: Delivery) -> None:
@@ -176,16 +201,13 @@ class Sender:
                 admitted = self._core.make_room(len(record.body)) and self._core.admit(record)
             if not admitted:
                 self._drop_newest(record)
-            self._said.append(
-                Note("WARNING", "queue_full", "the queue is full: the oldest events are dropped")
-            )
-            self._ring()
+            self.say("WARNING", "queue_full", "the queue is full: the oldest events are dropped")
 
     def _drop_newest(self, record: Delivery) -> None:
         self.refuse(record, QUEUE_FULL, "the queue is full: new events are dropped")
 
     def _wait_for_room(self, record: Delivery) -> None:
-        if len(record.body) > self.config.core.max_bytes or threading.current_thread() is self._thread:
+        if len(record.body) > self.config.core.max_bytes or self._cannot_wait():
             self._drop_newest(record)
             return
         while not self._is_closed:
@@ -196,82 +218,130 @@ class Sender:
                 self._ring()
                 return
             self._ring()
-            room.acquire(timeout=CHECK_EVERY)
+            if self._ensure_thread():
+                room.acquire(timeout=CHECK_EVERY)
+            else:
+                self._drive(partial(room.acquire, blocking=False), self._clock() + CHECK_EVERY)
         self.refuse(record, _SHUT_DOWN)
 
     def _is_inside(self) -> bool:
-        return _is_owned(self._deciding) or _is_owned(self._guard)
+        return is_owned(self._deciding) or is_owned(self._guard)
+
+    def _cannot_wait(self) -> bool:
+        """Whether this thread is needed for what it would wait for."""
+        return (
+            self._is_inside()
+            or self._teller.is_this_thread
+            or is_owned(self._stepping)
+            or is_owned(self._starting)
+            or self._uploaders.owns(threading.current_thread())
+        )
 
     def _ring(self) -> None:
+        if self._is_stopped:
+            self._deal_with_latecomers()
+            return
         thread = self._thread
         if thread is None or not thread.is_alive():
             self._ensure_thread()
-        try:
+        with suppress(RuntimeError):  # it rings already
             self._bell.release()
-        except RuntimeError:
-            # It rings already.
-            return
 
     def _ensure_thread(self) -> bool:
-        """Have a living coordinator, unless the interpreter is exiting; True if there is one."""
-        if self._is_stopped or not self._starting.acquire(blocking=False):
-            return self._thread is not None and self._thread.is_alive()
+        """Have a living coordinator, or somebody who starts one; False where no thread can be started."""
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            return True
+        if self._is_stopped:
+            return False
+        if is_owned(self._starting) or not self._starting.acquire(blocking=False):
+            return True
         try:
             thread = self._thread
-            if thread is not None and thread.is_alive():
-                return True
-            self.config.on_start()
-            thread = threading.Thread(target=self._run, name=f"{self.config.name}-coordinator", daemon=True)
-            self._thread = thread
-            try:
-                thread.start()
-            except RuntimeError:
-                self._thread = None
-                self._core.ring_at = 1
-                return False
-            return True
+            return (thread is not None and thread.is_alive()) or self._start_thread()
         finally:
             self._starting.release()
+
+    def _start_thread(self) -> bool:
+        if not self._has_started:
+            self._has_started = True
+            self._equip()
+        try:
+            self.config.on_start()
+        except Exception:
+            write(logging.ERROR, "preparing for the end of this process failed", exc_info=True)
+        thread = threading.Thread(target=self._run, name=f"{self.config.name}-coordinator", daemon=True)
+        self._thread = thread
+        try:
+            thread.start()
+        except Exception:
+            self._thread = None
+            self._core.ring_at = 1
+            return False
+        return True
 
     # The coordinator.
 
     def _run(self) -> None:
+        this = threading.current_thread()
         try:
-            while not self._is_stopped:
-                wake_at = self._step()
-                self._sleep(wake_at)
-        except Exception:
-            log.exception("antinode's coordinator thread failed; it is replaced and nothing is lost")
+            while self._thread is this and not self._is_stopped:
+                self._go_round()
         finally:
-            # Whatever ended this thread, the next event starts another; so does whoever waits in `flush`.
-            self._core.ring_at = 1
-            if self._thread is threading.current_thread():
+            if self._thread is this:
                 self._thread = None
+                self._core.ring_at = 1
+                if self._is_stopped:
+                    self._teller.tell()
+                else:
+                    # Something ended this thread from outside. Whoever waits must not wait for ever.
+                    self._ensure_thread()
 
-    def _step(self, *, inline: bool = False) -> float | None:
-        """Decide, then act: apply answers, start uploads, tell what settled. Returns when to go on, if known."""
-        core = self._core
-        now = self._clock()
-        with self._deciding:
-            while self._inbox:
-                number, verdict, size = self._inbox.popleft()
-                self._overdue.pop(number, None)
-                core.ledger.bytes_sent += size
-                core.respond(number, verdict, now)
-            self._give_up_lost(now)
-            uploads = [] if self._is_stopped else core.next_uploads(now)
-            settled, notes, retried = core.books.take_settled(), core.take_notes(), core.take_retried()
-            self._is_telling = bool(settled or notes or retried)
-            wake_at = core.wake_at(now)
-        for upload in uploads:
-            self._start(upload, now, inline=inline)
-        self._tell(settled, notes, retried)
-        self._is_telling = False
-        self._let_through()
-        if self._overdue:
-            first = min(deadline for deadline, _ in self._overdue.values())
-            wake_at = first if wake_at is None else min(wake_at, first)
-        return wake_at
+    def _go_round(self) -> None:
+        try:
+            wake_at = self._step()
+            close_by = self._close_by
+            if close_by is not None:
+                if self._core.is_idle or self._clock() >= close_by:
+                    self._close(None)
+                    return
+                wake_at = close_by if wake_at is None else min(wake_at, close_by)
+            self._sleep(wake_at)
+        except Exception:
+            write(logging.ERROR, "antinode's coordinator failed and goes on; please report it", exc_info=True)
+            # Not at once: what failed may fail again.
+            self._bell.acquire(timeout=CHECK_EVERY)
+
+    def _step(self, *, until: float | None = None, inline: bool = False) -> float | None:
+        """Decide, then act: apply answers, start uploads, tell what settled. Returns when to go on, if known.
+
+        `inline` makes the uploads on this thread, none of them for longer than `until`.
+        """
+        with self._stepping:
+            core, teller = self._core, self._teller
+            now = self._clock()
+            with self._deciding:
+                while self._inbox:
+                    number, verdict, size = self._inbox.popleft()
+                    self._overdue.pop(number, None)
+                    core.ledger.bytes_sent += size
+                    core.respond(number, verdict, now)
+                self._give_up_lost(now)
+                may_send = not self._is_stopped or self._exit_by is not None
+                uploads = core.next_uploads(now) if may_send else []
+                teller.add(core.books.take_settled(), core.take_notes(), core.take_retried())
+                # Only these: what they cover is settled, and is told of below.
+                complete = [each for each in self._barriers if not core.ledger.pending_until(each.index)]
+                wake_at = core.wake_at(now)
+            for job in [self._job(upload, now, until if inline else None) for upload in uploads]:
+                if inline or not self._uploaders.run(job):
+                    job.run()
+            teller.tell()
+            self._let_through(complete)
+            if self._overdue:
+                first = min(deadline for deadline, _ in self._overdue.values())
+                wake_at = first if wake_at is None else min(wake_at, first)
+            return wake_at
 
     def _give_up_lost(self, now: float) -> None:
         lost = [number for number, (deadline, _) in self._overdue.items() if now >= deadline]
@@ -284,38 +354,45 @@ class Sender:
     def _sleep(self, wake_at: float | None) -> None:
         core = self._core
         with self._deciding:
+            if self._is_stopped:
+                return
             ring_at = core.set_ring()
-        if len(core.queued) >= ring_at or self._inbox or self._said or self._refused or self._is_stopped:
+        if len(core.queued) >= ring_at or self._inbox or self._teller.has_news or self._is_stopped:
             return
         timeout = -1.0 if wake_at is None else wake_at - self._clock()
         if wake_at is None or timeout > 0:
             # A day at most: a longer timeout overflows on some platforms.
             self._bell.acquire(timeout=min(timeout, 86_400.0))
 
-    def _start(self, upload: Upload, now: float, *, inline: bool) -> None:
-        job = Job(lambda: self._upload(upload))
-        self._overdue[upload.number] = (now + self.config.request_timeout + GRACE, job)
-        if inline or not self._uploaders.run(job):
-            job.run()
+    def _job(self, upload: Upload, now: float, until: float | None) -> Job:
+        def run() -> None:
+            timeout = self.config.request_timeout
+            self._upload(upload, timeout if until is None else min(timeout, until - self._clock()))
 
-    def _upload(self, upload: Upload) -> None:
+        job = Job(run)
+        self._overdue[upload.number] = (now + self.config.request_timeout + GRACE, job)
+        return job
+
+    def _upload(self, upload: Upload, timeout: float) -> None:
         """Make one request and post what came of it; runs on an uploader thread."""
-        records = upload.records
         verdict = unreached(Status.SYSTEM_ERROR, "the thread that made the request was ended")
         size = 0
         try:
-            body = self.config.envelope.wrap(records)
-            size = len(body)
+            if timeout <= 0:
+                raise TransportTimeout("there was no time left for a request")
+            body = self.config.envelope.wrap(upload.records)
             url = self.config.bulk_url if upload.is_bulk else self.config.url
-            request = Request(url, body, self.config.headers, self.config.request_timeout)
-            response = self.transport.send(request)
-            verdict = judge(
-                response.status, response.headers, response.body, len(records), lambda i: ids_of(records[i])
-            )
+            request = Request(url, body, self.config.headers, timeout)
+            transport = self.transport
+            size = len(body)
+            verdict = _judge(transport.send(request), upload)
         except TransportTimeout as error:
-            verdict = unreached(Status.TIMEOUT, str(error))
-        except Exception as error:
-            verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {error}")
+            verdict = unreached(Status.TIMEOUT, _text(error))
+        except KeyboardInterrupt:
+            # Ctrl-C, which reaches only the main thread: it makes requests itself at exit.
+            raise
+        except BaseException as error:
+            verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {_text(error)}")
         finally:
             self._inbox.append((upload.number, verdict, size))
             self._ring()
@@ -324,178 +401,222 @@ class Sender:
     def transport(self) -> Transport:
         transport = self._transport
         if transport is None:
-            with self._starting:
+            with self._making:
                 transport = self._transport
                 if transport is None:
                     transport = self._transport = self.config.make_transport()
         return transport
 
-    def _tell(self, settled: list[Delivery], notes: list[Note], retried: list[Retried]) -> None:
-        """Call the application back and log: outside all locks, whatever it raises."""
-        while self._said:
-            notes.append(self._said.popleft())
-        while self._refused:
-            settled.append(self._refused.popleft())
-        for note in notes:
-            self._notices.say(*note)
-        on_retry = self.config.on_retry
-        if on_retry is not None:
-            for again in retried:
-                try:
-                    on_retry(again.response, again.attempt, again.is_last)
-                except Exception:
-                    log.exception("on_retry raised; delivery goes on")
-        on_outcome = self.config.on_outcome
-        for record in settled:
-            if on_outcome is not None:
-                try:
-                    on_outcome(record)
-                except Exception:
-                    log.exception("on_outcome raised; the event's outcome is not affected")
-            notify(record)
-            outcome = record.outcome
-            if outcome is not None and outcome.kind == DELIVERED:
-                record.body = b""
-
-    def _let_through(self) -> None:
-        """Open the barriers whose events have settled and been told of; wake those who wait for room."""
-        if self._barriers:
+    def _let_through(self, barriers: list[Barrier]) -> None:
+        """Open these barriers, and wake those who wait for room."""
+        if barriers:
             with self._deciding:
-                ledger = self._core.ledger
-                done = [barrier for barrier in self._barriers if not ledger.pending_until(barrier.index)]
-                self._barriers = [
-                    barrier for barrier in self._barriers if ledger.pending_until(barrier.index)
-                ]
-            for barrier in done:
+                self._barriers = [each for each in self._barriers if each not in barriers]
+            for barrier in barriers:
                 barrier.open()
         while self._room_wanted:
-            try:
+            with suppress(IndexError, RuntimeError):
                 self._room_wanted.popleft().release()
-            except (IndexError, RuntimeError):
-                continue
 
     # Those who wait.
 
     def flush(self, timeout: float | None = None) -> Report:
-        """Block until everything logged before has settled, or `timeout` seconds are over."""
+        """Block until everything logged before has settled, or `timeout` seconds are over.
+
+        Called from a callback, a transport, or a signal handler that interrupted this object's own work, it
+        does not wait: what it would wait for needs the calling thread.
+        """
+        if self._cannot_wait():
+            return self._flush_without_waiting()
+        barrier = self._wait(timeout)
+        return self._lower(barrier)
+
+    def _flush_without_waiting(self) -> Report:
+        is_inside = self._is_inside()
+        if not is_inside:
+            report = self._lower(self._raise(lambda: None))
+        self.say("WARNING", "flush", "flush() was called where it cannot wait, in a callback or the like")
+        return Report(pending=self._core.ledger.pending) if is_inside else report
+
+    def _wait(self, timeout: float | None) -> Barrier:
         gate = threading.Lock()
         gate.acquire()
-        barrier = self._raise_barrier(gate.release)
-        if barrier.index >= 0:
-            deadline = None if timeout is None else self._clock() + max(0.0, timeout)
-            if threading.current_thread() is self._thread:
-                self._said.append(
-                    Note("WARNING", "flush", "flush() was called from a callback: it cannot wait there")
-                )
-            else:
-                self._await_gate(gate, deadline)
-        return self._lower_barrier(barrier)
+        deadline = None if timeout is None else self._clock() + max(0.0, timeout)
+        barrier = self._raise(gate.release)
+        try:
+            while not barrier.is_open:
+                if not self._ensure_thread():
+                    self._drive(lambda: barrier.is_open, deadline)
+                left = CHECK_EVERY if deadline is None else min(CHECK_EVERY, deadline - self._clock())
+                if gate.acquire(timeout=max(0.0, left)) or left <= 0:
+                    break
+        except BaseException:
+            self._withdraw(barrier)
+            raise
+        return barrier
 
-    def _await_gate(self, gate: threading.Lock, deadline: float | None) -> None:
-        while True:
-            left = CHECK_EVERY if deadline is None else min(CHECK_EVERY, deadline - self._clock())
-            if left <= 0 and gate.acquire(blocking=False):
-                return
-            if left <= 0:
-                return
-            if _is_owned(self._deciding) or not self._ensure_thread():
-                # At interpreter exit no thread can be started any more, so this one does the work.
-                self._drive(gate, deadline)
-                return
-            if gate.acquire(timeout=left):
-                return
-
-    def _drive(self, gate: threading.Lock, deadline: float | None) -> None:
-        while not gate.acquire(blocking=False):
-            now = self._clock()
-            if deadline is not None and now >= deadline:
-                return
-            wake_at = self._step(inline=True)
-            if self._inbox or self._core.is_idle:
-                self._let_through()
-                continue
-            end = min(time for time in (wake_at, deadline, now + CHECK_EVERY) if time is not None)
-            self._bell.acquire(timeout=max(0.001, end - self._clock()))
+    def _drive(self, is_over: Callable[[], bool], deadline: float | None) -> None:
+        """Do the coordinator's work on this thread: where none can be started, as at interpreter exit."""
+        # A day: whoever steps meanwhile sees to everything.
+        patience = 86_400.0 if deadline is None else max(0.0, deadline - self._clock())
+        if not self._stepping.acquire(timeout=patience):
+            return
+        try:
+            while not is_over():
+                if deadline is not None and self._clock() >= deadline:
+                    return
+                wake_at = self._step(until=deadline, inline=True)
+                if not (self._inbox or self._teller.has_news or is_over()):
+                    now = self._clock()
+                    end = min(time for time in (wake_at, deadline, now + CHECK_EVERY) if time is not None)
+                    self._bell.acquire(timeout=max(0.001, end - now))
+        finally:
+            self._stepping.release()
 
     async def aflush(self, timeout: float | None = None) -> Report:
         """`flush` without blocking the event loop."""
+        if self._cannot_wait():
+            return self._flush_without_waiting()
+        return self._lower(await self._wait_async(timeout))
+
+    async def _wait_async(self, timeout: float | None) -> Barrier:
         from antinode.delivery.waiting import new_future, wait_for, waker  # noqa: PLC0415 - loads asyncio
 
         future = new_future()
-        barrier = self._raise_barrier(waker(future))
-        if barrier.index >= 0:
-            await wait_for(future, timeout, check=self._ensure_thread, every=CHECK_EVERY)
-        return self._lower_barrier(barrier)
+        barrier = self._raise(waker(future))
 
-    def _raise_barrier(self, opener: Callable[[], None]) -> Barrier:
-        """A barrier for everything logged so far; its index is negative if there is nothing to wait for."""
+        def check() -> None:
+            if not self._ensure_thread():
+                self._drive(lambda: barrier.is_open, self._clock() + CHECK_EVERY)
+
+        try:
+            if not barrier.is_open:
+                await wait_for(future, timeout, check=check, every=CHECK_EVERY)
+        except BaseException:
+            self._withdraw(barrier)
+            raise
+        return barrier
+
+    def _raise(self, opener: Callable[[], None]) -> Barrier:
+        """A barrier for everything logged so far; it is open if there is nothing to wait for."""
         with self._deciding:
             index = self._core.flush(self._clock())
-            is_done = not self._core.ledger.pending_until(index)
-            if is_done and not (self._is_telling or self._refused or self._said):
-                return Barrier(-1 - index, opener)
             barrier = Barrier(index, opener)
+            if not self._core.ledger.pending_until(index) and not self._teller.is_busy:
+                barrier.is_open = True
+                return barrier
             self._barriers.append(barrier)
         self._ring()
         return barrier
 
-    def _lower_barrier(self, barrier: Barrier) -> Report:
-        index = barrier.index if barrier.index >= 0 else -1 - barrier.index
+    def _lower(self, barrier: Barrier) -> Report:
+        self._withdraw(barrier)
+        with self._deciding, self._guard:
+            return self._core.ledger.report(barrier.index)
+
+    def _withdraw(self, barrier: Barrier) -> None:
         with self._deciding:
             if barrier in self._barriers:
                 self._barriers.remove(barrier)
             self._core.stop_waiting(max((each.index for each in self._barriers), default=None))
-            with self._guard:
-                return self._core.ledger.report(index)
+
+    # The end.
 
     def shutdown(self, timeout: float) -> Report:
-        """Send what is queued within `timeout` seconds, settle the rest as dropped, and end all threads."""
-        already = self._is_closed
+        """Send what is queued within `timeout` seconds, settle the rest as dropped, and end all threads.
+
+        Where `flush` does not wait, this does not either: it refuses new events from now on, and the
+        coordinator sees to the rest.
+        """
         self._is_closed = True
-        report = self.flush(0 if already else timeout)
-        return self._close(report)
+        if self._cannot_wait():
+            return self._shutdown_without_waiting(timeout)
+        return self._close(self._wait(timeout))
 
     async def ashutdown(self, timeout: float) -> Report:
         """`shutdown` without blocking the event loop."""
-        already = self._is_closed
         self._is_closed = True
-        report = await self.aflush(0 if already else timeout)
-        return self._close(report)
+        if self._cannot_wait():
+            return self._shutdown_without_waiting(timeout)
+        barrier = await self._wait_async(timeout)
+        import asyncio  # noqa: PLC0415 - loaded already
 
-    def _close(self, report: Report) -> Report:
-        with self._deciding:
-            core = self._core
-            fault = core.link.why if core.link.is_faulted else ""
-            lost = core.abandon(
-                "shutdown", f"not delivered before the shutdown timeout was over; {fault}".rstrip("; ")
-            )
-            if lost:
-                last = core.ledger.last_error or "no request has failed"
-                self._said.append(
-                    Note(
-                        "WARNING",
-                        "shutdown",
-                        f"{lost} events were not delivered before shutdown (last: {last})",
-                    )
-                )
+        try:
+            # Threads are waited for there, and callbacks called.
+            return await asyncio.to_thread(self._close, barrier)
+        except RuntimeError:
+            return self._close(barrier)
+
+    def finish(self, seconds: float) -> Report:
+        """Do what `shutdown` does, for the process exits; but see to events that are logged even later.
+
+        Other exit handlers may log. Their events are sent at once, on the thread that logs them, for as long
+        as there is time left of `seconds`.
+        """
+        if self._cannot_wait():
+            return self._shutdown_without_waiting(seconds)
+        self._exit_by = self._clock() + seconds
+        return self._close(self._wait(seconds))
+
+    def _shutdown_without_waiting(self, timeout: float) -> Report:
+        if self._close_by is None:
+            self._close_by = self._clock() + timeout
+        self.say("WARNING", "shutdown", "shutdown() was called where it cannot wait; it goes on elsewhere")
+        return Report(pending=self._core.ledger.pending)
+
+    def _close(self, barrier: Barrier | None) -> Report:
+        # The guard too: a record that another thread lets in just now is either seen here, or rings later.
+        with self._deciding, self._guard:
             self._is_stopped = True
-            settled, notes, retried = core.books.take_settled(), core.take_notes(), core.take_retried()
-        self._tell(settled, notes, retried)
-        self._notices.sum_up()
-        self._let_through()
+            self._core.ring_at = 1
+            self._give_up_rest()
+            waiting, self._barriers = self._barriers, []
+            report = Report() if barrier is None else self._lower(barrier)
         self._uploaders.stop()
-        self._stop_coordinator()
-        self._close_transport(in_flight=bool(self._overdue))
-        if lost:
-            report = Report(report.delivered, report.rejected, report.dropped + report.pending, 0)
-        return report
-
-    def _stop_coordinator(self) -> None:
-        thread = self._thread
         with suppress(RuntimeError):
             self._bell.release()
+        thread, end = self._thread, self._clock() + CHECK_EVERY
         if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout=CHECK_EVERY)
+            thread.join(CHECK_EVERY)
+        # Once more after waiting: the coordinator may be in a callback that takes its time.
+        self._teller.tell(patience=max(0.0, end - self._clock()))
+        self._teller.sum_up()
+        self._let_through(waiting)
+        self._close_transport(in_flight=bool(self._overdue))
+        self._uploaders.join(max(0.0, end - self._clock()))
+        return report
+
+    def _give_up_rest(self) -> None:
+        core = self._core
+        fault = core.link.why if core.link.is_faulted else ""
+        lost = core.abandon(
+            "shutdown", f"not delivered before the shutdown timeout was over; {fault}".rstrip("; ")
+        )
+        if lost:
+            last = core.ledger.last_error or "no request has failed"
+            text = f"{lost} events were not delivered before shutdown (last: {last})"
+            self._teller.add(notes=(Note("WARNING", "abandoned", text),))
+        self._teller.add(core.books.take_settled(), core.take_notes(), core.take_retried())
+
+    def _deal_with_latecomers(self) -> None:
+        """After the end: deliver at exit, else settle, what got in all the same, and tell what there is."""
+        if self._cannot_wait():
+            # In the middle of this very work, which goes on with the latecomer.
+            return
+        core, exit_by = self._core, self._exit_by
+        while True:
+            if exit_by is not None and not core.is_idle and self._clock() < exit_by:
+                with self._deciding:
+                    core.hurry(self._clock())
+                self._drive(lambda: core.is_idle, exit_by)
+                self._close_transport(in_flight=False)
+            if not core.is_idle:
+                with self._deciding, self._guard:
+                    self._is_closed = True
+                    self._give_up_rest()
+            self._teller.tell()
+            if core.is_idle:
+                return
 
     def _close_transport(self, *, in_flight: bool) -> None:
         transport = self._transport
@@ -508,16 +629,41 @@ class Sender:
                     cancel()
             transport.close()
         except Exception:
-            log.exception("closing the transport raised")
+            write(logging.ERROR, "closing the transport raised", exc_info=True)
 
     def stats(self) -> Stats:
         """The books at this instant."""
-        with self._deciding:
+        # Against the order of locks, if a signal handler that interrupted logging asks: no waiting then.
+        if not self._deciding.acquire(blocking=not is_owned(self._guard)):
+            return self._books_alone()
+        try:
             return self._core.stats(self._clock())
+        finally:
+            self._deciding.release()
+
+    def _books_alone(self) -> Stats:
+        """The books without the state of delivery: everything pending counts as queued."""
+        ledger = self._core.ledger
+        return Stats(
+            accepted=ledger.accepted,
+            delivered=ledger.delivered,
+            rejected=dict(ledger.rejected),
+            dropped=dict(ledger.dropped),
+            skipped=dict(ledger.skipped),
+            queued=ledger.pending,
+            pending_bytes=ledger.pending_bytes,
+            requests=ledger.requests,
+            retries=ledger.retries,
+            bytes_sent=ledger.bytes_sent,
+            discrepancies=ledger.discrepancies,
+            last_error=ledger.last_error,
+        )
 
     def hurry(self) -> None:
         """Send what waits without delay: the end is near, but nobody waits yet."""
         with self._deciding:
+            if self._core.is_idle:
+                return
             self._core.hurry(self._clock())
         self._ring()
 
@@ -528,4 +674,17 @@ class Sender:
 
     @property
     def is_closed(self) -> bool:
-        return self._is_closed
+        """Whether it has been shut down, to the end."""
+        return self._is_stopped
+
+
+def _judge(response: HttpResponse, upload: Upload) -> Verdict:
+    records = upload.records
+    return judge(response.status, response.headers, response.body, len(records), lambda i: ids_of(records[i]))
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "an exception that cannot be shown"

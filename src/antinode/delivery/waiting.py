@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,16 +40,27 @@ async def wait_for(
     loop = asyncio.get_running_loop()
     deadline = None if timeout is None else loop.time() + timeout
     while not future.done():
+        check()
         left = every if deadline is None else min(every, deadline - loop.time())
         if left <= 0:
             return
         await asyncio.wait([future], timeout=left)
-        check()
 
 
 def settled(record: Delivery) -> Generator[Any, None, None]:
     """Suspend the running task until `record` has settled."""
     future = new_future()
     wake = waker(future)
-    record.add_done_callback(lambda _: wake())
-    yield from future
+
+    def woken(_: Delivery) -> None:
+        wake()
+
+    record.add_done_callback(woken)
+    try:
+        yield from future
+    finally:
+        # Waiting for a second, again and again, must not leave a callback each time.
+        waiting = record.callbacks
+        if waiting is not None:
+            with suppress(ValueError):
+                waiting.remove(woken)
