@@ -22,7 +22,7 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import antinode
 from antinode.testing import EndpointProcess
@@ -40,7 +40,7 @@ DEADLINE = 120.0  # seconds after which the demo stops waiting and shows what is
 LARGEST_BODY = 16_000  # bytes that the endpoint takes: a few dozen events, so that a backlog meets 413
 REFRESH = 0.25
 
-Event = dict[str, Any]
+Event = antinode.EventDict
 
 
 # What is sent, and the accidents it meets.
@@ -342,8 +342,8 @@ def verify(run: Run, stats: antinode.Stats, endpoint: EndpointProcess) -> list[t
     for event in run.events:
         logged[event["user_id"]].append(event["event_id"])
     accepted: defaultdict[str, list[int]] = defaultdict(list)
-    for event in arrived:
-        accepted[event["user_id"]].append(event["event_id"])
+    for each in arrived:
+        accepted[each["user_id"]].append(each["event_id"])
     missing = {event["event_id"] for event in run.events} - {event["event_id"] for event in arrived}
     keys = {event.get("insert_id") for event in arrived}
     once = len(keys) == len(arrived) == len(run.events) and None not in keys

@@ -220,7 +220,7 @@ def test_both_paths_agree(event, with_defaults):
 @given(events)
 @settings(max_examples=150, deadline=None)
 def test_the_second_time_is_like_the_first(event):
-    """What the door has learnt of an event changes nothing about the next one with the same keys and types."""
+    """What the door has learnt of one event changes nothing about the next with the same keys and types."""
     door = Door(max_event_bytes=ROOM)
 
     def outcome():

@@ -13,7 +13,7 @@ from antinode._events import IngestionMetadata, Plan
 from antinode._insert_ids import InsertIds
 from antinode._version import __version__
 from antinode.protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, Kind
-from antinode.protocol.ids import INVALID_IDS
+from antinode.protocol.ids import is_good_id
 from antinode.protocol.limits import (
     DEFAULT_MIN_ID_LENGTH,
     MAX_DEPTH,
@@ -34,8 +34,8 @@ _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _INT64: Final = 2**63
 
-# Event types and keys that were found good are remembered. A program has few of them; one that makes them up
-# must not fill memory with them.
+# Event types, ids and keys that were found good are remembered, so that they are looked into once. They must
+# not fill memory, in number or in length.
 _MAX_REMEMBERED: Final = 4096
 
 # What the encoded text of 41 layers of dicts takes at least: `{"":` and `}` for each but the innermost.
@@ -98,6 +98,7 @@ class Door:
             self._merged["ingestion_metadata"] = dict(ingestion_metadata)
         self._constants: dict[str, Any] = {"library": LIBRARY, **self._merged}
         self._event_types: set[str] = set()
+        self._ids: set[str] = set()
         self._other_keys: set[str] = set()
         self._tomorrow_ms = 0
         """No `time` up to here is worth a question; moves on with the clock, when one lies beyond it."""
@@ -127,11 +128,11 @@ class Door:
         user_id = device_id = None
         if "user_id" in event:
             user_id = event["user_id"]
-            if len(user_id) < self._min_id_length or user_id.strip().lower() in INVALID_IDS:
+            if user_id not in self._ids and not self._is_good_id(user_id):
                 return self._encode_slowly(event, plain_type)
         if "device_id" in event:
             device_id = event["device_id"]
-            if len(device_id) < self._min_id_length or device_id.strip().lower() in INVALID_IDS:
+            if device_id not in self._ids and not self._is_good_id(device_id):
                 return self._encode_slowly(event, plain_type)
         elif user_id is None and event_type != GROUP_IDENTIFY:
             return self._encode_slowly(event, plain_type)
@@ -189,7 +190,8 @@ class Door:
             return False
         if len(self._other_keys) >= _MAX_REMEMBERED:
             self._other_keys.clear()
-        self._other_keys.add(key)
+        if len(key) <= MAX_STRING:
+            self._other_keys.add(key)
         return True
 
     def _make_tail(self) -> bytes:
@@ -222,6 +224,15 @@ class Door:
         if len(self._event_types) >= _MAX_REMEMBERED:
             self._event_types.clear()
         self._event_types.add(event_type)
+        return True
+
+    def _is_good_id(self, value: str) -> bool:
+        if not is_good_id(value, self._min_id_length):
+            return False
+        if len(self._ids) >= _MAX_REMEMBERED:
+            self._ids.clear()
+        if len(value) <= MAX_STRING:
+            self._ids.add(value)
         return True
 
     def _is_near(self, milliseconds: int) -> bool:

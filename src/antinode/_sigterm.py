@@ -10,6 +10,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
+# How long the main thread has, in seconds, to run the handler before the signal is raised once more.
+RAISE_AGAIN = 0.2
+
 
 class Drainable(Protocol):
     """What can send its events within so many seconds, and go on or end after that."""
@@ -86,7 +89,22 @@ class Drain:
                     target.shutdown(max(0.0, end - time.monotonic()))
         finally:
             self._has_drained = True
-            os.kill(os.getpid(), number)
+            self._raise_again(number)
+
+    def _raise_again(self, number: int) -> None:
+        """Have the main thread run the handler, until it has: it may be on its way into a call that waits.
+
+        To the thread, not to the process: a signal that another thread takes does not end such a call.
+        """
+        main = threading.main_thread().ident
+        while self._has_drained:
+            if main is not None and hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(main, number)
+            else:
+                os.kill(os.getpid(), number)
+            if threading.current_thread() is threading.main_thread():
+                return
+            time.sleep(RAISE_AGAIN)
 
     @property
     def _is_deadly(self) -> bool:

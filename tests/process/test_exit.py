@@ -1,0 +1,204 @@
+"""How a process ends: what is queued leaves first, and nothing keeps the process."""
+
+from __future__ import annotations
+
+import pytest
+
+from antinode.testing import Endpoint, faults
+from tests.process.driver import run, sequence
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("", 0),
+        ("sys.exit()", 0),
+        ("sys.exit(3)", 3),
+        ("raise RuntimeError('the application broke')", 1),
+        ("import threading; threading.Thread(target=lambda: client.log_event(event(100))).start()", 0),
+    ],
+    ids=["normal", "sys.exit", "sys.exit(3)", "exception", "other thread still runs"],
+)
+def test_queued_events_are_sent_however_the_program_ends(
+    endpoint: Endpoint, ending: str, status: int
+) -> None:
+    """Events that were only queued are delivered at exit, and the process ends as it would have without."""
+    ended = run(
+        f"""
+        import antinode
+        client = antinode.init(KEY, server_url=URL, upload_interval_in_sec=60)
+        for seq in range(100):
+            client.log_event(event(seq))
+        {ending}
+        """,
+        endpoint.url,
+    )
+    assert ended.status == status
+    assert ("Traceback" in ended.errors) == (status == 1)
+    assert sequence(endpoint.events) == list(range(101 if "Thread" in ending else 100))
+
+
+@pytest.mark.parametrize("trouble", ["never answers", "is down", "answers 500"])
+def test_server_in_trouble_does_not_keep_the_process(endpoint: Endpoint, trouble: str) -> None:
+    """The exit takes `shutdown_timeout`, no more; what could not be sent is counted and logged."""
+    if trouble == "is down":
+        endpoint.down()
+    else:
+        endpoint.answer = faults.hang() if trouble == "never answers" else faults.Answer(500)
+    ended = run(
+        """
+        import atexit, logging
+        logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
+        # Registered before antinode is imported, so it runs after antinode's own handler.
+        atexit.register(lambda: say(client.stats().balanced, client.stats().dropped, client.stats().pending))
+        import antinode
+        client = antinode.init(KEY, server_url=URL, shutdown_timeout=0.3)
+        for seq in range(10):
+            client.log_event(event(seq))
+        """,
+        endpoint.url,
+    )
+    assert (ended.status, ended.errors) == (0, "")
+    assert "10 events were not delivered before shutdown" in ended.lines[-2]
+    assert ended.lines[-1] == "True {'shutdown': 10} 0"
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the very first event", "an event after others"])
+@pytest.mark.parametrize("handler", ["registered before", "registered after"])
+def test_event_logged_by_an_exit_handler_is_delivered(endpoint: Endpoint, handler: str, first: bool) -> None:
+    """No thread can be started at exit on some versions of Python, and none is needed."""
+    register = "atexit.register(lambda: client.log_event(event(1)))"
+    ended = run(
+        f"""
+        import atexit
+        {register if handler == "registered before" else ""}
+        import antinode
+        client = antinode.init(KEY, server_url=URL)
+        {register if handler == "registered after" else ""}
+        {"" if first else "client.log_event(event(0))"}
+        """,
+        endpoint.url,
+    )
+    assert (ended.status, ended.errors) == (0, "")
+    assert sequence(endpoint.events) == ([1] if first else [0, 1])
+
+
+def test_late_events_at_exit_share_the_shutdown_timeout(endpoint: Endpoint) -> None:
+    """Exit handlers that log to a server which hangs cost one `shutdown_timeout` together, not one each."""
+    endpoint.answer = faults.hang()
+    ended = run(
+        """
+        import atexit
+        for seq in range(50):
+            atexit.register(lambda seq=seq: client.log_event(event(seq)))
+        atexit.register(lambda: say(client.stats().balanced, client.stats().dropped))
+        import antinode
+        client = antinode.init(KEY, server_url=URL, shutdown_timeout=0.2)
+        client.log_event(event(100))
+        """,
+        endpoint.url,
+    )
+    assert (ended.status, ended.lines) == (0, ["True {'shutdown': 1}"])
+
+
+def test_events_for_callbacks_are_told_at_exit(endpoint: Endpoint) -> None:
+    """`on_outcome` and the callbacks of handles run for what the exit delivers."""
+    ended = run(
+        """
+        import antinode
+        client = antinode.init(KEY, server_url=URL, upload_interval_in_sec=60,
+                               on_outcome=lambda delivery: say("outcome", delivery.status.value))
+        client.log_event(event(0)).add_done_callback(lambda delivery: say("callback", delivery.done()))
+        """,
+        endpoint.url,
+    )
+    assert ended.lines == ["outcome success", "callback True"]
+
+
+def test_flush_at_exit_needs_no_thread(endpoint: Endpoint) -> None:
+    """`flush`, in an exit handler, delivers the first events of the process."""
+    ended = run(
+        """
+        import antinode, atexit
+        client = antinode.init(KEY, server_url=URL)
+
+        @atexit.register
+        def last_words():
+            handles = [client.log_event(event(seq)) for seq in range(3)]
+            say(client.flush(10).delivered, all(handle.done() for handle in handles))
+        """,
+        endpoint.url,
+    )
+    assert (ended.status, ended.lines, ended.errors) == (0, ["3 True"], "")
+
+
+def test_aflush_at_exit_needs_no_thread(endpoint: Endpoint) -> None:
+    """`await client.aflush()` does so too."""
+    ended = run(
+        """
+        import antinode, atexit, asyncio
+        client = antinode.init(KEY, server_url=URL)
+
+        @atexit.register
+        def last_words():
+            client.log_event(event(0))
+            say(asyncio.run(client.aflush(10)).delivered)
+        """,
+        endpoint.url,
+    )
+    assert (ended.status, ended.lines, ended.errors) == (0, ["1"], "")
+
+
+def test_blocking_on_a_full_queue_at_exit_ends(endpoint: Endpoint) -> None:
+    """With `overflow="block"`, an exit handler that fills the queue makes its room by sending."""
+    ended = run(
+        """
+        import antinode, atexit
+        client = antinode.init(KEY, server_url=URL, overflow="block", max_queue_events=2)
+        atexit.register(lambda: [client.log_event(event(seq)) for seq in range(9)])
+        """,
+        endpoint.url,
+    )
+    assert (ended.status, ended.errors) == (0, "")
+    assert sequence(endpoint.events) == list(range(9))
+
+
+def test_import_and_init_start_no_thread_and_print_nothing() -> None:
+    """Neither does a process that never logs start one, not even at its end."""
+    ended = run(
+        """
+        import threading
+        def refuse(self):
+            raise AssertionError(f"{self.name} was started")
+        threading.Thread.start = refuse
+        import antinode
+        client = antinode.init(KEY, server_url=URL)
+        client.flush(); client.stats(); repr(client)
+        """
+    )
+    assert (ended.status, ended.output, ended.errors) == (0, "", "")
+
+
+def test_nothing_is_printed_in_any_trouble(endpoint: Endpoint) -> None:
+    """With logging switched off, refused events, failing requests and broken callbacks leave no line."""
+    endpoint.answer = faults.Answer(500)
+    ended = run(
+        """
+        import antinode, logging
+        logging.getLogger("antinode").addHandler(logging.NullHandler())
+        logging.getLogger("antinode").propagate = False
+
+        class Odd(BaseException):
+            pass
+
+        def odd(*_):
+            raise Odd
+
+        client = antinode.init(KEY, server_url=URL, shutdown_timeout=0.2, on_outcome=odd, on_retry=odd)
+        client.log_event({"event_type": ""})
+        client.log_event(event(0)).add_done_callback(odd)
+        client.flush(0.3)
+        """,
+        endpoint.url,
+    )
+    assert (ended.status, ended.output, ended.errors) == (0, "", "")
