@@ -15,8 +15,12 @@ KEY = "0123456789abcdef0123456789abcdef"
 HANGS_AFTER = 30.0
 
 _PRELUDE = """
-import sys
+import sys, time
 URL, KEY = sys.argv[1], sys.argv[2]
+
+def idle():
+    # Not signal.pause(): it would sleep through a signal that comes just before it.
+    time.sleep(0.01)
 
 def event(seq, user="user-1"):
     return {"event_type": "Tick", "user_id": user, "event_properties": {"seq": seq}}
@@ -44,7 +48,7 @@ class Ended:
 def start(
     program: str, url: str = "http://127.0.0.1:9/2/httpapi", *, bare: bool = False
 ) -> subprocess.Popen[str]:
-    """Start a program. It finds `URL`, `KEY`, `event(seq, user)` and `say(...)` defined, unless `bare`."""
+    """Start a program. It finds `URL`, `KEY`, `event`, `say` and `idle` defined, unless `bare`."""
     text = ("import sys; URL, KEY = sys.argv[1:]\n" if bare else _PRELUDE) + textwrap.dedent(program)
     # A fork of a process with threads is warned about from Python 3.12 on; here it is the subject.
     options = ["-W", "error", "-W", "ignore:This process:DeprecationWarning"]

@@ -42,7 +42,7 @@ def test_drains_and_dies_of_the_signal(endpoint: Endpoint) -> None:
             client.log_event(event(seq))
         say("ready")
         while True:
-            signal.pause()
+            idle()
         """,
         endpoint.url,
     )
@@ -69,7 +69,7 @@ def test_chains_to_the_handler_that_was_there_before(endpoint: Endpoint) -> None
             client.log_event(event(number))
             os.kill(os.getpid(), signal.SIGTERM)
             while len(handled) < number:
-                signal.pause()
+                idle()
         say(handled == [(signal.SIGTERM, True, 1), (signal.SIGTERM, True, 2), (signal.SIGTERM, True, 3)])
         client.shutdown()
         say(signal.getsignal(signal.SIGTERM) is former)
@@ -107,7 +107,7 @@ def test_drain_takes_no_longer_than_the_shutdown_timeout(endpoint: Endpoint, tim
         client.log_event(event(0))
         say("ready")
         while True:
-            signal.pause()
+            idle()
         """,
         endpoint.url,
     )
@@ -202,7 +202,7 @@ def test_two_clients_drain_both(endpoint: Endpoint) -> None:
             client.log_event(event(0, f"of-{name}"))
         os.kill(os.getpid(), signal.SIGTERM)
         while True:
-            signal.pause()
+            idle()
         """,
         endpoint.url,
     )
