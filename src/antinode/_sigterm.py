@@ -92,16 +92,13 @@ class Drain:
             self._raise_again(number)
 
     def _raise_again(self, number: int) -> None:
-        """Have the main thread run the handler, until it has: it may be on its way into a call that waits.
+        """Have the main thread run the handler, until it has.
 
-        To the thread, not to the process: a signal that another thread takes does not end such a call.
+        Once may not be enough: a signal that comes just before the main thread enters a call that waits does
+        not end that call.
         """
-        main = threading.main_thread().ident
         while self._has_drained:
-            if main is not None and hasattr(signal, "pthread_kill"):
-                signal.pthread_kill(main, number)
-            else:
-                os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number)
             if threading.current_thread() is threading.main_thread():
                 return
             time.sleep(RAISE_AGAIN)
