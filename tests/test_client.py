@@ -1,8 +1,10 @@
 """The client: what its methods do, from `init` to `shutdown`."""
 
 import logging
+import sys
 import threading
 import time
+import types
 
 import pytest
 
@@ -417,3 +419,26 @@ def test_time_is_that_of_the_call(memory):
         after = time.time_ns() // 1_000_000
         memory.gate.set()
         assert before <= sent(client, memory)[0]["time"] <= after
+
+
+@pytest.mark.parametrize(
+    ("options", "is_warned"),
+    [
+        ({}, True),
+        ({"master": b"true"}, True),
+        ({"enable-threads": b"true"}, False),
+        ({b"threads": b"4"}, False),
+    ],
+)
+def test_uwsgi_without_threads_is_warned_about(
+    options: dict[object, object],
+    is_warned: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Under uWSGI without threads nothing could be sent in the background: `init` says what to do."""
+    uwsgi = types.ModuleType("uwsgi")
+    uwsgi.opt = options  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
+    with Client("uwsgi").init("k" * 32, transport=Memory()):
+        assert ("--enable-threads" in caplog.text) is is_warned

@@ -75,9 +75,15 @@ def finish(process: subprocess.Popen[str], timeout: float = HANGS_AFTER) -> Ende
     return Ended(process.returncode, output, errors)
 
 
-def run(program: str, url: str = "http://127.0.0.1:9/2/httpapi", *, bare: bool = False) -> Ended:
+def run(
+    program: str,
+    url: str = "http://127.0.0.1:9/2/httpapi",
+    *,
+    bare: bool = False,
+    timeout: float = HANGS_AFTER,
+) -> Ended:
     """Start a program and wait for its end."""
-    return finish(start(program, url, bare=bare))
+    return finish(start(program, url, bare=bare), timeout)
 
 
 def sequence(events: list[dict[str, object]], user: str = "user-1") -> list[int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from antinode.delivery.backlog import ids_of
 from antinode.delivery.batch import Upload
-from antinode.delivery.core import QUEUE_FULL, Core, CoreConfig, Note
+from antinode.delivery.core import NEVER, QUEUE_FULL, Core, CoreConfig, Note
 from antinode.delivery.ledger import Report, Stats
 from antinode.delivery.locks import is_owned
 from antinode.delivery.messages import HttpResponse, Request, Transport, TransportTimeout
@@ -241,11 +241,20 @@ class Sender:
         if self._is_stopped:
             self._deal_with_latecomers()
             return
+        # Once is enough until the coordinator says anew when it wants to be woken, which it does before it
+        # sleeps: so this must come before the bell.
+        self._core.ring_at = NEVER
         thread = self._thread
         if thread is None or not thread.is_alive():
             self._ensure_thread()
         with suppress(RuntimeError):  # it rings already
             self._bell.release()
+        self._stay_alert()
+
+    def _stay_alert(self) -> None:
+        """After the end each record rings, even if another thread was ringing when the end came."""
+        if self._is_stopped:
+            self._core.ring_at = 1
 
     def _ensure_thread(self) -> bool:
         """Have a living coordinator, or somebody who starts one; False where no thread can be started."""
