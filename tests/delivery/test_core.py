@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from antinode.delivery.batch import Upload
-from antinode.delivery.core import EXPIRE_EVERY, LINGER, PATIENCE, Core, CoreConfig
+from antinode.delivery.core import EXPIRE_EVERY, LINGER, PATIENCE, PROMPT, Core, CoreConfig
 from antinode.delivery.link import LinkState
 from antinode.delivery.reactions import GROW_AFTER, REFUSALS_TO_PAUSE
 from antinode.delivery.record import Delivery
@@ -111,7 +111,7 @@ def test_a_backlog_uses_all_connections_and_little_uses_one() -> None:
     sim.server.latency = 1.0
     sim.submit_together(sim.record(f"user-{number}") for number in range(35))
     assert sent(sim) == [list(range(10))]
-    sim.advance(LINGER)
+    sim.advance(PROMPT)
     assert sent(sim) == [list(range(10)), list(range(10, 20)), list(range(20, 30))]
     sim.settle()
     assert len(sent(sim)) == 4
@@ -216,7 +216,7 @@ def test_a_backlog_may_go_to_the_batch_api() -> None:
         core = Core(CoreConfig(max_batch_events=2, can_choose_batch=can_choose), random=lambda: 0.0)
         for number in range(5):
             core.admit(Delivery(b"{}", number, 0.0))
-        uploads = [*core.next_uploads(0.0), *core.next_uploads(LINGER)]
+        uploads = [*core.next_uploads(0.0), *core.next_uploads(PROMPT)]
         assert [upload.is_bulk for upload in uploads] == [can_choose, False]
 
 

@@ -57,13 +57,17 @@ class Books:
                         record.epoch.settle(outcome.kind, 1)
         keeps_all, settled = self.keeps_all, self._settled
         is_delivered = outcome.kind == DELIVERED
-        variants = {outcome.attempts: outcome}
+        usual = outcome.attempts
+        variants: dict[int, Outcome] = {}
         for record in records:
             attempts = record.attempts = record.attempts + sent
-            own = variants.get(attempts)
-            if own is None:
-                own = variants[attempts] = outcome.after(attempts)
-            record.outcome = own
+            if attempts == usual:
+                record.outcome = outcome
+            else:
+                own = variants.get(attempts)
+                if own is None:
+                    own = variants[attempts] = outcome.after(attempts)
+                record.outcome = own
             if keeps_all or record.callbacks is not None:
                 settled.append(record)
             elif is_delivered:

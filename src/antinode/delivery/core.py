@@ -27,6 +27,9 @@ __all__ = ["QUEUE_FULL", "Core", "CoreConfig", "Note", "Retried"]
 # Uploads of a steady trickle start at least this many seconds apart, so that each carries several events;
 # the first event after a pause, a full batch and a flush do not wait.
 LINGER = 0.02
+# A server that answers within so many seconds gets one request after the other: to keep the streams of
+# several apart costs more than waiting for it. Uploads run side by side only at a slower one.
+PROMPT = 0.04
 # After this many seconds without an answer, a hanging request no longer keeps the others' events waiting.
 PATIENCE = 1.0
 # Records that wait are looked through for expired ones at most this often, in seconds.
@@ -306,9 +309,7 @@ class Core:
     def _worth_at(self, now: float) -> float:
         """When the records that may be taken are worth an upload, beside those under way."""
         if self._is_full_batch():
-            # Beside others only if those are not answered at once: to keep streams apart costs more than it
-            # gains at a fast server.
-            return max(now, self._oldest_start() + LINGER) if self._uploads else now
+            return max(now, self._oldest_start() + PROMPT) if self._uploads else now
         ripe_at = self._ripe_at(now)
         # Natural batching: the answer to come is waited for, unless that request hangs.
         return max(ripe_at, self._newest_start() + PATIENCE) if self._uploads else ripe_at
