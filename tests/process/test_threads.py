@@ -89,6 +89,42 @@ def test_many_threads_log(make_client: MakeClient, endpoint: Endpoint) -> None:
         assert sequence(endpoint.received, f"user-{number:02}") == list(range(500))
 
 
+def test_a_coordinator_is_rung_once(make_client: MakeClient) -> None:
+    """While it has not got to deciding, further events do not ring again: each would pay for it."""
+    client = make_client()
+    client.log_event(tick()).result(10)
+    sender = client._sender
+    assert sender is not None
+    ring, rings = sender._ring, []
+    sender._ring = lambda: rings.append(ring())  # type: ignore[method-assign]
+    with sender._deciding:
+        handles = [client.log_event(tick(seq=seq)) for seq in range(100)]
+        assert len(rings) <= 1
+    assert all(handle.result(10).ok for handle in handles)
+
+
+def test_an_interrupted_ring_is_made_up_for(make_client: MakeClient) -> None:
+    """Ctrl-C in the middle of logging does not leave the coordinator asleep for good."""
+    client = make_client()
+    client.log_event(tick()).result(10)
+    sender = client._sender
+    assert sender is not None
+
+    bell = sender._bell
+
+    class Interrupted:
+        acquire = bell.acquire
+
+        def release(self) -> None:
+            raise KeyboardInterrupt
+
+    sender._bell = Interrupted()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        sender._ring()
+    sender._bell = bell
+    assert client.log_event(tick(seq=1)).result(10).ok
+
+
 @_killing
 def test_killed_coordinator_is_replaced(make_client: MakeClient) -> None:
     """Nobody has to log or flush for it: what waits for an event goes on waiting, and gets its answer."""

@@ -474,9 +474,10 @@ class Core:
         waiting = sum(len(chunk) for batch in batches for chunk in batch.chunks) + self.backlog.lanes.count
         flying = [record for batch in batches if batch.flying is not None for record in batch.flying]
         link, ledger = self.link, self.ledger
+        heads = [*self._waiting_heads(), *flying]
+        oldest = min((record.logged_at for record in heads), default=now)
+        # Not held for longer than this: logging threads wait for it.
         with self._guard:
-            heads = [*self._waiting_heads(), *flying]
-            oldest = min((record.logged_at for record in heads), default=now)
             return Stats(
                 accepted=ledger.accepted,
                 delivered=ledger.delivered,

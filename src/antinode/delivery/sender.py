@@ -244,11 +244,16 @@ class Sender:
         # Once is enough until the coordinator says anew when it wants to be woken, which it does before it
         # sleeps: so this must come before the bell.
         self._core.ring_at = NEVER
-        thread = self._thread
-        if thread is None or not thread.is_alive():
-            self._ensure_thread()
-        with suppress(RuntimeError):  # it rings already
-            self._bell.release()
+        try:
+            thread = self._thread
+            if thread is None or not thread.is_alive():
+                self._ensure_thread()
+            with suppress(RuntimeError):  # it rings already
+                self._bell.release()
+        except BaseException:
+            # Ctrl-C came before the bell: the next record has to ring.
+            self._core.ring_at = 1
+            raise
         self._stay_alert()
 
     def _stay_alert(self) -> None:
