@@ -136,7 +136,7 @@ def _objection(field: str, kind: Kind, value: Any, min_id_length: int) -> str | 
         if value in RESERVED_EVENT_TYPES:
             return f"`event_type` {value!r} is reserved by Amplitude: choose another name"
     if field in ID_FIELDS:
-        text = _as_text(value)
+        text = as_text(value)
         # For a placeholder that is too short as well, the server's complaint is the length.
         if text and len(text) >= min_id_length and is_invalid_id(text):
             return (
@@ -154,7 +154,7 @@ def _id_lengths(event: Mapping[str, Any], min_id_length: int) -> list[Problem]:
         value = event.get(field)
         if value in (None, "") or not _fits(Kind.STRING, value):
             continue
-        text = _as_text(value)
+        text = as_text(value)
         if len(text) < min_id_length:
             message = (
                 f"`{field}` {text!r:.60} is shorter than {min_id_length} characters: "
@@ -186,7 +186,7 @@ def _fits_64_bits(value: int) -> bool:
     return -(2**63) <= value < 2**63
 
 
-def _as_text(value: str | float) -> str:
+def as_text(value: str | float) -> str:
     """How the server reads a number where it expects a string. Users' ids come out of pandas as floats."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
@@ -277,7 +277,7 @@ class _Repair:
         if field in ID_FIELDS and safe == "":
             return
         if kind is Kind.STRING and isinstance(safe, int | float) and not isinstance(safe, bool):
-            safe = _as_text(safe)
+            safe = as_text(safe)
         elif kind is Kind.INTEGER and isinstance(safe, float) and _fits(kind, safe):
             safe = int(safe)
         elif kind is Kind.OBJECT and isinstance(safe, dict):
