@@ -26,7 +26,13 @@ def test_public_modules_are_themes():
     names = {
         path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
-    assert {name for name in names if not name.startswith("_")} == {"delivery", "protocol", "testing"}
+    assert {name for name in names if not name.startswith("_")} == {
+        "cli",
+        "delivery",
+        "protocol",
+        "server",
+        "testing",
+    }
 
 
 # Not for applications: delivery counts the attempts of its outcomes with it.

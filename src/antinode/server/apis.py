@@ -1,0 +1,37 @@
+"""The ingestion APIs that the local Amplitude speaks, and what they differ in."""
+
+from __future__ import annotations
+
+import enum
+
+from antinode.protocol.endpoints import Endpoint
+from antinode.protocol.limits import HTTP_V2_BODY_LIMIT, MAX_EVENTS_PER_REQUEST, MAX_GROUP_IDENTIFICATIONS
+
+
+class Api(enum.Enum):
+    """An ingestion API. The value is its path."""
+
+    HTTP_V2 = Endpoint.HTTP_V2.path
+    BATCH = Endpoint.BATCH.path
+    IDENTIFY = "/identify"
+    GROUP_IDENTIFY = "/groupidentify"
+    LEGACY = "/"
+
+    @property
+    def speaks_json(self) -> bool:
+        """Whether requests and answers are JSON. Those of the others are forms and plain text."""
+        return self in (Api.HTTP_V2, Api.BATCH)
+
+    @property
+    def body_limit(self) -> int:
+        """Bytes that a body may have after decompression."""
+        return Endpoint.BATCH.body_limit if self is Api.BATCH else HTTP_V2_BODY_LIMIT
+
+    @property
+    def count_limit(self) -> int:
+        """Events, or identifications, that a request may have."""
+        return MAX_GROUP_IDENTIFICATIONS if self is Api.GROUP_IDENTIFY else MAX_EVENTS_PER_REQUEST
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("POST", "GET") if self in (Api.IDENTIFY, Api.GROUP_IDENTIFY) else ("POST",)

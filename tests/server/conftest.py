@@ -1,0 +1,64 @@
+"""A local Amplitude for each test that asks for one, and ways to talk to it."""
+
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+import urllib3
+
+from antinode.server import running
+
+API_KEY = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def server():
+    """A local Amplitude with nothing in it. What goes wrong inside of it fails the test."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def http():
+    """Sends requests, and never one twice."""
+    with urllib3.PoolManager(retries=False, timeout=20) as pool:
+        yield pool
+
+
+@pytest.fixture
+def post(server, http):
+    """Posts events to the server."""
+
+    def post(*events, path="/2/httpapi", **options):
+        body = {"api_key": API_KEY, "events": list(events)}
+        return http.request("POST", server.url + path, json=body, **options)
+
+    return post
+
+
+@pytest.fixture
+def connect(server):
+    """Opens connections to the server, and closes them at the end."""
+    opened = []
+
+    def connect():
+        at = urlsplit(server.url)
+        connection = socket.create_connection((at.hostname, at.port), timeout=20)
+        opened.append(connection)
+        return connection
+
+    yield connect
+    for connection in opened:
+        connection.close()
+
+
+def event(number=1, **keys):
+    """An ordinary event."""
+    return {
+        "event_type": "Song Played",
+        "user_id": "user-20391",
+        "device_id": "device-0001",
+        "insert_id": f"insert-{number}",
+        "time": 1793817970000 + number,
+        **keys,
+    }
