@@ -4,15 +4,17 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check lint format types accidents bench clean
+.PHONY: help demo test check lint format types accidents bench bench-server soak clean
 
 help:
-	@echo "make demo       send a real clickstream to a misbehaving local endpoint and watch it all arrive"
-	@echo "make test       run the whole test suite"
-	@echo "make check      lint, formatting and types"
-	@echo "make format     rewrite the code in the project's format"
-	@echo "make bench      the cost of a call and of a delivered event, beside amplitude-analytics"
-	@echo "make accidents  run the accident suite and rewrite docs/accidents.md"
+	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
+	@echo "make test          run the whole test suite"
+	@echo "make check         lint, formatting and types"
+	@echo "make format        rewrite the code in the project's format"
+	@echo "make bench         the cost of a call and of a delivered event, beside amplitude-analytics"
+	@echo "make bench-server  events a second that the local Amplitude takes on one core"
+	@echo "make soak          a million events through the local Amplitude, its memory flat"
+	@echo "make accidents     run the accident suite and rewrite docs/accidents.md"
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "antinode needs Python 3.10 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -52,6 +54,12 @@ $(VENV)-bench/.installed: pyproject.toml
 bench: $(VENV)-bench/.installed
 	@$(VENV)-bench/bin/python bench/hot_path.py
 	@$(VENV)-bench/bin/python bench/peers.py $(ARGS)
+
+bench-server: $(STAMP)
+	@$(BIN)/python bench/server_http.py $(ARGS)
+
+soak: $(STAMP)
+	@$(BIN)/python bench/server_soak.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
