@@ -1,12 +1,13 @@
-"""A shop's clickstream, sent through antinode to a local endpoint that keeps having accidents.
+"""A shop's clickstream, sent through antinode to a local Amplitude that keeps having accidents.
 
-    python examples/demo.py            about 40 seconds, one of them a throttled user's 30
+    python examples/demo.py            about 40 seconds, 30 of them one throttled user's
+    python examples/demo.py --open     the same, watched in the browser; the server stays up until Ctrl-C
     python examples/demo.py --fast     a few seconds, without the throttled user
 
-The endpoint runs in a process of its own on loopback. It answers some requests with 500, 503 or 413,
-cuts some connections before it has read the events and some after it has stored them, and throttles one
-user. At the end its ledger is compared with what was logged: every event exactly once, in order per
-user. Exit status 1 if that is not so.
+The server answers some requests with 500, 503 or 413, cuts some connections before it has stored the events
+and some after, goes down for two seconds, and throttles one user. Its page shows all of it as it happens. At
+the end, what it holds is compared with what was logged: every event exactly once, in order per user. Exit
+status 1 if that is not so.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ import logging
 import sys
 import threading
 import time
+import webbrowser
 from collections import Counter, defaultdict, deque
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import antinode
-from antinode.testing import EndpointProcess
+import antinode.server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +40,22 @@ DATA = Path(__file__).parent / "data" / "ecom.csv.gz"
 API_KEY = "demo-key-of-no-project"
 LOGGING_TIME = 25.0  # seconds over which the events are spread, unless --fast
 DEADLINE = 120.0  # seconds after which the demo stops waiting and shows what is missing
-LARGEST_BODY = 16_000  # bytes that the endpoint takes: a few dozen events, so that a backlog meets 413
 REFRESH = 0.25
+PAGE = 10_000  # events that the server gives in one answer: more than there are
+
+# Each happens once, when so much of the clickstream has been logged; in --fast some fall together.
+ACCIDENTS = {
+    0.10: "500",
+    0.20: "drop-before",
+    0.30: "drop-after",
+    0.40: "503",
+    0.50: "413:events=10",
+    0.60: "500-after",
+    0.70: "down:2s",
+    0.85: "delay:1s",
+}
+# And these, at random, all the time.
+BAD_LUCK = ("500@1%", "503@0.5%", "drop-before@1%", "drop-after@1%")
 
 Event = antinode.EventDict
 
@@ -81,24 +98,6 @@ def busiest_early_user(events: list[Event]) -> str:
     return str(counts.most_common(1)[0][0])
 
 
-def cause_accidents(endpoint: EndpointProcess, seed: int, throttled: str | None) -> None:
-    """Each kind of accident once near the beginning, then at random by the seed."""
-    failing, unavailable = {"fault": "answer", "status": 500}, {"fault": "answer", "status": 503}
-    standing: list[object] = [{"fault": "max_body", "limit": LARGEST_BODY}]
-    if throttled is not None:
-        standing.append(once({"fault": "throttle", "users": [throttled]}))
-    for number, accident in enumerate((failing, "drop_before", "drop_after", unavailable), start=1):
-        standing.append(once({"fault": "after", "n": 4 * number, "of": accident}))
-    mix = [[failing, 0.01], [unavailable, 0.005], ["drop_before", 0.01], ["drop_after", 0.01]]
-    standing.append({"fault": "random_mix", "seed": seed, "of": mix})
-    endpoint.answer({"fault": "first_of", "of": standing})
-
-
-def once(fault: object) -> object:
-    """The first time the fault would strike, and never again."""
-    return {"fault": "times", "n": 1, "of": fault}
-
-
 # The run.
 
 
@@ -128,7 +127,7 @@ class Waits:
 
 @dataclass(frozen=True)
 class Progress:
-    """One look at the client's books and at the endpoint's."""
+    """One look at the client's books and at the server's."""
 
     elapsed: float
     total: int
@@ -141,20 +140,25 @@ class Progress:
     @property
     def answers_text(self) -> str:
         """What the server answered, the frequent first."""
-        ranked = sorted(self.answers.items(), key=lambda item: -item[1])
-        named = ((("connection cut" if status == "0" else status), count) for status, count in ranked)
+        named = ((("connection cut" if name == "0" else name), count) for name, count in self.answers.items())
         return " · ".join(f"{name}: {count:,}" for name, count in named) or "none yet"
 
 
 class Run:
-    """The clickstream on its way: a client, the endpoint, and what is known of both."""
+    """The clickstream on its way: a client, the server, and what is known of both."""
 
     def __init__(
-        self, events: list[Event], endpoint: EndpointProcess, client: antinode.Client, throttled: str | None
+        self,
+        events: list[Event],
+        amplitude: antinode.server.Running,
+        client: antinode.Client,
+        throttled: str | None,
+        accidents: dict[float, str],
     ) -> None:
         self.events = events
         self.waits = Waits()
-        self._endpoint, self._client, self._throttled = endpoint, client, throttled
+        self._amplitude, self._client, self._throttled = amplitude, client, throttled
+        self._accidents = {int(share * len(events)): fault for share, fault in accidents.items()}
         self._started = time.monotonic()
 
     def steps(self, duration: float) -> Iterator[Progress]:
@@ -167,6 +171,8 @@ class Run:
                     looked = now
                     yield self.progress()
                 time.sleep(max(0.0, min(due - time.monotonic(), REFRESH)))
+            if number in self._accidents:
+                self._amplitude.api.add_faults(self._accidents[number])
             self.waits.watch(event["user_id"], self._client.log_event(event))
         while self._client.flush(timeout=REFRESH).pending and time.monotonic() < self._started + DEADLINE:
             yield self.progress()
@@ -178,7 +184,7 @@ class Run:
             elapsed=time.monotonic() - self._started,
             total=len(self.events),
             stats=self._client.stats(),
-            answers=self._endpoint.ledger()["by_status"],
+            answers={each.name: each.count for each in self._amplitude.api.stats().statuses},
             throttled=self._throttled,
             held=self.waits.pending[self._throttled] if self._throttled else 0,
         )
@@ -335,9 +341,9 @@ def choose_display(output: Output, *, plain: bool) -> Display:
 # The verdict.
 
 
-def verify(run: Run, stats: antinode.Stats, endpoint: EndpointProcess) -> list[tuple[bool, str]]:
-    """Compare the endpoint's ledger with what was logged: sentences, and whether they are true."""
-    arrived, ledger = endpoint.events(), endpoint.ledger()
+def verify(run: Run, stats: antinode.Stats, amplitude: antinode.server.Running) -> list[tuple[bool, str]]:
+    """Compare what the server holds with what was logged: sentences, and whether they are true."""
+    arrived, totals = stored_events(amplitude), amplitude.api.stats().totals
     logged: defaultdict[str, list[int]] = defaultdict(list)
     for event in run.events:
         logged[event["user_id"]].append(event["event_id"])
@@ -353,7 +359,7 @@ def verify(run: Run, stats: antinode.Stats, endpoint: EndpointProcess) -> list[t
         (not missing, f"{len(run.events) - len(missing):,} of {len(run.events):,} events arrived"),
         (
             once,
-            f"each exactly once per insert_id ({ledger['duplicates']:,} came again after a lost answer, "
+            f"each exactly once per insert_id ({totals.duplicates:,} came again after a lost answer, "
             "and were recognised)",
         ),
         (not misplaced, f"in order for {len(logged) - misplaced:,} of {len(logged):,} users"),
@@ -366,7 +372,13 @@ def verify(run: Run, stats: antinode.Stats, endpoint: EndpointProcess) -> list[t
     ]
 
 
-def conclude(run: Run, progress: Progress, endpoint: EndpointProcess, output: Output) -> bool:
+def stored_events(amplitude: antinode.server.Running) -> list[dict[str, Any]]:
+    """Everything that was accepted, in the order in which it came."""
+    found = amplitude.api.events(outcome="accepted", limit=PAGE)
+    return [each.event for each in reversed(found)]
+
+
+def conclude(run: Run, progress: Progress, amplitude: antinode.server.Running, output: Output) -> bool:
     """Print the verdict; whether all of it is good."""
     stats = progress.stats
     output.line()
@@ -380,7 +392,7 @@ def conclude(run: Run, progress: Progress, endpoint: EndpointProcess, output: Ou
             f"everybody else at most {max(waits.values(), default=0.0):.1f} s."
         )
     output.line()
-    verdict = verify(run, stats, endpoint)
+    verdict = verify(run, stats, amplitude)
     for is_true, sentence in verdict:
         output.line(f"{'✓' if is_true else '✗'} {sentence}")
     return all(is_true for is_true, _ in verdict)
@@ -389,6 +401,9 @@ def conclude(run: Run, progress: Progress, endpoint: EndpointProcess, output: Ou
 def main() -> int:
     """Run the demo; its exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--open", action="store_true", help="open the page, and leave the server up at the end"
+    )
     parser.add_argument("--fast", action="store_true", help="log at full speed, throttle nobody")
     parser.add_argument("--no-faults", action="store_true", help="a server that is always well")
     parser.add_argument("--seed", type=int, default=2, help="of the random accidents (2)")
@@ -401,21 +416,35 @@ def main() -> int:
     output = Output()
     events = clickstream(options.events)
     throttled = None if options.fast or options.no_faults else busiest_early_user(events)
-    with EndpointProcess("--api-key", API_KEY) as endpoint:
-        if not options.no_faults:
-            cause_accidents(endpoint, options.seed, throttled)
+    bad_luck = [] if options.no_faults else list(BAD_LUCK)
+    if throttled is not None:
+        bad_luck.insert(0, f"429:user={throttled}")
+    with antinode.server.running(faults=bad_luck, seed=options.seed) as amplitude:
         users = len({event["user_id"] for event in events})
-        output.line(f"{len(events):,} events of {users} users → {endpoint.url}")
-        client = antinode.init(API_KEY, server_url=endpoint.url)
+        output.line(f"{len(events):,} events of {users} users → {amplitude.server_url}")
+        output.line(f"Watch them arrive on {amplitude.url}")
+        if options.open:
+            webbrowser.open(amplitude.url)
+        client = antinode.init(API_KEY, server_url=amplitude.server_url)
         try:
-            run = Run(events, endpoint, client, throttled)
+            run = Run(events, amplitude, client, throttled, {} if options.no_faults else ACCIDENTS)
             with choose_display(output, plain=options.plain) as display:
                 for progress in run.steps(0.0 if options.fast else LOGGING_TIME):
                     display.show(progress)
-            is_good = conclude(run, progress, endpoint, output)
+            is_good = conclude(run, progress, amplitude, output)
+            if options.open:
+                output.line()
+                output.line(f"{amplitude.url} stays up for you to look around: Ctrl-C ends it.")
+                stay_up()
         finally:
             client.shutdown(timeout=5)
     return 0 if is_good else 1
+
+
+def stay_up() -> None:
+    """Until Ctrl-C."""
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -28,13 +28,18 @@ def snippets(page: Path) -> list[str]:
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    """A local endpoint that stands in for Amplitude: wherever a snippet would send, it sends there."""
+    """A local endpoint that stands in for Amplitude: wherever a snippet would send, it sends there.
+
+    Unless the snippet has a local Amplitude of its own.
+    """
     with Endpoint() as endpoint:
         make_sender: Callable[..., Any] = _client.make_sender
         # A bare host: each instance gets the path of its own endpoint.
         server = endpoint.url.removesuffix("/2/httpapi")
 
         def make_local(key: str, options: Options, name: str | None) -> Any:
+            if (options.server_url or "").startswith("http://127.0.0.1:"):
+                return make_sender(key, options, name)
             return make_sender(
                 key, msgspec.structs.replace(options, server_url=server, server_zone="US"), name
             )
