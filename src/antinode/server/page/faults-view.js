@@ -36,6 +36,7 @@ function scope(form) {
     user_id: text(form, "user_id"),
     device_id: text(form, "device_id"),
     path: text(form, "path"),
+    events: numeric(form, "events"),
   };
 }
 
@@ -112,6 +113,9 @@ function Where() {
         <option value="">any endpoint</option>
         <${Options} options=${PATHS.map((path) => [path, path])} />
       </select>
+    </${Field}>
+    <${Field} label="Only with at least … events">
+      <input name="events" type="number" min="1" max="2000" placeholder="any" data-testid="fault-events" />
     </${Field}>
   `;
 }
