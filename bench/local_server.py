@@ -72,6 +72,7 @@ def resident_mb() -> float | None:
 
 def main() -> None:
     from antinode.server import running  # noqa: PLC0415 - the process that starts this one does without
+    from antinode.server.serving import collect_rarely  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--max-events", type=int, required=True)
@@ -81,6 +82,7 @@ def main() -> None:
     if arguments.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {arguments.core})
     with running(max_events=arguments.max_events, data=arguments.data) as server:
+        collect_rarely()  # as `antinode serve` does
         answer: dict[str, object] = {"url": server.url}
         while True:
             sys.stdout.write(json.dumps(answer) + "\n")
