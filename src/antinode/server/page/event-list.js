@@ -2,6 +2,7 @@
 
 import { Component, html } from "./dom.js";
 import { inline, Time } from "./format.js";
+import { live } from "./live.js";
 import { EventType, Outcome } from "./parts.js";
 import { hrefWith } from "./router.js";
 
@@ -13,12 +14,13 @@ const FIRST = ["event_properties", "user_properties", "groups", "group_propertie
 function preview(event) {
   if (event === null || typeof event !== "object" || Array.isArray(event)) return inline(event, 160);
   const keys = Object.keys(event).filter((key) => !KNOWN.has(key));
-  keys.sort((a, b) => FIRST.includes(b) - FIRST.includes(a));
+  const rank = (key) => (FIRST.includes(key) ? FIRST.indexOf(key) : FIRST.length);
+  keys.sort((a, b) => rank(a) - rank(b));
   let text = "";
   for (const key of keys) {
     if (text.length > 160) break;
     const value = event[key];
-    text += `${text ? " " : ""}${FIRST.includes(key) ? "" : `${key}=`}${inline(value, 120)}`;
+    text += `${text ? " " : ""}${key === "event_properties" ? "" : `${key}=`}${inline(value, 120)}`;
   }
   return text;
 }
@@ -86,7 +88,7 @@ export function EventLines({ events, open, onFollow, className = "", testid }) {
     ${events.map(
       (event) =>
         html`<${EventLine}
-          key=${event.seq}
+          key=${`${live.generation} ${event.seq}`}
           event=${event}
           isOpen=${event.seq === open}
           onFollow=${onFollow}

@@ -38,13 +38,16 @@ const change = (changes) => replace(hrefWith({ before: null, ...changes }));
 /** How often each kind of problem occurred; one is a filter when pressed. */
 function ProblemCounts({ problems, chosen }) {
   if (!problems?.length) return null;
+  // Errors first: a common warning must not push them out of sight.
+  const isError = (each) => each.severity === "error";
+  const ranked = [...problems].sort((a, b) => isError(b) - isError(a) || b.count - a.count);
   return html`<div
     class="problem-counts"
     role="group"
     aria-label="Problems by kind"
     data-testid="problem-counts"
   >
-    ${problems.slice(0, 12).map(
+    ${ranked.slice(0, 12).map(
       (each) =>
         html`<button
             key=${each.code}
