@@ -31,6 +31,7 @@ def test_public_modules_are_themes():
         "delivery",
         "protocol",
         "server",
+        "spool",
         "testing",
     }
 

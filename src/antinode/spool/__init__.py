@@ -1,0 +1,18 @@
+"""The queue on disk: records outlive the process that logged them. Knows nothing of the rest of antinode."""
+
+from antinode.spool.errors import SpoolBroken, SpoolError, SpoolFull
+from antinode.spool.format import DELIVERED, DROPPED, REJECTED
+from antinode.spool.spool import Left, Recovered, Spool, SpoolStats
+
+__all__ = [
+    "DELIVERED",
+    "DROPPED",
+    "REJECTED",
+    "Left",
+    "Recovered",
+    "Spool",
+    "SpoolBroken",
+    "SpoolError",
+    "SpoolFull",
+    "SpoolStats",
+]

@@ -1,0 +1,140 @@
+"""The system calls of the spool in one place, so that a test can make any of them fail."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import mmap
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows only
+_NOFOLLOW = getattr(
+    os, "O_NOFOLLOW", 0
+)  # not on Windows: a link planted in a shared directory is not followed
+PAGE = 4096
+HAS_POSITION = os.name == "nt"
+"""Reading and writing at an offset moves the descriptor's position, so that threads may not share one."""
+
+
+class Disk:
+    """What the spool asks of the operating system; everything raises OSError as `os` does."""
+
+    def open(self, path: str) -> int:
+        """For reading and writing."""
+        return os.open(path, os.O_RDWR | _BINARY | _NOFOLLOW)
+
+    def open_to_read(self, path: str) -> int:
+        return os.open(path, os.O_RDONLY | _BINARY | _NOFOLLOW)
+
+    def create(self, path: str) -> int:
+        """A new file that only this user may read."""
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY | _NOFOLLOW, 0o600)
+
+    def open_lock(self, path: str) -> int:
+        return os.open(path, os.O_RDWR | os.O_CREAT | _BINARY | _NOFOLLOW, 0o600)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    if sys.platform == "win32":
+
+        def read_at(self, descriptor: int, length: int, offset: int) -> bytes:
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            return os.read(descriptor, length)
+
+        def write_at(self, descriptor: int, data: bytes, offset: int) -> int:
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            return os.write(descriptor, data)
+
+    else:
+
+        def read_at(self, descriptor: int, length: int, offset: int) -> bytes:
+            return os.pread(descriptor, length, offset)
+
+        def write_at(self, descriptor: int, data: bytes, offset: int) -> int:
+            return os.pwrite(descriptor, data, offset)
+
+    def reserve(self, descriptor: int, size: int) -> None:
+        """Make the file that long, and its blocks its own: no later write can fail for lack of room."""
+        if sys.platform == "win32" or not hasattr(os, "posix_fallocate"):
+            os.ftruncate(descriptor, size)
+        else:
+            os.posix_fallocate(descriptor, 0, size)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        os.ftruncate(descriptor, size)
+
+    def map(self, descriptor: int, size: int) -> mmap.mmap:
+        import mmap  # noqa: PLC0415 - only where files are mapped
+
+        return mmap.mmap(descriptor, size)
+
+    def sync(self, descriptor: int) -> None:
+        """Down to the medium; pages stored through a map included (Linux counts them as the file's)."""
+        if sys.platform == "darwin":
+            import fcntl  # noqa: PLC0415 - not on Windows
+
+            # fsync there leaves the data in the drive's own cache.
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        elif hasattr(os, "fdatasync"):
+            os.fdatasync(descriptor)
+        else:
+            os.fsync(descriptor)
+
+    def sync_directory(self, path: str) -> None:
+        """Make new names in it last."""
+        if os.name == "nt":  # directories cannot be opened there, and their entries are journalled
+            return
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def make_directory(self, path: str) -> None:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+
+    def names(self, path: str) -> list[str]:
+        return os.listdir(path)
+
+    def stat(self, path: str) -> os.stat_result:
+        return os.stat(path, follow_symlinks=False)
+
+    def stat_directory(self, path: str) -> os.stat_result:
+        return os.stat(path)
+
+    def stat_open(self, descriptor: int) -> os.stat_result:
+        return os.fstat(descriptor)
+
+    def rename(self, old: str, new: str) -> None:
+        os.rename(old, new)
+
+    def unlink(self, path: str) -> None:
+        os.unlink(path)
+
+
+def read_through(disk: Disk, descriptor: int, offset: int, length: int) -> bytes:
+    """That stretch, or up to the end of the file; pages the disk cannot give are 0xFF, which is no record."""
+    try:
+        data = disk.read_at(descriptor, length, offset)
+        while 0 < len(data) < length and (
+            more := disk.read_at(descriptor, length - len(data), offset + len(data))
+        ):
+            data += more
+        return data
+    except OSError:
+        if length <= PAGE:
+            end = disk.stat_open(descriptor).st_size
+            return b"\xff" * max(0, min(length, end - offset))
+    pieces = []
+    while length > 0:
+        size = min(length, PAGE - offset % PAGE)
+        piece = read_through(disk, descriptor, offset, size)
+        pieces.append(piece)
+        if len(piece) < size:
+            break
+        offset += size
+        length -= size
+    return b"".join(pieces)

@@ -1,0 +1,71 @@
+"""What keeps the spool from taking an event.
+
+    SpoolError
+    ├── SpoolFull      the directory holds as much as it may: free it, or raise the limit
+    └── SpoolBroken    the disk or the directory refuses: full, read-only, gone, not permitted, …
+
+After either one the event is not on disk. `Spool.prepare` tries again; once it returns, events are taken.
+"""
+
+from __future__ import annotations
+
+import errno
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file size limit of the process or of the file system is reached",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "this user has no permission",
+    errno.EPERM: "this user has no permission",
+    errno.ENOENT: "it has been removed",
+    errno.ESTALE: "it has been removed",
+    errno.ENOTDIR: "a part of the path is not a directory",
+    errno.EEXIST: "a part of the path is not a directory",
+    errno.EMFILE: "the process has too many open files",
+    errno.ENFILE: "the system has too many open files",
+    errno.EIO: "the disk reports an input/output error",
+    errno.ENOLCK: "the file system keeps no locks",
+}
+
+
+class SpoolError(Exception):
+    """The spool cannot take an event now."""
+
+    is_full = False
+    """Whether a bound of its own was reached, and nothing is wrong with the disk."""
+
+
+class SpoolFull(SpoolError):
+    """The files in the spool directory, of all processes together, have reached the limit."""
+
+    is_full = True
+
+    def __init__(self, path: str, limit: int) -> None:
+        super().__init__(path, limit)
+        self.path, self.limit = path, limit
+
+    def __str__(self) -> str:
+        return (
+            f"the spool in {self.path!r} holds its limit of {self.limit:,} bytes: "
+            "let its events be delivered (`antinode spool ls` shows them), or raise max_bytes"
+        )
+
+
+class SpoolBroken(SpoolError):
+    """The operating system refused what the spool needs.
+
+    `doing` says what was refused, `errno` is the system's number for it (0: found by the spool itself).
+    """
+
+    def __init__(self, path: str, doing: str, number: int = 0, reason: str = "") -> None:
+        super().__init__(path, doing, number, reason)
+        self.path, self.doing, self.errno, self.reason = path, doing, number, reason
+
+    @classmethod
+    def of(cls, path: str, doing: str, cause: OSError) -> SpoolBroken:
+        number = cause.errno or 0
+        return cls(path, doing, number, _REASONS.get(number) or cause.strerror or type(cause).__name__)
+
+    def __str__(self) -> str:
+        return f"the spool in {self.path!r} cannot {self.doing}: {self.reason}"

@@ -1,0 +1,176 @@
+"""Giving records back in order: those of dead owners, and own ones that were not kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from antinode.spool.format import DAMAGED
+from antinode.spool.scanning import Damage, Frame, scan
+from antinode.spool.segment import AdoptedSegment, Segment
+from antinode.spool.writers import OwnSegment
+
+OnDamage = Callable[[Segment, Damage], None]
+
+
+class Start(NamedTuple):
+    """Where the buffered record of that ordinal lies, the first after a time when all had been read."""
+
+    ordinal: int
+    segment: OwnSegment
+    offset: int
+    nth: int
+
+
+class OwnReader:
+    """Reads the own records that were appended with direct=False, while more are appended.
+
+    `handed` counts those given so far; the appender counts those appended. When reading has caught up,
+    records may be appended that must not be given (direct=True); the next one that must be given leaves a
+    Start with its ordinal. So: if the record wanted next has a Start, it lies there; else it follows the one
+    before. The appender publishes the Start before its count, and only when everything was read, so that
+    none can be missed.
+    """
+
+    def __init__(self, next_own: Callable[[OwnSegment], OwnSegment | None], on_damage: OnDamage) -> None:
+        self.handed = 0
+        self.segment: OwnSegment | None = None
+        self._next_own = next_own
+        self._on_damage = on_damage
+        self._start: Start | None = None
+        self._put_back: Frame | None = None
+        self._frames: Iterator[Frame | Damage] | None = None
+        self._offset = self._nth = 0
+        # How far the frames at hand go: nothing behind it was complete when it was looked.
+        self._bound = self._bound_count = 0
+
+    def put_back(self, frame: Frame) -> None:
+        self._put_back = frame
+        self.handed -= 1
+
+    def next(self, buffered: int, start: Start | None) -> Frame | None:
+        """The next of `buffered` records in all; None when they are read."""
+        if self.handed >= buffered:
+            return None
+        if start is not None and start.ordinal == self.handed and start is not self._start:
+            self._start = start
+            self._go_to(start.segment, start.offset, start.nth)
+        if self._put_back is not None:
+            frame, self._put_back = self._put_back, None
+            self.handed += 1
+            return frame
+        while self.handed < buffered:
+            if self._frames is None:
+                if not self._look_further():
+                    return None
+            elif (found := self._next_frame()) is not None:
+                return found
+        return None
+
+    def _go_to(self, segment: OwnSegment, offset: int, nth: int) -> None:
+        self.segment, self._offset, self._nth = segment, offset, nth
+        self._frames = self._put_back = None
+
+    def _look_further(self) -> bool:
+        segment = self.segment
+        if segment is None:
+            return False
+        # Read in this order: once sealed, the rest does not change; and the count follows the end.
+        is_sealed, self._bound_count, self._bound = segment.is_sealed, segment.count, segment.end
+        if self._offset < self._bound:
+            self._frames = scan(segment.read_at, self._offset, self._bound, self._nth, segment.header.salt)
+            return True
+        following = self._next_own(segment) if is_sealed else None
+        if following is None:
+            return False
+        self._go_to(following, following.header.data_start, 0)
+        return True
+
+    def _next_frame(self) -> Frame | None:
+        """The next one in the frames at hand; None when they are used up, and what is missing is counted."""
+        segment, frames = self.segment, self._frames
+        if segment is None or frames is None:
+            return None
+        try:
+            for item in frames:
+                if isinstance(item, Frame):
+                    self._offset, self._nth = item.end, item.nth + 1
+                    self.handed += 1
+                    return item
+                if item.end < self._bound:
+                    self._lose(segment, item)
+        except OSError:
+            pass  # the file cannot be opened any more: the rest of it is missing
+        self._frames = None
+        if (missing := self._bound_count - self._nth) > 0:
+            self._lose(segment, Damage(self._nth, self._offset, self._bound, missing, "unreadable"))
+        self._offset = self._bound
+        return None
+
+    def _lose(self, segment: OwnSegment, damage: Damage) -> None:
+        self._on_damage(segment, damage)
+        segment.acknowledge(range(damage.nth, damage.nth + damage.records), DAMAGED)
+        self.handed += damage.records
+        self._offset, self._nth = damage.end, damage.nth + damage.records
+
+
+class AdoptedReader:
+    """Reads adopted segments one after the other, each to its end, without what was acknowledged before."""
+
+    def __init__(self, queue: list[AdoptedSegment], on_damage: OnDamage) -> None:
+        self.segment: AdoptedSegment | None = None
+        self._queue = queue
+        self._on_damage = on_damage
+        self._put_back: Frame | None = None
+        self._frames: Iterator[Frame | Damage] | None = None
+
+    def put_back(self, frame: Frame) -> None:
+        self._put_back = frame
+
+    def next(self) -> Frame | None:
+        """None when all is read. A segment read to its end leaves the queue."""
+        if self._put_back is not None:
+            frame, self._put_back = self._put_back, None
+            return frame
+        while self.segment is not None or self._queue:
+            if self.segment is None:
+                # Stays in the queue until it is read, though others may be sorted in before it.
+                self.segment = self._queue[0]
+                self._frames = scan_adopted(self.segment)
+            if (found := self._next_frame(self.segment)) is not None:
+                return found
+            self.segment.is_read = True
+            self._queue.remove(self.segment)
+            self.segment = self._frames = None
+        return None
+
+    def _next_frame(self, segment: AdoptedSegment) -> Frame | None:
+        if self._frames is None:
+            return None
+        try:
+            acks = segment.acks
+            for item in self._frames:
+                if isinstance(item, Damage):
+                    self._lose(segment, item)
+                elif item.nth >= len(acks) or not acks[item.nth]:
+                    return item
+        except OSError:
+            return None  # removed meanwhile
+        return None
+
+    def _lose(self, segment: AdoptedSegment, damage: Damage) -> None:
+        """Only records that nobody has acknowledged are missed, and each is reported once."""
+        last = damage.nth + damage.records
+        missing = sum(1 for code in segment.acks[damage.nth : last] if not code)
+        if missing or not damage.records:
+            self._on_damage(segment, damage._replace(records=missing))
+        segment.given += segment.acknowledge(range(damage.nth, last), DAMAGED)
+
+
+def scan_adopted(segment: AdoptedSegment) -> Iterator[Frame | Damage]:
+    """All of a segment that nobody writes to any more."""
+    header = segment.header
+    end = min(header.data_end, segment.size)
+    yield from scan(segment.read_at, header.data_start, end, 0, header.salt)
+    if segment.size < header.size:
+        yield Damage(0, end, end, 0, f"cut short by {header.size - segment.size} bytes")

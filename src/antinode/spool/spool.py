@@ -1,0 +1,634 @@
+"""The queue on disk: what logging threads append is there for whoever opens the directory next."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple, NoReturn
+
+from antinode.spool.adoption import Adoption
+from antinode.spool.damage import DIRECTORY as DAMAGED_DIRECTORY
+from antinode.spool.damage import SetAside
+from antinode.spool.disk import Disk
+from antinode.spool.errors import SpoolBroken, SpoolError, SpoolFull
+from antinode.spool.filesystems import may_map
+from antinode.spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, created_of, new_owner, size_for
+from antinode.spool.owners import OwnerLock, acquire
+from antinode.spool.reading import AdoptedReader, OwnReader, Start
+from antinode.spool.scanning import Damage
+from antinode.spool.segment import INDEX_MASK, PLACE_BITS, AdoptedSegment, Segment
+from antinode.spool.writers import OwnSegment, make_segment
+
+Durability = Literal["process", "interval", "strict"]
+
+FIRST_SIZE = 256 * 1024
+LARGEST_SIZE = 16 * 1024 * 1024
+GROWTH = 4
+_SHARE = 8
+"""A segment takes at most this fraction of max_bytes, so that several processes fit."""
+_RETRY = 1.0
+"""Seconds before a spare segment that could not be made is tried again."""
+_DAMAGE_KEPT = 16 * 1024 * 1024
+"""Bytes of one damaged stretch that are set aside."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FINGERPRINT_SIZE = 8
+
+
+class Recovered(NamedTuple):
+    """A record read back from disk."""
+
+    place: int
+    """Where it lies: what `Spool.acknowledge` wants."""
+    body: bytes
+    logged_at: float
+    """On this process's monotonic clock; its age is kept over restarts by wall time."""
+    is_own: bool
+    """Appended by this spool; False: by a process that has died or closed."""
+
+
+class Left(NamedTuple):
+    """What stays on disk for the next process."""
+
+    events: int
+    """Own records not acknowledged, and adopted ones read and not acknowledged."""
+    bytes: int
+    """Size of all files left, unread adopted segments included."""
+
+
+class SpoolStats(NamedTuple):
+    """The spool at one moment: its own and its adopted segments, and the directory as last counted."""
+
+    segments: int
+    bytes: int
+    pending: int
+    """Own records appended and not acknowledged, and adopted ones read and not acknowledged."""
+    unread: int
+    """Own records that only the disk holds."""
+    unread_adopted: int
+    """Adopted segments that are not read to their end."""
+    adopted: int
+    """Segments taken over so far."""
+    damaged_records: int
+    damaged_bytes: int
+    directory_bytes: int
+    """The files of all processes when last counted, as `limit` bounds them."""
+    limit: int
+    is_mapped: bool
+    trouble: str
+    """Why events are not taken now; empty when they are."""
+
+
+class _Refusing:
+    """Stands for the current segment while there is none: so that `append` need not ask."""
+
+    base = 0
+    end = 0
+    count = 0
+
+    def __init__(self, error: SpoolError) -> None:
+        self.error = error
+
+    def again(self) -> SpoolError:
+        """A new exception each time: one raised by many threads would collect their tracebacks."""
+        return type(self.error)(*self.error.args)
+
+    def append(self, body: bytes, logged_at: float) -> NoReturn:  # noqa: ARG002 - a segment's signature
+        raise self.again()
+
+
+class Spool:
+    """Segment files in a directory that any number of processes share; each writes its own.
+
+    Threads: `append` under one lock of the caller's; `wait_durable` from any thread; everything else from one
+    thread at a time (the coordinator), which may be while another appends; `close` when nobody appends.
+    `open`, `append`, `prepare`, `adopt`, `sync` and `wait_durable` raise SpoolError when the disk refuses;
+    nothing raises for what lies on it.
+
+    durability: "process" (default) outlives the process, not a power cut; "interval": the caller also calls
+    `sync` every so often; "strict": the caller calls `wait_durable` before it lets a record count as logged.
+    max_bytes bounds all files in the directory, whoever wrote them. fingerprint: up to 8 bytes that tell API
+    keys apart; only segments with the same one are adopted (or those of a spool that called `disown`).
+    is_mapped: None (default) maps files into memory where that is safe; False never does. The clocks and
+    `disk` are for tests. Raises ValueError for arguments that make no sense; touches no file before `open`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: Durability = "process",
+        max_bytes: int,
+        fingerprint: bytes = b"",
+        is_mapped: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        disk: Disk | None = None,
+    ) -> None:
+        if durability not in ("process", "interval", "strict"):
+            raise ValueError(f'durability is {durability!r:.60}; give "process", "interval" or "strict"')
+        if max_bytes < SMALLEST:
+            raise ValueError(f"max_bytes is {max_bytes!r:.60}; a segment takes at least {SMALLEST:,} bytes")
+        if len(fingerprint) > FINGERPRINT_SIZE:
+            raise ValueError(f"fingerprint has {len(fingerprint)} bytes; give at most {FINGERPRINT_SIZE}")
+        self.path = os.path.abspath(os.fspath(path))
+        self.durability: Durability = durability
+        self.max_bytes = max_bytes
+        self._fingerprint = fingerprint.ljust(FINGERPRINT_SIZE, b"\0")
+        self._wants_map = is_mapped
+        self._clock = clock
+        self._wall = wall
+        self._disk = disk or Disk()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._making = threading.Lock()
+        """Guards: making segments, `_spare`, `_number`, `_owner_lock`."""
+        self._syncing = threading.Lock()
+        """Guards: closing the files of own segments, `_durable`."""
+        self._is_open = False
+        self._owner_lock: OwnerLock | None = None
+        self._former_locks: list[OwnerLock] = []
+        self._number = 0
+        self._size = FIRST_SIZE
+        self._serial = itertools.count(1)
+        self._segments: dict[int, Segment] = {}
+        self._current: OwnSegment | _Refusing = _Refusing(
+            SpoolBroken(self.path, "take events", 0, "it is not open; call open() first")
+        )
+        self._spare: OwnSegment | None = None
+        self._spare_again_at = 0.0
+        self._may_map = False
+        self._is_disowned = False
+        self._durable = -1
+        self._directory_bytes = 0
+        self._aside = SetAside(self._disk, self.path)
+        self._adoption = Adoption(self._disk, self.path, self._fingerprint, self._aside)
+        # Own records that were not kept in memory: how many were appended, and the last Start (both written
+        # by `append` alone); how many are read and kept by the caller (written by `read` alone). What makes
+        # that safe without a lock is told at OwnReader.
+        self._buffered = 0
+        self._start: Start | None = None
+        self._taken = 0
+        self._own = OwnReader(self._next_own, self._set_aside)
+        self._adopted = AdoptedReader(self._adoption.queue, self._set_aside)
+
+    # Life.
+
+    def open(self) -> None:
+        """Create the directory (0700) if need be, become an owner, make the first segment. No-op when open.
+
+        Raises SpoolBroken when the directory cannot be used at all. When only a segment cannot be made (no
+        room), it is open all the same, so that what is there can be adopted and delivered: `append` raises
+        then, and `prepare` tries again.
+        """
+        if self._is_open:
+            return
+        with self._making:
+            self._become_owner()
+            self._is_open = True
+            try:
+                self._current = self._make(self._size)
+            except SpoolError as error:
+                self._current = _Refusing(error)
+
+    def _become_owner(self) -> None:
+        try:
+            self._disk.make_directory(self.path)
+            self._may_map = may_map(self.path) if self._wants_map is None else self._wants_map
+            lock = None
+            for attempt in range(8):  # somebody looking whether it lives may have it for an instant
+                # Behind all that are there, even if the wall clock was set back: order goes by owner.
+                newest = max(map(created_of, self._disk.names(self.path)), default=0)
+                created = max(int(self._wall() * 1000), newest + 1) + attempt
+                owner = new_owner(created, os.getpid(), int.from_bytes(os.urandom(4), "little"))
+                if (lock := acquire(self._disk, self.path, owner)) is not None:
+                    break
+        except OSError as error:
+            raise SpoolBroken.of(self.path, "be opened", error) from error
+        if lock is None:
+            raise SpoolBroken(self.path, "be opened", 0, "its lock files cannot be locked")
+        self._owner_lock = lock
+
+    def close(self) -> Left:
+        """Delete what is settled, leave the rest to the next process, give up the locks. May be opened again.
+
+        Not while `append` runs. Raises nothing: what cannot be deleted is left.
+        """
+        with self._making:
+            for own in (self._current, self._spare):
+                if isinstance(own, OwnSegment):
+                    own.seal()
+            self._sweep()
+            left = []
+            for segment in self._segments.values():
+                if segment.is_in_place():
+                    left.append(segment)
+                self._leave(segment)
+            result = Left(
+                sum(segment.pending for segment in left), sum(segment.header.size for segment in left)
+            )
+            is_own_left = any(segment.is_own for segment in left)
+            self._adoption.release()
+            for lock in [*self._former_locks, *filter(None, [self._owner_lock])]:
+                lock.release(remove=not is_own_left)
+        self._begin()
+        return result
+
+    def _leave(self, segment: Segment) -> None:
+        """Close a segment that stays, without the room it did not use."""
+        with self._syncing:
+            try:
+                if isinstance(segment, OwnSegment):
+                    segment.retire()
+                    segment.trim()
+                    if self.durability != "process":
+                        segment.sync()
+            except OSError:
+                return  # the next process reads it as after a crash
+            finally:
+                segment.close()
+
+    def renew_after_fork(self) -> None:
+        """In a forked child: forget what was inherited, touching no file; `open` makes its own segments."""
+        own = [segment for segment in (self._current, self._spare) if isinstance(segment, OwnSegment)]
+        for segment in {*self._segments.values(), *own}:
+            if isinstance(segment, OwnSegment):
+                segment.retire()
+            segment.close()
+        self._adoption.forget()
+        for lock in [*self._former_locks, *filter(None, [self._owner_lock])]:
+            lock.forget()
+        self._begin()
+
+    def __repr__(self) -> str:
+        trouble = self._current.error if self._is_open and isinstance(self._current, _Refusing) else None
+        state = f"trouble: {trouble}" if trouble else "open" if self._is_open else "closed"
+        return f"<Spool {self.path!r} {state} | {len(self._segments)} segments, {self.unread} unread>"
+
+    # Appending.
+
+    def append(self, body: bytes, logged_at: float, *, direct: bool) -> int:
+        """Write a record; returns its place. A store into memory, unless a segment is full and none is spare.
+
+        direct: the caller keeps the record in memory itself, `read` will not give it. Raises ValueError when
+        own records are unread, for then order demands that this one be read after them.
+        """
+        buffered = self._buffered
+        is_first = buffered == self._taken
+        if direct and not is_first:
+            raise ValueError("direct=True while own records are unread: it would overtake them")
+        segment = self._current
+        try:
+            nth = segment.append(body, logged_at)
+        except OSError as error:
+            raise self._fail(segment, error) from error
+        if nth < 0:
+            segment, nth = self._append_to_next(body, logged_at)
+        if not direct:
+            if is_first and isinstance(segment, OwnSegment):
+                self._start = Start(buffered, segment, segment.end - FRAME_SIZE - len(body), nth)
+            self._buffered = buffered + 1
+        return segment.base + nth
+
+    def _fail(self, segment: OwnSegment | _Refusing, error: OSError) -> SpoolError:
+        """The disk took a record in part or not at all: until `prepare` finds it well, no more is tried."""
+        broken = SpoolBroken.of(self.path, "be written to", error)
+        with self._making:
+            if isinstance(segment, OwnSegment):
+                segment.seal()
+            if self._current is segment:
+                self._current = _Refusing(broken)
+        return broken
+
+    def _append_to_next(self, body: bytes, logged_at: float) -> tuple[OwnSegment, int]:
+        """The current segment is full (for this record): go on in the spare, or in one made now."""
+        need = max(size_for(len(body)), SMALLEST)
+        with self._making:
+            full = self._current
+            if isinstance(full, _Refusing):
+                raise full.again()
+            segment, self._spare = self._spare, None
+            if segment is not None and segment.header.size < need:
+                segment.seal()  # too small for this record, and order forbids to use it later
+                segment = None
+            if segment is None:
+                try:
+                    segment = self._make(max(self._size, need), at_least=need)
+                except SpoolError as error:
+                    if need <= SMALLEST:
+                        full.seal()
+                        self._current = _Refusing(error)
+                    raise
+            full.seal()
+            self._current = segment
+        try:
+            return segment, segment.append(body, logged_at)
+        except OSError as error:
+            raise self._fail(segment, error) from error
+
+    def _make(self, preferred: int, at_least: int = SMALLEST) -> OwnSegment:
+        """A new segment of the preferred size, or of a smaller one if there is no room for that."""
+        lock = self._owner_lock
+        if lock is None:
+            raise SpoolBroken(self.path, "take events", 0, "it is not open; call open() first")
+        try:
+            self._directory_bytes = self._count_bytes()
+        except OSError as error:
+            raise SpoolBroken.of(self.path, "be read", error) from error
+        room = self.max_bytes - self._directory_bytes
+        share = max(self.max_bytes // _SHARE, at_least, SMALLEST)
+        size = min(preferred, max(share - share % SMALLEST, at_least))
+        while True:
+            if size > room and size <= at_least:
+                raise SpoolFull(self.path, self.max_bytes)
+            if size <= room:
+                try:
+                    segment = self._make_sized(lock.owner, size)
+                    break
+                except OSError as error:
+                    if error.errno not in _NO_ROOM or size <= at_least:
+                        raise SpoolBroken.of(self.path, "make a segment", error) from error
+            smaller = size // GROWTH
+            size = max(smaller - smaller % GRAIN, at_least)
+        self._directory_bytes += size
+        self._size = min(max(size, self._size) * GROWTH, LARGEST_SIZE)
+        return segment
+
+    def _make_sized(self, owner: str, size: int) -> OwnSegment:
+        self._number += 1
+        serial = next(self._serial)
+        segment = make_segment(
+            self._disk,
+            self.path,
+            serial,
+            size,
+            owner=owner,
+            number=self._number,
+            wall=self._wall(),
+            monotonic=self._clock(),
+            fingerprint=self._fingerprint,
+            salt=int.from_bytes(os.urandom(4), "little"),
+            is_claimed=not self._is_disowned,
+            may_map=self._may_map,
+            is_synced=self.durability != "process",
+        )
+        self._segments[serial] = segment
+        return segment
+
+    def _count_bytes(self) -> int:
+        total = 0
+        for directory in (self.path, os.path.join(self.path, DAMAGED_DIRECTORY)):
+            try:
+                names = self._disk.names(directory)
+            except FileNotFoundError:
+                if directory == self.path:
+                    raise
+                continue
+            for name in names:
+                try:
+                    total += self._disk.stat(os.path.join(directory, name)).st_size
+                except OSError:
+                    continue
+        return total
+
+    # Reading.
+
+    @property
+    def has_unread(self) -> bool:
+        """There are records that only the disk holds, own or adopted.
+
+        What `read` gave counts as read from the *next* call of `read` on: until then later records queue up
+        behind it on disk, and the caller has time to put the batch into its queue. So: read until `[]` comes.
+        """
+        return self._buffered != self._taken or bool(self._adoption.queue)
+
+    @property
+    def unread(self) -> int:
+        """Own records appended with direct=False that count as not read (see `has_unread`)."""
+        return self._buffered - self._taken
+
+    def read(self, max_events: int, max_bytes: int) -> list[Recovered]:
+        """The next records, adopted ones first (by owner's age and number), at least one if there is any."""
+        self._taken = self._own.handed
+        batch: list[Recovered] = []
+        clock, wall = self._clock(), self._wall()
+        room = max_bytes
+        while len(batch) < max_events and (frame := self._adopted.next()) is not None:
+            room -= len(frame.body)
+            if room < 0 and batch:
+                self._adopted.put_back(frame)
+                return batch
+            if (adopted := self._adopted.segment) is None:
+                break
+            adopted.given += 1
+            # A wall clock that was set back must not make a record younger than new.
+            age = max(0.0, wall - adopted.header.wall_of(frame.logged_at))
+            batch.append(Recovered(adopted.base + frame.nth, frame.body, clock - age, False))
+        while len(batch) < max_events and (frame := self._own.next(self._buffered, self._start)) is not None:
+            room -= len(frame.body)
+            if room < 0 and batch:
+                self._own.put_back(frame)
+                break
+            if (own := self._own.segment) is None:
+                break
+            batch.append(Recovered(own.base + frame.nth, frame.body, frame.logged_at, True))
+        return batch
+
+    def _next_own(self, segment: OwnSegment) -> OwnSegment | None:
+        """The one that was made next, and is used."""
+        own = [other for other in list(self._segments.values()) if isinstance(other, OwnSegment)]
+        later = [other for other in own if other.base > segment.base and other is not self._spare]
+        return min(later, key=lambda other: other.base, default=None)
+
+    def _set_aside(self, segment: Segment, damage: Damage) -> None:
+        room = min(_DAMAGE_KEPT, self.max_bytes - self._directory_bytes)
+        self._aside.stretch(
+            segment.read_at,
+            segment.path,
+            damage.offset,
+            damage.end,
+            records=damage.records,
+            problem=damage.problem,
+            room=room,
+        )
+
+    # Fates.
+
+    def acknowledge(self, places: Iterable[int], code: int) -> None:
+        """Their fate is decided (DELIVERED, REJECTED, DROPPED): they will not be given again, by anyone.
+
+        Idempotent: the first code stays. Unknown places, and those of segments long deleted, are ignored.
+        Raises ValueError for another code.
+        """
+        if code not in CODES:
+            raise ValueError(f"the code is {code!r:.60}; give DELIVERED, REJECTED or DROPPED")
+        by_segment: dict[int, list[int]] = {}
+        for place in places:
+            by_segment.setdefault(place >> PLACE_BITS, []).append(place & INDEX_MASK)
+        for serial, nths in by_segment.items():
+            if (segment := self._segments.get(serial)) is not None:
+                segment.acknowledge(nths, code)
+
+    def lost(self, places: Iterable[int]) -> set[int]:
+        """Those of these places whose files have been removed, by whomever."""
+        given = list(places)
+        gone = {
+            serial
+            for serial in {place >> PLACE_BITS for place in given}
+            if (segment := self._segments.get(serial)) is None or not segment.is_in_place()
+        }
+        return {place for place in given if place >> PLACE_BITS in gone}
+
+    def adopt(self, *, any_fingerprint: bool = False) -> int:
+        """Take over the segments of dead owners; returns how many. Each goes to one living process."""
+        if not self._is_open:
+            return 0
+        try:
+            taken = self._adoption.adopt(lambda: next(self._serial), any_fingerprint=any_fingerprint)
+        except OSError as error:
+            raise SpoolBroken.of(self.path, "be read", error) from error
+        for segment in taken:
+            self._segments[segment.base >> PLACE_BITS] = segment
+        return len(taken)
+
+    def disown(self) -> None:
+        """The server refused the API key: let whoever opens the directory next adopt these segments."""
+        self._is_disowned = True
+        for segment in list(self._segments.values()):
+            try:
+                segment.disown()
+            except OSError:
+                continue
+
+    # Upkeep.
+
+    def prepare(self) -> None:
+        """Make the next segment ahead of need, delete settled ones; cheap when there is nothing to do.
+
+        Notices a directory that has vanished, and after any trouble tries to go on: once it returns without
+        raising, `append` takes records again.
+        """
+        if not self._is_open:
+            return
+        self._sweep()
+        with self._making:
+            current = self._current
+            if isinstance(current, _Refusing):
+                if self._owner_lock is not None and not self._owner_lock.is_in_place:
+                    self._lose_lock()
+                if self._owner_lock is None:
+                    self._become_owner()
+                self._current = self._make(self._size)
+            elif not self._is_in_place(current):
+                raise self._break(SpoolBroken(self.path, "go on", errno.ENOENT, "its files were removed"))
+            elif self._spare is None and current.free < current.header.size // 2:
+                self._make_spare()
+
+    def _is_in_place(self, current: OwnSegment) -> bool:
+        lock = self._owner_lock
+        return lock is not None and lock.is_in_place and current.is_in_place()
+
+    def _break(self, error: SpoolError) -> SpoolError:
+        """The files are gone: what is in the segments at hand can still be read, but not be added to."""
+        for segment in (self._current, self._spare):
+            if isinstance(segment, OwnSegment):
+                segment.seal()
+        self._current, self._spare = _Refusing(error), None
+        self._lose_lock()
+        return error
+
+    def _lose_lock(self) -> None:
+        lock, self._owner_lock = self._owner_lock, None
+        if lock is not None:
+            lock.forget()
+            if any(segment.is_own and segment.is_in_place() for segment in list(self._segments.values())):
+                self._lock_again(lock.owner)
+
+    def _lock_again(self, owner: str) -> None:
+        """Only the lock file was removed: keep others from the segments, if it is not too late."""
+        try:
+            lock = acquire(self._disk, self.path, owner)
+        except OSError:
+            return
+        if lock is not None:
+            self._former_locks.append(lock)
+
+    def _make_spare(self) -> None:
+        if self._clock() < self._spare_again_at:
+            return
+        try:
+            self._spare = self._make(self._size)
+        except SpoolError:
+            self._spare_again_at = self._clock() + _RETRY  # `append` says so when the room is needed
+
+    def _sweep(self) -> None:
+        """Delete settled segments; free what the others do not need."""
+        for serial, segment in list(self._segments.items()):
+            if segment.is_settled:
+                with self._syncing:
+                    is_deleted = segment.delete()
+                if is_deleted:
+                    del self._segments[serial]
+                    if isinstance(segment, AdoptedSegment):
+                        self._adoption.done(segment)
+            elif not isinstance(segment, OwnSegment) or segment.is_sealed:
+                self._rest(segment)
+
+    def _rest(self, segment: Segment) -> None:
+        """Unmap a full segment; close its file if nothing has used it since last time."""
+        with self._syncing:
+            if isinstance(segment, OwnSegment):
+                if self.durability != "process" and segment.synced < segment.count:
+                    return  # its file stays open for `sync`
+                segment.retire()
+            if segment.is_idle:
+                segment.close()
+            segment.is_idle = True
+
+    # Durability.
+
+    def sync(self) -> None:
+        """Make everything appended so far survive a power cut."""
+        with self._syncing:
+            self._sync()
+
+    def wait_durable(self, place: int) -> None:
+        """Return once the record survives a power cut. Threads that wait together share one sync."""
+        if place <= self._durable:
+            return
+        with self._syncing:
+            if place > self._durable:  # else the thread that had the lock before has synced for this one
+                self._sync()
+
+    def _sync(self) -> None:
+        current = self._current
+        latest = current.base + current.count - 1
+        try:
+            for segment in list(self._segments.values()):
+                if isinstance(segment, OwnSegment) and segment.synced < segment.count:
+                    segment.sync()
+        except OSError as error:
+            raise SpoolBroken.of(self.path, "be made durable", error) from error
+        self._durable = max(self._durable, latest)
+
+    def stats(self) -> SpoolStats:
+        segments = list(self._segments.values())
+        current = self._current
+        return SpoolStats(
+            segments=len(segments),
+            bytes=sum(segment.header.size for segment in segments),
+            pending=sum(segment.pending for segment in segments),
+            unread=self.unread,
+            unread_adopted=len(self._adoption.queue),
+            adopted=self._adoption.total,
+            damaged_records=self._aside.records,
+            damaged_bytes=self._aside.bytes,
+            directory_bytes=self._directory_bytes,
+            limit=self.max_bytes,
+            is_mapped=isinstance(current, OwnSegment) and current.is_mapped,
+            trouble=str(current.error) if isinstance(current, _Refusing) else "",
+        )

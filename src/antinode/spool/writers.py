@@ -1,0 +1,249 @@
+"""The segments that this process appends to, and how they are made."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from antinode.spool.disk import HAS_POSITION, Disk
+from antinode.spool.format import (
+    CLAIM_AT,
+    CLAIMED,
+    FRAME_CRC,
+    FRAME_MAGIC,
+    FRAME_SIZE,
+    FRAME_TAIL,
+    GRAIN,
+    HEADER_BLOCK,
+    UNCLAIMED,
+    Header,
+    encode_header,
+    layout,
+    segment_name,
+)
+from antinode.spool.segment import Segment
+
+if TYPE_CHECKING:
+    import mmap
+
+_pack_tail = FRAME_TAIL.pack
+_pack_crc = FRAME_CRC.pack
+
+# What a file system says that cannot reserve blocks, and what a mapping can fail with: written plainly then.
+_NOT_SUPPORTED = frozenset(
+    {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.ENOMEM, errno.EACCES}
+)
+
+
+class OwnSegment(Segment):
+    """One that this process made. `append`, called by one thread at a time, alone moves its end and count."""
+
+    is_own = True
+    is_mapped = False
+
+    def __init__(self, disk: Disk, path: str, header: Header, serial: int, descriptor: int) -> None:
+        super().__init__(disk, path, header, serial, descriptor)
+        self.count = 0
+        self.end = header.data_start
+        self.synced = 0
+        """How many records have been made to survive a power cut."""
+        self.is_sealed = False
+        """No record will be appended any more."""
+        self._limit = header.data_end
+        self._slots = header.slots
+        self._salt = header.salt
+
+    def append(self, body: bytes, logged_at: float) -> int:
+        """Write a record behind the others; returns its nth, -1 when it does not fit."""
+        raise NotImplementedError
+
+    @property
+    def pending(self) -> int:
+        return self.count - self.acked
+
+    @property
+    def is_settled(self) -> bool:
+        return self.is_sealed and self.acked >= self.count
+
+    @property
+    def free(self) -> int:
+        return self._limit - self.end
+
+    def _stored_acks(self) -> bytes:
+        return b""
+
+    def seal(self) -> None:
+        self.is_sealed = True
+
+    def retire(self) -> None:
+        """Free what only appending needs; after `seal`."""
+
+    def sync(self) -> None:
+        count = self.count
+        self.disk.sync(self.opened())
+        self.synced = count
+
+    def trim(self) -> None:
+        """Give the room behind the last record back to the disk; after `retire`. Raises OSError.
+
+        The header goes first, so that at no moment a reader would take the tail for records.
+        """
+        header = self.header._replace(data_end=self.end)
+        block = encode_header(header)
+        descriptor = self.opened()
+        self.disk.write_at(descriptor, block, 0)
+        self.disk.write_at(descriptor, block, header.data_end)
+        self.disk.truncate(descriptor, header.size)
+        self.header = header
+
+
+class MappedSegment(OwnSegment):
+    """Appended to by storing into mapped memory: no system call, and the interpreter lock is kept."""
+
+    is_mapped = True
+
+    def __init__(
+        self, disk: Disk, path: str, header: Header, serial: int, descriptor: int, mapped: mmap.mmap
+    ) -> None:
+        super().__init__(disk, path, header, serial, descriptor)
+        self._map = mapped
+
+    def append(self, body: bytes, logged_at: float) -> int:
+        start, nth, length = self.end, self.count, len(body)
+        end = start + FRAME_SIZE + length
+        if end > self._limit or nth >= self._slots:
+            return -1
+        tail = _pack_tail(FRAME_MAGIC, nth, length, logged_at) + body
+        self._map[start:end] = _pack_crc(crc32(tail, self._salt)) + tail
+        self.end = end
+        self.count = nth + 1
+        return nth
+
+    def retire(self) -> None:
+        self._map.close()
+
+    def close(self) -> None:
+        if self.is_sealed:
+            self.retire()
+        super().close()
+
+
+class PlainSegment(OwnSegment):
+    """Appended to with write calls, where mapping is not safe."""
+
+    def __init__(self, disk: Disk, path: str, header: Header, serial: int, descriptor: int) -> None:
+        # Where reading moves the position that writing uses, each has a descriptor.
+        super().__init__(disk, path, header, serial, -1 if HAS_POSITION else descriptor)
+        self._writer = descriptor
+
+    def append(self, body: bytes, logged_at: float) -> int:
+        """Raises OSError when the disk refuses; what was written then is overwritten by the next record."""
+        start, nth, length = self.end, self.count, len(body)
+        end = start + FRAME_SIZE + length
+        if end > self._limit or nth >= self._slots:
+            return -1
+        tail = _pack_tail(FRAME_MAGIC, nth, length, logged_at) + body
+        frame = _pack_crc(crc32(tail, self._salt)) + tail
+        written = self.disk.write_at(self._writer, frame, start)
+        while written < len(frame):
+            more = self.disk.write_at(self._writer, frame[written:], start + written)
+            if more == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            written += more
+        self.end = end
+        self.count = nth + 1
+        return nth
+
+    def retire(self) -> None:
+        if HAS_POSITION and self._writer >= 0:
+            self.disk.close(self._writer)
+        self._writer = -1
+
+    def close(self) -> None:
+        if self.is_sealed:
+            self.retire()
+        super().close()
+
+
+def make_segment(
+    disk: Disk,
+    directory: str,
+    serial: int,
+    size: int,
+    *,
+    owner: str,
+    number: int,
+    wall: float,
+    monotonic: float,
+    fingerprint: bytes,
+    salt: int,
+    is_claimed: bool,
+    may_map: bool,
+    is_synced: bool,
+) -> OwnSegment:
+    """A new segment file of that size, ready for `append`. Raises OSError, and leaves nothing behind then.
+
+    It gets its name when its header is written, so that a segment without one is damaged, not unfinished.
+    """
+    slots, data_start, data_end = layout(size)
+    header = Header(owner, number, slots, data_start, data_end, wall, monotonic, fingerprint, salt)
+    path = os.path.join(directory, segment_name(owner, number))
+    unfinished = f"{path}.new"
+    descriptor = disk.create(unfinished)
+    try:
+        may_map = _take_room(disk, descriptor, size, may_map)
+        block = encode_header(header)
+        disk.write_at(descriptor, block, 0)
+        disk.write_at(descriptor, bytes([CLAIMED if is_claimed else UNCLAIMED]), CLAIM_AT)
+        disk.write_at(descriptor, block, size - HEADER_BLOCK)
+        mapped = _map(disk, descriptor, size) if may_map else None
+        if mapped is None:
+            disk.write_at(
+                descriptor, bytes(GRAIN), data_start
+            )  # on a full disk, better now than with a record
+        if is_synced:
+            disk.sync(descriptor)
+        if HAS_POSITION:  # Windows, where open files cannot be renamed
+            disk.close(descriptor)
+            disk.rename(unfinished, path)
+            descriptor = disk.open(path)
+        else:
+            disk.rename(unfinished, path)
+        if is_synced:
+            disk.sync_directory(directory)
+    except BaseException:
+        for name in (unfinished, path):
+            try:
+                disk.unlink(name)
+            except OSError:
+                continue
+        disk.close(descriptor)
+        raise
+    if mapped is None:
+        return PlainSegment(disk, path, header, serial, descriptor)
+    return MappedSegment(disk, path, header, serial, descriptor, mapped)
+
+
+def _take_room(disk: Disk, descriptor: int, size: int, may_map: bool) -> bool:
+    """Make the file that long; whether its blocks are certain to be there when they are stored to."""
+    if may_map:
+        try:
+            disk.reserve(descriptor, size)
+        except OSError as error:
+            if error.errno not in _NOT_SUPPORTED:
+                raise
+        else:
+            return True
+    disk.truncate(descriptor, size)
+    return False
+
+
+def _map(disk: Disk, descriptor: int, size: int) -> mmap.mmap | None:
+    try:
+        return disk.map(descriptor, size)
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in _NOT_SUPPORTED:
+            raise
+        return None
