@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pathlib
 import pickle
 import typing
 
@@ -57,6 +58,11 @@ GOOD = {
     "max_queue_bytes": [1024, 10**9],
     "overflow": ["drop_oldest", "drop_newest", "block"],
     "shutdown_timeout": [0, 5.5],
+    "storage": ["spool", pathlib.Path("spool"), "~/spool", b"spool", None],
+    "durability": ["process", "interval", "strict"],
+    "sync_interval": [0.01, 3600],
+    "max_spool_bytes": [1024 * 1024, 10**12],
+    "dead_letters": ["dead.jsonl", pathlib.Path("dead.jsonl"), None],
     "on_outcome": [call, None],
     "transport": [Memory(), None],
     "retry": [Policy(), None],
@@ -122,13 +128,25 @@ BAD = {
     "retry": [Policy, object(), [100]],
     "pace": [*NOT_NUMBERS, 0, -1],
     "drain_on_sigterm": [*NOT_FLAGS, None],
+    "storage": [7, "", "a\0b", __file__],
+    "durability": ["disk", None, 1],
+    "sync_interval": [*NOT_NUMBERS, 0, 3601, None],
+    "max_spool_bytes": [*NOT_NUMBERS, 1024 * 1024 - 1, None],
+    "dead_letters": [7, "", os.path.dirname(__file__)],
+}
+
+# Options that make sense only beside others.
+COMPANIONS = {
+    "durability": {"storage": "spool"},
+    "sync_interval": {"storage": "spool", "durability": "interval"},
+    "max_spool_bytes": {"storage": "spool"},
 }
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, each in GOOD.items() for value in each])
 def test_good_values_are_accepted(name, value):
     """Each option takes the values it is documented to take."""
-    assert isinstance(read_options({name: value}), Options)
+    assert isinstance(read_options({**COMPANIONS.get(name, {}), name: value}), Options)
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, each in BAD.items() for value in each])
@@ -136,7 +154,7 @@ def test_bad_values_are_refused(name, value):
     """A wrong type or value is refused with the option's name, and nothing is initialised."""
     client = Client()
     with pytest.raises(ConfigurationError, match=name):
-        client.init(KEY, **{name: value})
+        client.init(KEY, **{**COMPANIONS.get(name, {}), name: value})
     assert repr(client) == "<Client not initialised>"
 
 

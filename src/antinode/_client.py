@@ -87,7 +87,7 @@ class Client:
             _process.renew()
         checked = read_options(options)
         key = check_api_key(api_key) if checked.enabled or api_key is not None else ""
-        sender = make_sender(key, checked, self._name)
+        sender = self._make_sender(key, checked)
         _process.register(self)
         timeout = self._options.shutdown_timeout
         deadline = _monotonic() + timeout
@@ -112,10 +112,14 @@ class Client:
             former.shutdown(max(0.0, deadline - _monotonic()))
         _set_up_logging(checked)
         if checked.enabled:
-            self._begin_sending(checked)
+            self._begin_sending(sender, checked)
         return self
 
-    def _begin_sending(self, options: Options) -> None:
+    def _make_sender(self, key: str, options: Options) -> Sender:
+        return make_sender(key, options, self._name)
+
+    def _begin_sending(self, sender: Sender, options: Options) -> None:
+        sender.open_store()
         if is_in_the_clear(options):
             _log.warning(
                 "server_url is plain http to another machine: the API key and all events can be read on "
@@ -173,7 +177,7 @@ class Client:
             body, stream, notes = encode(event)
         except Exception as error:
             return self._refuse(sender, event, error)
-        record = Delivery(body, stream, _monotonic())
+        record = sender.make_record(body, stream, _monotonic())
         sender.submit(record)
         if notes:
             self._tell_notes(sender, notes)
@@ -200,7 +204,7 @@ class Client:
             body, stream, notes = door.encode(given)
         except Exception as error:
             return self._refuse(sender, kept, error)
-        record = Delivery(body, stream, _monotonic())
+        record = sender.make_record(body, stream, _monotonic())
         sender.submit(record)
         if notes:
             self._tell_notes(sender, notes)

@@ -19,6 +19,7 @@ from antinode.protocol.limits import DEDUPLICATION_WINDOW
 Zone = Literal["US", "EU"]
 Overflow = Literal["drop_oldest", "drop_newest", "block"]
 EndpointName = Literal["http-v2", "batch", "auto"]
+Durability = Literal["process", "interval", "strict"]
 
 
 class OptionsDict(TypedDict, total=False):
@@ -56,6 +57,11 @@ class OptionsDict(TypedDict, total=False):
     retry: RetryPolicy | None
     pace: float | None
     drain_on_sigterm: bool
+    storage: str | os.PathLike[str] | None
+    durability: Durability
+    sync_interval: float
+    max_spool_bytes: int
+    dead_letters: str | os.PathLike[str] | None
 
 
 # A Struct rather than a dataclass, which would add milliseconds to `import antinode`.
@@ -94,6 +100,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryPolicy | None = None
     pace: float | None = None
     drain_on_sigterm: bool = False
+    storage: str | None = None
+    durability: Durability = "process"
+    sync_interval: float = 1.0
+    max_spool_bytes: int = 1024 * 1024 * 1024
+    dead_letters: str | None = None
 
     def __repr__(self) -> str:
         # URLs and headers may hold credentials, so only the names of what was changed are shown.
@@ -350,6 +361,31 @@ def _retry_timeouts(name: str, value: Any) -> tuple[float, ...]:
     return tuple(value)
 
 
+def _path(name: str, value: Any) -> str:
+    try:
+        path = os.fsdecode(value)
+    except TypeError:
+        raise _wrong(name, value, "a path") from None
+    if not path or "\0" in path:
+        raise ConfigurationError(f"{name} must be a path, not {path!r:.60}")
+    # Later the process may be elsewhere.
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def _directory(name: str, value: Any) -> str:
+    path = _path(name, value)
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise ConfigurationError(f"{name} {path!r:.200} is a file: write the path of a directory of its own")
+    return path
+
+
+def _file(name: str, value: Any) -> str:
+    path = _path(name, value)
+    if os.path.isdir(path):
+        raise ConfigurationError(f"{name} {path!r:.200} is a directory: write the path of a file")
+    return path
+
+
 _CHECKS: Mapping[str, Check] = {
     "server_url": _maybe(_server_url),
     "server_zone": _one_of("US", "EU"),
@@ -383,10 +419,22 @@ _CHECKS: Mapping[str, Check] = {
     "retry": _maybe(_has_methods("antinode.RetryPolicy", "next_delay")),
     "pace": _maybe(_number(0, "events per second", above=True)),
     "drain_on_sigterm": _flag,
+    "storage": _maybe(_directory),
+    "durability": _one_of("process", "interval", "strict"),
+    "sync_interval": _number(0, "seconds", above=True, maximum=3600),
+    "max_spool_bytes": _number(1024 * 1024, "bytes", whole=True),
+    "dead_letters": _maybe(_file),
 }
 
 
 def _check_together(options: Options, given: Mapping[str, Any]) -> None:
+    for name in ("durability", "sync_interval", "max_spool_bytes"):
+        if options.storage is None and given.get(name) is not None:
+            raise ConfigurationError(
+                f"{name} is about the spool: give storage=, the path of its directory, too"
+            )
+    if options.durability != "interval" and given.get("sync_interval") is not None:
+        raise ConfigurationError('sync_interval is for durability="interval": give that too')
     if options.retry is not None and options.retry_timeouts is not None:
         raise ConfigurationError("retry and retry_timeouts both say when to retry: give one of them")
     if options.use_batch and options.endpoint not in {None, "batch"}:

@@ -11,22 +11,34 @@ from antinode._process import watch_exit_of_worker
 from antinode._version import __version__
 from antinode.delivery.core import CoreConfig
 from antinode.delivery.envelope import Envelope
+from antinode.delivery.record import DELIVERED, DROPPED, REJECTED
 from antinode.delivery.retry import Backoff, RetryPolicy, Schedule
 from antinode.delivery.sender import Sender, SenderConfig
 from antinode.protocol.endpoints import Endpoint, endpoint_of, is_amplitude_host, sibling, url
 from antinode.protocol.limits import MAX_EVENTS_PER_REQUEST
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from antinode._options import Options
+    from antinode.delivery.keeping import Keeper
     from antinode.delivery.messages import Transport
+    from antinode.delivery.record import Delivery
+    from antinode.spool import Spool
 
-__all__ = ["is_in_the_clear", "make_sender"]
+__all__ = ["fingerprint", "is_in_the_clear", "make_sender"]
 
 
-def make_sender(api_key: str, options: Options, name: str | None) -> Sender:
-    """The sender for these options. Raises `ConfigurationError` where options do not go together."""
+def make_sender(
+    api_key: str, options: Options, name: str | None, *, spool: type[Spool] | None = None
+) -> Sender:
+    """The sender for these options. Raises `ConfigurationError` where options do not go together.
+
+    `spool` is for a caller that adopts by rules of its own.
+    """
     usual, bulk = _urls(options)
     envelope = Envelope(api_key, min_id_length=options.min_id_length)
+    clock = time.monotonic
     config = CoreConfig(
         max_batch_events=MAX_EVENTS_PER_REQUEST,
         max_batch_bytes=_endpoint(options).body_limit - 1 - envelope.size,
@@ -39,6 +51,7 @@ def make_sender(api_key: str, options: Options, name: str | None) -> Sender:
         pace=options.pace,
         policy=_policy(options),
         can_choose_batch=usual != bulk,
+        waits_for_room=options.overflow != "drop_oldest",
     )
     return Sender(
         SenderConfig(
@@ -53,10 +66,48 @@ def make_sender(api_key: str, options: Options, name: str | None) -> Sender:
             on_retry=options.on_retry,
             on_outcome=options.on_outcome,
             on_start=watch_exit_of_worker,
+            keeper=_keeper(api_key, options, clock, spool),
+            is_strict=options.durability == "strict",
+            on_failures=None if options.dead_letters is None else _dead_letters(options.dead_letters),
         ),
-        clock=time.monotonic,
+        clock=clock,
         random=random.random,
     )
+
+
+def _keeper(
+    api_key: str, options: Options, clock: Callable[[], float], spool: type[Spool] | None
+) -> Keeper | None:
+    if options.storage is None:
+        return None
+    from antinode.delivery.keeping import Keeper  # noqa: PLC0415 - only with a spool
+    from antinode.spool import Spool, format  # noqa: PLC0415 - the same
+
+    disk = (spool or Spool)(
+        options.storage,
+        durability=options.durability,
+        max_bytes=options.max_spool_bytes,
+        fingerprint=fingerprint(api_key),
+    )
+    return Keeper(
+        disk,
+        codes={DELIVERED: format.DELIVERED, REJECTED: format.REJECTED, DROPPED: format.DROPPED},
+        sync_every=options.sync_interval if options.durability == "interval" else None,
+        clock=clock,
+    )
+
+
+def fingerprint(api_key: str) -> bytes:
+    """What a spool tells API keys apart by. It tells nothing of them."""
+    from hashlib import sha256  # noqa: PLC0415 - only with a spool
+
+    return sha256(b"antinode spool" + api_key.encode()).digest()[:8]
+
+
+def _dead_letters(path: str) -> Callable[[Sequence[Delivery]], object]:
+    from antinode._dead_letters import DeadLetters  # noqa: PLC0415 - only where they are kept
+
+    return DeadLetters(path).bury
 
 
 def is_in_the_clear(options: Options) -> bool:

@@ -80,6 +80,8 @@ def _outage(seconds: float) -> Fault:
 
 # Nothing is sent without a flush or an end, so that it is known what is in memory when the process ends.
 _IN_MEMORY: Mapping[str, Any] = {"upload_interval_in_sec": 60}
+_ON_DISK: Mapping[str, Any] = {"storage": "spool"}
+"""In the directory of the row, where a second process finds what the first has left."""
 
 
 def _end(name: str, title: str, way: str, ended: int, **more: Any) -> Accident:
@@ -111,6 +113,29 @@ _ENDS = (
         options={"drain_on_sigterm": True},
     ),
     _end("sigkill", "SIGKILL", "signal", -signal.SIGKILL, kill=signal.SIGKILL, lost=1000),
+    _end(
+        "sigkill-storage",
+        "SIGKILL, `storage=`, a next process",
+        "signal",
+        -signal.SIGKILL,
+        kill=signal.SIGKILL,
+        options=_ON_DISK,
+    ),
+    _end(
+        "sigterm-storage",
+        "SIGTERM, `storage=`, a next process",
+        "signal",
+        -signal.SIGTERM,
+        kill=signal.SIGTERM,
+        options=_ON_DISK,
+    ),
+    _end(
+        "exit-at-once-storage",
+        "exit at once, `storage=`, a next process",
+        "return",
+        0,
+        options={**_ON_DISK, "shutdown_timeout": 0},
+    ),
 )
 
 _FORKS = (

@@ -15,8 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from antinode import Client
 from antinode.testing import EndpointProcess
 from tests.accidents.catalogue import DEAD, Accident
+from tests.accidents.drivers.scribe import KEY
 from tests.accidents.evidence import Evidence, read_ledgers
 from tests.accidents.judgement import Finding, judge
 
@@ -77,10 +79,13 @@ def _dead_port() -> Iterator[str]:
 
 def _drive(accident: Accident, url: str, directory: Path) -> dict[str, Any]:
     """Run the driver to its end. The part of the evidence that does not come from the server."""
+    options = dict(accident.options)
+    if "storage" in options:
+        options["storage"] = str(directory / options["storage"])
     given: Mapping[str, Any] = {
         "url": url,
         "directory": str(directory),
-        "options": dict(accident.options),
+        "options": options,
         "args": dict(accident.args),
     }
     module = f"tests.accidents.drivers.{accident.driver}"
@@ -102,6 +107,8 @@ def _drive(accident: Accident, url: str, directory: Path) -> dict[str, Any]:
             driver.send_signal(accident.kill)
         ended = _wait(driver)
         ended_at = time.monotonic_ns()
+    if "storage" in options:
+        _succeed(url, options["storage"])
     return {
         "processes": read_ledgers(directory),
         "main": driver.pid,
@@ -110,6 +117,12 @@ def _drive(accident: Accident, url: str, directory: Path) -> dict[str, Any]:
         "killed_at": killed_at,
         "said": said.read_text(errors="replace"),
     }
+
+
+def _succeed(url: str, storage: str) -> None:
+    """What the next process does with what this one has left."""
+    with Client().init(KEY, server_url=url, storage=storage) as successor:
+        successor.flush(PATIENCE)
 
 
 def _wait(driver: subprocess.Popen[bytes]) -> int | None:

@@ -13,12 +13,12 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from antinode.delivery.backlog import SCAN, ids_of
 from antinode.delivery.batch import Upload
 from antinode.delivery.core import QUEUE_FULL, Core, CoreConfig, Note, Retried
-from antinode.delivery.record import DROPPED, Delivery, Outcome
+from antinode.delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome, StoredDelivery
 from antinode.protocol.responses import Action, Verdict, judge, unreached
 from antinode.protocol.status import Status
 
@@ -234,6 +234,75 @@ def _keys(event: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name in ("user", "device") if (value := event[f"{name}_id"]) is not None]
 
 
+class StoreTrouble(Exception):
+    """Why a model store does not take a record."""
+
+    def __init__(self, *, is_full: bool) -> None:
+        super().__init__("full" if is_full else "broken")
+        self.is_full = is_full
+
+
+class Kept(NamedTuple):
+    """One record in a model store."""
+
+    place: int
+    body: bytes
+    logged_at: float
+    is_own: bool
+
+
+class ModelStore:
+    """A store as the spool is one, but in memory: what it took is there until it is acknowledged."""
+
+    def __init__(self, left: Sequence[tuple[bytes, float]] = ()) -> None:
+        self.kept = [Kept(place, body, at, False) for place, (body, at) in enumerate(left)]
+        self.acknowledged: dict[int, str] = {}
+        self.trouble: str | None = None
+        """"full" or "broken", while no record is taken."""
+        self.left = len(left)
+        """So many places belong to what a dead process left."""
+        self._unread = list(self.kept)
+        self._given = 0
+
+    def append(self, body: bytes, logged_at: float, *, direct: bool) -> int:
+        if direct and self.has_unread:
+            raise ValueError("older records are unread")
+        if self.trouble is not None:
+            raise StoreTrouble(is_full=self.trouble == "full")
+        kept = Kept(len(self.kept), body, logged_at, True)
+        self.kept.append(kept)
+        if not direct:
+            self._unread.append(kept)
+        return kept.place
+
+    @property
+    def has_unread(self) -> bool:
+        return bool(self._unread)
+
+    def read(self, max_events: int, max_bytes: int) -> list[Kept]:
+        del self._unread[: self._given]
+        given: list[Kept] = []
+        for kept in self._unread[:max_events]:
+            max_bytes -= len(kept.body)
+            if given and max_bytes < 0:
+                break
+            given.append(kept)
+        self._given = len(given)
+        return given
+
+    def lost(self, places: Iterable[int]) -> set[int]:
+        return set()
+
+    def leave(self) -> None:
+        """What is unread is for the next process."""
+        self._unread.clear()
+        self._given = 0
+
+    def acknowledge(self, places: Iterable[int], kind: str) -> None:
+        for place in places:
+            self.acknowledged.setdefault(place, kind)
+
+
 @dataclass
 class Flight:
     """One request under way."""
@@ -253,12 +322,17 @@ class Simulation:
         overflow: str = "drop_oldest",
         seed: int = 0,
         checks: bool = True,
+        store: ModelStore | None = None,
+        forgets: bool = False,
     ) -> None:
         self.config = config if config is not None else CoreConfig()
         self.server = server if server is not None else Server()
         self.overflow = overflow
         self.checks = checks
-        self.core = Core(self.config, random=random.Random(seed).random)
+        self.store = store
+        self.forgets = forgets
+        """Whether the application lets go of its handles: `records` then holds stand-ins for them."""
+        self.core = Core(self.config, random=random.Random(seed).random, store=store)
         self.core.books.keeps_all = True
         self.now = 1000.0
         self.wake_at: float | None = None
@@ -271,12 +345,16 @@ class Simulation:
         self.retried: list[Retried] = []
         self.racing: Callable[[], object] | None = None
         """Called once between the shell's last look and its falling asleep."""
-        self._numbers: dict[int, int] = {}
+        self._numbers: dict[bytes, int] = {}
         self._answers: list[tuple[float, int, int]] = []
         self._order = itertools.count()
         self._outcomes: dict[int, Outcome] = {}
         self._refused_bodies: set[tuple[int, ...]] = set()
         self._pending_seen = 0
+        if store is not None and self.core.stock is not None:
+            for kept in store.kept:
+                self._add(Delivery(kept.body, 0, kept.logged_at, place=kept.place))
+            self.core.stock.find()
 
     # What the application does.
 
@@ -301,10 +379,23 @@ class Simulation:
         body = json.dumps(event).encode()
         if size > len(body):
             body = body[:-1] + b" " * (size - len(body)) + b"}"
-        record = Delivery(body, hash((event.get("user_id"), event.get("device_id"))), self.now)
-        self._numbers[id(record)] = len(self.records)
-        self.records.append(record)
+        make = Delivery if self.store is None else StoredDelivery
+        record = make(body, hash((event.get("user_id"), event.get("device_id"))), self.now)
+        self._add(record)
         return record
+
+    def _add(self, record: Delivery) -> None:
+        self._numbers[record.body] = len(self.records)
+        self.records.append(record)
+
+    def number_of(self, record: Delivery) -> int:
+        """Which one in `records` it is."""
+        return self._numbers[record.body]
+
+    def _let_go(self, record: Delivery) -> None:
+        self.records[self.number_of(record)] = Delivery(
+            record.body, record.stream, record.logged_at, record.epoch, 0, record.outcome, place=record.place
+        )
 
     def submit_together(self, records: Iterable[Delivery]) -> None:
         """Log them all before the shell has a look."""
@@ -318,6 +409,8 @@ class Simulation:
             self._overflow(record)
         elif len(core.queued) >= core.ring_at:
             self.step()
+        if self.forgets:
+            self._let_go(record)
         self.check()
 
     def _overflow(self, record: Delivery) -> None:
@@ -343,10 +436,13 @@ class Simulation:
         """Look, act, and look again until there is nothing to do: the coordinator between two sleeps."""
         core = self.core
         for rounds in itertools.count():
-            assert rounds <= 3 + len(core.queued) // SCAN, "the shell spins"
+            assert rounds <= 5 + len(core.queued) // SCAN + (len(self.records) if self.store else 0), (
+                "the shell spins"
+            )
             for upload in core.next_uploads(self.now):
                 self._start(upload)
             self._collect()
+            self._restock()
             self.wake_at = core.wake_at(self.now)
             racing, self.racing = self.racing, None
             if racing is not None:
@@ -358,14 +454,30 @@ class Simulation:
         assert core.is_idle or self.flights or self.wake_at is not None, "nothing would ever wake the shell"
         self.check()
 
+    def _restock(self) -> None:
+        stock, store = self.core.stock, self.store
+        if stock is None or store is None:
+            return
+        stock.put_away()
+        if stock.wanted:
+            self.core.restock(store.read(stock.wanted, stock.wanted_bytes))
+
     def _collect(self) -> None:
-        self.told += self.core.books.take_settled()
+        settled = self.core.books.take_settled()
+        self.told += settled
+        for kind, places in self.core.books.take_ended():
+            assert self.store is not None
+            self.store.acknowledge(places, kind)
+        for record in settled:
+            known = self.records[self.number_of(record)]
+            if known is not record:
+                known.outcome = record.outcome
         self.notes += self.core.take_notes()
         self.retried += self.core.take_retried()
 
     def _start(self, upload: Upload) -> None:
         records = upload.records
-        numbers = [self._numbers[id(record)] for record in records]
+        numbers = [self.number_of(record) for record in records]
         self.uploads.append((self.now, numbers))
         self._check_upload(upload, numbers)
         events = [
@@ -423,7 +535,7 @@ class Simulation:
             flight = self.flights.pop(number, None)
             if flight is None:
                 continue
-            numbers = tuple(self._numbers[id(record)] for record in flight.upload.records)
+            numbers = tuple(self.number_of(record) for record in flight.upload.records)
             if flight.verdict.action in (Action.BISECT, Action.HALVE):
                 self._refused_bodies.add(numbers)
             elif flight.verdict.action is Action.SORT:
@@ -445,7 +557,7 @@ class Simulation:
     def settle(self, limit: float = 3600.0) -> float:
         """Let time pass until everything has settled; how long it took. Fails after `limit` seconds."""
         started = self.now
-        while not self.core.is_idle:
+        while not self.core.is_idle or (self.core.stock is not None and self.core.stock.is_behind):
             time = self._next_time()
             assert time is not None, "pending, but nothing will ever happen"
             assert time - started <= limit, f"not settled within {limit} s: {self.core.stats(self.now)}"
@@ -456,8 +568,21 @@ class Simulation:
         count = self.core.abandon("shutdown", "the end")
         self.flights.clear()
         self._collect()
+        if self.store is not None:
+            self._leave(self.store)
         self.check()
         return count
+
+    def _leave(self, store: ModelStore) -> None:
+        """The end of the process, as far as what stays in the store is concerned."""
+        store.leave()
+        if self.core.stock is not None:
+            self.core.stock.begin_again()
+        kept = {kept.body for kept in store.kept if kept.place not in store.acknowledged}
+        for record in self.records:
+            if record.outcome is None and record.body in kept:
+                assert self.forgets or record.place < store.left, "whoever holds a handle is told"
+                record.outcome = Outcome(SPOOLED, Status.FAILED, "shutdown")
 
     # What must hold at every instant.
 
@@ -467,10 +592,13 @@ class Simulation:
         core, config = self.core, self.config
         stats = core.stats(self.now)
         assert stats.balanced, stats
-        for record in self.records:
+        for number, record in enumerate(self.records):
             if record.outcome is not None:
-                known = self._outcomes.setdefault(id(record), record.outcome)
+                known = self._outcomes.setdefault(number, record.outcome)
                 assert known is record.outcome, "an outcome is final"
+        if self.store is not None:
+            self._check_store()
+            return
         pending = [record for record in self.records if record.outcome is None and record.epoch is not None]
         assert stats.pending == len(pending)
         assert stats.queued == len(core.queued)
@@ -482,6 +610,18 @@ class Simulation:
         assert core.backlog.lanes.ready_count == sum(
             len(lane.records) for lane in core.backlog.lanes if lane.is_ready
         )
+
+    def _check_store(self) -> None:
+        """What has not ended is kept, unless it was never taken; what is kept for nothing has ended."""
+        assert self.store is not None
+        stock, stats, acknowledged = self.core.stock, self.core.stats(self.now), self.store.acknowledged
+        assert stock is not None
+        for record in self.records:
+            if record.place != NOT_STORED and record.outcome is None:
+                assert record.place not in acknowledged, "a record that has not ended is kept"
+        assert len(self.core.pending_records()) + len(stock.rear) + stats.on_disk == stats.pending
+        assert stats.in_flight == sum(len(flight.upload.records) for flight in self.flights.values())
+        assert stats.pending - stats.on_disk <= self.config.max_events
 
     def check_order(self) -> None:
         """First acceptances ascend in each stream.
@@ -502,7 +642,13 @@ class Simulation:
         self.check_order()
         assert self.core.is_idle
         assert all(record.outcome is not None for record in self.records)
-        assert Counter(map(id, self.told)) == Counter(map(id, self.records)), "each outcome is told once"
+        if self.store is not None:
+            gone = {each.body for each in self.records if each.outcome and each.outcome.kind != SPOOLED}
+            kept = {kept.body for kept in self.store.kept if kept.place not in self.store.acknowledged}
+            assert not gone & kept, "what has ended is not kept"
+        told = Counter(self.number_of(record) for record in self.told)
+        ended = [record.outcome is not None and record.outcome.kind != SPOOLED for record in self.records]
+        assert told == Counter(itertools.compress(itertools.count(), ended)), "each outcome is told once"
         stored = {event["n"] for event in self.server.stored.values()}
         for number, record in enumerate(self.records):
             if record.outcome is not None and record.outcome.ok:

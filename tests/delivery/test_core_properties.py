@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +13,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from antinode.delivery.core import CoreConfig
 from antinode.delivery.retry import Backoff, RetryPolicy, Schedule
-from tests.delivery.simulation import ENVELOPE, MISBEHAVIOURS, OUTAGES, THROTTLES, Server, Simulation
+from tests.delivery.simulation import (
+    ENVELOPE,
+    MISBEHAVIOURS,
+    OUTAGES,
+    THROTTLES,
+    ModelStore,
+    Server,
+    Simulation,
+)
 
 # For a deep run: ANTINODE_DEPTH=20 pytest tests/delivery/test_core_properties.py
 DEPTH = int(os.environ.get("ANTINODE_DEPTH", "1"))
@@ -135,8 +145,47 @@ class Deliveries(RuleBasedStateMachine):
         sim.check_end()
 
 
+class StoredDeliveries(Deliveries):
+    """The same with a store, which has troubles of its own, holds what a dead process left, and is behind."""
+
+    @initialize(
+        config=configs,
+        server=servers,
+        memory_events=st.sampled_from([1, 4, 30, 20_000]),
+        left=st.lists(users, max_size=40),
+        forgets=st.booleans(),
+        waits=st.booleans(),
+    )
+    def begin(  # type: ignore[override]
+        self,
+        config: CoreConfig,
+        server: Server,
+        memory_events: int,
+        left: list[str | None],
+        forgets: bool,
+        waits: bool,
+    ) -> None:
+        config = replace(config, memory_events=memory_events, waits_for_room=waits)
+        store = ModelStore([left_behind(number, user) for number, user in enumerate(left)])
+        self.sim = Simulation(config, server, overflow="drop_newest", store=store, forgets=forgets)
+        self.sim.step()
+
+    @rule(trouble=st.sampled_from([None, None, "full", "broken"]))
+    def change_trouble(self, trouble: str | None) -> None:
+        assert self.sim.store is not None
+        self.sim.store.trouble = trouble
+        self.sim.step()
+
+
+def left_behind(number: int, user: str | None) -> tuple[bytes, float]:
+    """An event that a process which died had logged."""
+    event = {"user_id": user or "user-9", "device_id": None, "insert_id": f"left{number}", "kind": "good"}
+    return json.dumps(event).encode(), 900.0
+
+
 TestDeliveries = Deliveries.TestCase
-TestDeliveries.settings = settings(
+TestStoredDeliveries = StoredDeliveries.TestCase
+TestDeliveries.settings = TestStoredDeliveries.settings = settings(
     max_examples=400 * DEPTH,
     stateful_step_count=40,
     deadline=None,

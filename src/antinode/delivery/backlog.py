@@ -213,6 +213,14 @@ class Backlog:
 
     # Giving up.
 
+    @property
+    def oldest(self) -> Delivery | None:
+        """The record that `pop_oldest` would take out."""
+        lane = self.lanes.first_filled()
+        if lane is not None:
+            return lane.records[0]
+        return self.fresh[0] if self.fresh else None
+
     def pop_oldest(self) -> Delivery | None:
         """Take out the record to drop first: of a lane if there is one, for those have waited longest, and a
         throttled user must not cost another's events."""

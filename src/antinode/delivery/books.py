@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from antinode.delivery.ledger import Ledger
-from antinode.delivery.record import DELIVERED, Delivery, Outcome
+from antinode.delivery.record import DELIVERED, DROPPED, NOT_STORED, REJECTED, SPOOLED, Delivery, Outcome
+from antinode.delivery.storage import ENDS
 
 
 class Books:
@@ -17,10 +19,19 @@ class Books:
         self.guard = guard
         self.keeps_all = False
         """Whether every settled record is kept for the shell, not only those with callbacks."""
-        self._settled: list[Delivery] = []
+        self.keeps_failures = False
+        """The same for records that were not delivered."""
+        self.is_stored = False
+        """Whether records may have places in a store, which has to hear of their ends."""
+        # Any thread may add to them, while another takes out what is there.
+        self._settled: deque[Delivery] = deque()
+        self._ended: deque[tuple[str, list[int]]] = deque()
 
-    def refuse(self, record: Delivery, outcome: Outcome) -> None:
-        """Settle a record that never got in: accepted and ended in the same instant."""
+    def refuse(self, record: Delivery, outcome: Outcome, *, is_kept: bool = False) -> None:
+        """Settle a record that never got in: accepted and ended in the same instant.
+
+        `is_kept`: the shell, which did not ask for this, hears of it.
+        """
         with self.guard:
             ledger = self.ledger
             epoch = record.epoch = ledger.epoch
@@ -29,6 +40,8 @@ class Books:
             ledger.settle(outcome, 1)
             epoch.settle(outcome.kind, 1)
         record.outcome = outcome
+        if is_kept and (self.keeps_all or self.keeps_failures):
+            self._settled.append(record)
 
     def skip(self, record: Delivery, outcome: Outcome) -> None:
         """Settle a record that was never meant to be sent: counted, but not as accepted."""
@@ -55,8 +68,12 @@ class Books:
                 for record in records:
                     if record.epoch is not None:
                         record.epoch.settle(outcome.kind, 1)
-        keeps_all, settled = self.keeps_all, self._settled
+        settled = self._settled
         is_delivered = outcome.kind == DELIVERED
+        # What stays in the store has not ended: the next process will tell of it.
+        keeps_all = (self.keeps_all and outcome.kind != SPOOLED) or (
+            self.keeps_failures and outcome.kind in (REJECTED, DROPPED)
+        )
         usual = outcome.attempts
         variants: dict[int, Outcome] = {}
         for record in records:
@@ -72,8 +89,33 @@ class Books:
                 settled.append(record)
             elif is_delivered:
                 record.body = b""
+        # Last: the store may forget only what the shell can hear of.
+        if self.is_stored and outcome.kind in ENDS:
+            self.end(outcome.kind, [record.place for record in records if record.place != NOT_STORED])
+
+    def end(self, kind: str, places: Iterable[int]) -> None:
+        """Have the store hear that these places are not needed any more."""
+        self._ended.append((kind, list(places)))
+
+    def settle_unread(self, handles: Sequence[Delivery], outcome: Outcome) -> None:
+        """Settle all records that are in the store alone, `handles` being those that somebody holds."""
+        ledger = self.ledger
+        with self.guard:
+            count = ledger.on_disk
+            ledger.settle(outcome, count)
+            ledger.pending -= count
+            ledger.pending_bytes -= ledger.on_disk_bytes
+            ledger.on_disk = ledger.on_disk_bytes = 0
+            ledger.settle_on_disk(outcome.kind)
+        for record in handles:
+            record.outcome = outcome
+            if record.callbacks is not None:
+                self._settled.append(record)
+
+    def take_ended(self) -> list[tuple[str, list[int]]]:
+        """Places in the store of records that ended since the last call, by the kind of outcome."""
+        return [self._ended.popleft() for _ in range(len(self._ended))]
 
     def take_settled(self) -> list[Delivery]:
         """Records settled since the last call whose callbacks, or whose outcome, somebody wants."""
-        settled, self._settled = self._settled, []
-        return settled
+        return [self._settled.popleft() for _ in range(len(self._settled))]

@@ -7,7 +7,7 @@ tests, and whatever shell comes next, drive the same object.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -17,8 +17,10 @@ from antinode.delivery.books import Books
 from antinode.delivery.ledger import Stats
 from antinode.delivery.link import Cause, Link, LinkState
 from antinode.delivery.reactions import Note, Reactions, Retried
-from antinode.delivery.record import DROPPED, Delivery, Outcome
+from antinode.delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome
 from antinode.delivery.retry import Backoff, RetryPolicy
+from antinode.delivery.stock import Stock
+from antinode.delivery.storage import Store, Stored
 from antinode.protocol.responses import Action, Verdict
 from antinode.protocol.status import Status
 
@@ -65,6 +67,12 @@ class CoreConfig:
     max_age: float | None = None
     pace: float | None = None
     policy: RetryPolicy = field(default_factory=Backoff)
+    memory_events: int = 20_000
+    """With a store: when so many events are in memory, new ones are left to the store until their turn comes.
+    Some ten large uploads, so that reading them never holds up sending."""
+    memory_bytes: int = 16 * 1024 * 1024
+    waits_for_room: bool = False
+    """Whether new records are refused while a store is full; otherwise the oldest make room for them."""
     can_choose_batch: bool = False
     """Whether uploads of a backlog may go to the Batch API (`endpoint="auto"`)."""
 
@@ -74,6 +82,7 @@ class Core:
 
     `guard` protects what `admit` touches (the queue's end and the books), so that logging threads need no
     other lock; everything else must be called by one thread at a time. `random` gives jitter in [0, 1).
+    With a `store`, records are kept there from the moment they are admitted; see `Stock`.
     """
 
     def __init__(
@@ -82,6 +91,7 @@ class Core:
         *,
         random: Callable[[], float],
         guard: AbstractContextManager[object] | None = None,
+        store: Store | None = None,
     ) -> None:
         self.config = config
         self.ring_at = 1
@@ -94,8 +104,19 @@ class Core:
         self._max_events = config.max_events
         self._max_bytes = config.max_bytes
         self._reactions = Reactions(
-            self.books, self.backlog, config.policy, max_bytes=config.max_batch_bytes, random=random
+            self.books,
+            self.backlog,
+            config.policy,
+            max_bytes=config.max_batch_bytes,
+            random=random,
+            keeps_on_fault=store is not None,
         )
+        self.stock = None if store is None else self._stock(store)
+        self.admit = self._admit if self.stock is None else self.stock.admit
+        """Take a record, or return False and change nothing when there is no room for it.
+
+        The only method, with `Books.refuse` and `Books.skip`, that any thread may call at any time.
+        """
         self._batches: dict[int, Batch] = {}
         self._uploads: dict[int, tuple[int, float]] = {}  # upload -> its batch, and when it started
         self._probe: int | None = None
@@ -124,13 +145,22 @@ class Core:
         """How large one upload may be at present: smaller for a while after a 413."""
         return self._reactions.max_bytes
 
+    def _stock(self, store: Store) -> Stock:
+        config = self.config
+        return Stock(
+            store,
+            self.books,
+            self.backlog,
+            max_events=config.max_events,
+            max_bytes=config.max_bytes,
+            memory_events=config.memory_events,
+            memory_bytes=config.memory_bytes,
+            waits_for_room=config.waits_for_room,
+        )
+
     # What comes in at the door.
 
-    def admit(self, record: Delivery) -> bool:
-        """Take a record, or return False and change nothing when there is no room for it.
-
-        The only method, with `Books.refuse` and `Books.skip`, that any thread may call at any time.
-        """
+    def _admit(self, record: Delivery) -> bool:
         ledger = self.ledger
         size = len(record.body)
         with self._guard:
@@ -155,8 +185,11 @@ class Core:
         ledger = self.ledger
         if size > self._max_bytes:
             return False
-        while ledger.pending >= self._max_events or ledger.pending_bytes + size > self._max_bytes:
-            victim = self.backlog.pop_oldest() or self._pop_from_batches()
+        while (
+            ledger.pending - ledger.on_disk >= self._max_events
+            or ledger.pending_bytes - ledger.on_disk_bytes + size > self._max_bytes
+        ):
+            victim = self.backlog.pop_oldest() or self._pop_from_batches() or self._pop_from_rear()
             if victim is None:
                 return False
             self.books.settle([victim], QUEUE_FULL)
@@ -167,6 +200,9 @@ class Core:
             if batch.chunks:
                 return batch.cut_front(1, 0)[0]
         return None
+
+    def _pop_from_rear(self) -> Delivery | None:
+        return None if self.stock is None else self.stock.pop_rear()
 
     # What goes out.
 
@@ -191,6 +227,8 @@ class Core:
     def wake_at(self, now: float) -> float | None:
         """When `next_uploads` should be called again if nothing happens until then; None: not needed."""
         self._saw_queued, self._saw_full = bool(self.queued), self._is_full_batch()
+        if self.stock is not None and self.stock.wanted:
+            return now
         free_at = self._free_at()
         times = [] if self.is_idle else [self._expire_at]
         if free_at is None or len(self._uploads) >= self.config.connections:
@@ -410,14 +448,21 @@ class Core:
 
     def abandon(self, reason: str, message: str) -> int:
         """Settle everything that is pending as dropped, requests under way included; returns how many."""
+        dropped = Outcome(DROPPED, Status.FAILED, reason, message=message)
+        kept = Outcome(SPOOLED, Status.FAILED, reason, message=f"{message}; the spool keeps it")
         pending = self.pending_records()
+        if self.stock is not None:
+            pending += self.stock.give_up(kept)
+            self.stock.store_anew(pending)
         self.backlog.clear()
         self._batches.clear()
         self._uploads.clear()
         self._probe = None
         self.ring_at = 1
-        self.books.settle(pending, Outcome(DROPPED, Status.FAILED, reason, message=message))
-        return len(pending)
+        lost = [record for record in pending if record.place == NOT_STORED]
+        self.books.settle(lost, dropped)
+        self.books.settle([record for record in pending if record.place != NOT_STORED], kept)
+        return len(lost)
 
     def pending_records(self) -> list[Delivery]:
         """Every record that has not settled, each stream in order."""
@@ -437,11 +482,22 @@ class Core:
         oldest = min((record.logged_at for record in self._waiting_heads()), default=now)
         self._expire_at = max(min(oldest, now) + max_age, now + min(EXPIRE_EVERY, max_age))
 
+    def is_stuck(self, now: float) -> bool:
+        """Whether nothing can be sent for a configuration fault, which only the user can mend."""
+        link = self.link
+        return link.is_faulted and link.state is LinkState.WAITING and now < link.until
+
+    def restock(self, items: Sequence[Stored]) -> None:
+        """Take in what was read from the store, after `stock.wanted` asked for it."""
+        assert self.stock is not None  # noqa: S101 - nobody else reads
+        self.stock.restock(items)
+        if items and self.config.max_age is not None:
+            self._expire_at = min(self._expire_at, items[0].logged_at + self.config.max_age)
+
     def _give_up_if_faulted(self, now: float) -> None:
         """While a fault stands, settle what a flush waits for and is not in a request."""
         link, awaited = self.link, self._awaited
-        is_stuck = link.is_faulted and link.state is LinkState.WAITING and now < link.until
-        if not is_stuck or awaited is None:
+        if not self.is_stuck(now) or awaited is None or self.stock is not None:
             return
         given_up = self._remove(lambda record: record.epoch is not None and record.epoch.index <= awaited)
         self.books.settle(given_up, Outcome(DROPPED, Status.FAILED, "configuration", message=link.why))
@@ -480,11 +536,16 @@ class Core:
         with self._guard:
             return Stats(
                 accepted=ledger.accepted,
+                recovered=ledger.recovered,
+                spooled=ledger.spooled,
+                on_disk=ledger.on_disk,
                 delivered=ledger.delivered,
                 rejected=dict(ledger.rejected),
                 dropped=dict(ledger.dropped),
                 skipped=dict(ledger.skipped),
-                queued=len(self.queued),
+                queued=len(self.queued)
+                + ledger.on_disk
+                + (0 if self.stock is None else len(self.stock.rear)),
                 waiting=waiting,
                 in_flight=len(flying),
                 pending_bytes=ledger.pending_bytes,

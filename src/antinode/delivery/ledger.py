@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from antinode.delivery.record import DELIVERED, DROPPED, REJECTED, Outcome
+import msgspec
+
+from antinode.delivery.record import DELIVERED, DROPPED, REJECTED, SPOOLED, Outcome
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class Report:
     dropped: int = 0
     pending: int = 0
     """Not settled when the time was over; they go on being delivered, except after a shutdown."""
+    spooled: int = 0
+    """After a shutdown: left in the spool, for the next process to deliver."""
 
     @property
     def complete(self) -> bool:
@@ -26,18 +30,25 @@ class Report:
 
 @dataclass(frozen=True)
 class Stats:
-    """A client's books at one instant: `accepted == delivered + all rejected + all dropped + pending`.
+    """A client's books at one instant.
+
+    `accepted == delivered + all rejected + all dropped + spooled + pending`, always.
 
     Events that were never meant to be sent (opted out, held back by a middleware, …) are `skipped`; they are
     not among the accepted. Counts are since `init`, or since the fork in a forked child.
     """
 
     accepted: int = 0
+    """Logged, or taken over from a process that died."""
+    recovered: int = 0
+    """Those among the accepted that another process had left in the spool."""
     delivered: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     """By reason: refused by our checks or by the server, for what the event is."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     """By reason: given up by us."""
+    spooled: int = 0
+    """Left in the spool at the end, for the next process to deliver."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """By reason."""
     queued: int = 0
@@ -47,7 +58,9 @@ class Stats:
     in_flight: int = 0
     """In a request that has not been answered."""
     pending_bytes: int = 0
-    """Encoded size of everything queued, waiting and in flight."""
+    """Encoded size of everything queued, waiting and in flight, in memory or in the spool alone."""
+    on_disk: int = 0
+    """Those among the queued that are in the spool alone, to be read when their turn comes."""
     requests: int = 0
     retries: int = 0
     """Requests that carried events which had been sent before."""
@@ -70,28 +83,34 @@ class Stats:
     @property
     def balanced(self) -> bool:
         """Whether the books balance. They always do; `False` would be a bug in antinode."""
-        ended = self.delivered + sum(self.rejected.values()) + sum(self.dropped.values())
+        ended = self.delivered + sum(self.rejected.values()) + sum(self.dropped.values()) + self.spooled
         return self.accepted == ended + self.pending
 
 
-class Epoch:
+# gc=False: a stored record that refers to it then needs no look from the collector either.
+class Epoch(msgspec.Struct, gc=False, eq=False):
     """The events logged between two flushes, counted by how they ended."""
 
-    __slots__ = ("accepted", "delivered", "dropped", "index", "rejected")
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.accepted = self.delivered = self.rejected = self.dropped = 0
+    index: int
+    accepted: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    dropped: int = 0
+    spooled: int = 0
+    on_disk: int = 0
+    """Of the pending, those that are in the spool alone."""
 
     @property
     def pending(self) -> int:
-        return self.accepted - self.delivered - self.rejected - self.dropped
+        return self.accepted - self.delivered - self.rejected - self.dropped - self.spooled
 
     def settle(self, kind: str, count: int) -> None:
         if kind == DELIVERED:
             self.delivered += count
         elif kind == REJECTED:
             self.rejected += count
+        elif kind == SPOOLED:
+            self.spooled += count
         else:
             self.dropped += count
 
@@ -101,12 +120,16 @@ class Ledger:
 
     def __init__(self) -> None:
         self.accepted = 0
+        self.recovered = 0
         self.delivered = 0
+        self.spooled = 0
         self.rejected: dict[str, int] = {}
         self.dropped: dict[str, int] = {}
         self.skipped: dict[str, int] = {}
         self.pending = 0
         self.pending_bytes = 0
+        self.on_disk = 0
+        self.on_disk_bytes = 0
         self.requests = 0
         self.retries = 0
         self.bytes_sent = 0
@@ -119,6 +142,11 @@ class Ledger:
     def has_one_epoch(self) -> bool:
         return len(self._open) == 1
 
+    @property
+    def oldest(self) -> Epoch:
+        """The first epoch that has not been reported complete."""
+        return self._open[0]
+
     def settle(self, outcome: Outcome, count: int) -> None:
         """Count `count` events, which need not be pending, under the outcome's kind and reason."""
         kind = outcome.kind
@@ -128,6 +156,8 @@ class Ledger:
             self.rejected[outcome.reason] = self.rejected.get(outcome.reason, 0) + count
         elif kind == DROPPED:
             self.dropped[outcome.reason] = self.dropped.get(outcome.reason, 0) + count
+        elif kind == SPOOLED:
+            self.spooled += count
         else:
             self.skipped[outcome.reason] = self.skipped.get(outcome.reason, 0) + count
 
@@ -139,6 +169,16 @@ class Ledger:
         self.epoch = Epoch(closed.index + 1)
         self._open.append(self.epoch)
         return closed.index
+
+    def oldest_on_disk(self) -> Epoch:
+        """The epoch of the oldest record that is in the spool alone."""
+        return next((epoch for epoch in self._open if epoch.on_disk), self.epoch)
+
+    def settle_on_disk(self, kind: str) -> None:
+        """What is in the spool alone ends in this way, in each epoch's count."""
+        for epoch in self._open:
+            epoch.settle(kind, epoch.on_disk)
+            epoch.on_disk = 0
 
     def pending_until(self, index: int) -> int:
         """How many events of the epochs up to `index` have not settled."""
@@ -153,4 +193,5 @@ class Ledger:
             rejected=sum(epoch.rejected for epoch in covered),
             dropped=sum(epoch.dropped for epoch in covered),
             pending=sum(epoch.pending for epoch in covered),
+            spooled=sum(epoch.spooled for epoch in covered),
         )

@@ -25,6 +25,7 @@ class Notices:
         self._clock = clock
         self._last: dict[str, float] = {}
         self._kept_back: dict[str, int] = {}
+        self._levels: dict[str, int] = {}
 
     def say(self, level: str, key: str, text: str) -> None:
         """Log `text`, unless something with the same key was logged within the last minute."""
@@ -32,6 +33,7 @@ class Notices:
         last = self._last.get(key)
         if last is not None and now < last + QUIET_SECONDS:
             self._kept_back[key] = self._kept_back.get(key, 0) + 1
+            self._levels[key] = _LEVELS[level]
             return
         self._last[key] = now
         more = self._kept_back.pop(key, 0)
@@ -42,4 +44,4 @@ class Notices:
         """Say how many lines were kept back; at shutdown."""
         kept_back, self._kept_back = self._kept_back, {}
         for key, count in kept_back.items():
-            write(logging.WARNING, "%d further lines about %r were kept back", count, key)
+            write(self._levels[key], "%d further lines about %r were kept back", count, key)

@@ -58,6 +58,7 @@ class Reactions:
         *,
         max_bytes: int,
         random: Callable[[], float],
+        keeps_on_fault: bool = False,
     ) -> None:
         self.link = Link()
         self.max_bytes = max_bytes
@@ -69,6 +70,8 @@ class Reactions:
         self._policy = policy
         self._full_bytes = max_bytes
         self._random = random
+        self._keeps_on_fault = keeps_on_fault
+        """Whether records wait until a configuration fault is mended, rather than fail."""
         self._successes = 0
         self._refusals = 0
 
@@ -222,14 +225,19 @@ class Reactions:
         self.link = self.link.throttled(now, wait=wait, why=_why(verdict))
         self.note("WARNING", "project", f"all uploads wait {wait:.0f} s: {verdict.message}")
 
-    def _on_stop(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:  # noqa: ARG002 - as its siblings
-        outcome = Outcome(
-            DROPPED, Status.FAILED, "configuration", verdict.code, verdict.message, 1, body=verdict.body
-        )
-        self._books.settle(records, outcome, sent=1)
+    def _on_stop(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+        if self._keeps_on_fault:
+            batch.put_back(records)
+        else:
+            outcome = Outcome(
+                DROPPED, Status.FAILED, "configuration", verdict.code, verdict.message, 1, body=verdict.body
+            )
+            self._books.settle(records, outcome, sent=1)
         if not self.link.is_faulted:
             text = f"Amplitude does not take this client's requests, uploading pauses: {verdict.message}"
-            self.note("ERROR", "fault", f"{text} (check the API key, server_url and server_zone)")
+            hint = "check the API key, server_url and server_zone"
+            kept = "; the events stay in the spool" if self._keeps_on_fault else ""
+            self.note("ERROR", "fault", f"{text} ({hint}{kept})")
         self.link = self.link.faulted(now, jitter=self._random(), why=verdict.message)
 
     def _is_well(self, now: float) -> None:

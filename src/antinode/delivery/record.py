@@ -20,6 +20,7 @@ DELIVERED = "delivered"
 REJECTED = "rejected"
 DROPPED = "dropped"
 SKIPPED = "skipped"
+SPOOLED = "spooled"
 
 TIMEOUT_MAX = min(threading.TIMEOUT_MAX, 365 * 86_400.0)
 
@@ -30,11 +31,12 @@ _log = logging.getLogger("antinode")
 class Outcome:
     """The one final fate of an event.
 
-    `kind` is "delivered", "rejected" (the server's or the API's reason), "dropped" (ours) or "skipped"
-    (never meant to be sent). `reason` is the short name under which `Client.stats()` counts it, `message`
-    says it in words. `code` is the HTTP code that decided, 0 when no answer did. `attempts` counts the
-    request that decided and those before it that failed; a request that was taken apart because of other
-    events does not count. `body` is the answer's JSON object, if there was one.
+    `kind` is "delivered", "rejected" (the server's or the API's reason), "dropped" (ours), "spooled" (left on
+    disk at the end of this process, for the next one to deliver) or "skipped" (never meant to be sent).
+    `reason` is the short name under which `Client.stats()` counts it, `message` says it in words. `code` is
+    the HTTP code that decided, 0 when no answer did. `attempts` counts the request that decided and those
+    before it that failed; a request that was taken apart because of other events does not count. `body` is
+    the answer's JSON object, if there was one.
     """
 
     kind: str
@@ -71,6 +73,11 @@ INHERITED = Outcome(
 )
 # When this process was forked, by the monotonic clock: what was logged before is another's to settle.
 _forked_at = float("-inf")
+# Records with a callback that may be on disk alone: nothing else would keep the callback alive.
+_anchored: set[Delivery] = set()
+
+NOT_STORED = -1
+"""The place of a record that is in memory only."""
 
 
 def _nothing_to_notice() -> None:
@@ -85,6 +92,7 @@ def renew_after_fork() -> None:
     """In a forked child: another thread of the parent may have held the lock."""
     global _registering, _forked_at
     _registering = threading.RLock()
+    _anchored.clear()
     _forked_at = time.monotonic()
 
 
@@ -108,6 +116,8 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
     outcome: Outcome | None = None
     """None until the event has settled."""
     callbacks: list[Callable[[Delivery], object]] | None = None
+    place: int = NOT_STORED
+    """Where the spool holds it."""
 
     def done(self) -> bool:
         """Whether the event has settled."""
@@ -136,7 +146,7 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
             self.add_done_callback(opened)
             # A longer timeout overflows on some platforms.
             if not gate.acquire(timeout=-1 if timeout is None else min(max(0.0, timeout), TIMEOUT_MAX)):
-                _taken_from(self.callbacks or [], opened)
+                remove_callback(self, opened)
                 raise TimeoutError(
                     f"the event has not settled within {timeout} s; it is still being delivered"
                 )
@@ -155,10 +165,12 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
                 if waiting is None:
                     waiting = self.callbacks = []
                 waiting.append(fn)
+                anchor(self)
             # Settling sets the outcome first and takes callbacks second: whoever gets hold of `fn` runs it.
             # `notify` may have emptied this very list and let go of it before `fn` came in.
             if not (self.done() and _taken_from(waiting, fn)):
                 return
+            _anchored.discard(self)
         _call(fn, self)
 
     def event(self) -> dict[str, Any]:
@@ -187,6 +199,24 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
         return f"<Delivery {fate}, attempts {self.attempts}>"
 
 
+# The collector may look at it, since a queue in memory holds only the next few of a spool's records.
+class StoredDelivery(Delivery, gc=True, weakref=True, eq=False):
+    """A delivery whose record may be on disk alone: nobody but the application need hold it."""
+
+
+def anchor(record: Delivery) -> None:
+    """Keep a record alive that has callbacks and may be on disk alone."""
+    if record.place != NOT_STORED and record.callbacks:
+        _anchored.add(record)
+
+
+def remove_callback(record: Delivery, fn: Callable[[Delivery], object]) -> None:
+    """Do not call `fn` any more, if it was not called yet."""
+    with _registering:
+        if _taken_from(record.callbacks or [], fn) and not record.callbacks:
+            _anchored.discard(record)
+
+
 def _taken_from(callbacks: list[Callable[[Delivery], object]], fn: Callable[[Delivery], object]) -> bool:
     try:
         callbacks.remove(fn)
@@ -200,6 +230,7 @@ def notify(record: Delivery) -> None:
     callbacks = record.callbacks
     if callbacks is None:
         return
+    _anchored.discard(record)
     while callbacks:
         try:
             fn = callbacks.pop(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,8 +18,17 @@ from antinode.delivery.ledger import Report, Stats
 from antinode.delivery.locks import is_owned
 from antinode.delivery.messages import HttpResponse, Request, Transport, TransportTimeout
 from antinode.delivery.notices import write
-from antinode.delivery.record import DROPPED, INHERITED, Delivery, Outcome
+from antinode.delivery.record import (
+    DROPPED,
+    INHERITED,
+    NOT_STORED,
+    REJECTED,
+    Delivery,
+    Outcome,
+    StoredDelivery,
+)
 from antinode.delivery.retry import Response
+from antinode.delivery.stock import SPOOL_FULL
 from antinode.delivery.telling import Teller
 from antinode.delivery.uploaders import Job, Uploaders
 from antinode.protocol.responses import Verdict, judge, unreached
@@ -27,6 +36,7 @@ from antinode.protocol.status import Status
 
 if TYPE_CHECKING:
     from antinode.delivery.envelope import Envelope
+    from antinode.delivery.keeping import Keeper
 
 # How long past a request's own timeout its thread may stay silent before it is given up for lost.
 GRACE = 5.0
@@ -53,6 +63,12 @@ class SenderConfig:
     overflow: str = "drop_oldest"
     on_retry: Callable[[Response, int, bool], object] | None = None
     on_outcome: Callable[[Delivery], object] | None = None
+    keeper: Keeper | None = None
+    """Who keeps the records on disk, if they are kept there."""
+    is_strict: bool = False
+    """Whether logging waits until the record survives a power cut."""
+    on_failures: Callable[[Sequence[Delivery]], object] | None = None
+    """Called with the records that were rejected or dropped, before they are told of."""
     on_start: Callable[[], object] = lambda: None
     """Called before the coordinator is started, in each process that logs."""
 
@@ -111,14 +127,24 @@ class Sender:
         """Until when the coordinator delivers before it closes, after a `shutdown` that could not wait."""
         self._exit_by: float | None = None
         """Until when events logged during the exit are still delivered, once the exit has begun."""
+        self._keeper = config.keeper
+        self.submit = self._submit
+        if self._keeper is not None:
+            self._keeper.take_ends = self._take_ends
+            self.submit = self._submit_durably if config.is_strict else self._submit_stored
+        """Take a record for delivery. Does not block, unless the queue is full and `overflow` is "block", or
+        records are synced to disk one by one."""
+        self.make_record: type[Delivery] = Delivery if self._keeper is None else StoredDelivery
         self._renew()
 
     def _renew(self) -> None:
         self._guard = threading.RLock()
         self._deciding = threading.RLock()
         self._starting = threading.RLock()
-        self._core = Core(self.config.core, random=self._random, guard=self._guard)
+        self._core = Core(self.config.core, random=self._random, guard=self._guard, store=self._keeper)
         self._core.books.keeps_all = self.config.on_outcome is not None
+        self._core.books.keeps_failures = self.config.on_failures is not None
+        self._failed: deque[Delivery] = deque()
         self._teller = Teller(self.config.on_outcome, self.config.on_retry, self._clock)
         self._transport: Transport | None = None
         self._inbox: deque[tuple[int, Verdict, int]] = deque()
@@ -153,13 +179,38 @@ class Sender:
                 record.outcome = INHERITED
         self._close_by = self._exit_by = None
         self._is_stopped = self._is_closed
+        if self._keeper is not None:
+            self._keeper.renew_after_fork()
         self._renew()
         inherited.clear()
 
     # Logging threads.
 
-    def submit(self, record: Delivery) -> None:
-        """Take a record for delivery. Does not block, unless the queue is full and `overflow` is "block"."""
+    def open_store(self) -> None:
+        """Open the store on disk, and begin to deliver what dead processes left there."""
+        keeper, core = self._keeper, self._core
+        if keeper is None:
+            return
+        with self._stepping:
+            keeper.open()
+            if core.stock is not None:
+                core.stock.find()
+        if keeper.has_unread or keeper.notes:
+            self._ring()
+
+    def _submit_stored(self, record: Delivery) -> None:
+        self._submit(record)
+        stock = self._core.stock
+        if stock is not None and stock.failure is not None:
+            # In an outage nobody else would wake whoever mends the store.
+            self._ring()
+
+    def _submit_durably(self, record: Delivery) -> None:
+        self._submit_stored(record)
+        if record.place != NOT_STORED and self._keeper is not None:
+            self._keeper.wait_durable(record.place)
+
+    def _submit(self, record: Delivery) -> None:
         core = self._core
         if self._is_closed:
             self.refuse(record, _SHUT_DOWN, "an event was logged after the client was shut down: dropped")
@@ -177,7 +228,10 @@ class Sender:
             teller.add(notes=(Note("WARNING", outcome.reason, note),))
         if teller.wants_all:
             teller.add(settled=(record,))
-        if note is not None or teller.wants_all:
+        buries = self.config.on_failures is not None
+        if buries:
+            self._failed.append(record)
+        if note is not None or teller.wants_all or buries:
             self._ring()
 
     def skip(self, record: Delivery, outcome: Outcome) -> None:
@@ -204,7 +258,11 @@ class Sender:
             self.say("WARNING", "queue_full", "the queue is full: the oldest events are dropped")
 
     def _drop_newest(self, record: Delivery) -> None:
-        self.refuse(record, QUEUE_FULL, "the queue is full: new events are dropped")
+        stock = self._core.stock
+        if stock is not None and stock.is_full:
+            self.refuse(record, SPOOL_FULL, "the spool is full: new events are dropped")
+        else:
+            self.refuse(record, QUEUE_FULL, "the queue is full: new events are dropped")
 
     def _wait_for_room(self, record: Delivery) -> None:
         if len(record.body) > self.config.core.max_bytes or self._cannot_wait():
@@ -343,19 +401,71 @@ class Sender:
                 self._give_up_lost(now)
                 may_send = not self._is_stopped or self._exit_by is not None
                 uploads = core.next_uploads(now) if may_send else []
-                teller.add(core.books.take_settled(), core.take_notes(), core.take_retried())
-                # Only these: what they cover is settled, and is told of below.
-                complete = [each for each in self._barriers if not core.ledger.pending_until(each.index)]
+                self._hear(core)
+                # Only these: what they cover is settled, and is told of below. What stays in the store until
+                # the user has mended the configuration is not waited for.
+                is_hopeless = core.stock is not None and core.is_stuck(now)
+                complete = [each for each in self._barriers if is_hopeless or self._is_settled(each.index)]
                 wake_at = core.wake_at(now)
             for job in [self._job(upload, now, until if inline else None) for upload in uploads]:
                 if inline or not self._uploaders.run(job):
                     job.run()
+            self._bury()
+            if self._keeper is not None:
+                wake_at = self._tend(self._keeper, now, wake_at)
             teller.tell()
             self._let_through(complete)
             if self._overdue:
                 first = min(deadline for deadline, _ in self._overdue.values())
                 wake_at = first if wake_at is None else min(wake_at, first)
             return wake_at
+
+    def _hear(self, core: Core) -> None:
+        """Collect what is to be told, and what is to be buried before that."""
+        settled = core.books.take_settled()
+        if self.config.on_failures is not None:
+            self._failed.extend(
+                record for record in settled if record.outcome and record.outcome.kind in (REJECTED, DROPPED)
+            )
+        self._teller.add(settled, core.take_notes(), core.take_retried())
+
+    def _bury(self) -> None:
+        """Hand over what failed, before the store hears that it ended: a crash in between loses nothing."""
+        on_failures = self.config.on_failures
+        if on_failures is None or not self._failed:
+            return
+        failed: list[Delivery] = []
+        with suppress(IndexError):  # at the end another thread may be at it too
+            while True:
+                failed.append(self._failed.popleft())
+        try:
+            on_failures(failed)
+        except Exception:
+            write(logging.ERROR, "keeping dead letters failed", exc_info=True)
+
+    def _take_ends(self) -> list[tuple[str, list[int]]]:
+        """What the store may forget: by then, those that failed are buried."""
+        with self._deciding:
+            ended = self._core.books.take_ended()
+            self._hear(self._core)
+        self._bury()
+        return ended
+
+    def _tend(self, keeper: Keeper, now: float, wake_at: float | None) -> float | None:
+        core = self._core
+        had_left = bool(self._barriers) and keeper.has_left
+        again_at = keeper.tend(core, now, self._deciding)
+        if had_left and not keeper.has_left:
+            again_at = now  # for those who waited for nothing else
+        notes, keeper.notes = keeper.notes, []
+        with self._deciding:
+            self._hear(core)
+        self._bury()
+        self._teller.add(notes=notes)
+        if core.stock is not None and core.stock.is_behind:
+            with self._deciding:
+                wake_at = core.wake_at(now)
+        return again_at if wake_at is None else min(wake_at, again_at)
 
     def _give_up_lost(self, now: float) -> None:
         lost = [number for number, (deadline, _) in self._overdue.items() if now >= deadline]
@@ -516,12 +626,17 @@ class Sender:
         with self._deciding:
             index = self._core.flush(self._clock())
             barrier = Barrier(index, opener)
-            if not self._core.ledger.pending_until(index) and not self._teller.is_busy:
+            if self._is_settled(index) and not self._teller.is_busy:
                 barrier.is_open = True
                 return barrier
             self._barriers.append(barrier)
         self._ring()
         return barrier
+
+    def _is_settled(self, index: int) -> bool:
+        """Whether the epochs up to `index` have, and with them whatever dead processes have left."""
+        is_left = self._keeper is not None and not self._is_stopped and self._keeper.has_left
+        return not is_left and not self._core.ledger.pending_until(index)
 
     def _lower(self, barrier: Barrier) -> Report:
         self._withdraw(barrier)
@@ -579,6 +694,8 @@ class Sender:
         return Report(pending=self._core.ledger.pending)
 
     def _close(self, barrier: Barrier | None) -> Report:
+        if self._keeper is not None:
+            self._keeper.make_last_room(self._core, self._deciding)
         # The guard too: a record that another thread lets in just now is either seen here, or rings later.
         with self._deciding, self._guard:
             self._is_stopped = True
@@ -598,7 +715,16 @@ class Sender:
         self._let_through(waiting)
         self._close_transport(in_flight=bool(self._overdue))
         self._uploaders.join(max(0.0, end - self._clock()))
+        self._close_store()
         return report
+
+    def _close_store(self) -> None:
+        self._bury()
+        if self._keeper is not None:
+            try:
+                self._keeper.close(self._core)
+            except Exception:
+                write(logging.ERROR, "closing the spool failed", exc_info=True)
 
     def _give_up_rest(self) -> None:
         core = self._core
@@ -610,7 +736,11 @@ class Sender:
             last = core.ledger.last_error or "no request has failed"
             text = f"{lost} events were not delivered before shutdown (last: {last})"
             self._teller.add(notes=(Note("WARNING", "abandoned", text),))
-        self._teller.add(core.books.take_settled(), core.take_notes(), core.take_retried())
+        spooled = core.ledger.spooled
+        if spooled:
+            text = f"{spooled} events stay in the spool, for the next process to deliver"
+            self._teller.add(notes=(Note("INFO", "spooled", text),))
+        self._hear(core)
 
     def _deal_with_latecomers(self) -> None:
         """After the end: deliver at exit, else settle, what got in all the same, and tell what there is."""
@@ -626,8 +756,10 @@ class Sender:
                 self._close_transport(in_flight=False)
             if not core.is_idle:
                 with self._deciding, self._guard:
-                    self._is_closed = True
+                    # What comes even later is stored too, where there is a spool.
+                    self._is_closed = self._is_closed or exit_by is None or self._keeper is None
                     self._give_up_rest()
+            self._close_store()
             self._teller.tell()
             if core.is_idle:
                 return
@@ -671,6 +803,9 @@ class Sender:
             bytes_sent=ledger.bytes_sent,
             discrepancies=ledger.discrepancies,
             last_error=ledger.last_error,
+            recovered=ledger.recovered,
+            spooled=ledger.spooled,
+            on_disk=ledger.on_disk,
         )
 
     def hurry(self) -> None:

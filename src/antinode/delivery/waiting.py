@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from antinode.delivery.record import remove_callback
 
 if TYPE_CHECKING:
     from antinode.delivery.record import Delivery
@@ -60,7 +61,4 @@ def settled(record: Delivery) -> Generator[Any, None, None]:
         yield from future
     finally:
         # Waiting for a second, again and again, must not leave a callback each time.
-        waiting = record.callbacks
-        if waiting is not None:
-            with suppress(ValueError):
-                waiting.remove(woken)
+        remove_callback(record, woken)
