@@ -20,16 +20,19 @@ MARK = "<!-- What follows is written by `python -m tests.cli.reference docs/cli.
 
 def reference() -> str:
     """Every command with its help and its options, in Markdown."""
-    root = antinode.make_context("antinode", [], resilient_parsing=True)
-    sections = [_section(antinode, root)]
-    for name in antinode.list_commands(root):
-        command = antinode.get_command(root, name)
-        assert command is not None
-        if isinstance(command, Listed):
-            command = command.load()
-        ctx = command.make_context(name, [], parent=root, resilient_parsing=True)
-        sections.append(_section(command, ctx))
-    return "\n".join(sections)
+    return "\n".join(_sections(antinode, antinode.make_context("antinode", [], resilient_parsing=True)))
+
+
+def _sections(command: click.Command, ctx: click.Context) -> Iterator[str]:
+    """The command's own, and those of the commands below it."""
+    yield _section(command, ctx)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            below = command.get_command(ctx, name)
+            assert below is not None
+            if isinstance(below, Listed):
+                below = below.load()
+            yield from _sections(below, below.make_context(name, [], parent=ctx, resilient_parsing=True))
 
 
 def rewritten(page: str) -> str:
@@ -53,7 +56,9 @@ def _section(command: click.Command, ctx: click.Context) -> str:
         lines += ["| command | what it does |", "| --- | --- |"]
         for name in command.list_commands(ctx):
             listed = command.get_command(ctx, name)
-            lines.append(f"| `antinode {name}` | {listed.get_short_help_str(200) if listed else ''} |")
+            lines.append(
+                f"| `{ctx.command_path} {name}` | {listed.get_short_help_str(200) if listed else ''} |"
+            )
         lines.append("")
     lines += ["| option | what it does |", "| --- | --- |", *_options(command, ctx), ""]
     return "\n".join(lines)

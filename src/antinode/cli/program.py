@@ -11,6 +11,11 @@ from antinode.cli.lazy import LazyGroup, Listed
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("antinode.cli.serve.command:serve", "Run a local Amplitude and watch events arrive."),
+    "spool": (
+        "antinode.cli.spool.command:spool",
+        "Look into the directory of storage=, and send what is left there.",
+    ),
+    "replay": ("antinode.cli.replay.command:replay", "Send dead letters again, mended or not."),
     "completion": ("antinode.cli.completion:completion", "Print the completion script of a shell."),
 }
 """Name -> where the command is, and what it is for in one line; in the order in which help lists them."""
@@ -44,6 +49,7 @@ def antinode() -> None:
     \b
     Examples:
       antinode serve              # a local Amplitude on port 8300
+      antinode spool ls PATH      # what a spool directory holds
       antinode serve --help       # everything about one command
       antinode completion bash    # the script that completes commands with Tab
     """

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from antinode.cli.serve.banner import print_banner
-from antinode.cli.serve.uploads import UploadPrinter, counted
+from antinode.cli.serve.uploads import UploadPrinter
+from antinode.cli.words import counted
 
 if TYPE_CHECKING:
     from antinode.cli.serve.banner import Listening

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from antinode.cli.console import printable
+from antinode.cli.words import counted, size
 
 if TYPE_CHECKING:
     from antinode.cli.serve.feed import Batch, Omitted
@@ -88,7 +89,7 @@ def upload_line(upload: UploadView) -> Text:
     line.append(_status(upload.status), _style(upload.status))
     line.append(f" {printable(upload.path, 40):<10} ")
     line.append(f"{counted(upload.events, 'event'):>12}", "bold")
-    line.append(f" {_size(upload.wire_size):>8} {_duration(upload.duration_us):>7}")
+    line.append(f" {size(upload.wire_size):>8} {_duration(upload.duration_us):>7}")
     line.append(f"  {printable(upload.library or upload.user_agent, 80)}".rstrip(), "dim")
     return line
 
@@ -137,22 +138,6 @@ def _time_of_day(milliseconds: int) -> str:
         return f"{datetime.fromtimestamp(milliseconds / 1000):%H:%M:%S}"
     except (OverflowError, ValueError, OSError):
         return "--:--:--"  # the server's clock can be set to any time
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 event`, `2,000 events`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _size(size: int) -> str:
-    if size < 1_000:
-        return f"{size} B"
-    for unit in ("kB", "MB"):
-        size_in_unit = size / 1_000
-        if size_in_unit < 999.95:
-            return f"{size_in_unit:.1f} {unit}"
-        size //= 1_000
-    return f"{size / 1_000:,.1f} GB"
 
 
 def _duration(microseconds: int) -> str:

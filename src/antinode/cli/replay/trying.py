@@ -1,0 +1,51 @@
+"""`--dry-run`: the events as they would be sent, and what is found wrong with them before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from antinode._door import Door, Refused
+from antinode._options import read_options
+from antinode._wiring import make_sender
+from antinode.cli import console
+from antinode.cli.replay.mending import Item
+from antinode.cli.sending import Destination, usage_errors
+
+_MOST: Final = 50
+"""Lines about single events; the rest is counted."""
+
+
+class Trial:
+    """Takes events through the door and no further."""
+
+    def __init__(self, destination: Destination) -> None:
+        with usage_errors():
+            options = read_options(destination.options())
+            sender = make_sender("dry-run", options, None)
+        self._door = Door(
+            min_id_length=options.min_id_length, max_event_bytes=sender.config.core.max_batch_bytes
+        )
+        self.good = self.refused = 0
+        self._told = 0
+
+    def bodies(self, items: Iterable[Item]) -> Iterator[bytes]:
+        """Of those that would be sent. The others are told of on standard error."""
+        for item in items:
+            try:
+                body, _, notes = self._door.encode(item.event)
+            except Refused as refused:
+                self.refused += 1
+                self._tell(f"{item.where}: would be refused: {refused.message}", "red")
+                continue
+            self.good += 1
+            for note in notes:
+                self._tell(f"{item.where}: would be mended: {note}", "yellow")
+            yield body
+
+    def _tell(self, line: str, style: str) -> None:
+        self._told += 1
+        if self._told <= _MOST:
+            console.err().print(console.printable(line, 600), style=style, soft_wrap=True)
+        elif self._told == _MOST + 1:
+            console.err().print("… and more of the kind", style=style)

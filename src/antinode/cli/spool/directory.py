@@ -1,0 +1,60 @@
+"""The directory that each of the commands is given, and what all of them do with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import rich_click as click
+
+from antinode.cli import console
+from antinode.cli.errors import Failed
+from antinode.spool.damage import DIRECTORY as DAMAGED
+from antinode.spool.format import parse_segment_name
+from antinode.spool.inspect import SegmentSummary, survey
+
+directory_argument: Final = click.argument(
+    "path", type=click.Path(exists=True, file_okay=False), metavar="PATH"
+)
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Says on a terminal what is taking its time; ends the command if the directory cannot be read."""
+    try:
+        with (
+            console.err().status(f"Reading {path}") if console.err().is_terminal else contextlib.nullcontext()
+        ):
+            yield
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise Failed(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def segment_names(path: str) -> list[str]:
+    """Of all files that are segments by their name, in the order in which they were begun."""
+    return sorted(name for name in os.listdir(path) if parse_segment_name(name))
+
+
+def unreadable(path: str, segments: Sequence[SegmentSummary]) -> list[str]:
+    """Names of segments that the survey had to leave out, although they are there."""
+    known = {os.path.basename(segment.path) for segment in segments}
+    return [name for name in segment_names(path) if name not in known]
+
+
+def surveyed(path: str) -> tuple[list[SegmentSummary], list[str]]:
+    """What is in the directory: the segments that can be read, and the names of those that cannot."""
+    segments = survey(path)
+    return segments, unreadable(path, segments)
+
+
+def set_aside(path: str) -> set[str]:
+    """What of the spool was found damaged, at any time, and is kept for a person to look at."""
+    try:
+        names = os.listdir(os.path.join(path, DAMAGED))
+    except OSError:
+        return set()
+    return {name for name in names if not name.endswith(".json")}
