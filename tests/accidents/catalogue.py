@@ -85,12 +85,12 @@ _ON_DISK: Mapping[str, Any] = {"storage": "spool"}
 
 
 def _end(name: str, title: str, way: str, ended: int, **more: Any) -> Accident:
-    lost = more.pop("lost", 0)
+    lost, may_repeat = more.pop("lost", 0), more.pop("may_repeat", False)
     return Accident(
         name,
         title,
         "half_flushed",
-        Expectations(2000, ended, lost=lost, is_told=not lost),
+        Expectations(2000, ended, lost=lost, is_told=not lost, may_repeat=may_repeat),
         args={"events": 2000, "way": way},
         options={**_IN_MEMORY, **more.pop("options", {})},
         **more,
@@ -135,6 +135,7 @@ _ENDS = (
         "return",
         0,
         options={**_ON_DISK, "shutdown_timeout": 0},
+        may_repeat=True,  # it does not wait for the answer of what it has just sent
     ),
 )
 
