@@ -16,7 +16,7 @@ help:
 	@echo "make soak          a million events through the local Amplitude, its memory flat"
 	@echo "make accidents     run the accident suite and rewrite docs/accidents.md"
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml hatch_build.py $(wildcard native/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "antinode needs Python 3.10 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing antinode and its development tools into $(VENV) …"

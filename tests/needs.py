@@ -1,4 +1,4 @@
-"""What some tests need besides Python packages: Node and Chromium.
+"""What some tests need besides Python packages: Node, Chromium, and antinode's compiled parts.
 
 A test whose need is not met is skipped with the reason; with ANTINODE_REQUIRE_ALL=1 in the environment, as
 in CI, it fails instead, so that nothing is left out unnoticed.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import pytest
+
+from antinode import _compiled
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -45,6 +47,13 @@ def node() -> Node:
     return Node(
         (executable,), (executable, str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"))
     )
+
+
+def native() -> Any:
+    """antinode's compiled parts, which are built where there is a C compiler and Python's headers."""
+    if _compiled.native is None:
+        absent("needs the compiled parts: install a C compiler and Python's headers, then antinode again")
+    return _compiled.native
 
 
 def chromium() -> Path:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -43,11 +44,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "site"
 
 
+def is_for_another_python(path: Path) -> bool:
+    """A compiled part of another interpreter, built in the same checkout."""
+    return path.name.startswith("_native.") and not path.name.endswith(sysconfig.get_config_var("EXT_SUFFIX"))
+
+
 def files_below(place: Path) -> set[str]:
     return {
         path.relative_to(place).as_posix()
         for path in place.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and not is_for_another_python(path)
     }
 
 

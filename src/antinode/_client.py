@@ -16,6 +16,7 @@ from antinode import _process
 from antinode._door import Door, Refused
 from antinode._errors import ConfigurationError, EventError, MiddlewareError
 from antinode._events import Event, as_event_dict
+from antinode._hot_path import make_hot
 from antinode._identify import Identify
 from antinode._insert_ids import from_business_key
 from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
@@ -69,6 +70,8 @@ class Client:
         """Why events are skipped at present; None when they are not."""
         self._ready: tuple[Callable[..., Any], Sender] | None = None
         """What an ordinary event goes through; None while events are skipped."""
+        self._hot: Callable[[object], Delivery | None] | None = None
+        """The same, compiled, where it is: returns None for what is not plainly ordinary."""
         self._configuring = threading.RLock()
         """Held while the attributes above are changed, never while anything is sent or waited for."""
         self._has_warned = False
@@ -151,7 +154,10 @@ class Client:
             self._why_off = _DISABLED
         else:
             self._why_off = _OPTED_OUT if options.opt_out else None
-        self._ready = None if self._why_off or sender is None or door is None else (door.encode, sender)
+        self._ready = self._hot = None
+        if self._why_off is None and sender is not None and door is not None:
+            self._ready = (door.encode, sender)
+            self._hot = make_hot(door, sender)
 
     def log_event(
         self, event: EventDict | Event, extra: object = None, *, once: str | None = None
@@ -167,6 +173,11 @@ class Client:
         Raises nothing for what the event contains: a bad event settles as invalid, is logged and counted.
         Under `strict=True` it raises `EventError`, and `MiddlewareError` if a middleware broke.
         """
+        hot = self._hot
+        if hot is not None and once is None and not self._middleware:
+            delivery = hot(event)
+            if delivery is not None:
+                return delivery
         if not _page[0]:
             _process.renew()
         ready = self._ready

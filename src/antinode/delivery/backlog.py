@@ -9,6 +9,7 @@ import msgspec
 
 from antinode.delivery.lanes import Lane, Lanes
 from antinode.delivery.pace import Key, Pacer
+from antinode.delivery.passes import take_front
 from antinode.delivery.record import Delivery
 
 # How many records a search for free streams may pass over before others get their turn.
@@ -124,15 +125,7 @@ class Backlog:
 
     def _take_fresh(self, search: _Search) -> None:
         """Nobody has to wait: the front of the queue, as it is."""
-        fresh, taken = self.fresh, search.taken
-        room, space = search.room, search.space
-        while room > 0 and fresh:
-            size = len(fresh[0].body) + 1
-            if size > space and taken:
-                break
-            taken.append(fresh.popleft())
-            space -= size
-            room -= 1
+        take_front(self.fresh, search.taken, search.room, search.space)
 
     def _take_ready(self, search: _Search) -> None:
         lanes = self.lanes

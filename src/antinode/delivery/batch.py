@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from antinode.delivery.passes import fitting, total_size
 from antinode.delivery.record import Delivery
 
 # Below this size a request costs more than the events in it.
@@ -54,13 +55,7 @@ class Batch:
     def cut_front(self, events: int, size: int) -> list[Delivery]:
         """Take the first chunk, or as much of it as `events` and `size` bytes allow: at least one record."""
         chunk = self.chunks.popleft()
-        end = min(len(chunk), events)
-        taken = 0
-        for position in range(end):
-            taken += len(chunk[position].body) + 1
-            if taken > size and position:
-                end = position
-                break
+        end = fitting(chunk, events, size)
         if end < len(chunk):
             self.chunks.appendleft(chunk[end:])
             chunk = chunk[:end]
@@ -109,7 +104,7 @@ class Upload(NamedTuple):
 
 def halves(records: list[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
     """Two parts of about the same number of bytes, neither of them empty. Needs two records."""
-    total = sum(len(record.body) for record in records)
+    total = total_size(records)
     size = cut = 0
     while cut < len(records) - 1 and (cut == 0 or size * 2 < total):
         size += len(records[cut].body)

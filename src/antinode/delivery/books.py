@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from antinode.delivery.ledger import Ledger
+from antinode.delivery.passes import deliver, total_size
 from antinode.delivery.record import DELIVERED, DROPPED, NOT_STORED, REJECTED, SPOOLED, Delivery, Outcome
 from antinode.delivery.storage import ENDS
 
@@ -56,7 +57,9 @@ class Books:
         """
         if not records:
             return
-        size = sum([len(record.body) for record in records])
+        if type(records) is not list:
+            records = list(records)
+        size = total_size(records)
         ledger = self.ledger
         with self.guard:
             ledger.pending -= len(records)
@@ -76,7 +79,11 @@ class Books:
         )
         usual = outcome.attempts
         variants: dict[int, Outcome] = {}
-        for record in records:
+        rest = records
+        if is_delivered and sent == usual == 1 and not keeps_all:
+            rest, asked = deliver(records, outcome)
+            settled.extend(asked)
+        for record in rest:
             attempts = record.attempts = record.attempts + sent
             if attempts == usual:
                 record.outcome = outcome

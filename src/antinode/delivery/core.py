@@ -16,6 +16,7 @@ from antinode.delivery.batch import Batch, Upload
 from antinode.delivery.books import Books
 from antinode.delivery.ledger import Stats
 from antinode.delivery.link import Cause, Link, LinkState
+from antinode.delivery.passes import streams_of
 from antinode.delivery.reactions import Note, Reactions, Retried
 from antinode.delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome
 from antinode.delivery.retry import Backoff, RetryPolicy
@@ -386,7 +387,7 @@ class Core:
 
     def _occupy(self, batch: Batch) -> None:
         if batch.streams is None:
-            batch.streams = {record.stream for record in batch.records()}
+            batch.streams = streams_of(list(batch.records()))
             self.backlog.occupy(batch.streams)
 
     def _end(self, number: int, now: float) -> None:

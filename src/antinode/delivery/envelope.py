@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
+from antinode.delivery.passes import join
 from antinode.delivery.record import Delivery
 
 
@@ -21,5 +21,5 @@ class Envelope:
         """Bytes that a body has beside its events and the commas between them."""
         return len(self._head) + len(self._tail)
 
-    def wrap(self, records: Iterable[Delivery]) -> bytes:
-        return b"".join((self._head, b",".join([record.body for record in records]), self._tail))
+    def wrap(self, records: list[Delivery]) -> bytes:
+        return join(self._head, records, self._tail)

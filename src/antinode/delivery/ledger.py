@@ -118,6 +118,27 @@ class Epoch(msgspec.Struct, gc=False, eq=False):
 class Ledger:
     """Counts, and nothing but counts. Its owner guards it; see `Core`."""
 
+    __slots__ = (
+        "_open",
+        "accepted",
+        "bytes_sent",
+        "delivered",
+        "discrepancies",
+        "dropped",
+        "epoch",
+        "last_error",
+        "on_disk",
+        "on_disk_bytes",
+        "pending",
+        "pending_bytes",
+        "recovered",
+        "rejected",
+        "requests",
+        "retries",
+        "skipped",
+        "spooled",
+    )
+
     def __init__(self) -> None:
         self.accepted = 0
         self.recovered = 0

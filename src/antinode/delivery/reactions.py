@@ -10,6 +10,7 @@ from antinode.delivery.backlog import Backlog, ids_of
 from antinode.delivery.batch import Batch, halves
 from antinode.delivery.books import Books
 from antinode.delivery.link import Cause, Link, LinkState
+from antinode.delivery.passes import most_attempts
 from antinode.delivery.record import DELIVERED, DROPPED, REJECTED, Delivery, Outcome
 from antinode.delivery.retry import Response, RetryPolicy
 from antinode.protocol.responses import Action, Verdict
@@ -79,7 +80,7 @@ class Reactions:
         """`records`, sent as a part of `batch` and no longer in a request, were answered with `verdict`."""
         if verdict.action is not Action.DELIVERED:
             self._books.ledger.last_error = f"{verdict.code or verdict.status.value}: {verdict.message}"
-        attempt = max([record.attempts for record in records])
+        attempt = most_attempts(records)
         if attempt:
             response = response_of(verdict)
             is_last = self._next_delay(attempt + 1, response) is None

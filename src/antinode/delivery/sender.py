@@ -134,6 +134,7 @@ class Sender:
             self.submit = self._submit_durably if config.is_strict else self._submit_stored
         """Take a record for delivery. Does not block, unless the queue is full and `overflow` is "block", or
         records are synced to disk one by one."""
+        self.has_store = self._keeper is not None
         self.make_record: type[Delivery] = Delivery if self._keeper is None else StoredDelivery
         self._renew()
 

@@ -1,0 +1,792 @@
+/* The path of an ordinary event, compiled: what Door.encode, Client.log_event and Core.admit do for a plain dict.
+
+Optional: antinode is complete without it, and the tests run both. It decides nothing of its own. Whatever is not
+plainly ordinary (an odd type, an unknown id, a missing field) makes it return None before anything has changed,
+and the Python code, which is the reference, does the whole event.
+
+Needs the GIL: it is what makes the counts and the queue change together. */
+
+#include "slots.h"
+
+/* A count is read and written where it lies; -1 with an error set when it is no int. */
+static inline long long
+count_at(PyObject *object, Py_ssize_t offset)
+{
+    PyObject *value = *slot(object, offset);
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "a count is missing");
+        return -1;
+    }
+    return PyLong_AsLongLong(value);
+}
+
+/* What is known of a field: its name, the type of value that needs no more than encoding, and its role here. */
+typedef struct {
+    PyObject *name;           /* interned: most keys of events are the very same object */
+    PyObject *type;
+    int role;
+} Field;
+
+enum { EVENT_TYPE, USER_ID, DEVICE_ID, INSERT_ID, TIME, NO_ROLE };
+#define ROLES NO_ROLE
+#define FIELD_ROOM 256        /* a power of two, several times the number of fields */
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    /* Checks. */
+    PyObject *plain;          /* as the door has it: field -> type */
+    Field fields[FIELD_ROOM]; /* the same, found by hash and identity */
+    PyObject *is_plain;
+    PyObject *event_types;    /* known to be good */
+    PyObject *is_good_type;
+    PyObject *ids;            /* known to be good */
+    PyObject *is_good_id;
+    PyObject *is_near;
+    PyObject *may_exceed;
+    PyObject *group_identify;
+    long long earliest;       /* of a `time` in milliseconds */
+    long long tomorrow;
+    Py_ssize_t deep_bytes, max_depth, max_string, max_event_bytes;
+    /* Encoding. */
+    PyObject *dumps, *dumps_option;
+    PyObject *time_ns;
+    PyObject *counter;        /* of the insert_ids */
+    PyObject *insert_ids;
+    PyObject *prefix;         /* before the counter; NULL until the first event */
+    PyObject *tail;           /* the client's constants and the closing brace */
+    /* The record, and where it goes. */
+    PyObject *page_owner;
+    Py_buffer page;           /* its first byte is 0 in a forked child that has not noticed it */
+    int has_page;
+    PyObject *record_type;
+    PyObject *monotonic;
+    PyObject *sender;
+    PyObject *core;
+    PyObject *submit;         /* for a sender with a store; else NULL */
+    PyObject *acquire, *release;
+    PyObject *ledger;
+    PyObject *queue, *append;
+    long long max_events, max_bytes;
+    Py_ssize_t at_record_epoch;
+    Py_ssize_t at_epoch, at_accepted, at_pending, at_pending_bytes;   /* in the ledger */
+    Py_ssize_t at_epoch_accepted;
+    /* Names. */
+    PyObject *n_roles[ROLES];
+    PyObject *n_is_closed, *n_ring_at, *n_ring, *n_overflow, *n_prefix, *n_tomorrow;
+} Log;
+
+#define OBJECTS(X)                                                                                              \
+    X(plain) X(is_plain) X(event_types) X(is_good_type) X(ids) X(is_good_id) X(is_near) X(may_exceed)           \
+    X(group_identify) X(dumps) X(dumps_option) X(time_ns) X(counter) X(insert_ids) X(prefix) X(tail)            \
+    X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(submit) X(acquire) X(release) X(ledger)       \
+    X(queue) X(append) X(n_is_closed) X(n_ring_at) X(n_ring) X(n_overflow) X(n_prefix) X(n_tomorrow)
+
+/* 1: yes; 0: no, the slow path has to look; -1: an error is set. */
+static inline int
+is_known(PyObject *set, PyObject *value, PyObject *check)
+{
+    int is_in = PySet_Contains(set, value);
+    if (is_in != 0) {
+        return is_in;
+    }
+    PyObject *answer = PyObject_CallOneArg(check, value);
+    if (answer == NULL) {
+        return -1;
+    }
+    int is_good = PyObject_IsTrue(answer);
+    Py_DECREF(answer);
+    return is_good;
+}
+
+/* The field of this name; NULL if there is none, or with an error set. */
+static inline const Field *
+field_of(Log *self, PyObject *name)
+{
+    Py_hash_t hash = PyObject_Hash(name);
+    if (hash == -1) {
+        return NULL;
+    }
+    const Field *field;
+    for (size_t at = (size_t)hash % FIELD_ROOM; (field = &self->fields[at])->name != NULL; at = (at + 1) % FIELD_ROOM) {
+        if (field->name == name) {
+            return field;
+        }
+    }
+    for (size_t at = (size_t)hash % FIELD_ROOM; (field = &self->fields[at])->name != NULL; at = (at + 1) % FIELD_ROOM) {
+        int order = PyUnicode_Compare(field->name, name);
+        if (order == 0) {
+            return field;
+        }
+    }
+    return NULL;
+}
+
+static int
+make_fields(Log *self)
+{
+    Py_ssize_t position = 0;
+    PyObject *name, *type;
+    if (PyDict_GET_SIZE(self->plain) > FIELD_ROOM / 2) {
+        PyErr_SetString(PyExc_TypeError, "too many fields");
+        return -1;
+    }
+    while (PyDict_Next(self->plain, &position, &name, &type)) {
+        Py_hash_t hash = PyObject_Hash(name);
+        if (hash == -1 || !PyUnicode_CheckExact(name)) {
+            PyErr_SetString(PyExc_TypeError, "a field's name is no text");
+            return -1;
+        }
+        size_t at = (size_t)hash % FIELD_ROOM;
+        while (self->fields[at].name != NULL) {
+            at = (at + 1) % FIELD_ROOM;
+        }
+        Field *field = &self->fields[at];
+        field->name = Py_NewRef(name);
+        PyUnicode_InternInPlace(&field->name);
+        field->type = Py_NewRef(type);
+        field->role = 0;
+        while (field->role < ROLES && PyUnicode_Compare(name, self->n_roles[field->role]) != 0) {
+            field->role++;
+        }
+    }
+    return 0;
+}
+
+/* The same for the types of all values. `is_plain` may run code that changes the event: then nothing is sure.
+   Finds the values that have a role here (borrowed). */
+static int
+are_plain(Log *self, PyObject *event, PyObject **values)
+{
+    Py_ssize_t position = 0, size = PyDict_GET_SIZE(event);
+    PyObject *key, *value;
+    while (PyDict_Next(event, &position, &key, &value)) {
+        if (!PyUnicode_CheckExact(key)) {
+            return 0;
+        }
+        const Field *field = field_of(self, key);
+        if (field != NULL) {
+            if (field->role != NO_ROLE) {
+                values[field->role] = value;
+            }
+            if (field->type == (PyObject *)Py_TYPE(value)) {
+                continue;
+            }
+        }
+        else if (PyErr_Occurred()) {
+            return -1;
+        }
+        Py_INCREF(key);
+        Py_INCREF(value);
+        PyObject *answer = PyObject_CallFunctionObjArgs(self->is_plain, key, value, NULL);
+        Py_DECREF(key);
+        Py_DECREF(value);
+        if (answer == NULL) {
+            return -1;
+        }
+        int is_good = PyObject_IsTrue(answer);
+        Py_DECREF(answer);
+        if (is_good <= 0) {
+            return is_good;
+        }
+        if (PyDict_GET_SIZE(event) != size) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int
+is_good_time(Log *self, PyObject *value)
+{
+    int overflow;
+    long long milliseconds = PyLong_AsLongLongAndOverflow(value, &overflow);
+    if (milliseconds == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (overflow) {
+        return 0;
+    }
+    if (self->earliest <= milliseconds && milliseconds <= self->tomorrow) {
+        return 1;
+    }
+    PyObject *answer = PyObject_CallOneArg(self->is_near, value);
+    if (answer == NULL) {
+        return -1;
+    }
+    /* It has moved with the clock. */
+    int is_near = PyObject_IsTrue(answer);
+    Py_DECREF(answer);
+    if (is_near == 1) {
+        PyObject *door = PyMethod_Check(self->is_near) ? PyMethod_GET_SELF(self->is_near) : NULL;
+        PyObject *tomorrow = door == NULL ? NULL : PyObject_GetAttr(door, self->n_tomorrow);
+        if (tomorrow == NULL) {
+            return -1;
+        }
+        self->tomorrow = PyLong_AsLongLong(tomorrow);
+        Py_DECREF(tomorrow);
+        if (self->tomorrow == -1 && PyErr_Occurred()) {
+            return -1;
+        }
+    }
+    return is_near;
+}
+
+/* How many there are, but at most one more than `enough`. */
+static Py_ssize_t
+count_of(const char *text, Py_ssize_t size, char wanted, Py_ssize_t enough)
+{
+    Py_ssize_t count = 0;
+    const char *end = text + size;
+    while (count <= enough && (text = memchr(text, wanted, (size_t)(end - text))) != NULL) {
+        count++;
+        text++;
+    }
+    return count;
+}
+
+static char *
+put(char *to, const char *text, Py_ssize_t size)
+{
+    memcpy(to, text, (size_t)size);
+    return to + size;
+}
+
+static char *
+put_number(char *to, unsigned long long number)
+{
+    char digits[20];
+    int count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    while (count) {
+        *to++ = digits[--count];
+    }
+    return to;
+}
+
+static const char TIME_TEXT[] = ",\"time\":";
+static const char INSERT_ID_TEXT[] = ",\"insert_id\":\"";
+#define LENGTH(text) ((Py_ssize_t)sizeof(text) - 1)
+
+/* The final bytes and the two ids (borrowed); NULL without an error set when the slow path has to look. */
+static PyObject *
+encode(Log *self, PyObject *event, PyObject **user_id, PyObject **device_id)
+{
+    PyObject *values[ROLES] = {NULL};
+    if (are_plain(self, event, values) <= 0) {
+        return NULL;
+    }
+    PyObject *event_type = values[EVENT_TYPE], *insert_id = values[INSERT_ID], *time = values[TIME];
+    *user_id = values[USER_ID];
+    *device_id = values[DEVICE_ID];
+    if (event_type == NULL || is_known(self->event_types, event_type, self->is_good_type) <= 0) {
+        return NULL;
+    }
+    if (*user_id != NULL && is_known(self->ids, *user_id, self->is_good_id) <= 0) {
+        return NULL;
+    }
+    if (*device_id != NULL) {
+        if (is_known(self->ids, *device_id, self->is_good_id) <= 0) {
+            return NULL;
+        }
+    }
+    else if (*user_id == NULL) {
+        int is_group = PyUnicode_Compare(event_type, self->group_identify);
+        if (is_group != 0) {
+            return NULL;
+        }
+    }
+    if (insert_id != NULL && PyUnicode_GET_LENGTH(insert_id) == 0) {
+        return NULL;
+    }
+    if (time != NULL && is_good_time(self, time) <= 0) {
+        return NULL;
+    }
+
+    PyObject *arguments[3] = {event, Py_None, self->dumps_option};
+    PyObject *text = PyObject_Vectorcall(self->dumps, arguments, 3, NULL);
+    if (text == NULL) {
+        return NULL;
+    }
+    const char *start = PyBytes_AS_STRING(text);
+    Py_ssize_t size = PyBytes_GET_SIZE(text);
+    int has_bracket = memchr(start, '[', (size_t)size) != NULL;
+    if (size > self->deep_bytes || has_bracket) {
+        Py_ssize_t brackets = count_of(start, size, '{', self->max_depth);
+        brackets += has_bracket ? count_of(start, size, '[', self->max_depth) : 0;
+        if (brackets > self->max_depth || size > self->max_string) {
+            PyObject *answer = PyObject_CallOneArg(self->may_exceed, text);
+            int exceeds = answer == NULL ? -1 : PyObject_IsTrue(answer);
+            Py_XDECREF(answer);
+            if (exceeds != 0) {
+                Py_DECREF(text);
+                return NULL;
+            }
+        }
+    }
+
+    long long now = 0;
+    unsigned long long number = 0;
+    Py_ssize_t room = size - 1 + PyBytes_GET_SIZE(self->tail);
+    if (time == NULL) {
+        PyObject *nanoseconds = PyObject_CallNoArgs(self->time_ns);
+        now = nanoseconds == NULL ? -1 : PyLong_AsLongLong(nanoseconds) / 1000000;
+        Py_XDECREF(nanoseconds);
+        if (now < 0) {
+            Py_DECREF(text);
+            return NULL;
+        }
+        room += LENGTH(TIME_TEXT) + 20;
+    }
+    if (insert_id == NULL) {
+        if (self->prefix == NULL) {
+            self->prefix = PyObject_GetAttr(self->insert_ids, self->n_prefix);
+        }
+        PyObject *next = self->prefix == NULL ? NULL : PyIter_Next(self->counter);
+        number = next == NULL ? 0 : PyLong_AsUnsignedLongLong(next);
+        Py_XDECREF(next);
+        if (PyErr_Occurred() || next == NULL) {
+            Py_DECREF(text);
+            return NULL;
+        }
+        room += LENGTH(INSERT_ID_TEXT) + PyBytes_GET_SIZE(self->prefix) + 20 + 1;
+    }
+    PyObject *body = PyBytes_FromStringAndSize(NULL, room);
+    if (body == NULL) {
+        Py_DECREF(text);
+        return NULL;
+    }
+    char *to = put(PyBytes_AS_STRING(body), start, size - 1);
+    Py_DECREF(text);
+    if (time == NULL) {
+        to = put(to, TIME_TEXT, LENGTH(TIME_TEXT));
+        to = put_number(to, (unsigned long long)now);
+    }
+    if (insert_id == NULL) {
+        to = put(to, INSERT_ID_TEXT, LENGTH(INSERT_ID_TEXT));
+        to = put(to, PyBytes_AS_STRING(self->prefix), PyBytes_GET_SIZE(self->prefix));
+        to = put_number(to, number);
+        *to++ = '"';
+    }
+    to = put(to, PyBytes_AS_STRING(self->tail), PyBytes_GET_SIZE(self->tail));
+    size = to - PyBytes_AS_STRING(body);
+    if (size > self->max_event_bytes) {
+        Py_DECREF(body);
+        return NULL;
+    }
+    if (size != room && _PyBytes_Resize(&body, size) < 0) {
+        return NULL;
+    }
+    return body;
+}
+
+static PyObject *
+stream_of(PyObject *user_id, PyObject *device_id)
+{
+    PyObject *ids = PyTuple_Pack(2, user_id == NULL ? Py_None : user_id, device_id == NULL ? Py_None : device_id);
+    if (ids == NULL) {
+        return NULL;
+    }
+    Py_hash_t stream = PyObject_Hash(ids);
+    Py_DECREF(ids);
+    return stream == -1 ? NULL : PyLong_FromSsize_t(stream);
+}
+
+/* An error on the way to nothing is none: the Python code does it again, and knows what to say. What a signal
+   handler raised is not about the event, and goes on. */
+static PyObject *
+not_here(void)
+{
+    if (PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+            return NULL;
+        }
+        PyErr_Clear();
+    }
+    Py_RETURN_NONE;
+}
+
+static int
+increase(PyObject *object, Py_ssize_t offset, long long by)
+{
+    PyObject *sum = PyLong_FromLongLong(PyLong_AsLongLong(*slot(object, offset)) + by);
+    if (sum == NULL) {
+        return -1;
+    }
+    replace(object, offset, sum);
+    return 0;
+}
+
+/* As Core._admit: 1: taken; 0: there is no room; -1: an error is set, and nothing has changed. */
+static int
+admit(Log *self, PyObject *record, Py_ssize_t size)
+{
+    PyObject *done = PyObject_CallNoArgs(self->acquire);
+    if (done == NULL) {
+        return -1;
+    }
+    Py_DECREF(done);
+    int taken = -1;
+    PyObject *ledger = self->ledger;
+    long long pending = count_at(ledger, self->at_pending);
+    long long pending_bytes = count_at(ledger, self->at_pending_bytes);
+    PyObject *epoch = *slot(ledger, self->at_epoch);
+    if (epoch == NULL || PyErr_Occurred()) {
+        goto end;
+    }
+    if (pending >= self->max_events || pending_bytes + size > self->max_bytes) {
+        taken = 0;
+        goto end;
+    }
+    /* The queue first: it is all that can fail without a memory that is exhausted for small ints too. */
+    done = PyObject_CallOneArg(self->append, record);
+    if (done == NULL) {
+        goto end;
+    }
+    Py_DECREF(done);
+    replace(record, self->at_record_epoch, Py_NewRef(epoch));
+    if (increase(epoch, self->at_epoch_accepted, 1) == 0 && increase(ledger, self->at_accepted, 1) == 0
+        && increase(ledger, self->at_pending, 1) == 0 && increase(ledger, self->at_pending_bytes, size) == 0) {
+        taken = 1;
+    }
+end:;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    done = PyObject_CallNoArgs(self->release);
+    Py_XDECREF(done);
+    if (type != NULL) {
+        PyErr_Restore(type, value, traceback);
+    }
+    return taken;
+}
+
+/* Wake the coordinator if the queue has the length at which it wants to be. */
+static int
+ring_if_due(Log *self)
+{
+    PyObject *ring_at = PyObject_GetAttr(self->core, self->n_ring_at);
+    if (ring_at == NULL) {
+        return -1;
+    }
+    long long at = PyLong_AsLongLong(ring_at);
+    Py_DECREF(ring_at);
+    if (at == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (PyObject_Size(self->queue) < at) {
+        return 0;
+    }
+    PyObject *done = PyObject_CallMethodNoArgs(self->sender, self->n_ring);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+static PyObject *
+log_event(Log *self, PyObject *event)
+{
+    if (!((const volatile char *)self->page.buf)[0] || !PyDict_CheckExact(event)) {
+        Py_RETURN_NONE;
+    }
+    PyObject *user_id = NULL, *device_id = NULL;
+    PyObject *body = encode(self, event, &user_id, &device_id);
+    if (body == NULL) {
+        return not_here();
+    }
+    PyObject *stream = stream_of(user_id, device_id);
+    PyObject *now = stream == NULL ? NULL : PyObject_CallNoArgs(self->monotonic);
+    if (now == NULL) {
+        Py_XDECREF(stream);
+        Py_DECREF(body);
+        return not_here();
+    }
+    Py_ssize_t size = PyBytes_GET_SIZE(body);
+    PyObject *fields[3] = {body, stream, now};
+    PyObject *record = PyObject_Vectorcall(self->record_type, fields, 3, NULL);
+    Py_DECREF(body);
+    Py_DECREF(stream);
+    Py_DECREF(now);
+    if (record == NULL) {
+        return not_here();
+    }
+    PyObject *is_closed = self->submit == NULL ? PyObject_GetAttr(self->sender, self->n_is_closed) : NULL;
+    Py_XDECREF(is_closed);
+    if (self->submit != NULL || is_closed != Py_False) {
+        /* With a store, or after the end: `Sender.submit` knows. */
+        PyObject *done = self->submit != NULL ? PyObject_CallOneArg(self->submit, record) : NULL;
+        if (done == NULL) {
+            Py_DECREF(record);
+            if (self->submit != NULL) {
+                return NULL;
+            }
+            return not_here();
+        }
+        Py_DECREF(done);
+        return record;
+    }
+    int taken = admit(self, record, size);
+    if (taken < 0) {
+        Py_DECREF(record);
+        return NULL;
+    }
+    if (taken) {
+        if (ring_if_due(self) < 0) {
+            Py_DECREF(record);
+            return NULL;
+        }
+        return record;
+    }
+    PyObject *done = PyObject_CallMethodOneArg(self->sender, self->n_overflow, record);
+    if (done == NULL) {
+        Py_DECREF(record);
+        return NULL;
+    }
+    Py_DECREF(done);
+    return record;
+}
+
+static PyObject *
+Log_vectorcall(PyObject *self, PyObject *const *args, size_t flags, PyObject *names)
+{
+    if (PyVectorcall_NARGS(flags) != 1 || (names != NULL && PyTuple_GET_SIZE(names))) {
+        PyErr_SetString(PyExc_TypeError, "give one event");
+        return NULL;
+    }
+    return log_event((Log *)self, args[0]);
+}
+
+static PyObject *
+Log_encode(PyObject *object, PyObject *event)
+{
+    Log *self = (Log *)object;
+    PyObject *user_id = NULL, *device_id = NULL;
+    PyObject *body = PyDict_CheckExact(event) ? encode(self, event, &user_id, &device_id) : NULL;
+    if (body == NULL) {
+        return not_here();
+    }
+    PyObject *stream = stream_of(user_id, device_id);
+    if (stream == NULL) {
+        Py_DECREF(body);
+        return not_here();
+    }
+    PyObject *encoded = PyTuple_Pack(2, body, stream);
+    Py_DECREF(body);
+    Py_DECREF(stream);
+    return encoded;
+}
+
+static int
+take(PyObject *from, const char *name, PyObject **to)
+{
+    *to = PyObject_GetAttrString(from, name);
+    return *to == NULL ? -1 : 0;
+}
+
+static int
+take_number(PyObject *from, const char *name, long long *to)
+{
+    PyObject *value = PyObject_GetAttrString(from, name);
+    *to = value == NULL ? -1 : PyLong_AsLongLong(value);
+    Py_XDECREF(value);
+    return *to == -1 && PyErr_Occurred() ? -1 : 0;
+}
+
+static int
+take_size(PyObject *from, const char *name, Py_ssize_t *to)
+{
+    long long value;
+    if (take_number(from, name, &value) < 0) {
+        return -1;
+    }
+    *to = (Py_ssize_t)value;
+    return 0;
+}
+
+static int
+take_checks(Log *self, PyObject *door, PyObject *constants)
+{
+    return take(constants, "_PLAIN", &self->plain) < 0 || take(door, "_is_plain", &self->is_plain) < 0
+        || take(door, "_event_types", &self->event_types) < 0
+        || take(door, "_is_good_type", &self->is_good_type) < 0 || take(door, "_ids", &self->ids) < 0
+        || take(door, "_is_good_id", &self->is_good_id) < 0 || take(door, "_is_near", &self->is_near) < 0
+        || take(constants, "_may_exceed", &self->may_exceed) < 0
+        || take(constants, "GROUP_IDENTIFY", &self->group_identify) < 0
+        || take_number(constants, "EARLIEST_MS", &self->earliest) < 0
+        || take_number(door, "_tomorrow_ms", &self->tomorrow) < 0
+        || take_size(constants, "_DEEP_BYTES", &self->deep_bytes) < 0
+        || take_size(constants, "MAX_DEPTH", &self->max_depth) < 0
+        || take_size(constants, "MAX_STRING", &self->max_string) < 0
+        || take_size(door, "_max_event_bytes", &self->max_event_bytes) < 0;
+}
+
+static int
+take_encoding(Log *self, PyObject *door, PyObject *constants, PyObject *orjson)
+{
+    return take(orjson, "dumps", &self->dumps) < 0 || take(constants, "_OPTIONS", &self->dumps_option) < 0
+        || take(door, "insert_ids", &self->insert_ids) < 0
+        || take(self->insert_ids, "counter", &self->counter) < 0 || take(door, "_tail", &self->tail) < 0;
+}
+
+static int
+take_core(Log *self, PyObject *sender, PyObject *record_type)
+{
+    PyObject *guard = NULL, *epoch = NULL, *config = NULL;
+    int failed = take(sender, "_core", &self->core) < 0 || take(self->core, "_guard", &guard) < 0
+        || take(guard, "acquire", &self->acquire) < 0 || take(guard, "release", &self->release) < 0
+        || take(self->core, "ledger", &self->ledger) < 0 || take(self->core, "queued", &self->queue) < 0
+        || take(self->queue, "append", &self->append) < 0 || take(self->core, "config", &config) < 0
+        || take_number(config, "max_events", &self->max_events) < 0
+        || take_number(config, "max_bytes", &self->max_bytes) < 0 || take(self->ledger, "epoch", &epoch) < 0;
+    if (!failed) {
+        failed = (self->at_record_epoch = antinode_offset_of((PyTypeObject *)record_type, "epoch")) < 0
+            || (self->at_epoch = antinode_offset_of(Py_TYPE(self->ledger), "epoch")) < 0
+            || (self->at_accepted = antinode_offset_of(Py_TYPE(self->ledger), "accepted")) < 0
+            || (self->at_pending = antinode_offset_of(Py_TYPE(self->ledger), "pending")) < 0
+            || (self->at_pending_bytes = antinode_offset_of(Py_TYPE(self->ledger), "pending_bytes")) < 0
+            || (self->at_epoch_accepted = antinode_offset_of(Py_TYPE(epoch), "accepted")) < 0;
+    }
+    Py_XDECREF(guard);
+    Py_XDECREF(epoch);
+    Py_XDECREF(config);
+    return failed;
+}
+
+static int
+take_names(Log *self)
+{
+    static const char *const roles[ROLES] = {"event_type", "user_id", "device_id", "insert_id", "time"};
+    for (int role = 0; role < ROLES; role++) {
+        if ((self->n_roles[role] = PyUnicode_InternFromString(roles[role])) == NULL) {
+            return -1;
+        }
+    }
+    return (self->n_is_closed = PyUnicode_InternFromString("_is_closed")) == NULL
+        || (self->n_ring_at = PyUnicode_InternFromString("ring_at")) == NULL
+        || (self->n_ring = PyUnicode_InternFromString("_ring")) == NULL
+        || (self->n_overflow = PyUnicode_InternFromString("_overflow")) == NULL
+        || (self->n_prefix = PyUnicode_InternFromString("prefix")) == NULL
+        || (self->n_tomorrow = PyUnicode_InternFromString("_tomorrow_ms")) == NULL;
+}
+
+static PyObject *
+Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"door", "constants", "orjson", "sender", "page", "time_ns", "monotonic", "has_store", NULL};
+    PyObject *door, *constants, *orjson, *sender, *page, *time_ns, *monotonic;
+    int has_store;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOp", names, &door, &constants, &orjson, &sender, &page,
+                                     &time_ns, &monotonic, &has_store)) {
+        return NULL;
+    }
+    Log *self = (Log *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->vectorcall = Log_vectorcall;
+    if (PyObject_GetBuffer(page, &self->page, PyBUF_SIMPLE) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    self->has_page = 1;
+    self->page_owner = Py_NewRef(page);
+    self->time_ns = Py_NewRef(time_ns);
+    self->monotonic = Py_NewRef(monotonic);
+    self->sender = Py_NewRef(sender);
+    if (take_names(self) || take_checks(self, door, constants)
+        || take_encoding(self, door, constants, orjson)
+        || take(sender, "make_record", &self->record_type) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    if (!PyDict_CheckExact(self->plain) || !PyAnySet_CheckExact(self->event_types) || !PyAnySet_CheckExact(self->ids)
+        || !PyBytes_CheckExact(self->tail) || !PyType_Check(self->record_type) || !PyUnicode_Check(self->group_identify)) {
+        PyErr_SetString(PyExc_TypeError, "the door is not as this was compiled for");
+        Py_DECREF(self);
+        return NULL;
+    }
+    if (make_fields(self) < 0 || take_core(self, sender, self->record_type) || (has_store && take(sender, "submit", &self->submit) < 0)) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int
+Log_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    Log *self = (Log *)object;
+#define VISIT(name) Py_VISIT(self->name);
+    OBJECTS(VISIT)
+#undef VISIT
+    for (int at = 0; at < FIELD_ROOM; at++) {
+        Py_VISIT(self->fields[at].type);
+    }
+    Py_VISIT(Py_TYPE(object));
+    return 0;
+}
+
+static int
+Log_clear(PyObject *object)
+{
+    Log *self = (Log *)object;
+    /* Of what was cleared, nothing may be called any more. */
+    static const char none = 0;
+    if (self->has_page) {
+        self->has_page = 0;
+        PyBuffer_Release(&self->page);
+        self->page.buf = (void *)&none;
+    }
+#define CLEAR(name) Py_CLEAR(self->name);
+    OBJECTS(CLEAR)
+#undef CLEAR
+    for (int at = 0; at < FIELD_ROOM; at++) {
+        Py_CLEAR(self->fields[at].name);
+        Py_CLEAR(self->fields[at].type);
+    }
+    for (int role = 0; role < ROLES; role++) {
+        Py_CLEAR(self->n_roles[role]);
+    }
+    return 0;
+}
+
+static void
+Log_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Log_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef Log_methods[] = {
+    {"encode", Log_encode, METH_O,
+     PyDoc_STR("The event's final bytes and its stream, or None when it is not plainly ordinary.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef Log_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Log, vectorcall), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot Log_slots[] = {
+    {Py_tp_doc, (void *)PyDoc_STR("Logs an ordinary event of one client: its Delivery, or None if it is not ordinary.")},
+    {Py_tp_new, Log_new},
+    {Py_tp_dealloc, Log_dealloc},
+    {Py_tp_traverse, Log_traverse},
+    {Py_tp_clear, Log_clear},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_methods, Log_methods},
+    {Py_tp_members, Log_members},
+    {0, NULL},
+};
+
+PyType_Spec antinode_log_spec = {
+    .name = "antinode._native.Log",
+    .basicsize = sizeof(Log),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = Log_slots,
+};

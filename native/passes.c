@@ -1,0 +1,324 @@
+/* The passes over all records of an upload: what antinode/delivery/passes.py says in Python, which is the reference.
+
+   While a list is passed over, nothing runs that could change it: the few calls into Python come last, or are
+   followed by a look at the length. */
+
+#include "slots.h"
+
+/* The records' fields, or NULL with an error set while it is not known what a record is. */
+static const Records *
+known(PyObject *module)
+{
+    const Records *records = PyModule_GetState(module);
+    if (records->type == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "call know(Delivery) first");
+        return NULL;
+    }
+    return records;
+}
+
+static PyObject *
+know(PyObject *module, PyObject *type)
+{
+    if (!PyType_Check(type)) {
+        return PyErr_Format(PyExc_TypeError, "give the type of records, not %.60R", type);
+    }
+    Records found = {.type = (PyTypeObject *)type};
+    if ((found.body = antinode_offset_of(found.type, "body")) < 0
+        || (found.stream = antinode_offset_of(found.type, "stream")) < 0
+        || (found.attempts = antinode_offset_of(found.type, "attempts")) < 0
+        || (found.outcome = antinode_offset_of(found.type, "outcome")) < 0
+        || (found.callbacks = antinode_offset_of(found.type, "callbacks")) < 0) {
+        return NULL;
+    }
+    Records *records = PyModule_GetState(module);
+    PyTypeObject *former = records->type;
+    Py_INCREF(type);
+    *records = found;
+    Py_XDECREF(former);
+    Py_RETURN_NONE;
+}
+
+/* 0 when these are records with their fields set; what no caller gives is TypeError. */
+static int
+check(const Records *fields, PyObject *record)
+{
+    if (record == NULL || !PyObject_TypeCheck(record, fields->type)) {
+        PyErr_SetString(PyExc_TypeError, "there is something else than a record");
+        return -1;
+    }
+    PyObject *body = *slot(record, fields->body);
+    if (body == NULL || !PyBytes_CheckExact(body)) {
+        PyErr_SetString(PyExc_TypeError, "a record's body is no bytes");
+        return -1;
+    }
+    return 0;
+}
+
+static inline Py_ssize_t
+size_of(const Records *fields, PyObject *record)
+{
+    return PyBytes_GET_SIZE(*slot(record, fields->body));
+}
+
+static PyObject *
+the_list(PyObject *object)
+{
+    if (!PyList_CheckExact(object)) {
+        PyErr_SetString(PyExc_TypeError, "give a list of records");
+        return NULL;
+    }
+    return object;
+}
+
+static PyObject *
+take_front(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    const Records *fields = known(module);
+    if (fields == NULL) {
+        return NULL;
+    }
+    if (count != 4) {
+        PyErr_SetString(PyExc_TypeError, "give queue, taken, room and space");
+        return NULL;
+    }
+    PyObject *queue = args[0], *taken = the_list(args[1]);
+    Py_ssize_t room = taken == NULL ? 0 : PyLong_AsSsize_t(args[2]);
+    Py_ssize_t space = PyErr_Occurred() ? 0 : PyLong_AsSsize_t(args[3]);
+    PyObject *popleft = PyErr_Occurred() ? NULL : PyObject_GetAttrString(queue, "popleft");
+    if (popleft == NULL) {
+        return NULL;
+    }
+    for (; room > 0; room--) {
+        Py_ssize_t waiting = PyObject_Size(queue);
+        if (waiting <= 0) {
+            break;
+        }
+        PyObject *record = PySequence_GetItem(queue, 0);
+        if (record == NULL || check(fields, record) < 0) {
+            Py_XDECREF(record);
+            break;
+        }
+        Py_ssize_t size = size_of(fields, record) + 1;
+        Py_DECREF(record);
+        if (size > space && PyList_GET_SIZE(taken)) {
+            break;
+        }
+        record = PyObject_CallNoArgs(popleft);
+        if (record == NULL) {
+            break;
+        }
+        int failed = PyList_Append(taken, record);
+        Py_DECREF(record);
+        if (failed) {
+            break;
+        }
+        space -= size;
+    }
+    Py_DECREF(popleft);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+fitting(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    const Records *fields = known(module);
+    if (fields == NULL) {
+        return NULL;
+    }
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "give records, events and size");
+        return NULL;
+    }
+    PyObject *records = the_list(args[0]);
+    Py_ssize_t end = records == NULL ? 0 : PyLong_AsSsize_t(args[1]);
+    Py_ssize_t size = PyErr_Occurred() ? 0 : PyLong_AsSsize_t(args[2]);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    end = Py_MIN(end, PyList_GET_SIZE(records));
+    Py_ssize_t taken = 0, position = 0;
+    for (; position < end; position++) {
+        PyObject *record = PyList_GET_ITEM(records, position);
+        if (check(fields, record) < 0) {
+            return NULL;
+        }
+        taken += size_of(fields, record) + 1;
+        if (taken > size && position) {
+            break;
+        }
+    }
+    return PyLong_FromSsize_t(position);
+}
+
+static PyObject *
+total_size(PyObject *module, PyObject *object)
+{
+    const Records *fields = known(module);
+    PyObject *records = fields == NULL ? NULL : the_list(object);
+    if (records == NULL) {
+        return NULL;
+    }
+    Py_ssize_t total = 0;
+    for (Py_ssize_t position = 0; position < PyList_GET_SIZE(records); position++) {
+        PyObject *record = PyList_GET_ITEM(records, position);
+        if (check(fields, record) < 0) {
+            return NULL;
+        }
+        total += size_of(fields, record);
+    }
+    return PyLong_FromSsize_t(total);
+}
+
+static PyObject *
+join(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    const Records *fields = known(module);
+    if (fields == NULL) {
+        return NULL;
+    }
+    if (count != 3 || !PyBytes_CheckExact(args[0]) || !PyBytes_CheckExact(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "give head, records and tail");
+        return NULL;
+    }
+    PyObject *head = args[0], *records = the_list(args[1]), *tail = args[2];
+    if (records == NULL) {
+        return NULL;
+    }
+    Py_ssize_t number = PyList_GET_SIZE(records);
+    Py_ssize_t total = PyBytes_GET_SIZE(head) + PyBytes_GET_SIZE(tail) + (number ? number - 1 : 0);
+    for (Py_ssize_t position = 0; position < number; position++) {
+        PyObject *record = PyList_GET_ITEM(records, position);
+        if (check(fields, record) < 0) {
+            return NULL;
+        }
+        total += size_of(fields, record);
+    }
+    PyObject *body = PyBytes_FromStringAndSize(NULL, total);
+    if (body == NULL) {
+        return NULL;
+    }
+    char *to = PyBytes_AS_STRING(body);
+    memcpy(to, PyBytes_AS_STRING(head), (size_t)PyBytes_GET_SIZE(head));
+    to += PyBytes_GET_SIZE(head);
+    for (Py_ssize_t position = 0; position < number; position++) {
+        PyObject *text = *slot(PyList_GET_ITEM(records, position), fields->body);
+        if (position) {
+            *to++ = ',';
+        }
+        memcpy(to, PyBytes_AS_STRING(text), (size_t)PyBytes_GET_SIZE(text));
+        to += PyBytes_GET_SIZE(text);
+    }
+    memcpy(to, PyBytes_AS_STRING(tail), (size_t)PyBytes_GET_SIZE(tail));
+    return body;
+}
+
+static PyObject *
+streams_of(PyObject *module, PyObject *object)
+{
+    const Records *fields = known(module);
+    PyObject *records = fields == NULL ? NULL : the_list(object);
+    PyObject *streams = records == NULL ? NULL : PySet_New(NULL);
+    if (streams == NULL) {
+        return NULL;
+    }
+    for (Py_ssize_t position = 0; position < PyList_GET_SIZE(records); position++) {
+        PyObject *record = PyList_GET_ITEM(records, position);
+        if (check(fields, record) < 0 || PySet_Add(streams, *slot(record, fields->stream)) < 0) {
+            Py_DECREF(streams);
+            return NULL;
+        }
+    }
+    return streams;
+}
+
+static PyObject *
+most_attempts(PyObject *module, PyObject *object)
+{
+    const Records *fields = known(module);
+    PyObject *records = fields == NULL ? NULL : the_list(object);
+    if (records == NULL) {
+        return NULL;
+    }
+    long long most = 0;
+    for (Py_ssize_t position = 0; position < PyList_GET_SIZE(records); position++) {
+        PyObject *record = PyList_GET_ITEM(records, position);
+        if (check(fields, record) < 0) {
+            return NULL;
+        }
+        long long attempts = PyLong_AsLongLong(*slot(record, fields->attempts));
+        if (attempts == -1 && PyErr_Occurred()) {
+            return NULL;
+        }
+        most = Py_MAX(most, attempts);
+    }
+    return PyLong_FromLongLong(most);
+}
+
+/* Nothing runs in between that could add a callback, so that one look at them is enough. */
+static PyObject *
+deliver(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    const Records *fields = known(module);
+    if (fields == NULL) {
+        return NULL;
+    }
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "give records and an outcome");
+        return NULL;
+    }
+    PyObject *records = the_list(args[0]), *outcome = args[1];
+    PyObject *others = NULL, *asked = NULL, *one = NULL, *nothing = NULL, *both = NULL;
+    if (records == NULL || (others = PyList_New(0)) == NULL || (asked = PyList_New(0)) == NULL
+        || (one = PyLong_FromLong(1)) == NULL || (nothing = PyBytes_FromStringAndSize(NULL, 0)) == NULL) {
+        goto end;
+    }
+    for (Py_ssize_t position = 0; position < PyList_GET_SIZE(records); position++) {
+        PyObject *record = PyList_GET_ITEM(records, position);
+        if (check(fields, record) < 0) {
+            goto end;
+        }
+        long long attempts = PyLong_AsLongLong(*slot(record, fields->attempts));
+        if (attempts == -1 && PyErr_Occurred()) {
+            goto end;
+        }
+        if (attempts) {
+            if (PyList_Append(others, record) < 0) {
+                goto end;
+            }
+            continue;
+        }
+        replace(record, fields->attempts, Py_NewRef(one));
+        replace(record, fields->outcome, Py_NewRef(outcome));
+        if (*slot(record, fields->callbacks) == Py_None) {
+            replace(record, fields->body, Py_NewRef(nothing));
+        }
+        else if (PyList_Append(asked, record) < 0) {
+            goto end;
+        }
+    }
+    both = PyTuple_Pack(2, others, asked);
+end:
+    Py_XDECREF(others);
+    Py_XDECREF(asked);
+    Py_XDECREF(one);
+    Py_XDECREF(nothing);
+    return both;
+}
+
+#define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
+
+PyMethodDef antinode_pass_methods[] = {
+    {"know", know, METH_O, PyDoc_STR("Say what a record is: once, before anything else.")},
+    {"take_front", FAST(take_front), NULL},
+    {"fitting", FAST(fitting), NULL},
+    {"total_size", total_size, METH_O, NULL},
+    {"join", FAST(join), NULL},
+    {"streams_of", streams_of, METH_O, NULL},
+    {"most_attempts", most_attempts, METH_O, NULL},
+    {"deliver", FAST(deliver), NULL},
+    {NULL, NULL, 0, NULL},
+};

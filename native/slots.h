@@ -1,0 +1,45 @@
+/* Where attributes lie in their objects. Both msgspec's structs and __slots__ have member descriptors, which tell. */
+
+#ifndef ANTINODE_SLOTS_H
+#define ANTINODE_SLOTS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <string.h>
+
+#ifdef Py_GIL_DISABLED
+#error "antinode's compiled parts rely on the GIL; antinode works without them"
+#endif
+
+#ifndef T_OBJECT_EX
+#include <structmember.h>
+#endif
+
+/* -1 with TypeError set when the type has no such slot. */
+Py_ssize_t antinode_offset_of(PyTypeObject *type, const char *name);
+
+static inline PyObject **
+slot(PyObject *object, Py_ssize_t offset)
+{
+    return (PyObject **)((char *)object + offset);
+}
+
+/* Put a new value, whose reference is taken over, in the place of the former one. */
+static inline void
+replace(PyObject *object, Py_ssize_t offset, PyObject *value)
+{
+    PyObject **place = slot(object, offset), *former = *place;
+    *place = value;
+    Py_XDECREF(former);
+}
+
+extern PyType_Spec antinode_log_spec;
+extern PyMethodDef antinode_pass_methods[];
+
+/* What the passes know of records; in the module's state. */
+typedef struct {
+    PyTypeObject *type;
+    Py_ssize_t body, stream, attempts, outcome, callbacks;
+} Records;
+
+#endif

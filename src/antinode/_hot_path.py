@@ -1,0 +1,32 @@
+"""The compiled path of an ordinary event (`native/log.c`), where there is one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import orjson
+
+from antinode import _compiled, _door
+from antinode._process import page
+
+if TYPE_CHECKING:
+    from antinode._door import Door
+    from antinode.delivery.record import Delivery
+    from antinode.delivery.sender import Sender
+
+
+def make_hot(door: Door, sender: Sender) -> Callable[[object], Delivery | None] | None:
+    """What logs an ordinary event of this client, and returns None for others; None if not compiled."""
+    if _compiled.native is None:
+        return None
+    log: Callable[[object], Delivery | None]
+    try:
+        log = _compiled.native.Log(
+            door, _door, orjson, sender, page, time.time_ns, time.monotonic, sender.has_store
+        )
+    except (TypeError, AttributeError, BufferError):
+        # There is such a page on Linux alone, and a library may have changed how its objects lie in memory.
+        return None
+    return log

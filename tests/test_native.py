@@ -1,0 +1,356 @@
+"""The compiled parts: they do what the Python code does, or leave it to that, and leak nothing."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import antinode
+from antinode import Client, Delivery, Outcome, Status, _compiled
+from antinode._door import Door, Refused
+from antinode.delivery import passes
+from antinode.delivery.record import DELIVERED
+from antinode.protocol.fields import RESERVED_EVENT_TYPES
+from tests import needs
+from tests.memory import KEY, SONG, Memory, logging_client, sent
+from tests.test_door import events
+
+ROOT = Path(__file__).parent.parent
+PYTHON = {each.__name__: each for each in passes.PASSES}
+OUTCOME = Outcome(DELIVERED, Status.SUCCESS, "delivered", 200, attempts=1)
+
+# What stays on one machine: Python's own memory grows and shrinks by so many blocks for no reason of ours.
+NOISE = 200
+
+
+@pytest.fixture(scope="module")
+def native() -> Any:
+    return needs.native()
+
+
+@pytest.fixture(scope="module")
+def client(native: Any) -> Any:
+    """One that sends nothing: what is logged stays where it is."""
+    made = Client().init(KEY, transport=Memory(is_open=False), plan={"branch": "main"}, shutdown_timeout=0)
+    assert made._hot is not None
+    yield made
+    made._sender._transport.gate.set() if made._sender._transport else None
+    made.shutdown(0)
+
+
+def by_python(door: Door, event: dict[str, Any]) -> tuple[bytes, int] | None:
+    """What the Python code sends, unless it has anything to say about it."""
+    try:
+        body, stream, notes = door.encode(dict(event))
+    except (Refused, RecursionError):
+        return None
+    return None if notes else (body, stream)
+
+
+def test_the_compiled_parts_are_used_where_they_are(native: Any, client: Any) -> None:
+    """An installation that has them logs through them."""
+    assert type(client._hot) is native.Log
+    assert all(getattr(passes, name) is getattr(native, name) for name in PYTHON)
+
+
+@given(events, st.booleans())
+@example({"event_type": "Tick", "user_id": "user-20391"}, False)
+@example({"event_type": "Tick", "user_id": "user-20391", "event_properties": {"a" * 2000: [{}] * 50}}, True)
+def test_an_event_is_encoded_as_by_the_python_code(client: Any, event: Any, is_complete: bool) -> None:
+    """The same bytes and stream for an event that names its time and id; the same but for these for others."""
+    if is_complete and type(event) is dict:
+        event = {**event, "time": 1_700_000_000_000, "insert_id": "fixed"}
+    encoded = client._hot.encode(event)
+    if encoded is None:
+        return
+    expected = by_python(client._door, event)
+    assert expected is not None, "the compiled path took what the Python code refuses or mends"
+    if "time" in event and "insert_id" in event:
+        assert encoded == expected
+        return
+    assert encoded[1] == expected[1]
+    ours, theirs = (json.loads(body) for body, _ in (encoded, expected))
+    assert list(ours) == list(theirs)
+    for name in {"time", "insert_id"} - event.keys():
+        assert type(ours[name]) is type(theirs.pop(name))
+        assert len(str(ours.pop(name))) > 12
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        SONG,
+        {**SONG, "time": 1_700_000_000_000, "insert_id": "a"},
+        {"event_type": "Tick", "device_id": "device-20391", "price": 9.5, "quantity": 2},
+        {**SONG, "event_properties": {"nested": [{"list": [1, 2, {"deep": None}]}]}, "groups": {"team": "a"}},
+        {**SONG, "unknown_field": 7},
+    ],
+)
+def test_ordinary_events_take_the_compiled_path(client: Any, event: dict[str, Any]) -> None:
+    """What a back end usually logs is not left to the Python code."""
+    assert client._hot.encode(event) is not None
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        [],
+        {},
+        {"event_type": "Tick"},
+        {**SONG, "event_type": ""},
+        {**SONG, "event_type": min(RESERVED_EVENT_TYPES)},
+        {**SONG, "user_id": "1"},
+        {**SONG, "user_id": 12345},
+        {**SONG, "time": 1},
+        {**SONG, "time": 2**70},
+        {**SONG, "time": None},
+        {**SONG, "insert_id": ""},
+        {**SONG, 7: "seven"},
+        {**SONG, "event_properties": {7: object()}},
+        {**SONG, "event_properties": {"text": "\ud800"}},
+        {**SONG, "price": float("nan")},
+        {**SONG, "plan": {"branch": "own"}},
+        type("Own", (dict,), {})(SONG),
+    ],
+)
+def test_everything_else_is_left_to_the_python_code(client: Any, event: Any) -> None:
+    """It returns None, raises nothing, and nothing is logged."""
+    before = client.stats().accepted
+    assert client._hot.encode(event) is None
+    if type(event) is not dict or client._hot.encode(event) is None:
+        assert client._hot(event) is None
+    assert client.stats().accepted == before
+
+
+def test_an_event_that_changes_while_it_is_looked_at(client: Any) -> None:
+    """A value whose class compares oddly may run code of the application: nothing breaks."""
+    event: dict[Any, Any] = dict(SONG)
+
+    class Odd(str):
+        def __eq__(self, other: object) -> bool:
+            event.clear()
+            return True
+
+        __hash__ = str.__hash__
+
+    event[Odd("price")] = 1.0
+    client.log_event(event)
+
+
+def test_what_a_signal_handler_raises_goes_on(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not about the event, and must not be taken for that."""
+
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    door = client._door
+    monkeypatch.setattr(door, "_is_plain", interrupted, raising=True)
+    log = _compiled.native.Log(
+        door, antinode._door, __import__("orjson"), client._sender, bytearray(b"1"), int, int, False
+    )
+    with pytest.raises(KeyboardInterrupt):
+        log({**SONG, "price": 3})
+
+
+def test_order_counts_and_bounds_are_those_of_the_python_code() -> None:
+    """A full queue, a closed client and the books are as without the compiled path."""
+    memory = Memory(is_open=False)
+    with logging_client(memory, max_queue_events=50, overflow="drop_newest") as client:
+        handles = [client.log_event({**SONG, "event_properties": {"seq": seq}}) for seq in range(80)]
+        stats = client.stats()
+        assert stats.accepted == 80
+        assert stats.balanced
+        assert sum(stats.dropped.values()) == 30
+        memory.gate.set()
+        assert [each["event_properties"]["seq"] for each in sent(client, memory)] == list(range(50))
+        assert [handle.outcome.ok for handle in handles if handle.outcome] == [True] * 50 + [False] * 30
+    assert client.log_event(SONG).result(1).reason == "shutdown"
+
+
+def test_callbacks_and_waiting_are_told(native: Any) -> None:
+    """Those whom somebody asks about are told, and keep their event for it."""
+    memory = Memory(is_open=False)
+    told = []
+    with logging_client(memory) as client:
+        handles = [client.log_event(SONG) for _ in range(10)]
+        handles[3].add_done_callback(lambda each: told.append(each.event()["user_id"]))
+        memory.gate.set()
+        assert handles[9].result(10).ok
+        assert client.flush(10).complete
+    assert told == [SONG["user_id"]]
+    assert handles[0].event() == {}
+
+
+# The passes.
+
+
+def record(body: bytes, stream: int = 1, attempts: int = 0, is_asked: bool = False) -> Delivery:
+    made = Delivery(body, stream, 0.0)
+    made.attempts = attempts
+    if is_asked:
+        made.callbacks = [print]
+    return made
+
+
+records = st.lists(
+    st.builds(
+        record, st.binary(max_size=40), st.integers(-5, 5), st.sampled_from([0, 0, 0, 1, 7]), st.booleans()
+    ),
+    max_size=20,
+)
+
+
+def copies(given: list[Delivery]) -> list[Delivery]:
+    return [record(each.body, each.stream, each.attempts, each.callbacks is not None) for each in given]
+
+
+def state(given: list[Delivery]) -> list[tuple[Any, ...]]:
+    return [(each.body, each.stream, each.attempts, each.outcome, each.callbacks) for each in given]
+
+
+@given(records, st.integers(0, 25), st.integers(0, 200), st.booleans())
+def test_passes_do_what_the_python_code_does(
+    native: Any, given: list[Delivery], events: int, size: int, has_some: bool
+) -> None:
+    """Each on the same records: what they return, and what becomes of the records."""
+    for name in ("total_size", "streams_of", "most_attempts"):
+        assert getattr(native, name)(given) == PYTHON[name](given)
+    assert native.fitting(given, events, size) == PYTHON["fitting"](given, events, size)
+    assert native.join(b"head", given, b"tail") == PYTHON["join"](b"head", given, b"tail")
+    fronts = []
+    for take_front in (native.take_front, PYTHON["take_front"]):
+        queue = deque(given)
+        taken = [record(b"first")] if has_some else []
+        take_front(queue, taken, events, size)
+        fronts.append((state(taken), list(queue)))
+    assert fronts[0] == fronts[1]
+    ends = []
+    for deliver in (native.deliver, PYTHON["deliver"]):
+        own = copies(given)
+        others, asked = deliver(own, OUTCOME)
+        ends.append((state(own), [own.index(each) for each in others], [own.index(each) for each in asked]))
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("given", [[1], [None], (), None, [Delivery(None, 1, 0.0)]])  # type: ignore[arg-type]
+def test_what_are_no_records_is_an_error_and_no_crash(native: Any, given: Any) -> None:
+    """TypeError, whatever it is."""
+    for call in (
+        lambda: native.total_size(given),
+        lambda: native.fitting(given, 1, 1),
+        lambda: native.join(b"", given, b""),
+        lambda: native.streams_of(given),
+        lambda: native.most_attempts(given),
+        lambda: native.deliver(given, OUTCOME),
+        lambda: native.take_front(deque(given or ()), None, 1, 1),
+    ):
+        with pytest.raises(TypeError):
+            call()
+
+
+# Memory.
+
+
+def growth(call: Any) -> int:
+    """Blocks of memory that 3000 calls have left behind."""
+    call()
+    for _ in range(300):
+        call()
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for _ in range(3000):
+        call()
+    gc.collect()
+    return sys.getallocatedblocks() - before
+
+
+@pytest.mark.parametrize(
+    "event",
+    [SONG, {**SONG, "unknown_field": 7}, {**SONG, "user_id": "1"}, {**SONG, "event_properties": {7: 8}}],
+)
+def test_encoding_leaks_nothing(client: Any, event: dict[str, Any]) -> None:
+    """Neither what is taken nor what is not."""
+    assert growth(lambda: client._hot.encode(event)) < NOISE
+
+
+def test_logging_leaks_nothing(native: Any) -> None:
+    """From the call to the end of the delivery."""
+    memory = Memory()
+    with logging_client(memory, max_queue_events=100) as client:
+
+        def call() -> None:
+            client.log_event(SONG)
+            client.flush(10)
+            memory.requests.clear()
+
+        keys = [sys.getrefcount(each) for each in (SONG["user_id"], SONG)]
+        assert growth(call) < NOISE
+        assert [sys.getrefcount(each) for each in (SONG["user_id"], SONG)] == keys
+
+
+def test_passes_leak_nothing(native: Any) -> None:
+    """Nor do their errors."""
+    some = [record(b"x" * size) for size in range(50)]
+    many = [record(b"x", attempts=size % 2) for size in range(50)]
+
+    def call() -> None:
+        native.total_size(some)
+        native.fitting(some, 40, 300)
+        native.join(b"[", some, b"]")
+        native.streams_of(some)
+        native.most_attempts(some)
+        native.take_front(deque(some), [], 40, 300)
+        native.deliver(copies(many), OUTCOME)
+        with pytest.raises(TypeError):
+            native.total_size([*some, None])
+
+    assert growth(call) < NOISE
+
+
+def test_a_client_that_is_let_go_is_collected(native: Any) -> None:
+    """Though it and its compiled path refer to each other."""
+    before = len([each for each in gc.get_objects() if type(each) is native.Log])
+    for _ in range(5):
+        client = Client().init(KEY, transport=Memory())
+        client.log_event(SONG)
+        client.shutdown(5)
+        del client
+    gc.collect()
+    assert len([each for each in gc.get_objects() if type(each) is native.Log]) <= before + 1
+
+
+# Without them.
+
+
+@pytest.mark.parametrize(
+    "suite", ["delivery", "test_client.py", "test_delivery_handle.py", "test_middleware.py"]
+)
+def test_the_tests_pass_without_the_compiled_parts(native: Any, suite: str) -> None:
+    """antinode is complete in Python alone."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{suite}"],
+        cwd=ROOT,
+        env={**os.environ, "ANTINODE_PURE_PYTHON": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_the_hook_builds_what_is_used(native: Any) -> None:
+    """The library lies where the build puts it, and is this interpreter's."""
+    assert Path(native.__file__).name == f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"
