@@ -68,7 +68,7 @@ def test_the_compiled_parts_are_used_where_they_are(native: Any, client: Any) ->
 @example({"event_type": "Tick", "user_id": "user-20391"}, False)
 @example({"event_type": "Tick", "user_id": "user-20391", "event_properties": {"a" * 2000: [{}] * 50}}, True)
 def test_an_event_is_encoded_as_by_the_python_code(client: Any, event: Any, is_complete: bool) -> None:
-    """The same bytes and stream for an event that names its time and id; the same but for these for others."""
+    """The same bytes and stream, but for a time and an id that are made up as it is encoded."""
     if is_complete and type(event) is dict:
         event = {**event, "time": 1_700_000_000_000, "insert_id": "fixed"}
     encoded = client._hot.encode(event)
