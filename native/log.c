@@ -64,22 +64,29 @@ typedef struct {
     PyObject *sender;
     PyObject *core;
     PyObject *submit;         /* for a sender with a store; else NULL */
+    PyObject *stock;          /* what is in the store, if this may put records there; else NULL */
+    PyObject *store;
+    long long memory_events, memory_bytes;
     PyObject *acquire, *release;
     PyObject *ledger;
     PyObject *queue, *append;
     long long max_events, max_bytes;
-    Py_ssize_t at_record_epoch;
+    Py_ssize_t at_record_epoch, at_record_place;
     Py_ssize_t at_epoch, at_accepted, at_pending, at_pending_bytes;   /* in the ledger */
+    Py_ssize_t at_on_disk, at_on_disk_bytes;
     Py_ssize_t at_epoch_accepted;
     /* Names. */
     PyObject *n_roles[ROLES];
+    PyObject *n_is_behind, *n_rear, *n_is_admitting, *n_has_ended, *n_interrupting, *n_admit_late, *n_append;
+    PyObject *append_names;   /* of keyword arguments */
     PyObject *n_is_closed, *n_ring_at, *n_ring, *n_overflow, *n_prefix, *n_tomorrow;
 } Log;
 
 #define OBJECTS(X)                                                                                              \
     X(plain) X(is_plain) X(event_types) X(is_good_type) X(ids) X(is_good_id) X(is_near) X(may_exceed)           \
     X(group_identify) X(dumps) X(dumps_option) X(time_ns) X(counter) X(insert_ids) X(prefix) X(tail)            \
-    X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(submit) X(acquire) X(release) X(ledger)       \
+    X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(submit) X(stock) X(store) X(n_is_behind) X(n_rear)            \
+    X(n_is_admitting) X(n_has_ended) X(n_interrupting) X(n_admit_late) X(n_append) X(append_names) X(acquire) X(release) X(ledger)       \
     X(queue) X(append) X(n_is_closed) X(n_ring_at) X(n_ring) X(n_overflow) X(n_prefix) X(n_tomorrow)
 
 /* 1: yes; 0: no, the slow path has to look; -1: an error is set. */
@@ -420,15 +427,126 @@ increase(PyObject *object, Py_ssize_t offset, long long by)
     return 0;
 }
 
-/* As Core._admit: 1: taken; 0: there is no room; -1: an error is set, and nothing has changed. */
+/* An attribute's truth; -1 with an error set. */
 static int
-admit(Log *self, PyObject *record, Py_ssize_t size)
+is_true(PyObject *object, PyObject *name)
 {
-    PyObject *done = PyObject_CallNoArgs(self->acquire);
+    PyObject *value = PyObject_GetAttr(object, name);
+    int truth = value == NULL ? -1 : PyObject_IsTrue(value);
+    Py_XDECREF(value);
+    return truth;
+}
+
+/* Queue the record and count it, which nothing can part: 0, or -1 with an error set. */
+static int
+enter(Log *self, PyObject *record, PyObject *epoch, Py_ssize_t size)
+{
+    /* The queue first: it is all that can fail without a memory that is exhausted for small ints too. */
+    PyObject *done = PyObject_CallOneArg(self->append, record);
     if (done == NULL) {
         return -1;
     }
     Py_DECREF(done);
+    replace(record, self->at_record_epoch, Py_NewRef(epoch));
+    return increase(epoch, self->at_epoch_accepted, 1) < 0 || increase(self->ledger, self->at_accepted, 1) < 0
+        || increase(self->ledger, self->at_pending, 1) < 0
+        || increase(self->ledger, self->at_pending_bytes, size) < 0 ? -1 : 0;
+}
+
+static int
+acquire(Log *self)
+{
+    PyObject *done = PyObject_CallNoArgs(self->acquire);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* Give the guard back, whatever error is set. */
+static void
+release(Log *self)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *done = PyObject_CallNoArgs(self->release);
+    Py_XDECREF(done);
+    if (type != NULL) {
+        PyErr_Restore(type, value, traceback);
+    }
+}
+
+/* The place in the store, for a record that is in memory too; NULL with or without an error set. */
+static PyObject *
+place_of(Log *self, PyObject *body, PyObject *now)
+{
+    PyObject *append = PyObject_GetAttr(self->store, self->n_append);
+    if (append == NULL) {
+        return NULL;
+    }
+    PyObject *arguments[3] = {body, now, Py_True};
+    PyObject *place = PyObject_Vectorcall(append, arguments, 2, self->append_names);
+    Py_DECREF(append);
+    if (place != NULL && !PyLong_CheckExact(place)) {
+        Py_CLEAR(place);
+    }
+    return place;
+}
+
+/* As Stock.admit, where all is well and nothing older is unread: 1: taken; 0: the Python code has to look, and
+   nothing has changed; -1: an error is set. */
+static int
+admit_stored(Log *self, PyObject *record, PyObject *body, PyObject *now)
+{
+    if (acquire(self) < 0) {
+        return -1;
+    }
+    int taken = 0, failed = 0;
+    PyObject *ledger = self->ledger, *stock = self->stock;
+    Py_ssize_t size = PyBytes_GET_SIZE(body);
+    if (is_true(stock, self->n_is_admitting) || is_true(stock, self->n_is_behind) || is_true(stock, self->n_rear)
+        || is_true(stock, self->n_has_ended) || is_true(stock, self->n_interrupting)
+        || count_at(ledger, self->at_pending) - count_at(ledger, self->at_on_disk) >= self->memory_events
+        || count_at(ledger, self->at_pending_bytes) - count_at(ledger, self->at_on_disk_bytes) >= self->memory_bytes
+        || *slot(ledger, self->at_epoch) == NULL) {
+        goto end;
+    }
+    /* A signal handler may log in the middle of what the store does. */
+    if (PyObject_SetAttr(stock, self->n_is_admitting, Py_True) < 0) {
+        goto end;
+    }
+    PyObject *place = place_of(self, body, now);
+    if (place != NULL) {
+        replace(record, self->at_record_place, place);
+        PyObject *epoch = Py_NewRef(*slot(ledger, self->at_epoch));
+        taken = enter(self, record, epoch, size) < 0 ? -1 : 1;
+        Py_DECREF(epoch);
+    }
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    failed = PyObject_SetAttr(stock, self->n_is_admitting, Py_False) < 0;
+    if (!failed && is_true(stock, self->n_interrupting) == 1) {
+        PyObject *done = PyObject_CallMethodNoArgs(stock, self->n_admit_late);
+        failed = done == NULL;
+        Py_XDECREF(done);
+    }
+    if (type != NULL) {
+        PyErr_Clear();
+        PyErr_Restore(type, value, traceback);
+    }
+end:
+    release(self);
+    if (taken == 0 && PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_Clear(); /* the store refuses: the Python code sees it too, and knows what follows */
+    }
+    return PyErr_Occurred() ? -1 : taken;
+}
+
+/* As Core._admit: 1: taken; 0: there is no room; -1: an error is set, and nothing has changed. */
+static int
+admit(Log *self, PyObject *record, Py_ssize_t size)
+{
+    if (acquire(self) < 0) {
+        return -1;
+    }
     int taken = -1;
     PyObject *ledger = self->ledger;
     long long pending = count_at(ledger, self->at_pending);
@@ -441,25 +559,9 @@ admit(Log *self, PyObject *record, Py_ssize_t size)
         taken = 0;
         goto end;
     }
-    /* The queue first: it is all that can fail without a memory that is exhausted for small ints too. */
-    done = PyObject_CallOneArg(self->append, record);
-    if (done == NULL) {
-        goto end;
-    }
-    Py_DECREF(done);
-    replace(record, self->at_record_epoch, Py_NewRef(epoch));
-    if (increase(epoch, self->at_epoch_accepted, 1) == 0 && increase(ledger, self->at_accepted, 1) == 0
-        && increase(ledger, self->at_pending, 1) == 0 && increase(ledger, self->at_pending_bytes, size) == 0) {
-        taken = 1;
-    }
-end:;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    done = PyObject_CallNoArgs(self->release);
-    Py_XDECREF(done);
-    if (type != NULL) {
-        PyErr_Restore(type, value, traceback);
-    }
+    taken = enter(self, record, epoch, size) < 0 ? -1 : 1;
+end:
+    release(self);
     return taken;
 }
 
@@ -484,67 +586,61 @@ ring_if_due(Log *self)
     return done == NULL ? -1 : 0;
 }
 
+/* Hand the record over: 0, or -1 with an error set. */
+static int
+deliver_record(Log *self, PyObject *record, PyObject *body, PyObject *now)
+{
+    int taken = 0;
+    if (self->stock != NULL) {
+        taken = admit_stored(self, record, body, now);
+    }
+    else if (self->submit == NULL) {
+        taken = admit(self, record, PyBytes_GET_SIZE(body));
+    }
+    if (taken < 0) {
+        return -1;
+    }
+    if (taken) {
+        return ring_if_due(self);
+    }
+    PyObject *done = self->submit != NULL ? PyObject_CallOneArg(self->submit, record)
+                                          : PyObject_CallMethodOneArg(self->sender, self->n_overflow, record);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
 static PyObject *
 log_event(Log *self, PyObject *event)
 {
     if (!((const volatile char *)self->page.buf)[0] || !PyDict_CheckExact(event)) {
         Py_RETURN_NONE;
     }
-    PyObject *user_id = NULL, *device_id = NULL;
+    PyObject *user_id = NULL, *device_id = NULL, *stream = NULL, *now = NULL, *record = NULL;
     PyObject *body = encode(self, event, &user_id, &device_id);
-    if (body == NULL) {
-        return not_here();
+    if (body == NULL || (stream = stream_of(user_id, device_id)) == NULL
+        || (now = PyObject_CallNoArgs(self->monotonic)) == NULL) {
+        goto end;
     }
-    PyObject *stream = stream_of(user_id, device_id);
-    PyObject *now = stream == NULL ? NULL : PyObject_CallNoArgs(self->monotonic);
-    if (now == NULL) {
-        Py_XDECREF(stream);
-        Py_DECREF(body);
-        return not_here();
-    }
-    Py_ssize_t size = PyBytes_GET_SIZE(body);
-    PyObject *fields[3] = {body, stream, now};
-    PyObject *record = PyObject_Vectorcall(self->record_type, fields, 3, NULL);
-    Py_DECREF(body);
-    Py_DECREF(stream);
-    Py_DECREF(now);
-    if (record == NULL) {
-        return not_here();
-    }
-    PyObject *is_closed = self->submit == NULL ? PyObject_GetAttr(self->sender, self->n_is_closed) : NULL;
+    PyObject *is_closed = PyObject_GetAttr(self->sender, self->n_is_closed);
     Py_XDECREF(is_closed);
-    if (self->submit != NULL || is_closed != Py_False) {
-        /* With a store, or after the end: `Sender.submit` knows. */
-        PyObject *done = self->submit != NULL ? PyObject_CallOneArg(self->submit, record) : NULL;
-        if (done == NULL) {
-            Py_DECREF(record);
-            if (self->submit != NULL) {
-                return NULL;
-            }
-            return not_here();
-        }
-        Py_DECREF(done);
-        return record;
+    if (is_closed != Py_False) {
+        goto end;
     }
-    int taken = admit(self, record, size);
-    if (taken < 0) {
-        Py_DECREF(record);
+    PyObject *fields[3] = {body, stream, now};
+    record = PyObject_Vectorcall(self->record_type, fields, 3, NULL);
+    if (record != NULL && deliver_record(self, record, body, now) < 0) {
+        /* It may have been taken: what was raised is a signal handler's, or a defect, and not for a second try. */
+        Py_CLEAR(record);
+        Py_DECREF(body);
+        Py_DECREF(stream);
+        Py_DECREF(now);
         return NULL;
     }
-    if (taken) {
-        if (ring_if_due(self) < 0) {
-            Py_DECREF(record);
-            return NULL;
-        }
-        return record;
-    }
-    PyObject *done = PyObject_CallMethodOneArg(self->sender, self->n_overflow, record);
-    if (done == NULL) {
-        Py_DECREF(record);
-        return NULL;
-    }
-    Py_DECREF(done);
-    return record;
+end:
+    Py_XDECREF(body);
+    Py_XDECREF(stream);
+    Py_XDECREF(now);
+    return record != NULL ? record : not_here();
 }
 
 static PyObject *
@@ -654,6 +750,17 @@ take_core(Log *self, PyObject *sender, PyObject *record_type)
 }
 
 static int
+take_stock(Log *self)
+{
+    return take(self->core, "stock", &self->stock) < 0 || take(self->stock, "_store", &self->store) < 0
+        || take_number(self->stock, "_queue_events", &self->memory_events) < 0
+        || take_number(self->stock, "_queue_bytes", &self->memory_bytes) < 0
+        || (self->at_record_place = antinode_offset_of((PyTypeObject *)self->record_type, "place")) < 0
+        || (self->at_on_disk = antinode_offset_of(Py_TYPE(self->ledger), "on_disk")) < 0
+        || (self->at_on_disk_bytes = antinode_offset_of(Py_TYPE(self->ledger), "on_disk_bytes")) < 0;
+}
+
+static int
 take_names(Log *self)
 {
     static const char *const roles[ROLES] = {"event_type", "user_id", "device_id", "insert_id", "time"};
@@ -662,7 +769,17 @@ take_names(Log *self)
             return -1;
         }
     }
-    return (self->n_is_closed = PyUnicode_InternFromString("_is_closed")) == NULL
+    PyObject *direct = PyUnicode_InternFromString("direct");
+    self->append_names = direct == NULL ? NULL : PyTuple_Pack(1, direct);
+    Py_XDECREF(direct);
+    return self->append_names == NULL || (self->n_is_behind = PyUnicode_InternFromString("is_behind")) == NULL
+        || (self->n_rear = PyUnicode_InternFromString("rear")) == NULL
+        || (self->n_is_admitting = PyUnicode_InternFromString("_is_admitting")) == NULL
+        || (self->n_has_ended = PyUnicode_InternFromString("has_ended")) == NULL
+        || (self->n_interrupting = PyUnicode_InternFromString("_interrupting")) == NULL
+        || (self->n_admit_late = PyUnicode_InternFromString("_admit_late")) == NULL
+        || (self->n_append = PyUnicode_InternFromString("append")) == NULL
+        || (self->n_is_closed = PyUnicode_InternFromString("_is_closed")) == NULL
         || (self->n_ring_at = PyUnicode_InternFromString("ring_at")) == NULL
         || (self->n_ring = PyUnicode_InternFromString("_ring")) == NULL
         || (self->n_overflow = PyUnicode_InternFromString("_overflow")) == NULL
@@ -673,11 +790,11 @@ take_names(Log *self)
 static PyObject *
 Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"door", "constants", "orjson", "sender", "page", "time_ns", "monotonic", "has_store", NULL};
+    static char *names[] = {"door", "constants", "orjson", "sender", "page", "time_ns", "monotonic", "has_store", "is_strict", NULL};
     PyObject *door, *constants, *orjson, *sender, *page, *time_ns, *monotonic;
-    int has_store;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOp", names, &door, &constants, &orjson, &sender, &page,
-                                     &time_ns, &monotonic, &has_store)) {
+    int has_store, is_strict;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOpp", names, &door, &constants, &orjson, &sender, &page,
+                                     &time_ns, &monotonic, &has_store, &is_strict)) {
         return NULL;
     }
     Log *self = (Log *)type->tp_alloc(type, 0);
@@ -706,7 +823,8 @@ Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         Py_DECREF(self);
         return NULL;
     }
-    if (make_fields(self) < 0 || take_core(self, sender, self->record_type) || (has_store && take(sender, "submit", &self->submit) < 0)) {
+    if (make_fields(self) < 0 || take_core(self, sender, self->record_type) || (has_store && take(sender, "submit", &self->submit) < 0)
+        || (has_store && !is_strict && take_stock(self))) {
         Py_DECREF(self);
         return NULL;
     }

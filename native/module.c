@@ -27,6 +27,7 @@ antinode_offset_of(PyTypeObject *type, const char *name)
 static int
 native_exec(PyObject *module)
 {
+    antinode_make_crc_table();
     PyObject *type = PyType_FromModuleAndSpec(module, &antinode_log_spec, NULL);
     if (type == NULL) {
         return -1;

@@ -5,6 +5,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stdint.h>
 #include <string.h>
 
 #ifdef Py_GIL_DISABLED
@@ -35,6 +36,9 @@ replace(PyObject *object, Py_ssize_t offset, PyObject *value)
 
 extern PyType_Spec antinode_log_spec;
 extern PyMethodDef antinode_pass_methods[];
+
+PyObject *antinode_store_frame(PyObject *module, PyObject *const *args, Py_ssize_t count);
+void antinode_make_crc_table(void);
 
 /* What the passes know of records; in the module's state. */
 typedef struct {

@@ -24,7 +24,15 @@ def make_hot(door: Door, sender: Sender) -> Callable[[object], Delivery | None] 
     log: Callable[[object], Delivery | None]
     try:
         log = _compiled.native.Log(
-            door, _door, orjson, sender, page, time.time_ns, time.monotonic, sender.has_store
+            door,
+            _door,
+            orjson,
+            sender,
+            page,
+            time.time_ns,
+            time.monotonic,
+            sender.has_store,
+            sender.config.is_strict,
         )
     except (TypeError, AttributeError, BufferError):
         # There is such a page on Linux alone, and a library may have changed how its objects lie in memory.

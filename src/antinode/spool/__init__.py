@@ -1,4 +1,4 @@
-"""The queue on disk: records outlive the process that logged them. Knows nothing of the rest of antinode."""
+"""The queue on disk: records outlive the process that logged them. It knows nothing of what they are."""
 
 from antinode.spool.errors import SpoolBroken, SpoolError, SpoolFull
 from antinode.spool.format import DELIVERED, DROPPED, REJECTED

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from antinode import _compiled
 from antinode.spool.disk import HAS_POSITION, Disk
 from antinode.spool.format import (
     CLAIM_AT,
@@ -35,6 +36,17 @@ _pack_crc = FRAME_CRC.pack
 _NOT_SUPPORTED = frozenset(
     {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.ENOMEM, errno.EACCES}
 )
+
+
+def store_frame(mapped: mmap.mmap, start: int, salt: int, nth: int, logged_at: float, body: bytes) -> None:
+    """Write a record into mapped memory, which has the room."""
+    tail = _pack_tail(FRAME_MAGIC, nth, len(body), logged_at) + body
+    mapped[start : start + FRAME_SIZE + len(body)] = _pack_crc(crc32(tail, salt)) + tail
+
+
+store_frame_in_python = store_frame
+if _compiled.native is not None:
+    store_frame = _compiled.native.store_frame
 
 
 class OwnSegment(Segment):
@@ -115,8 +127,7 @@ class MappedSegment(OwnSegment):
         end = start + FRAME_SIZE + length
         if end > self._limit or nth >= self._slots:
             return -1
-        tail = _pack_tail(FRAME_MAGIC, nth, length, logged_at) + body
-        self._map[start:end] = _pack_crc(crc32(tail, self._salt)) + tail
+        store_frame(self._map, start, self._salt, nth, logged_at, body)
         self.end = end
         self.count = nth + 1
         return nth
