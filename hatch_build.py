@@ -14,7 +14,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = ("native/frames.c", "native/log.c", "native/module.c", "native/passes.c")
+SOURCES = ("native/frames.c", "native/log.c", "native/module.c", "native/passes.c", "native/texts.c")
 
 
 class NativeHook(BuildHookInterface[Any]):

@@ -43,11 +43,10 @@ typedef struct {
     PyObject *ids;            /* known to be good */
     PyObject *is_good_id;
     PyObject *is_near;
-    PyObject *may_exceed;
     PyObject *group_identify;
     long long earliest;       /* of a `time` in milliseconds */
     long long tomorrow;
-    Py_ssize_t deep_bytes, max_depth, max_string, max_event_bytes;
+    Py_ssize_t deep_bytes, max_depth, max_string, max_properties, max_event_bytes;
     /* Encoding. */
     PyObject *dumps, *dumps_option;
     PyObject *time_ns;
@@ -83,7 +82,7 @@ typedef struct {
 } Log;
 
 #define OBJECTS(X)                                                                                              \
-    X(plain) X(is_plain) X(event_types) X(is_good_type) X(ids) X(is_good_id) X(is_near) X(may_exceed)           \
+    X(plain) X(is_plain) X(event_types) X(is_good_type) X(ids) X(is_good_id) X(is_near)           \
     X(group_identify) X(dumps) X(dumps_option) X(time_ns) X(counter) X(insert_ids) X(prefix) X(tail)            \
     X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(submit) X(stock) X(store) X(n_is_behind) X(n_rear)            \
     X(n_is_admitting) X(n_has_ended) X(n_interrupting) X(n_admit_late) X(n_append) X(append_names) X(acquire) X(release) X(ledger)       \
@@ -325,10 +324,7 @@ encode(Log *self, PyObject *event, PyObject **user_id, PyObject **device_id)
         Py_ssize_t brackets = count_of(start, size, '{', self->max_depth);
         brackets += has_bracket ? count_of(start, size, '[', self->max_depth) : 0;
         if (brackets > self->max_depth || size > self->max_string) {
-            PyObject *answer = PyObject_CallOneArg(self->may_exceed, text);
-            int exceeds = answer == NULL ? -1 : PyObject_IsTrue(answer);
-            Py_XDECREF(answer);
-            if (exceeds != 0) {
+            if (antinode_exceeds(start, size, self->max_string, self->max_properties, self->max_depth + 1)) {
                 Py_DECREF(text);
                 return NULL;
             }
@@ -707,13 +703,13 @@ take_checks(Log *self, PyObject *door, PyObject *constants)
         || take(door, "_event_types", &self->event_types) < 0
         || take(door, "_is_good_type", &self->is_good_type) < 0 || take(door, "_ids", &self->ids) < 0
         || take(door, "_is_good_id", &self->is_good_id) < 0 || take(door, "_is_near", &self->is_near) < 0
-        || take(constants, "_may_exceed", &self->may_exceed) < 0
         || take(constants, "GROUP_IDENTIFY", &self->group_identify) < 0
         || take_number(constants, "EARLIEST_MS", &self->earliest) < 0
         || take_number(door, "_tomorrow_ms", &self->tomorrow) < 0
         || take_size(constants, "_DEEP_BYTES", &self->deep_bytes) < 0
         || take_size(constants, "MAX_DEPTH", &self->max_depth) < 0
         || take_size(constants, "MAX_STRING", &self->max_string) < 0
+        || take_size(constants, "MAX_PROPERTIES", &self->max_properties) < 0
         || take_size(door, "_max_event_bytes", &self->max_event_bytes) < 0;
 }
 

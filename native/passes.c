@@ -320,6 +320,7 @@ PyMethodDef antinode_pass_methods[] = {
     {"streams_of", streams_of, METH_O, NULL},
     {"most_attempts", most_attempts, METH_O, NULL},
     {"deliver", FAST(deliver), NULL},
+    {"exceeds", FAST(antinode_exceeds_of), NULL},
     {"store_frame", FAST(antinode_store_frame), NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -39,6 +39,9 @@ extern PyMethodDef antinode_pass_methods[];
 
 PyObject *antinode_store_frame(PyObject *module, PyObject *const *args, Py_ssize_t count);
 void antinode_make_crc_table(void);
+PyObject *antinode_exceeds_of(PyObject *module, PyObject *const *args, Py_ssize_t count);
+int antinode_exceeds(const char *text, Py_ssize_t size, Py_ssize_t max_string, Py_ssize_t max_properties,
+                     Py_ssize_t max_layers);
 
 /* What the passes know of records; in the module's state. */
 typedef struct {

@@ -12,11 +12,12 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from antinode import Client, Delivery, Outcome, Status
+from antinode import Client, Delivery, Outcome, Status, _door
 from antinode._door import Door, Refused
 from antinode._hot_path import make_hot
 from antinode.delivery import passes
@@ -259,6 +260,28 @@ def test_what_are_no_records_is_an_error_and_no_crash(native: Any, given: Any) -
     ):
         with pytest.raises(TypeError):
             call()
+
+
+json_texts = st.recursive(
+    st.one_of(st.none(), st.integers(), st.text(alphabet='a\\"é:{[', max_size=30)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(alphabet='a\\":', max_size=5), inner)
+    ),
+    max_leaves=30,
+).map(lambda value: orjson.dumps({"k": value}))
+
+
+@given(json_texts, st.integers(1, 20), st.integers(0, 8), st.integers(0, 6))
+def test_limits_are_seen_as_by_the_python_code(
+    native: Any, text: bytes, max_string: int, max_properties: int, max_depth: int
+) -> None:
+    """A string too long, too many properties, too many layers: in the text alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_door, "MAX_STRING", max_string)
+        patch.setattr(_door, "MAX_PROPERTIES", max_properties)
+        patch.setattr(_door, "MAX_DEPTH", max_depth)
+        expected = _door._may_exceed(text)
+    assert native.exceeds(text, max_string, max_properties, max_depth + 1) is expected
 
 
 @given(st.binary(max_size=400), st.integers(0, 50), st.integers(0, 2**32 - 1), st.floats(allow_nan=False))
