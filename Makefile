@@ -4,14 +4,16 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check lint format types accidents bench bench-server soak clean
+.PHONY: help demo test check lint format types accidents bench bench-growth bench-quick bench-server soak clean
 
 help:
 	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
 	@echo "make test          run the whole test suite"
 	@echo "make check         lint, formatting and types"
 	@echo "make format        rewrite the code in the project's format"
-	@echo "make bench         the cost of a call and of a delivered event, beside amplitude-analytics"
+	@echo "make bench         everything antinode costs, beside its peers and a bare loop; under ten minutes"
+	@echo "make bench-growth  how the cost grows, up to ten million events"
+	@echo "make bench-quick   the cost to a bare loop's, in instructions; under a minute"
 	@echo "make bench-server  events a second that the local Amplitude takes on one core"
 	@echo "make soak          a million events through the local Amplitude, its memory flat"
 	@echo "make accidents     run the accident suite and rewrite docs/accidents.md"
@@ -48,12 +50,17 @@ accidents: $(STAMP)
 
 $(VENV)-bench/.installed: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-bench
-	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable . amplitude-analytics
+	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 bench: $(VENV)-bench/.installed
-	@$(VENV)-bench/bin/python bench/hot_path.py
-	@$(VENV)-bench/bin/python bench/peers.py $(ARGS)
+	@$(VENV)-bench/bin/python -m bench.suite $(ARGS)
+
+bench-growth: $(VENV)-bench/.installed
+	@$(VENV)-bench/bin/python -m bench.suite --only growth --full $(ARGS)
+
+bench-quick: $(VENV)-bench/.installed
+	@$(VENV)-bench/bin/python -m bench.suite.quick $(ARGS)
 
 bench-server: $(STAMP)
 	@$(BIN)/python bench/server_http.py $(ARGS)
@@ -62,4 +69,4 @@ soak: $(STAMP)
 	@$(BIN)/python bench/server_soak.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench .bench-node bench/results .pytest_cache .mypy_cache .ruff_cache .hypothesis

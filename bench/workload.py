@@ -1,15 +1,9 @@
-"""One run of one contender, in a process of its own: log events, wait for their delivery, print figures."""
+"""The shop's events, which the server benchmarks send."""
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
-import json
-import resource
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,95 +32,3 @@ def event(row: dict[str, str], position: int) -> dict[str, Any]:
             "at": row["timestamp"],
         },
     }
-
-
-Log = Callable[[dict[str, Any]], object]
-Finish = Callable[[], object]
-
-
-def antinode(url: str) -> tuple[Log, Finish]:
-    import antinode  # noqa: PLC0415 - each contender is imported in its own process only
-
-    client = antinode.init(KEY, server_url=url)
-    return client.log_event, lambda: client.flush(60)
-
-
-def floor(url: str) -> tuple[Log, Finish]:
-    import http.client  # noqa: PLC0415 - as above
-    from urllib.parse import urlsplit  # noqa: PLC0415 - as above
-
-    import orjson  # noqa: PLC0415 - as above
-
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
-    waiting: list[bytes] = []
-
-    def send() -> None:
-        body = b'{"api_key":"%b","events":[%b]}' % (KEY.encode(), b",".join(waiting))
-        connection.request("POST", parts.path, body, {"Content-Type": "application/json"})
-        connection.getresponse().read()
-        waiting.clear()
-
-    def log(event: dict[str, Any]) -> None:
-        waiting.append(orjson.dumps(event))
-        if len(waiting) == 2000:
-            send()
-
-    return log, send
-
-
-def amplitude(url: str) -> tuple[Log, Finish]:
-    from amplitude import Amplitude, BaseEvent  # type: ignore[import-not-found]  # noqa: PLC0415 - as above
-
-    client = Amplitude(KEY)
-    client.configuration.server_url = url
-
-    def log(event: dict[str, Any]) -> None:
-        client.track(BaseEvent(**event))
-
-    def finish() -> None:
-        for future in client.flush() or []:
-            if future is not None:
-                future.result()
-
-    return log, finish
-
-
-CONTENDERS = {"antinode": antinode, "floor": floor, "amplitude-analytics": amplitude}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("contender", choices=CONTENDERS)
-    parser.add_argument("url")
-    parser.add_argument("events", type=int)
-    parser.add_argument("--rate", type=float, default=0.0, help="calls a second; 0: as fast as it goes")
-    arguments = parser.parse_args()
-    source = rows(arguments.events)
-    log, finish = CONTENDERS[arguments.contender](arguments.url)
-    clock = time.perf_counter
-    calls = []
-    pause = 1 / arguments.rate if arguments.rate else 0.0
-    cpu, begun = time.process_time(), clock()
-    for position, row in enumerate(source):
-        if pause and (early := begun + position * pause - clock()) > 0:
-            time.sleep(early)
-        logged = event(row, position)
-        before = clock()
-        log(logged)
-        calls.append(clock() - before)
-    finish()
-    cpu, elapsed = time.process_time() - cpu, clock() - begun
-    calls.sort()
-    figures = {
-        "cpu_us": cpu / len(calls) * 1e6,
-        "p50_us": calls[len(calls) // 2] * 1e6,
-        "p999_us": calls[int(len(calls) * 0.999)] * 1e6,
-        "events_per_s": len(calls) / elapsed,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
-    sys.stdout.write(json.dumps(figures) + "\n")
-
-
-if __name__ == "__main__":
-    main()

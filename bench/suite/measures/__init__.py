@@ -1,0 +1,1 @@
+"""What is measured, one module each: `run` measures, `SECTIONS` says how its table reads."""

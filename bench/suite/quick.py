@@ -1,0 +1,156 @@
+"""The cheap benchmark: antinode's cost to the floor's, without the network, in under a minute.
+
+In instructions where valgrind is installed, which a busy machine does not disturb; else in CPU time, as the
+median of paired runs. `python -m bench.suite.quick` prints the ratios. It asserts nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+from typing import Any
+
+from bench.suite.peers import KEY
+from bench.suite.sink_process import ROOT
+from bench.suite.workloads import sized
+
+SIZE = 300
+BATCH = 500
+FEW, MANY = 500, 2_500
+PAIRS, PAIRED_EVENTS = 5, 40_000
+ATTEMPT = 120
+"""Seconds after which a run under valgrind is given up."""
+CONTENDERS = ("encoding", "floor", "log_event", "antinode")
+
+
+def contend(contender: str, events: int) -> None:
+    """Encode; encode and join request bodies; log; log, and have everything delivered to nowhere."""
+    make = sized(SIZE, 1_000)
+    if contender in {"encoding", "floor"}:
+        _bare(make, events, joins=contender == "floor")
+        return
+    from bench.suite.hot_path import Nowhere  # noqa: PLC0415 - the same
+
+    import antinode  # noqa: PLC0415 - only its own runs
+
+    # Uploads only when asked for, so that the same work is done in the same batches each time.
+    client = antinode.init(KEY, transport=Nowhere(), upload_interval_in_sec=3600, max_cached_events=10**9)
+    for number in range(events):
+        event: Any = make(number)
+        client.log_event(event)
+        if contender == "antinode" and number % BATCH == BATCH - 1:
+            client.flush(60)
+    if contender == "antinode":
+        client.flush(60)
+
+
+def _bare(make: Callable[[int], dict[str, Any]], events: int, *, joins: bool) -> None:
+    import orjson  # noqa: PLC0415 - only the bare loop's
+
+    waiting: list[bytes] = []
+    for number in range(events):
+        waiting.append(orjson.dumps(make(number)))
+        if len(waiting) == BATCH:
+            if joins:
+                _ = b'{"api_key":"%b","events":[%b]}' % (KEY.encode(), b",".join(waiting))
+            waiting.clear()
+
+
+def instructions() -> dict[str, float] | None:
+    """Instructions per event of each contender; None without a valgrind that can run this interpreter."""
+    if shutil.which("valgrind") is None:
+        return None
+    try:
+        # Two at a time: counts are the same on a busy machine.
+        with ThreadPoolExecutor(2) as pool:
+            few, many = (list(pool.map(_counted, CONTENDERS, repeat(events))) for events in (FEW, MANY))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    per_event = ((most - least) / (MANY - FEW) for least, most in zip(few, many, strict=True))
+    return dict(zip(CONTENDERS, per_event, strict=True))
+
+
+def _counted(contender: str, events: int) -> int:
+    valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+    done = subprocess.run(  # noqa: S603 - our own
+        [*valgrind, *_command(contender, events)],
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=ATTEMPT,
+    )  # fmt: skip
+    return read_count(done.stderr)
+
+
+def read_count(output: str) -> int:
+    """The instructions that valgrind says it has counted. Raises ValueError if it says nothing."""
+    found = re.search(r"I\s+refs:\s+([\d,]+)", output)
+    if found is None:
+        raise ValueError("valgrind counted nothing")
+    return int(found[1].replace(",", ""))
+
+
+def paired_times() -> dict[str, list[float]]:
+    """Microseconds of CPU per event of each contender, in runs that took turns."""
+    times: dict[str, list[float]] = {contender: [] for contender in CONTENDERS}
+    for _ in range(PAIRS):
+        for contender in CONTENDERS:
+            output = subprocess.check_output(  # noqa: S603 - our own
+                _command(contender, PAIRED_EVENTS), cwd=ROOT, text=True, timeout=ATTEMPT
+            )
+            times[contender].append(json.loads(output)["cpu"])
+    return times
+
+
+def _command(contender: str, events: int) -> list[str]:
+    return [sys.executable, "-m", "bench.suite.quick", "--run", contender, "--events", str(events)]
+
+
+def measure(*, in_time: bool = False) -> list[str]:
+    """The lines to print."""
+    counts = None if in_time else instructions()
+    if counts is not None:
+        unit, digits, rounds = "instructions", 0, {name: [count] for name, count in counts.items()}
+    else:
+        unit, digits, rounds = "µs of CPU", 2, paired_times()
+
+    def ratio(name: str, to: str) -> float:
+        return statistics.median(a / b for a, b in zip(rounds[name], rounds[to], strict=True))
+
+    shown = (f"{name} {statistics.median(values):,.{digits}f}" for name, values in rounds.items())
+    return [
+        f"{unit} per event of about {SIZE} B, building it included, no network: {', '.join(shown)}",
+        f"antinode to the floor: {ratio('antinode', 'floor'):.2f}; "
+        f"log_event to encoding alone: {ratio('log_event', 'encoding'):.2f}",
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.suite.quick", description=__doc__)
+    parser.add_argument("--time", action="store_true", help="CPU time, even where valgrind is installed")
+    parser.add_argument("--run", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--events", type=int, default=MANY, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.run is None:
+        sys.stdout.write("\n".join(measure(in_time=arguments.time)) + "\n")
+        return
+    contend_and_tell(arguments.run, arguments.events)
+
+
+def contend_and_tell(contender: str, events: int) -> None:
+    cpu = time.process_time()
+    contend(contender, events)
+    sys.stdout.write(json.dumps({"cpu": (time.process_time() - cpu) / events * 1e6}) + "\n")
+    sys.stdout.flush()
+    os._exit(0)  # sending what was only to be logged is not part of it
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What antinode is to reach, as ratios within one run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bench.suite.peers import AMPLITUDE, ANTINODE, FLOOR, NODE
+from bench.suite.results import Results
+
+
+class Target(NamedTuple):
+    """A ratio, and how small it should be."""
+
+    what: str
+    measure: str
+    case: str
+    figure: str
+    to: str
+    """The peer that the ratio is to; empty where the figure is a ratio already."""
+    at_most: float
+    aim: float
+
+
+_OURS, _FLOOR, _PEER, _NODE = ANTINODE.name, FLOOR.name, AMPLITUDE.name, NODE.name
+TARGETS = (
+    Target("CPU per delivered event, to the floor's", "delivery", "flights", "cpu", _FLOOR, 1.75, 1.25),
+    Target(f"the same, to {_PEER}'", "delivery", "flights", "cpu", _PEER, 1 / 25, 1 / 35),
+    Target(f"the same, to {_NODE}'s", "delivery", "flights", "cpu", _NODE, 1 / 4, 1 / 5),
+    Target("caller's median time per call, to encoding alone", "hot path", "flights", "ratio", "", 2.5, 1.8),
+    Target(f"caller's p99.9 under load, to {_PEER}'", "calls", "paced", "p999", _PEER, 1 / 10, 1 / 20),
+    Target("memory per queued event, to its encoded size", "memory", "queued", "ratio", "", 2.5, 1.8),
+    Target(f"import time, to {_PEER}'", "import", "fresh", "time", _PEER, 1.5, 1.0),
+    Target("end to end with 50 ms latency, to the work without", "latency", "50 ms", "ratio", "", 1.3, 1.1),
+)  # fmt: skip
+
+
+def measured(results: Results, target: Target) -> float | None:
+    """The ratio that was measured; None if it was not."""
+    if target.to:
+        return results.ratio(target.measure, target.case, target.figure, _OURS, target.to)
+    return results.median(target.measure, target.case, _OURS, target.figure)
+
+
+def verdict(ratio: float | None, target: Target) -> str:
+    """ "aim" and "yes" for what was reached, "no" for what was not."""
+    if ratio is None:
+        return "not measured"
+    if ratio <= target.aim:
+        return "aim"
+    return "yes" if ratio <= target.at_most else "no"
+
+
+def as_ratio(value: float) -> str:
+    """1.75, or 1/25 for what is less than a half."""
+    if value >= 0.5:
+        return f"{value:.2f}"
+    return f"1/{1 / value:.1f}".removesuffix(".0") if value > 0.1 else f"1/{1 / value:.0f}"
