@@ -10,7 +10,7 @@ from bench.suite.peers import ANTINODE
 from bench.suite.report import amount
 from bench.suite.results import Results
 
-WIDTH, NAMES, VALUES = 720, 196, 150
+WIDTH, NAMES, VALUES = 720, 232, 112
 ROW, BAR, TOP, BOTTOM = 30, 18, 62, 12
 _STYLE = """
 text { font: 14px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }

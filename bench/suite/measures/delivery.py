@@ -74,4 +74,4 @@ def run(bench: Bench) -> None:
                 count = max(int(bench.events(peer) * share), 4_000)
                 return bench.deliver(peer, sink, {"events": count, "workload": workload}, settings)
 
-            bench.rounds("delivery", case, bench.chosen(), bench.plan.few_rounds, sized)
+            bench.rounds("delivery", case, bench.chosen(), min(bench.plan.few_rounds, 2), sized)

@@ -6,7 +6,7 @@ import json
 import statistics
 
 from bench.suite.bench import TUNED, Bench
-from bench.suite.peers import FLOOR, Peer
+from bench.suite.peers import ANTINODE, FLOOR, Peer
 from bench.suite.sections import TIMES, Column, Section
 from bench.suite.sink_process import dead_server
 from bench.suite.workloads import maker
@@ -36,7 +36,7 @@ def run(bench: Bench) -> None:
 
         def queued(peer: Peer) -> dict[str, float]:
             # amplitude-analytics gives up on what does not fit its 20,000 events once a request has failed.
-            count = QUEUED if peer.share >= 0.1 else QUEUED // 10
+            count = QUEUED if peer.is_node or peer == ANTINODE else QUEUED // 10
             spec = {"task": "backlog", "url": url, "workload": WORKLOAD, "settings": TUNED, "events": count}
             grown = bench.figures(peer, spec)["grown"]
             return {"grown": grown, "encoded": encoded, "ratio": grown / encoded}

@@ -23,10 +23,10 @@ class Variant(NamedTuple):
     """Whether the floor can do it too."""
 
 
-SPOOL, TLS = "with the spool", "TLS"
+SPOOL, TLS = "with the spool", "with TLS"
 VARIANTS = (
     Variant("", {}, has_floor=True),
-    Variant("gzip", {"gzip": True}, has_floor=True),
+    Variant("with gzip", {"gzip": True}, has_floor=True),
     Variant(TLS, {}, has_floor=True),
     Variant(SPOOL, {}),
     Variant("with a middleware", {"middleware": True}),

@@ -40,7 +40,7 @@ ANALYTICS_NODE = Peer(
     "analytics_node.mjs",
     "@amplitude/analytics-node",
     imported="@amplitude/analytics-node",
-    share=0.1,
+    share=0.05,
 )
 POSTHOG = Peer("posthog", "posthog_client", "posthog", imported="posthog", share=0.05)
 SEGMENT = Peer(
