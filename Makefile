@@ -48,7 +48,7 @@ format: $(STAMP)
 accidents: $(STAMP)
 	$(BIN)/python -m tests.accidents --write docs/accidents.md
 
-$(VENV)-bench/.installed: pyproject.toml
+$(VENV)-bench/.installed: pyproject.toml hatch_build.py $(wildcard native/*)
 	@$(PYTHON) -m venv $(VENV)-bench
 	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
