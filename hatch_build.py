@@ -14,7 +14,15 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = ("native/frames.c", "native/log.c", "native/module.c", "native/passes.c", "native/texts.c")
+SOURCES = (
+    "native/frames.c",
+    "native/guard.c",
+    "native/log.c",
+    "native/method.c",
+    "native/module.c",
+    "native/passes.c",
+    "native/texts.c",
+)
 
 
 class NativeHook(BuildHookInterface[Any]):

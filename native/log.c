@@ -6,7 +6,8 @@ and the Python code, which is the reference, does the whole event.
 
 Needs the GIL: it is what makes the counts and the queue change together. */
 
-#include "slots.h"
+#include "guard.h"
+#include "method.h"
 
 /* A count is read and written where it lies; -1 with an error set when it is no int. */
 static inline long long
@@ -67,6 +68,7 @@ typedef struct {
     PyObject *store;
     long long memory_events, memory_bytes;
     PyObject *acquire, *release;
+    PyObject *guard;          /* if it is one of guard.c; else NULL, and only the two above are known of it */
     PyObject *ledger;
     PyObject *queue, *append;
     long long max_events, max_bytes;
@@ -85,7 +87,7 @@ typedef struct {
     X(plain) X(is_plain) X(event_types) X(is_good_type) X(ids) X(is_good_id) X(is_near)           \
     X(group_identify) X(dumps) X(dumps_option) X(time_ns) X(counter) X(insert_ids) X(prefix) X(tail)            \
     X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(submit) X(stock) X(store) X(n_is_behind) X(n_rear)            \
-    X(n_is_admitting) X(n_has_ended) X(n_interrupting) X(n_admit_late) X(n_append) X(append_names) X(acquire) X(release) X(ledger)       \
+    X(n_is_admitting) X(n_has_ended) X(n_interrupting) X(n_admit_late) X(n_append) X(append_names) X(guard) X(acquire) X(release) X(ledger)       \
     X(queue) X(append) X(n_is_closed) X(n_ring_at) X(n_ring) X(n_overflow) X(n_prefix) X(n_tomorrow)
 
 /* 1: yes; 0: no, the slow path has to look; -1: an error is set. */
@@ -540,7 +542,9 @@ end:
 static int
 admit(Log *self, PyObject *record, Py_ssize_t size)
 {
-    if (acquire(self) < 0) {
+    /* From here to the end the interpreter's lock is not given up: a guard that nobody else holds need not be taken. */
+    int takes_guard = self->guard == NULL || antinode_guard_is_elsewhere(self->guard);
+    if (takes_guard && acquire(self) < 0) {
         return -1;
     }
     int taken = -1;
@@ -557,7 +561,9 @@ admit(Log *self, PyObject *record, Py_ssize_t size)
     }
     taken = enter(self, record, epoch, size) < 0 ? -1 : 1;
 end:
-    release(self);
+    if (takes_guard) {
+        release(self);
+    }
     return taken;
 }
 
@@ -739,6 +745,9 @@ take_core(Log *self, PyObject *sender, PyObject *record_type)
             || (self->at_pending_bytes = antinode_offset_of(Py_TYPE(self->ledger), "pending_bytes")) < 0
             || (self->at_epoch_accepted = antinode_offset_of(Py_TYPE(epoch), "accepted")) < 0;
     }
+    if (!failed && Py_TYPE(guard)->tp_dealloc == antinode_guard_dealloc()) {
+        self->guard = Py_NewRef(guard);
+    }
     Py_XDECREF(guard);
     Py_XDECREF(epoch);
     Py_XDECREF(config);
@@ -873,6 +882,18 @@ Log_dealloc(PyObject *self)
     Log_clear(self);
     type->tp_free(self);
     Py_DECREF(type);
+}
+
+int
+antinode_is_log(PyObject *object)
+{
+    return Py_TYPE(object)->tp_dealloc == Log_dealloc;
+}
+
+PyObject *
+antinode_log_event(PyObject *log, PyObject *event)
+{
+    return log_event((Log *)log, event);
 }
 
 static PyMethodDef Log_methods[] = {

@@ -1,6 +1,6 @@
 /* antinode._native: the compiled twins of a few Python functions. antinode is complete without it. */
 
-#include "slots.h"
+#include "guard.h"
 
 Py_ssize_t
 antinode_offset_of(PyTypeObject *type, const char *name)
@@ -28,13 +28,19 @@ static int
 native_exec(PyObject *module)
 {
     antinode_make_crc_table();
-    PyObject *type = PyType_FromModuleAndSpec(module, &antinode_log_spec, NULL);
-    if (type == NULL) {
-        return -1;
+    PyType_Spec *const specs[] = {&antinode_log_spec, &antinode_guard_spec};
+    for (size_t which = 0; which < sizeof specs / sizeof *specs; which++) {
+        PyObject *type = PyType_FromModuleAndSpec(module, specs[which], NULL);
+        if (type == NULL) {
+            return -1;
+        }
+        int failed = PyModule_AddType(module, (PyTypeObject *)type);
+        Py_DECREF(type);
+        if (failed) {
+            return -1;
+        }
     }
-    int failed = PyModule_AddType(module, (PyTypeObject *)type);
-    Py_DECREF(type);
-    return failed;
+    return 0;
 }
 
 static int

@@ -3,7 +3,7 @@
    While a list is passed over, nothing runs that could change it: the few calls into Python come last, or are
    followed by a look at the length. */
 
-#include "slots.h"
+#include "method.h"
 
 /* The records' fields, or NULL with an error set while it is not known what a record is. */
 static const Records *
@@ -321,6 +321,7 @@ PyMethodDef antinode_pass_methods[] = {
     {"most_attempts", most_attempts, METH_O, NULL},
     {"deliver", FAST(deliver), NULL},
     {"exceeds", FAST(antinode_exceeds_of), NULL},
+    {"log_method", FAST(antinode_log_method), NULL},
     {"store_frame", FAST(antinode_store_frame), NULL},
     {NULL, NULL, 0, NULL},
 };

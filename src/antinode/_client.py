@@ -16,7 +16,7 @@ from antinode import _process
 from antinode._door import Door, Refused
 from antinode._errors import ConfigurationError, EventError, MiddlewareError
 from antinode._events import Event, as_event_dict
-from antinode._hot_path import make_hot
+from antinode._hot_path import make_hot, use_compiled_log_event
 from antinode._identify import Identify
 from antinode._insert_ids import from_business_key
 from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
@@ -58,6 +58,9 @@ class Client:
     no method but `flush`, `shutdown` and, with `overflow="block"`, `log_event` waits for anything.
     """
 
+    # Compiled code finds `_hot` where it lies.
+    __slots__ = ("__dict__", "__weakref__", "_hot")
+
     def __init__(self, name: str | None = None) -> None:
         self._name = name
         self._middleware: list[Middleware] = []
@@ -71,7 +74,7 @@ class Client:
         self._ready: tuple[Callable[..., Any], Sender] | None = None
         """What an ordinary event goes through; None while events are skipped."""
         self._hot: Callable[[object], Delivery | None] | None = None
-        """The same, compiled, where it is: returns None for what is not plainly ordinary."""
+        """The same, compiled, where that is possible: returns None for what is not plainly ordinary."""
         self._configuring = threading.RLock()
         """Held while the attributes above are changed, never while anything is sent or waited for."""
         self._has_warned = False
@@ -157,7 +160,7 @@ class Client:
         self._ready = self._hot = None
         if self._why_off is None and sender is not None and door is not None:
             self._ready = (door.encode, sender)
-            self._hot = make_hot(door, sender)
+            self._hot = None if self._middleware else make_hot(door, sender)
 
     def log_event(
         self, event: EventDict | Event, extra: object = None, *, once: str | None = None
@@ -173,11 +176,6 @@ class Client:
         Raises nothing for what the event contains: a bad event settles as invalid, is logged and counted.
         Under `strict=True` it raises `EventError`, and `MiddlewareError` if a middleware broke.
         """
-        hot = self._hot
-        if hot is not None and once is None and not self._middleware:
-            delivery = hot(event)
-            if delivery is not None:
-                return delivery
         if not _page[0]:
             _process.renew()
         ready = self._ready
@@ -193,6 +191,9 @@ class Client:
         if notes:
             self._tell_notes(sender, notes)
         return record
+
+    _log_in_python = log_event
+    """What `log_event` is, or leaves the unusual calls to where it is compiled."""
 
     def _log_unusual(self, event: object, extra: object, once: object) -> Delivery:
         """For everything but a dict on a client without middleware: still no I/O, a few microseconds more."""
@@ -337,18 +338,19 @@ class Client:
         `ConfigurationError` for what is not a plain function or other callable.
         """
         check_middleware(fn)
-        self._middleware.append(fn)
+        with self._configuring:
+            self._middleware.append(fn)
+            self._refresh()
         return self
 
     def remove_event_middleware(self, fn: Middleware) -> bool:
         """Stop running `fn`, everywhere in the chain; False if it was not there."""
-        was_there = False
-        while True:
-            try:
+        with self._configuring:
+            was_there = fn in self._middleware
+            while fn in self._middleware:
                 self._middleware.remove(fn)
-            except ValueError:
-                return was_there
-            was_there = True
+            self._refresh()
+        return was_there
 
     @property
     def opt_out(self) -> bool:
@@ -477,6 +479,9 @@ class Client:
         if self._drain is not None:
             self._drain.remove()
             self._drain = None
+
+
+use_compiled_log_event(Client)
 
 
 def _checked_timeout(timeout: object) -> float | None:

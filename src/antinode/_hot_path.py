@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,9 +13,18 @@ from antinode import _compiled, _door
 from antinode._process import page
 
 if TYPE_CHECKING:
+    from antinode._client import Client
     from antinode._door import Door
     from antinode.delivery.record import Delivery
     from antinode.delivery.sender import Sender
+
+
+def use_compiled_log_event(client: type[Client]) -> None:
+    """Put the compiled method in the place of the Python one, which it calls for what is unusual."""
+    if _compiled.native is not None:
+        with suppress(TypeError):
+            method = _compiled.native.log_method(client, client.log_event.__doc__)
+            client.log_event = method  # type: ignore[method-assign]
 
 
 def make_hot(door: Door, sender: Sender) -> Callable[[object], Delivery | None] | None:

@@ -15,7 +15,7 @@ from antinode.delivery.backlog import ids_of
 from antinode.delivery.batch import Upload
 from antinode.delivery.core import NEVER, QUEUE_FULL, Core, CoreConfig, Note
 from antinode.delivery.ledger import Report, Stats
-from antinode.delivery.locks import is_owned
+from antinode.delivery.locks import is_owned, make_guard
 from antinode.delivery.messages import HttpResponse, Request, Transport, TransportTimeout
 from antinode.delivery.notices import write
 from antinode.delivery.record import (
@@ -139,7 +139,7 @@ class Sender:
         self._renew()
 
     def _renew(self) -> None:
-        self._guard = threading.RLock()
+        self._guard = make_guard()
         self._deciding = threading.RLock()
         self._starting = threading.RLock()
         self._core = Core(self.config.core, random=self._random, guard=self._guard, store=self._keeper)
