@@ -71,6 +71,20 @@ the_list(PyObject *object)
     return object;
 }
 
+/* Whether a record has to wait for others of its stream: 1 or 0, -1 with an error set. */
+static int
+has_to_wait(const Records *fields, PyObject *record, PyObject *busy, PyObject *lanes)
+{
+    PyObject *stream = *slot(record, fields->stream);
+    if (PySet_GET_SIZE(busy)) {
+        int is_busy = PySet_Contains(busy, stream);
+        if (is_busy != 0) {
+            return is_busy;
+        }
+    }
+    return PyDict_GET_SIZE(lanes) ? PyDict_Contains(lanes, stream) : 0;
+}
+
 static PyObject *
 take_front(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
@@ -78,34 +92,27 @@ take_front(PyObject *module, PyObject *const *args, Py_ssize_t count)
     if (fields == NULL) {
         return NULL;
     }
-    if (count != 4) {
-        PyErr_SetString(PyExc_TypeError, "give queue, taken, room and space");
+    if (count != 6 || !PyAnySet_CheckExact(args[4]) || !PyDict_CheckExact(args[5])) {
+        PyErr_SetString(PyExc_TypeError, "give queue, taken, room, space, a set and a dict of streams");
         return NULL;
     }
-    PyObject *queue = args[0], *taken = the_list(args[1]);
+    PyObject *queue = args[0], *taken = the_list(args[1]), *busy = args[4], *lanes = args[5];
     Py_ssize_t room = taken == NULL ? 0 : PyLong_AsSsize_t(args[2]);
     Py_ssize_t space = PyErr_Occurred() ? 0 : PyLong_AsSsize_t(args[3]);
     PyObject *popleft = PyErr_Occurred() ? NULL : PyObject_GetAttrString(queue, "popleft");
     if (popleft == NULL) {
         return NULL;
     }
-    for (; room > 0; room--) {
-        Py_ssize_t waiting = PyObject_Size(queue);
-        if (waiting <= 0) {
-            break;
-        }
+    while (room > 0 && PyObject_Size(queue) > 0) {
         PyObject *record = PySequence_GetItem(queue, 0);
         if (record == NULL || check(fields, record) < 0) {
             Py_XDECREF(record);
             break;
         }
         Py_ssize_t size = size_of(fields, record) + 1;
+        int stays = (size > space && PyList_GET_SIZE(taken)) || has_to_wait(fields, record, busy, lanes);
         Py_DECREF(record);
-        if (size > space && PyList_GET_SIZE(taken)) {
-            break;
-        }
-        record = PyObject_CallNoArgs(popleft);
-        if (record == NULL) {
+        if (stays || (record = PyObject_CallNoArgs(popleft)) == NULL) {
             break;
         }
         int failed = PyList_Append(taken, record);
@@ -114,12 +121,13 @@ take_front(PyObject *module, PyObject *const *args, Py_ssize_t count)
             break;
         }
         space -= size;
+        room--;
     }
     Py_DECREF(popleft);
     if (PyErr_Occurred()) {
         return NULL;
     }
-    Py_RETURN_NONE;
+    return Py_BuildValue("nn", room, space);
 }
 
 static PyObject *

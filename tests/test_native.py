@@ -222,9 +222,18 @@ def state(given: list[Delivery]) -> list[tuple[Any, ...]]:
     return [(each.body, each.stream, each.attempts, each.outcome, each.callbacks) for each in given]
 
 
-@given(records, st.integers(0, 25), st.integers(0, 200), st.booleans())
+some_streams = st.sets(st.integers(-5, 5), max_size=2)
+
+
+@given(records, st.integers(0, 25), st.integers(0, 200), st.booleans(), some_streams, some_streams)
 def test_passes_do_what_the_python_code_does(
-    native: Any, given: list[Delivery], events: int, size: int, has_some: bool
+    native: Any,
+    given: list[Delivery],
+    events: int,
+    size: int,
+    has_some: bool,
+    busy: set[int],
+    laned: set[int],
 ) -> None:
     """Each on the same records: what they return, and what becomes of the records."""
     for name in ("total_size", "streams_of", "most_attempts"):
@@ -235,8 +244,8 @@ def test_passes_do_what_the_python_code_does(
     for take_front in (native.take_front, PYTHON["take_front"]):
         queue = deque(given)
         taken = [record(b"first")] if has_some else []
-        take_front(queue, taken, events, size)
-        fronts.append((state(taken), list(queue)))
+        left = take_front(queue, taken, events, size, busy, dict.fromkeys(laned))
+        fronts.append((state(taken), list(queue), left))
     assert fronts[0] == fronts[1]
     ends = []
     for deliver in (native.deliver, PYTHON["deliver"]):
@@ -256,7 +265,7 @@ def test_what_are_no_records_is_an_error_and_no_crash(native: Any, given: Any) -
         lambda: native.streams_of(given),
         lambda: native.most_attempts(given),
         lambda: native.deliver(given, OUTCOME),
-        lambda: native.take_front(deque(given or ()), None, 1, 1),
+        lambda: native.take_front(deque(given or ()), None, 1, 1, set(), {}),
     ):
         with pytest.raises(TypeError):
             call()
@@ -358,7 +367,7 @@ def test_passes_leak_nothing(native: Any) -> None:
         native.join(b"[", some, b"]")
         native.streams_of(some)
         native.most_attempts(some)
-        native.take_front(deque(some), [], 40, 300)
+        native.take_front(deque(some), [], 40, 300, set(), {})
         native.deliver(copies(many), OUTCOME)
         with pytest.raises(TypeError):
             native.total_size([*some, None])

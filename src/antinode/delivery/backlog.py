@@ -117,15 +117,11 @@ class Backlog:
 
     def _take_from_queue(self, search: _Search) -> None:
         from_lanes = len(search.taken)
-        if self.lanes or self._busy or search.is_paced:
-            self._sift(search)
+        if search.is_paced:
+            self._sift_paced(search)
         else:
-            self._take_fresh(search)
+            self._sift(search)
         self._is_fresh_first = 0 < from_lanes == len(search.taken) and bool(self.fresh)
-
-    def _take_fresh(self, search: _Search) -> None:
-        """Nobody has to wait: the front of the queue, as it is."""
-        take_front(self.fresh, search.taken, search.room, search.space)
 
     def _take_ready(self, search: _Search) -> None:
         lanes = self.lanes
@@ -159,8 +155,23 @@ class Backlog:
     def _sift(self, search: _Search) -> None:
         """Take from the queue what may go, and move what must wait to its lane."""
         fresh, lanes, busy = self.fresh, self.lanes, self._busy
+        for _ in range(SCAN):
+            search.room, search.space = take_front(
+                fresh, search.taken, search.room, search.space, busy, lanes.by_stream
+            )
+            if search.room <= 0 or not fresh:
+                return
+            stream = fresh[0].stream
+            if stream not in busy and lanes.get(stream) is None:
+                return  # it has no room here
+            lanes.append(stream, fresh.popleft())
+        self.must_go_on = not search.taken
+
+    def _sift_paced(self, search: _Search) -> None:
+        """The same where each record has to pass its gates."""
+        fresh, lanes, busy = self.fresh, self.lanes, self._busy
         # What this very upload has taken is busy too, but may be followed by more of the same stream.
-        own = {record.stream for record in search.taken} if search.is_paced else set()
+        own = {record.stream for record in search.taken}
         for _ in range(SCAN):
             if search.room <= 0 or not fresh:
                 return
@@ -171,13 +182,12 @@ class Backlog:
                 continue
             if not search.fits(record):
                 return
-            if search.is_paced:
-                if not self._passes(record, search):
-                    lane = lanes.append(stream, fresh.popleft())
-                    if stream not in own:
-                        lanes.hold(lane, search.opens_at)
-                    continue
-                own.add(stream)
+            if not self._passes(record, search):
+                lane = lanes.append(stream, fresh.popleft())
+                if stream not in own:
+                    lanes.hold(lane, search.opens_at)
+                continue
+            own.add(stream)
             search.take(fresh.popleft())
         self.must_go_on = not search.taken
 

@@ -30,7 +30,7 @@ class Lanes:
     """
 
     def __init__(self) -> None:
-        self._lanes: dict[int, Lane] = {}
+        self.by_stream: dict[int, Lane] = {}
         # Ordered by when each lane last began to hold records. A plain dict would be walked from its deleted
         # entries on for each look at the first one.
         self._filled: OrderedDict[int, Lane] = OrderedDict()
@@ -41,22 +41,22 @@ class Lanes:
         self.ready_count = 0
 
     def __bool__(self) -> bool:
-        return bool(self._lanes)
+        return bool(self.by_stream)
 
     def __len__(self) -> int:
-        return len(self._lanes)
+        return len(self.by_stream)
 
     def __iter__(self) -> Iterator[Lane]:
-        return iter(self._lanes.values())
+        return iter(self.by_stream.values())
 
     def get(self, stream: int) -> Lane | None:
-        return self._lanes.get(stream)
+        return self.by_stream.get(stream)
 
     def append(self, stream: int, record: Delivery) -> Lane:
         """Queue a record behind its stream's earlier ones; the lane is busy if it is new."""
-        lane = self._lanes.get(stream)
+        lane = self.by_stream.get(stream)
         if lane is None:
-            lane = self._lanes[stream] = Lane(stream)
+            lane = self.by_stream[stream] = Lane(stream)
         if not lane.records:
             self._filled[stream] = lane
         lane.records.append(record)
@@ -65,9 +65,9 @@ class Lanes:
 
     def prepend(self, stream: int, records: list[Delivery]) -> Lane:
         """Give records back to the front of their stream, in their order."""
-        lane = self._lanes.get(stream)
+        lane = self.by_stream.get(stream)
         if lane is None:
-            lane = self._lanes[stream] = Lane(stream)
+            lane = self.by_stream[stream] = Lane(stream)
         if not lane.records:
             self._filled[stream] = lane
         lane.records.extendleft(reversed(records))
@@ -125,7 +125,7 @@ class Lanes:
         while held and held[0][0] <= now:
             until, _, lane = heapq.heappop(held)
             # A lane held anew, or taken meanwhile, has a later entry or none: this one is void.
-            if lane.release_at == until and self._lanes.get(lane.stream) is lane:
+            if lane.release_at == until and self.by_stream.get(lane.stream) is lane:
                 self.make_ready(lane)
 
     @property
@@ -141,6 +141,6 @@ class Lanes:
             return False
         lane.is_ready = False
         lane.release_at = None
-        if self._lanes.get(lane.stream) is lane:
-            del self._lanes[lane.stream]
+        if self.by_stream.get(lane.stream) is lane:
+            del self.by_stream[lane.stream]
         return True

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 from contextlib import suppress
 
 from antinode import _compiled
 from antinode.delivery.record import Delivery, Outcome
 
 
-def take_front(queue: deque[Delivery], taken: list[Delivery], room: int, space: int) -> None:
-    """Move records from the queue's front: at most `room`, of `space` bytes with commas, but one at least."""
+def take_front(
+    queue: deque[Delivery],
+    taken: list[Delivery],
+    room: int,
+    space: int,
+    busy: Container[int],
+    lanes: Container[int],
+) -> tuple[int, int]:
+    """Move records from the queue's front, up to the first of a stream that is busy or has a lane.
+
+    At most `room` records, of `space` bytes with commas, but one at least. Returns what is left of both.
+    """
     while room > 0 and queue:
-        size = len(queue[0].body) + 1
-        if size > space and taken:
+        record = queue[0]
+        size = len(record.body) + 1
+        if (size > space and taken) or record.stream in busy or record.stream in lanes:
             break
         taken.append(queue.popleft())
         space -= size
         room -= 1
+    return room, space
 
 
 def fitting(records: list[Delivery], events: int, size: int) -> int:
