@@ -3,7 +3,10 @@
 import ast
 import inspect
 import types
+from importlib import import_module
 from pathlib import Path
+
+import pytest
 
 import antinode
 
@@ -11,7 +14,7 @@ PACKAGE = Path(antinode.__file__).parent
 
 
 def public(module):
-    return {name for name in vars(module) if not name.startswith("_")}
+    return {name for name in dir(module) if not name.startswith("_")}
 
 
 def test_all_is_everything_public():
@@ -65,11 +68,33 @@ def test_what_is_exported_says_so():
 
 
 def test_the_init_module_holds_only_imports():
-    """`antinode/__init__.py` is a docstring, imports and `__all__`."""
-    body = ast.parse((PACKAGE / "__init__.py").read_text()).body
-    assert isinstance(body[0], ast.Expr)
-    assert isinstance(body[-1], ast.Assign)
-    assert all(isinstance(node, ast.ImportFrom) for node in body[1:-1])
+    """`antinode/__init__.py` is a docstring, imports for type checkers, the same for use, and `__all__`."""
+    docstring, version, _, choice, names = ast.parse((PACKAGE / "__init__.py").read_text()).body
+    assert isinstance(docstring, ast.Expr)
+    assert isinstance(version, ast.ImportFrom)
+    assert isinstance(choice, ast.If)
+    assert all(isinstance(node, ast.ImportFrom) for node in choice.body)
+    assert isinstance(names, ast.Assign)
+
+
+@pytest.mark.parametrize("package", ["antinode", "antinode.server"])
+def test_what_type_checkers_see_is_what_is_there(package):
+    """A name comes from the module that the imports for type checkers name, and no other name is given."""
+    module = import_module(package)
+    tree = ast.parse(Path(module.__file__).read_text())
+    choice = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.name: node.module for node in choice.body for alias in node.names}
+    assert set(seen) | {"__version__"} == set(module.__all__) | {"__version__"}
+    for name, origin in seen.items():
+        assert getattr(module, name) is getattr(import_module(origin), name)
+
+
+def test_a_name_that_is_not_there():
+    """It is an AttributeError as of any module, and an ImportError where it is imported."""
+    with pytest.raises(AttributeError, match="module 'antinode' has no attribute 'Cleint'"):
+        antinode.Cleint  # noqa: B018 - it is to raise
+    with pytest.raises(ImportError, match="Cleint"):
+        from antinode import Cleint  # noqa: F401
 
 
 def test_the_package_is_typed():

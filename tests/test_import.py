@@ -29,17 +29,27 @@ def fresh(code):
     return json.loads(done.stdout)
 
 
+EVERYTHING = "import antinode\nfor name in antinode.__all__: getattr(antinode, name)"
+
+
 def test_import_is_light():
-    """It loads no HTTP, TLS, asyncio or test machinery."""
-    assert fresh(f"import antinode\nresult = [name for name in {HEAVY} if name in sys.modules]") == []
+    """It loads no HTTP, TLS, asyncio or test machinery, however much of it is asked for."""
+    assert fresh(f"{EVERYTHING}\nresult = [name for name in {HEAVY} if name in sys.modules]") == []
+
+
+def test_import_loads_what_is_used():
+    """By itself it loads nothing of its own; the client comes with the first name that needs it."""
+    loaded = "sorted(name for name in sys.modules if name.startswith('antinode.'))"
+    assert fresh(f"import antinode\nresult = {loaded}") == ["antinode._lazy", "antinode._version"]
+    assert "antinode._client" in fresh(f"import antinode\nantinode.init\nresult = {loaded}")
 
 
 def test_import_starts_nothing():
     """It starts no thread and takes no signal."""
-    code = """
+    code = f"""
 import signal, threading
 handler = signal.getsignal(signal.SIGTERM)
-import antinode
+{EVERYTHING}
 result = [threading.active_count(), signal.getsignal(signal.SIGTERM) is handler]
 """
     assert fresh(code) == [1, True]

@@ -9,31 +9,59 @@
 An independent project, not endorsed by Amplitude.
 """
 
-from antinode._client import Client
-from antinode._errors import AntinodeError, ConfigurationError, EventError, MiddlewareError
-from antinode._events import Event, EventDict, IngestionMetadata, IngestionMetadataDict, Plan, PlanDict
-from antinode._identify import Identify
-from antinode._instances import (
-    flush,
-    get_instance,
-    group_identify,
-    identify,
-    init,
-    log_event,
-    revenue,
-    set_group,
-    shutdown,
-)
-from antinode._middleware import Middleware, MiddlewareNext, MiddlewarePayload
-from antinode._options import Options, OptionsDict
-from antinode._revenue import Revenue
-from antinode._serverless import flushing
 from antinode._version import __version__
-from antinode.delivery.ledger import Report, Stats
-from antinode.delivery.messages import HttpResponse, Request, Transport, TransportError, TransportTimeout
-from antinode.delivery.record import Delivery, Outcome
-from antinode.delivery.retry import Response, RetryPolicy
-from antinode.protocol.status import Status
+
+TYPE_CHECKING = False  # as type checkers know it; typing itself would be the dearest of these imports
+
+if TYPE_CHECKING:
+    from antinode._client import Client
+    from antinode._errors import AntinodeError, ConfigurationError, EventError, MiddlewareError
+    from antinode._events import Event, EventDict, IngestionMetadata, IngestionMetadataDict, Plan, PlanDict
+    from antinode._identify import Identify
+    from antinode._instances import (
+        flush,
+        get_instance,
+        group_identify,
+        identify,
+        init,
+        log_event,
+        revenue,
+        set_group,
+        shutdown,
+    )
+    from antinode._middleware import Middleware, MiddlewareNext, MiddlewarePayload
+    from antinode._options import Options, OptionsDict
+    from antinode._revenue import Revenue
+    from antinode._serverless import flushing
+    from antinode.delivery.ledger import Report, Stats
+    from antinode.delivery.messages import HttpResponse, Request, Transport, TransportError, TransportTimeout
+    from antinode.delivery.record import Delivery, Outcome
+    from antinode.delivery.retry import Response, RetryPolicy
+    from antinode.protocol.status import Status
+else:
+    from antinode._lazy import exports as _exports
+
+    __getattr__, __dir__ = _exports(
+        __name__,
+        {
+            "antinode._client": "Client",
+            "antinode._errors": "AntinodeError ConfigurationError EventError MiddlewareError",
+            "antinode._events": "Event EventDict IngestionMetadata IngestionMetadataDict Plan PlanDict",
+            "antinode._identify": "Identify",
+            "antinode._instances": "flush get_instance group_identify identify init log_event revenue"
+            " set_group shutdown",
+            "antinode._middleware": "Middleware MiddlewareNext MiddlewarePayload",
+            "antinode._options": "Options OptionsDict",
+            "antinode._revenue": "Revenue",
+            "antinode._serverless": "flushing",
+            "antinode.delivery.ledger": "Report Stats",
+            "antinode.delivery.messages": "HttpResponse Request Transport TransportError TransportTimeout",
+            "antinode.delivery.record": "Delivery Outcome",
+            "antinode.delivery.retry": "Response RetryPolicy",
+            "antinode.protocol.status": "Status",
+        },
+    )
+    del TYPE_CHECKING
 
 __all__ = [
     "AntinodeError",

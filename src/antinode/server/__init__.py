@@ -6,20 +6,27 @@
 `antinode serve` is the same on the command line, with a page to watch events arrive on.
 """
 
-try:
-    import httptools as _httptools  # noqa: F401 - asked for here, so that what is missing is told in one place
-    import starlette as _starlette  # noqa: F401
-    import uvicorn as _uvicorn  # noqa: F401
-except ModuleNotFoundError as _missing:
-    raise ImportError(
-        f'antinode.server needs {_missing.name}, which an extra brings: pip install "antinode[server]"',
-        name=_missing.name,
-    ) from _missing
+TYPE_CHECKING = False
 
-from antinode.server.faults import Fault, FaultView
-from antinode.server.remote import Api, ApiError, Event, History, Upload
-from antinode.server.rules import ApiKey, Rules
-from antinode.server.running import Running, running
+if TYPE_CHECKING:
+    from antinode.server.companion import Running, running
+    from antinode.server.faults import Fault, FaultView
+    from antinode.server.remote import Api, ApiError, Event, History, Upload
+    from antinode.server.rules import ApiKey, Rules
+else:
+    from antinode._lazy import exports as _exports
+
+    # The rules, and a client of a server elsewhere, need no web server.
+    __getattr__, __dir__ = _exports(
+        __name__,
+        {
+            "antinode.server.faults": "Fault FaultView",
+            "antinode.server.remote": "Api ApiError Event History Upload",
+            "antinode.server.rules": "ApiKey Rules",
+            "antinode.server.companion": "Running running",
+        },
+    )
+    del TYPE_CHECKING
 
 __all__ = [
     "Api",

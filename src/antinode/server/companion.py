@@ -9,6 +9,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+try:
+    import httptools as _httptools  # noqa: F401 - asked for here, so that what is missing is told in one place
+    import starlette as _starlette  # noqa: F401
+    import uvicorn as _uvicorn  # noqa: F401
+except ModuleNotFoundError as _missing:
+    raise ImportError(
+        f'antinode.server needs {_missing.name}, which an extra brings: pip install "antinode[server]"',
+        name=_missing.name,
+    ) from _missing
+
 from antinode.server.engine import OnUpload
 from antinode.server.faults import Fault, parse
 from antinode.server.remote import Api
