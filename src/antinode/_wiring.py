@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from antinode.delivery.record import Delivery
     from antinode.spool import Spool
 
-__all__ = ["fingerprint", "is_in_the_clear", "make_sender"]
+__all__ = ["fingerprint", "is_in_the_clear", "make_sender", "upload_urls"]
 
 
 def make_sender(
@@ -36,7 +36,7 @@ def make_sender(
 
     `spool` is for a caller that adopts by rules of its own.
     """
-    usual, bulk = _urls(options)
+    usual, bulk = upload_urls(options)
     envelope = Envelope(api_key, min_id_length=options.min_id_length)
     clock = time.monotonic
     config = CoreConfig(
@@ -131,8 +131,8 @@ def _endpoint(options: Options) -> Endpoint:
     return Endpoint.BATCH if options.use_batch or options.endpoint == "batch" else Endpoint.HTTP_V2
 
 
-def _urls(options: Options) -> tuple[str, str]:
-    """Where uploads usually go, and where those of a backlog go."""
+def upload_urls(options: Options) -> tuple[str, str]:
+    """Where uploads usually go, and where those of a backlog go. Raises `ConfigurationError`."""
     endpoint = _endpoint(options)
     if options.server_url is None:
         usual = url(endpoint, options.server_zone)

@@ -10,9 +10,14 @@ import functools
 import io
 import os
 import sys
-from typing import Final
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 _UNBOUNDED: Final = 100_000
 """Columns of what is no terminal: a file or a program gets every line whole."""
@@ -45,6 +50,31 @@ def _console(*, stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = _UNBOUNDED
     return console
+
+
+class Waiting:
+    """What a command waits for, told on a terminal from the second second on; elsewhere nothing is told."""
+
+    def __init__(self, *, patience_s: float = 1.0) -> None:
+        self._shown_from = time.monotonic() + patience_s
+        self._status: Status | None = None
+
+    def __enter__(self) -> Waiting:
+        return self
+
+    def tell(self, text: str) -> None:
+        """Something to show for as long as it is true. Shows nothing before the patience is over."""
+        if self._status is not None:
+            self._status.update(printable(text))
+        elif err().is_terminal and time.monotonic() >= self._shown_from:
+            self._status = err().status(printable(text))
+            self._status.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
 
 
 def printable(text: str, at_most: int = 300) -> str:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import rich_click as click
 
+EXIT_FAILED = 1
+"""For a command that has told itself what failed."""
+
 
 class Failed(click.ClickException):
     """The thing asked for failed. The message says why, and what to do about it."""
 
-    exit_code = 1
+    exit_code = EXIT_FAILED
 
 
 class NotSetUp(click.ClickException):

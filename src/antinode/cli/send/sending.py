@@ -1,0 +1,80 @@
+"""One event on its way, through the same client that applications use."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from antinode._client import Client
+from antinode._errors import ConfigurationError
+from antinode.cli.errors import NotSetUp
+from antinode.cli.send import fate
+
+if TYPE_CHECKING:
+    from antinode.cli.destination import Destination
+
+_LOOK_EVERY_S: Final = 0.25
+
+
+class _Notes(logging.Handler):
+    """Keeps what the client has mended, which it only logs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        _, mended, note = text.partition("an event was mended before it was sent: ")
+        if mended:
+            self.texts.append(note)
+
+
+def send(
+    event: dict[str, Any],
+    destination: Destination,
+    *,
+    timeout: float,
+    while_waiting: Callable[[str], None] = lambda _: None,
+) -> fate.Fate:
+    """Send the event and wait for its fate, at most `timeout` seconds.
+
+    `while_waiting` hears a few times a second why it has not settled yet; empty while nothing has failed.
+    """
+    event = {"insert_id": str(uuid.uuid4())} | event
+    log, notes = logging.getLogger("antinode"), _Notes()
+    log.addHandler(notes)
+    propagated, log.propagate = log.propagate, False
+    client = Client("command-line")
+    try:
+        try:
+            client.init(destination.key(), **destination.options)
+        except ConfigurationError as error:
+            raise NotSetUp(str(error)) from None
+        started = time.monotonic()
+        delivery = client.log_event(event)  # type: ignore[arg-type]  # what it holds is for the client to judge
+        told: dict[str, Any] = {
+            "insert_id": str(event["insert_id"]),
+            "server_url": destination.url(),
+            "notes": tuple(notes.texts),
+        }
+        while True:
+            passed = time.monotonic() - started
+            if delivery.outcome is not None:
+                return fate.settled(delivery.outcome, seconds=passed, **told)
+            if passed >= timeout:
+                stats = client.stats()
+                return fate.pending(stats, attempts=delivery.attempts, seconds=timeout, **told)
+            stats = client.stats()
+            while_waiting(fate.why_pending(stats) if stats.last_error or stats.stalled else "")
+            try:
+                delivery.result(min(_LOOK_EVERY_S, timeout - passed))
+            except TimeoutError:
+                continue
+    finally:
+        client.shutdown(0)
+        log.removeHandler(notes)
+        log.propagate = propagated
