@@ -16,6 +16,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Look into the directory of storage=, and send what is left there.",
     ),
     "replay": ("antinode.cli.replay.command:replay", "Send dead letters again, mended or not."),
+    "tail": ("antinode.cli.tail.command:tail", "Follow the events of the local Amplitude."),
+    "send": ("antinode.cli.send.command:send", "Send one event, and say what became of it."),
+    "validate": (
+        "antinode.cli.validate.command:validate",
+        "Say what Amplitude would object to in files of events.",
+    ),
     "completion": ("antinode.cli.completion:completion", "Print the completion script of a shell."),
 }
 """Name -> where the command is, and what it is for in one line; in the order in which help lists them."""

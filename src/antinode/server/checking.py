@@ -54,15 +54,19 @@ def check(reading: Reading, rules: Rules) -> Checked | Refusal:
     Changes nothing in the reading and raises nothing, whatever the events hold. The `reasons` of a refusal
     explain every event at fault, whichever of them the answer names.
     """
-    shortest = reading.min_id_length
     work = _Check(reading, rules)
-    for position, event in enumerate(reading.events):
-        shape = plain(event)
-        if shape is None or not _has_good_ids(shape, shortest) or not _has_good_type(shape):
-            work.look_closely(position, event)
-        elif _may_be_mended(shape):
-            work.warn(position, event)
+    work.run()
     return work.refusal() if work.faults else work.checked()
+
+
+def find_problems(reading: Reading, rules: Rules) -> dict[int, list[Problem]]:
+    """What `check` would refuse each event for, and what is worth mending in it, by position.
+
+    Unlike a refusal it is not silent about the events beside a bad one. Raises nothing, as `check`.
+    """
+    work = _Check(reading, rules)
+    work.run()
+    return work.problems()
 
 
 def _has_good_ids(shape: Shape, shortest: int) -> bool:
@@ -124,6 +128,16 @@ class _Check:
         # The Identify APIs have no place for either.
         self._needs_id_and_time = reading.api not in (Api.IDENTIFY, Api.GROUP_IDENTIFY)
 
+    def run(self) -> None:
+        """Look at every event."""
+        shortest = self._reading.min_id_length
+        for position, event in enumerate(self._reading.events):
+            shape = plain(event)
+            if shape is None or not _has_good_ids(shape, shortest) or not _has_good_type(shape):
+                self.look_closely(position, event)
+            elif _may_be_mended(shape):
+                self.warn(position, event)
+
     def look_closely(self, position: int, event: dict[str, Any]) -> None:
         """Find what is wrong with an event, or mend it."""
         found: list[Problem] = []
@@ -165,6 +179,14 @@ class _Check:
         yield from advice.on_properties(event)
         yield from advice.on_revenue(event)
 
+    def problems(self) -> dict[int, list[Problem]]:
+        """Everything found: faults first, then warnings."""
+        found = {
+            at: [*(_told(fault) for fault in faults), *self._warnings.get(at, ())]
+            for at, faults in self.faults.items()
+        }
+        return {**self._warnings, **found}
+
     def checked(self) -> Checked:
         kept = self._reading.events
         if self._changed:
@@ -187,10 +209,8 @@ class _Check:
                     named.setdefault(fault.field, []).append(position)
         if mode == "first_per_field":
             named = {field: positions[:1] for field, positions in named.items()}
-        reasons = {
-            at: [*(_told(fault) for fault in faults), *self._warnings.get(at, ())]
-            for at, faults in self.faults.items()
-        }
+        found = self.problems()
+        reasons = {at: found[at] for at in self.faults}
         return answers.bad_events(self._reading.api, stage, named, reasons)
 
 

@@ -15,6 +15,7 @@ import rich_click as click
 from antinode._identify import Identify
 from antinode._revenue import Revenue
 from antinode.cli.console import printable
+from antinode.cli.pairs import pair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ def build_event(source: str | None, flags: Flags) -> dict[str, Any]:
     click.UsageError for what cannot be understood; whether Amplitude would take it is not looked at.
     """
     event = {} if source is None else _read(source)
-    event |= dict(_pair(each, "--field") for each in flags.fields)
+    event |= dict(pair(each, "--field") for each in flags.fields)
     money = _money(flags)
     event_type = flags.event_type or event.get("event_type")
     if event_type is None and money:
@@ -54,7 +55,7 @@ def build_event(source: str | None, flags: Flags) -> dict[str, Any]:
     elif event_type is None and flags.user_properties and not flags.properties:
         identify = Identify()
         for each in flags.user_properties:
-            identify.set(*_pair(each, "--user-property"))
+            identify.set(*pair(each, "--user-property"))
         event |= identify.to_event()
     elif event_type is None and source is None:
         raise click.UsageError(
@@ -100,17 +101,6 @@ def _read(source: str) -> dict[str, Any]:
     return event
 
 
-def _pair(text: str, option: str) -> tuple[str, Any]:
-    """`key=value`: a value that is JSON counts as such, anything else as text."""
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise click.BadParameter(f"{printable(text, 60)!r} is no key=value", param_hint=option)
-    try:
-        return key, orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return key, value
-
-
 def _groups(texts: Sequence[str]) -> dict[str, str | list[str]]:
     found: dict[str, list[str]] = {}
     for text in texts:
@@ -123,7 +113,7 @@ def _groups(texts: Sequence[str]) -> dict[str, str | list[str]]:
 
 def _lay(event: dict[str, Any], field: str, texts: Sequence[str], option: str) -> None:
     if texts:
-        event[field] = {**_object(event, field), **dict(_pair(each, option) for each in texts)}
+        event[field] = {**_object(event, field), **dict(pair(each, option) for each in texts)}
 
 
 def _object(event: dict[str, Any], field: str) -> dict[str, Any]:

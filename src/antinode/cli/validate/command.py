@@ -1,0 +1,73 @@
+"""`antinode validate`: its options, and the way from files to a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from antinode.cli import console
+from antinode.cli.errors import EXIT_FAILED
+
+if TYPE_CHECKING:
+    from antinode.cli.validate.report import Report
+
+
+@click.command(short_help="Say what Amplitude would object to in files of events.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--min-id-length",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="How short user and device ids may be.",
+)
+@click.option(
+    "--batch", "is_batch", is_flag=True, help="By the limits of the Batch API: 20 MB instead of 1 MB."
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
+@click.option("--all", "shows_all", is_flag=True, help="Show every row with a problem, warnings too.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON lines: each problem, then the sum.")
+def validate(
+    files: tuple[str, ...], min_id_length: int, is_batch: bool, strict: bool, shows_all: bool, is_json: bool
+) -> None:
+    """Say what Amplitude would object to in files of events, row by row, and what to change.
+
+    Nothing is sent. FILE holds an event a line as JSON, also gzipped; - is standard input. Errors are what
+    Amplitude refuses; warnings are what it takes but hardly as it was meant, such as a time in seconds.
+
+    The exit code is 0 if Amplitude would take every row, 1 if it would refuse any, 2 if a file cannot be
+    read.
+
+    \b
+    Examples:
+      antinode validate events.jsonl
+      antinode validate export/*.json.gz --all
+      zcat events.jsonl.gz | antinode validate - --strict
+      antinode validate events.jsonl --json | jq 'select(.code == "invalid_time") | .row'
+    """
+    from antinode.cli.validate.judging import judge  # noqa: PLC0415 - not for help and completion
+    from antinode.cli.validate.report import MachineReport, PeopleReport  # noqa: PLC0415
+    from antinode.cli.validate.rows import rows_of  # noqa: PLC0415
+    from antinode.cli.validate.tally import Tally  # noqa: PLC0415
+    from antinode.protocol.endpoints import Endpoint  # noqa: PLC0415
+
+    report: Report
+    if is_json:
+        report = MachineReport()
+    else:
+        report = PeopleReport(console.out(), shows_all=shows_all, names_files=len(files) > 1)
+    tally = Tally()
+    endpoint = Endpoint.BATCH if is_batch else Endpoint.HTTP_V2
+    with console.Waiting() as waiting:
+        for file in files:
+            for batch in judge(rows_of(file), min_id_length=min_id_length, endpoint=endpoint):
+                for judged in batch:
+                    tally.add(file, judged)
+                    if judged.problems:
+                        report.row(file, judged)
+                waiting.tell(f"{file}: {tally.rows:,} rows")
+    report.end(tally, len(files))
+    if tally.rows_with_errors or (strict and tally.rows_with_warnings):
+        raise SystemExit(EXIT_FAILED)

@@ -1,0 +1,156 @@
+"""What `antinode validate` prints, for people and for machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from antinode.cli import machine
+from antinode.cli.console import printable
+
+if TYPE_CHECKING:
+    from antinode.cli.validate.judging import Judged
+    from antinode.cli.validate.tally import Kind, Tally
+
+_ROWS_SHOWN: Final = 10
+_MARKS: Final = {"error": ("✗", "bold red"), "warning": ("!", "yellow")}
+
+
+class Report(Protocol):
+    """Hears of each row with a problem, and of the sum."""
+
+    def row(self, file: str, judged: Judged) -> None: ...
+
+    def end(self, tally: Tally, files: int) -> None: ...
+
+
+class MachineReport:
+    """One JSON object for each problem, and one for the sum, told apart by `type`."""
+
+    def row(self, file: str, judged: Judged) -> None:
+        for problem in judged.problems:
+            machine.write(
+                {
+                    "type": "finding",
+                    "file": file,
+                    "row": judged.number,
+                    "insert_id": judged.insert_id,
+                    "severity": problem.severity,
+                    "code": problem.code,
+                    "field": problem.field,
+                    "message": problem.message,
+                }
+            )
+
+    def end(self, tally: Tally, files: int) -> None:
+        machine.write(
+            {
+                "type": "summary",
+                "files": files,
+                "rows": tally.rows,
+                "rows_with_errors": tally.rows_with_errors,
+                "rows_with_warnings": tally.rows_with_warnings,
+                "problems": [_as_object(kind) for kind in tally.by_weight()],
+            }
+        )
+
+
+def _as_object(kind: Kind) -> dict[str, Any]:
+    return {
+        "code": kind.code,
+        "field": kind.field,
+        "severity": kind.severity,
+        "count": kind.count,
+        "message": kind.message,
+        "first_rows": [{"file": file, "row": row} for file, row in kind.first_rows],
+    }
+
+
+class PeopleReport:
+    """The first rows with errors, or all rows, as they are found; then each kind of problem and its count."""
+
+    def __init__(self, console: Console, *, shows_all: bool, names_files: bool) -> None:
+        self._console = console
+        self._shows_all = shows_all
+        self._names_files = names_files
+        self._shown = 0
+        self._hidden = 0
+
+    def row(self, file: str, judged: Judged) -> None:
+        errors = [problem for problem in judged.problems if problem.severity == "error"]
+        told = judged.problems if self._shows_all else errors
+        if not told:
+            return
+        if not self._shows_all and self._shown >= _ROWS_SHOWN:
+            self._hidden += 1
+            return
+        self._shown += 1
+        where = self._where(file, judged.number)
+        for problem in told:
+            line = Text.assemble((f"{where}: ", "bold"), printable(problem.message))
+            if problem.severity == "warning":
+                line.stylize("yellow")
+            self._console.print(line, soft_wrap=True)
+
+    def end(self, tally: Tally, files: int) -> None:
+        if self._hidden:
+            self._console.print(f"… and {_counted(self._hidden, 'row')} more: --all shows each.", style="dim")
+        if self._shown:
+            self._console.print()
+        kinds = tally.by_weight()
+        width = max((len(f"{kind.count:,}") for kind in kinds), default=1)
+        for kind in kinds:
+            mark, style = _MARKS[kind.severity]
+            line = Text.assemble((f"{mark} {kind.count:>{width},}  ", style), (kind.code, "bold"))
+            if kind.field not in kind.code:
+                line.append(f" ({printable(kind.field, 60)})")
+            self._console.print(line, soft_wrap=True)
+            self._note(f"{printable(kind.message)}", width)
+            self._note(self._rows_of(kind), width, "dim")
+        if tally.untold:
+            self._console.print(
+                f"… and {_counted(tally.untold, 'problem')} of still other kinds.", style="dim"
+            )
+        if kinds:
+            self._console.print()
+        self._sum(tally, files)
+
+    def _note(self, text: str, width: int, style: str = "") -> None:
+        self._console.print(Padding(Text(text, style), (0, 0, 0, width + 5), expand=False))
+
+    def _rows_of(self, kind: Kind) -> str:
+        rows = ", ".join(f"{file}:{row}" if self._names_files else f"{row}" for file, row in kind.first_rows)
+        more = kind.count - len(kind.first_rows)
+        noun = "row" if len(kind.first_rows) == 1 else "rows"
+        return f"{noun} {rows}{f' and {more:,} more' if more > 0 else ''}"
+
+    def _where(self, file: str, row: int) -> str:
+        return f"{file}:{row}" if self._names_files else f"row {row}"
+
+    def _sum(self, tally: Tally, files: int) -> None:
+        of_files = f" in {files:,} files" if files > 1 else ""
+        rows = f"{_counted(tally.rows, 'row')}{of_files}"
+        if tally.rows == 0:
+            self._console.print(f"{rows}: there is nothing to validate.", style="yellow")
+        elif tally.rows_with_errors:
+            self._console.print(
+                f"{rows}: Amplitude would refuse {tally.rows_with_errors:,}{_also(tally)}.", style="bold red"
+            )
+        elif tally.rows_with_warnings:
+            self._console.print(f"{rows}: Amplitude would take them all{_also(tally)}.", style="yellow")
+        else:
+            self._console.print(f"{rows}: Amplitude would take them all.", style="green")
+
+
+def _also(tally: Tally) -> str:
+    if not tally.rows_with_warnings:
+        return ""
+    verb = "have" if tally.rows_with_warnings > 1 else "has"
+    return f", and {tally.rows_with_warnings:,} {verb} something to mend"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
