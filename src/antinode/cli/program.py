@@ -22,6 +22,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "antinode.cli.validate.command:validate",
         "Say what Amplitude would object to in files of events.",
     ),
+    "doctor": (
+        "antinode.cli.doctor.command:doctor",
+        "Check whether events would arrive, and say what to do.",
+    ),
+    "demo": ("antinode.cli.demo.command:demo", "Watch events survive a server that keeps having accidents."),
     "completion": ("antinode.cli.completion:completion", "Print the completion script of a shell."),
 }
 """Name -> where the command is, and what it is for in one line; in the order in which help lists them."""

@@ -13,13 +13,17 @@ _RESERVING = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "f2fs", "overlay
 
 def may_map(directory: str) -> bool:
     """Linux only: APFS copies on write; and Windows does not keep views and writes of one file consistent."""
+    return filesystem_of(directory) in _RESERVING
+
+
+def filesystem_of(directory: str) -> str:
+    """The type of file system that the directory is on; empty where that is not told, as outside Linux."""
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
             device = os.stat(directory).st_dev
-            kind = type_of(os.path.realpath(directory), f"{device >> 8 & 0xFFF}:{_minor(device)}", lines)
+            return type_of(os.path.realpath(directory), f"{device >> 8 & 0xFFF}:{_minor(device)}", lines)
     except (OSError, ValueError):
-        return False
-    return kind in _RESERVING
+        return ""
 
 
 def _minor(device: int) -> int:

@@ -79,7 +79,9 @@ class Follower:
             self._place = Place.of(newest[0])
             return self._newest_that_fit(count) if count else []
         except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(str(to_transport_error(error, self._url.partition("://")[2]))) from error
+            # urllib3 calls a refused connection a timeout, so the socket's own error is told.
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            raise Unreachable(str(to_transport_error(cause, self._url.partition("://")[2]))) from error
         except ApiError as error:
             raise Unreachable(f"what is there {error}") from error
         except msgspec.DecodeError:
