@@ -107,6 +107,11 @@ class Pacer:
         gate.tokens = 0.0
         gate.used_at = now
 
+    def limit(self, key: Key, now: float, rate: float) -> None:
+        """Pace `key` at `rate` events per second from now on, unless it is paced already."""
+        if key not in self._gates:
+            self._gates[key] = Gate(rate=rate, filled_at=now, used_at=now)
+
     def opens_at(self, keys: tuple[Key, ...], now: float) -> float:
         """When a record with these keys may go: `now`, or the latest of its gates' times."""
         time = now

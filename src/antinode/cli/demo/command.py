@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import webbrowser
 from contextlib import suppress
@@ -56,7 +55,9 @@ def demo(
         from antinode.server import running  # noqa: PLC0415 - only the demo needs the extra
     except ImportError as error:
         raise NotSetUp(f'demo needs its extra: pip install "antinode[server]" ({error})') from None
-    from antinode._client import Client  # noqa: PLC0415 - not for help and completion
+    import logging  # noqa: PLC0415 - not for help and completion
+
+    from antinode._client import Client  # noqa: PLC0415 - the same
     from antinode.cli.demo.clickstream import busiest_early_user  # noqa: PLC0415
     from antinode.cli.demo.display import Output, choose_display  # noqa: PLC0415
     from antinode.cli.demo.run import ACCIDENTS, BAD_LUCK, LOGGING_TIME, Run  # noqa: PLC0415

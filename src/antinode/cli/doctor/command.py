@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from antinode.cli import console, machine
-from antinode.cli.destination import destination_options, read_destination
+from antinode.cli.destination import Destination, destination_options, read_destination
 from antinode.cli.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
     from antinode._options import Options
-    from antinode.cli.destination import Destination
     from antinode.cli.doctor.findings import Finding
     from antinode.cli.doctor.network import Way
 
@@ -62,19 +61,21 @@ def doctor(
     from antinode.cli.doctor.report import print_finding, print_sum  # noqa: PLC0415 - not for help and completion
 
     destination = read_destination(given)
-    kept = {"storage": storage, "dead_letters": dead_letters}
-    destination.options.update({name: value for name, value in kept.items() if value is not None})
-    options = destination.check()
+    # Apart, since what is sent must not touch the spool.
+    kept = {name: value for name, value in (("storage", storage), ("dead_letters", dead_letters)) if value}
+    options = Destination(None, destination.options | kept).check()
     destination.url()
     if offline and sends:
         raise click.UsageError("--send needs the network: leave --offline out")
     findings = []
-    with console.Waiting() as waiting:
+    with console.Waiting(patience_s=0) as waiting:
+        waiting.tell("Checking …")
         for finding in _findings(destination, options, sends=sends, offline=offline, timeout=timeout):
             findings.append(finding)
             if not is_json:
+                waiting.hide()
                 print_finding(console.out(), finding)
-            waiting.tell("Checking …")
+                waiting.tell("Checking …")
     problems = sum(finding.verdict == "problem" for finding in findings)
     if is_json:
         warnings = sum(finding.verdict == "warning" for finding in findings)

@@ -12,25 +12,13 @@ from antinode._client import Client
 from antinode._errors import ConfigurationError
 from antinode.cli.errors import NotSetUp
 from antinode.cli.send import fate
+from antinode.protocol.limits import DEFAULT_MIN_ID_LENGTH
+from antinode.protocol.validation import examine
 
 if TYPE_CHECKING:
     from antinode.cli.destination import Destination
 
 _LOOK_EVERY_S: Final = 0.25
-
-
-class _Notes(logging.Handler):
-    """Keeps what the client has mended, which it only logs."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        _, mended, note = text.partition("an event was mended before it was sent: ")
-        if mended:
-            self.texts.append(note)
 
 
 def send(
@@ -45,21 +33,24 @@ def send(
     `while_waiting` hears a few times a second why it has not settled yet; empty while nothing has failed.
     """
     event = {"insert_id": str(uuid.uuid4())} | event
-    log, notes = logging.getLogger("antinode"), _Notes()
-    log.addHandler(notes)
-    propagated, log.propagate = log.propagate, False
+    log = logging.getLogger("antinode")
+    # What the client would log is told here, and in other words.
+    was_disabled, log.disabled = log.disabled, True
     client = Client("command-line")
     try:
         try:
             client.init(destination.key(), **destination.options)
         except ConfigurationError as error:
             raise NotSetUp(str(error)) from None
+        shortest = destination.options.get("min_id_length", DEFAULT_MIN_ID_LENGTH)
+        # The client mends the event likewise, but only logs what it did.
+        examined = examine(event, min_id_length=shortest, now_ms=time.time_ns() // 1_000_000)
         started = time.monotonic()
         delivery = client.log_event(event)  # type: ignore[arg-type]  # what it holds is for the client to judge
         told: dict[str, Any] = {
             "insert_id": str(event["insert_id"]),
             "server_url": destination.url(),
-            "notes": tuple(notes.texts),
+            "notes": examined.notes,
         }
         while True:
             passed = time.monotonic() - started
@@ -76,5 +67,4 @@ def send(
                 continue
     finally:
         client.shutdown(0)
-        log.removeHandler(notes)
-        log.propagate = propagated
+        log.disabled = was_disabled

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from antinode.cli import console
-from antinode.cli.errors import EXIT_FAILED
+from antinode.cli.errors import EXIT_FAILED, NotSetUp
 
 if TYPE_CHECKING:
     from antinode.cli.validate.report import Report
@@ -34,8 +34,10 @@ def validate(
 ) -> None:
     """Say what Amplitude would object to in files of events, row by row, and what to change.
 
-    Nothing is sent. FILE holds an event a line as JSON, also gzipped; - is standard input. Errors are what
-    Amplitude refuses; warnings are what it takes but hardly as it was meant, such as a time in seconds.
+    Nothing is sent. FILE holds events as JSON lines, a JSON array, CSV, TSV, Parquet or an export archive,
+    compressed or not, or is a directory or pattern of such; - is standard input. Rows are numbered from 1, in
+    JSON lines as the lines are. Errors are what Amplitude refuses; warnings are what it takes but hardly as
+    it was meant, such as a time in seconds.
 
     The exit code is 0 if Amplitude would take every row, 1 if it would refuse any, 2 if a file cannot be
     read.
@@ -49,25 +51,38 @@ def validate(
     """
     from antinode.cli.validate.judging import judge  # noqa: PLC0415 - not for help and completion
     from antinode.cli.validate.report import MachineReport, PeopleReport  # noqa: PLC0415
-    from antinode.cli.validate.rows import rows_of  # noqa: PLC0415
+    from antinode.cli.validate.rows import Rows  # noqa: PLC0415
     from antinode.cli.validate.tally import Tally  # noqa: PLC0415
+    from antinode.importing.columns import Columns  # noqa: PLC0415
+    from antinode.importing.sources import find_sources  # noqa: PLC0415
+    from antinode.importing.troubles import ImportTrouble  # noqa: PLC0415
     from antinode.protocol.endpoints import Endpoint  # noqa: PLC0415
 
+    try:
+        sources = find_sources(files)
+    except ImportTrouble as error:
+        raise NotSetUp(str(error)) from None
+    out = console.out()
     report: Report
     if is_json:
         report = MachineReport()
     else:
-        report = PeopleReport(console.out(), shows_all=shows_all, names_files=len(files) > 1)
+        report = PeopleReport(out, shows_all=shows_all, names_files=len(sources) > 1)
     tally = Tally()
     endpoint = Endpoint.BATCH if is_batch else Endpoint.HTTP_V2
-    with console.Waiting() as waiting:
-        for file in files:
-            for batch in judge(rows_of(file), min_id_length=min_id_length, endpoint=endpoint):
-                for judged in batch:
-                    tally.add(file, judged)
-                    if judged.problems:
-                        report.row(file, judged)
-                waiting.tell(f"{file}: {tally.rows:,} rows")
-    report.end(tally, len(files))
+    is_quiet = not (out.is_terminal and (is_json or shows_all))
+    try:
+        with console.Waiting(is_shown=is_quiet) as waiting:
+            for source in sources:
+                rows = Rows(source, Columns())
+                for batch in judge(rows, min_id_length=min_id_length, endpoint=endpoint):
+                    for judged in batch:
+                        tally.add(source.name, judged)
+                        if judged.problems:
+                            report.row(source.name, judged)
+                    waiting.tell(f"{source.name}: {tally.rows:,} rows", rows.share)
+    except ImportTrouble as error:
+        raise NotSetUp(str(error)) from None
+    report.end(tally, len(sources))
     if tally.rows_with_errors or (strict and tally.rows_with_warnings):
         raise SystemExit(EXIT_FAILED)

@@ -70,13 +70,13 @@ def _as_object(kind: Kind) -> dict[str, Any]:
 
 
 class PeopleReport:
-    """The first rows with errors, or all rows, as they are found; then each kind of problem and its count."""
+    """The first rows with errors, or every row as it is found; then each kind of problem and its count."""
 
     def __init__(self, console: Console, *, shows_all: bool, names_files: bool) -> None:
         self._console = console
         self._shows_all = shows_all
         self._names_files = names_files
-        self._shown = 0
+        self._first: list[Text] = []
         self._hidden = 0
 
     def row(self, file: str, judged: Judged) -> None:
@@ -84,21 +84,25 @@ class PeopleReport:
         told = judged.problems if self._shows_all else errors
         if not told:
             return
-        if not self._shows_all and self._shown >= _ROWS_SHOWN:
+        if not self._shows_all and len(self._first) >= _ROWS_SHOWN:
             self._hidden += 1
             return
-        self._shown += 1
         where = self._where(file, judged.number)
         for problem in told:
             line = Text.assemble((f"{where}: ", "bold"), printable(problem.message))
             if problem.severity == "warning":
                 line.stylize("yellow")
-            self._console.print(line, soft_wrap=True)
+            if self._shows_all:
+                self._console.print(line, soft_wrap=True)
+            else:
+                self._first.append(line)
 
     def end(self, tally: Tally, files: int) -> None:
+        for line in self._first:
+            self._console.print(line, soft_wrap=True)
         if self._hidden:
             self._console.print(f"… and {_counted(self._hidden, 'row')} more: --all shows each.", style="dim")
-        if self._shown:
+        if self._first or (self._shows_all and tally.kinds):
             self._console.print()
         kinds = tally.by_weight()
         width = max((len(f"{kind.count:,}") for kind in kinds), default=1)

@@ -1,36 +1,70 @@
-"""The rows of files: JSON lines, plain or gzipped, a piece at a time."""
+"""The rows of files as events, read by the importer's readers."""
 
 from __future__ import annotations
 
-import gzip
-import sys
 from collections.abc import Iterator
-from typing import IO
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from antinode.cli.errors import NotSetUp
 from antinode.cli.validate.judging import Row
+from antinode.importing.exports import is_exported
+from antinode.importing.formats import Reading
+from antinode.importing.mapper import Mapper, Unmappable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from antinode.importing.chunks import Chunk
+    from antinode.importing.columns import Columns
+    from antinode.importing.formats import Format
+    from antinode.importing.sources import Source
 
 
-def rows_of(path: str) -> Iterator[Row]:
-    """Each line that is not blank. Raises NotSetUp when the file cannot be read."""
-    try:
-        with _opened(path) as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield _row(number, line)
-    except OSError as error:
-        raise NotSetUp(f"{path} cannot be read: {error.strerror or error}") from None
+class Rows:
+    """The rows of one source. Blank lines are none."""
 
+    def __init__(
+        self,
+        source: Source,
+        columns: Columns,
+        format: Format | None = None,
+        header: Sequence[str] | None = None,
+    ) -> None:
+        self._source = source
+        self._reading = Reading(source, format, header)
+        self._mapper = Mapper(columns)
+        self._is_mapped = columns.is_given
 
-def _opened(path: str) -> IO[bytes]:
-    file = sys.stdin.buffer if path == "-" else open(path, "rb")
-    return gzip.open(file) if path.endswith(".gz") else file
+    @property
+    def share(self) -> float | None:
+        """How much of the source is read, from 0 to 1; None where its size is not known."""
+        return min(1.0, self._reading.position / self._source.size) if self._source.size else None
 
+    def __iter__(self) -> Iterator[Row]:
+        """Raises ImportTrouble when the source cannot be read."""
+        for chunk in self._reading.chunks():
+            for position, text in enumerate(chunk.texts):
+                if text or position in chunk.problems:
+                    yield self._row(chunk, position, text)
 
-def _row(number: int, line: bytes) -> Row:
-    try:
-        return Row(number, orjson.loads(line))
-    except orjson.JSONDecodeError as error:
-        return Row(number, None, f"this is no JSON: {error}")
+    def _row(self, chunk: Chunk, position: int, text: bytes) -> Row:
+        number = chunk.first + position
+        if position in chunk.problems:
+            return Row(number, None, chunk.problems[position])
+        try:
+            return Row(number, self._event(orjson.loads(text), has_cells=chunk.has_cells))
+        except Unmappable as error:
+            return Row(number, None, str(error))
+        except orjson.JSONDecodeError as error:
+            return Row(number, None, f"this is no JSON, from character {error.pos + 1} on: {error.msg}")
+
+    def _event(self, row: Any, *, has_cells: bool) -> Any:
+        """A row in Amplitude's own words is judged as it stands: an import would mend it first."""
+        if (
+            self._is_mapped
+            or has_cells
+            or (isinstance(row, dict) and "$insert_id" in row and is_exported(row))
+        ):
+            return self._mapper.to_event(row, has_cells=has_cells)
+        return row

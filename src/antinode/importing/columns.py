@@ -1,0 +1,158 @@
+"""Which column of a row becomes what of an event: the mapping, as it was given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from antinode.importing.times import time_reader
+from antinode.importing.troubles import BadMapping, NotInstalled
+from antinode.protocol.fields import FIELDS, GROUP_IDENTIFY, ID_FIELDS
+
+OBJECTS: Final = ("event_properties", "user_properties", "groups", "group_properties")
+"""What `prefix.key` may name a key of."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The mapping. Without any column in it, rows are events in Amplitude's own words already."""
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Key of the event -> column."""
+    properties: tuple[str, ...] = ()
+    """Of the event: a column, `name=column`, or a pattern such as `prop_*`, whose beginning is cut off."""
+    user_properties: tuple[str, ...] = ()
+    """Of the user, in the same way."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Group type -> column."""
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    """Key of the event, or `event_properties.name` and the like -> value."""
+    time_format: str = "auto"
+    time_zone: str = "UTC"
+    null: tuple[str, ...] = ()
+    """Texts of cells that stand for nothing, beside the empty one."""
+    text: tuple[str, ...] = ()
+    """Columns, or patterns of them, whose cells stay text though they look like numbers."""
+
+    def __post_init__(self) -> None:
+        for key in self.fields:
+            _check_key(key)
+        for key in self.constants:
+            _check_key(key)
+        time_reader(self.time_format, self.time_zone)
+        if self.is_given:
+            self._check_completeness()
+
+    @property
+    def is_given(self) -> bool:
+        """Whether columns are named at all."""
+        return bool(self.fields or self.properties or self.user_properties or self.groups)
+
+    def _check_completeness(self) -> None:
+        told = {*self.fields, *self.constants}
+        if "event_type" not in told:
+            raise BadMapping(
+                "columns are mapped, but not what happened: "
+                "add --event-type COLUMN, or --constant event_type=NAME"
+            )
+        if told.isdisjoint(ID_FIELDS) and self.constants.get("event_type") != GROUP_IDENTIFY:
+            raise BadMapping(
+                "columns are mapped, but not whose event it is: add --user-id COLUMN or --device-id COLUMN"
+            )
+
+    def merged(self, over: Columns) -> Columns:
+        """This mapping with what `over` says in addition or instead."""
+        usual = Columns()
+        return Columns(
+            fields={key: column for key, column in {**self.fields, **over.fields}.items() if column},
+            properties=(*self.properties, *over.properties),
+            user_properties=(*self.user_properties, *over.user_properties),
+            groups={**self.groups, **over.groups},
+            constants={**self.constants, **over.constants},
+            time_format=self.time_format if over.time_format == usual.time_format else over.time_format,
+            time_zone=self.time_zone if over.time_zone == usual.time_zone else over.time_zone,
+            null=(*self.null, *over.null),
+            text=(*self.text, *over.text),
+        )
+
+    def as_json(self) -> str:
+        """The same text for the same mapping, to tell whether it changed."""
+        return json.dumps(asdict(self), sort_keys=True, default=str)
+
+
+def _check_key(key: str) -> None:
+    top, dot, name = key.partition(".")
+    if key in FIELDS or (dot and name and top in OBJECTS):
+        return
+    from difflib import get_close_matches  # noqa: PLC0415 - only for the message
+
+    close = get_close_matches(key, FIELDS, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"write event_properties.{key} for a property"
+    raise BadMapping(f"{key!r:.60} is no key of an event: {hint}")
+
+
+_TABLES: Final = ("fields", "groups", "constants")
+_LISTS: Final = ("properties", "user_properties", "null", "text")
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The arguments of `Columns` in a TOML or JSON file. Raises `BadMapping` and `NotInstalled`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadMapping(f"the mapping {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadMapping(f"the mapping {path} is not UTF-8") from None
+    try:
+        given = json.loads(text) if path.suffix.lower() == ".json" else _toml(text)
+    except ValueError as error:
+        raise BadMapping(f"the mapping {path} cannot be understood: {error}") from None
+    if not isinstance(given, dict):
+        raise BadMapping(f"the mapping {path} must be an object with keys such as fields and properties")
+    return _checked(given, str(path))
+
+
+def _toml(text: str) -> Any:
+    try:
+        import tomllib  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415 - from Python 3.11 on
+    except ImportError:
+        try:
+            import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
+        except ImportError:
+            raise NotInstalled("a mapping in TOML", "tomli") from None
+    return tomllib.loads(text)
+
+
+def _checked(given: dict[str, Any], where: str) -> dict[str, Any]:
+    known = [each.name for each in fields(Columns)]
+    checked: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in known:
+            raise BadMapping(f"{where}: there is no {name!r:.60} in a mapping; it has {', '.join(known)}")
+        if name in _TABLES:
+            if not isinstance(value, dict) or (
+                name != "constants" and not all(isinstance(each, str) for each in value.values())
+            ):
+                raise BadMapping(f"{where}: {name} must be a table of key = {_MEANS[name]}")
+            checked[name] = value
+        elif name in _LISTS:
+            checked[name] = _list(name, value, where)
+        elif isinstance(value, str):
+            checked[name] = value
+        else:
+            raise BadMapping(f"{where}: {name} must be text")
+    return checked
+
+
+_MEANS: Final = {"fields": '"column"', "groups": '"column"', "constants": "value"}
+
+
+def _list(name: str, value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, dict) and name.endswith("properties"):
+        value = [f"{key}={column}" for key, column in value.items()]
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise BadMapping(f"{where}: {name} must be a list of texts")
+    return tuple(value)

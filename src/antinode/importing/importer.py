@@ -1,0 +1,450 @@
+"""The importer's shell: one thread reads rows, drives the delivery core and keeps track of what settled."""
+
+from __future__ import annotations
+
+import queue
+import random
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+from antinode._wiring import destination
+from antinode.delivery.backlog import ids_of
+from antinode.delivery.batch import Upload
+from antinode.delivery.core import Core, CoreConfig
+from antinode.delivery.messages import Request, TransportTimeout
+from antinode.delivery.record import DELIVERED, REJECTED, Delivery
+from antinode.delivery.uploaders import Job, Uploaders
+from antinode.importing import checkpoint
+from antinode.importing.checkpoint import Counts, State
+from antinode.importing.chunks import Chunk
+from antinode.importing.findings import Findings
+from antinode.importing.formats import Reading
+from antinode.importing.pacing import ProjectRate, UserRates
+from antinode.importing.preparing import Prepared
+from antinode.importing.rejects import Rejects
+from antinode.importing.reports import Observer, Progress, Report
+from antinode.importing.settings import Settings, max_upload_bytes, project_rate, user_rate
+from antinode.importing.tracking import Span, Tracker
+from antinode.importing.troubles import CannotResume, Halted
+from antinode.importing.workshop import open_workshop, usual_processes
+from antinode.protocol.limits import MAX_EVENTS_PER_REQUEST
+from antinode.protocol.responses import Verdict, judge, unreached
+from antinode.protocol.status import Status
+
+# Events on their way at most, and their bytes. Some 25 of the largest uploads: enough to keep every
+# connection busy, while those of a user who is paced wait.
+WINDOW_EVENTS: Final = 50_000
+WINDOW_BYTES: Final = 64 * 1024 * 1024
+# Rows from the first unsettled one to the last one read at most: what the checkpoint may have to list.
+WINDOW_ROWS: Final = 200_000
+
+_SAVE_EVERY: Final = 1.0
+_TELL_EVERY: Final = 0.1
+# At most so long is waited for anything before looking around again.
+_LOOK_EVERY: Final = 0.1
+# How long requests under way are waited for when the import is to stop.
+_LAST_ANSWERS: Final = 10.0
+# How long past a request's own timeout its thread may stay silent before it is given up for lost.
+_GRACE: Final = 5.0
+# What is worth a line each time; other news is told once.
+_WORTH_REPEATING: Final = frozenset({"outage", "recovered", "project"})
+
+
+class Record(Delivery, gc=False, eq=False):
+    """An event on its way, with the row that it was made of."""
+
+    span: Span | None = None
+    position: int = 0
+    text: bytes = b""
+
+
+class Importer:
+    """One run of an import. `run` does it all, on the thread that calls it; `stop` may come from a signal.
+
+    Only uploads are made elsewhere: the threads of `Uploaders` put answers into `_inbox`, and nothing else is
+    shared with them.
+    """
+
+    def __init__(self, settings: Settings, observer: Observer) -> None:
+        self._settings = settings
+        self._observer = observer
+        self._clock = time.monotonic
+        options = settings.options
+        self._url, endpoint, make_transport = destination(options)
+        self._transport = make_transport()
+        self._timeout = options.request_timeout_millis / 1000
+        self._envelope = settings.envelope()
+        self._core = Core(
+            CoreConfig(
+                max_batch_events=MAX_EVENTS_PER_REQUEST,
+                max_batch_bytes=max_upload_bytes(settings),
+                connections=options.connections,
+                max_events=2 * WINDOW_ROWS,
+                max_bytes=1 << 40,  # the window bounds them
+            ),
+            random=random.random,
+        )
+        self._core.books.keeps_all = True
+        limit = user_rate(settings.user_rate, endpoint)
+        self._user_rates = UserRates(limit, self._core.backlog.pacer) if limit else None
+        limit = project_rate(settings.project_rate, endpoint)
+        self._project_rate = ProjectRate(limit) if limit else None
+        self._uploaders = Uploaders(options.connections, "antinode-import")
+        self._inbox: queue.SimpleQueue[tuple[int, Verdict, int] | None] = queue.SimpleQueue()
+        """Answers; None says that rows are prepared."""
+        processes = usual_processes(settings.size) if settings.processes is None else settings.processes
+        self._shop = open_workshop(settings.recipe(), processes, lambda: self._inbox.put(None))
+        self._due: deque[tuple[float, Upload]] = deque()
+        """Uploads that the project's limit keeps waiting."""
+        self._flying: dict[int, tuple[float, Job]] = {}
+        """Uploads under way, and when each is given up for lost."""
+        self._findings, self._notes = Findings(), Findings()
+        self._told: set[str] = set()
+        self._tell_at = self._save_at = float("-inf")
+        self._moved_at = 0.0
+        """When the server last took something, or nothing was there to take."""
+        self._stop_by: float | None = None
+        self._is_at_end = False
+        self._reading: Reading | None = None
+        self._bytes_before = 0
+
+    def stop(self) -> None:
+        """Have `run` return soon: what is under way is waited for, the rest is left to the next run."""
+        if self._stop_by is None:
+            self._stop_by = self._clock() + _LAST_ANSWERS
+
+    def run(self) -> Report:
+        """Import what is left. Raises `ImportTrouble`, with all that is settled in the checkpoint."""
+        path = self._checkpoint_path()
+        if path is None:
+            return self._import(None)
+        with checkpoint.held(path):
+            return self._import(path)
+
+    def _checkpoint_path(self) -> Path | None:
+        settings = self._settings
+        if settings.checkpoint is not None:
+            return settings.checkpoint
+        if any(source.path is None for source in settings.sources):
+            return None
+        return checkpoint.default_path(checkpoint.file_states(settings.sources), self._destination())
+
+    def _destination(self) -> str:
+        return checkpoint.fingerprint(self._url, self._settings.api_key)
+
+    def _import(self, path: Path | None) -> Report:
+        began = self._moved_at = self._clock()
+        settings = self._settings
+        new = State(
+            files=checkpoint.file_states(settings.sources),
+            mapping=checkpoint.fingerprint(
+                settings.columns.as_json(), settings.namespace, str(settings.format), str(settings.header)
+            ),
+            destination=self._destination(),
+        )
+        old = None if path is None or settings.is_repeated else _resumed(path, new)
+        if old is not None and old.is_finished:
+            return Report(
+                old.counts.delivered,
+                old.counts.rejected,
+                old.counts.delivered,
+                old.counts.rejected,
+                was_finished=True,
+                rejects=Path(old.rejects) if old.rejects and old.counts.rejected else None,
+                checkpoint=path,
+            )
+        self._state = state = old or new
+        before = Counts(state.counts.delivered, state.counts.rejected)
+        rejects = settings.rejects or (Path(state.rejects) if state.rejects else _default_rejects(settings))
+        rejects = rejects.absolute()
+        size = state.rejects_size if state.rejects == str(rejects) else None
+        self._rejects = Rejects(rejects, size=size)
+        state.rejects = str(rejects)
+        self._tracker = Tracker(state.position)
+        self._path = path
+        try:
+            self._work()
+        finally:
+            self._shop.close()
+            self._uploaders.stop()
+            with suppress(Exception):
+                self._transport.close()
+            self._save()
+            self._rejects.close()
+        ledger, counts = self._core.ledger, state.counts
+        return Report(
+            counts.delivered,
+            counts.rejected,
+            before.delivered,
+            before.rejected,
+            ledger.requests,
+            ledger.retries,
+            self._clock() - began,
+            is_finished=state.is_finished,
+            rejects=rejects if counts.rejected else None,
+            checkpoint=path,
+            findings=self._findings,
+            notes=self._notes,
+        )
+
+    def _work(self) -> None:
+        for source, chunk in self._chunks():
+            if chunk.texts:
+                span = self._tracker.open(source, chunk.first, len(chunk.texts), has_cells=chunk.has_cells)
+                self._shop.put(span, chunk)
+            self._turn(self._clock())
+            while self._is_full and self._stop_by is None:
+                self._wait()
+            if self._stop_by is not None:
+                break
+        else:
+            self._is_at_end = True
+            while not (self._is_done or self._stop_by is not None):
+                self._wait()
+        while self._flying and self._stop_by is not None and self._clock() < self._stop_by:
+            self._wait()
+        if self._is_at_end and self._is_done:
+            self._state.is_finished = True
+            self._state.finished_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+    # Reading.
+
+    def _chunks(self) -> Iterator[tuple[int, Chunk]]:
+        settings, tracker = self._settings, self._tracker
+        for number, source in enumerate(settings.sources):
+            if number >= self._state.position.source:
+                reading = self._reading = Reading(source, settings.format, settings.header)
+                for chunk in reading.chunks():
+                    if not (chunk.texts and tracker.is_over(number, chunk.first + len(chunk.texts) - 1)):
+                        yield number, chunk
+                    elif self._stop_by is not None:
+                        return
+                self._reading = None
+            self._bytes_before += source.size
+
+    @property
+    def _is_done(self) -> bool:
+        return self._shop.is_empty and self._core.is_idle
+
+    @property
+    def _is_full(self) -> bool:
+        return self._shop.is_full or self._has_no_room
+
+    @property
+    def _has_no_room(self) -> bool:
+        ledger = self._core.ledger
+        return (
+            ledger.pending >= WINDOW_EVENTS
+            or ledger.pending_bytes >= WINDOW_BYTES
+            or self._tracker.ahead >= WINDOW_ROWS
+        )
+
+    def _admit(self, span: Span, chunk: Chunk, made: Prepared, now: float) -> None:
+        """Take in what was made of a chunk's rows."""
+        core, rates, texts = self._core, self._user_rates, chunk.texts
+        if core.is_idle:
+            self._moved_at = now
+        for position, reason in made.refused:
+            self._reject(span, position, texts[position], reason)
+        if made.notes:
+            name = self._settings.sources[span.source].name
+            for position, note in made.notes:
+                self._notes.add(note, name, span.first + position)
+        if b"" in texts:
+            for position, text in enumerate(texts):
+                if not text and not span.done[position]:
+                    span.settle(position)
+        if rates is not None:
+            rates.count("user", made.users)
+            rates.count("device", made.devices)
+            rates.apply(now, is_moving=core.link.is_open)
+        admit = core.admit
+        for position, body, user, device in zip(
+            made.positions, made.bodies, made.users, made.devices, strict=True
+        ):
+            admit(Record(body, hash((user, device)), now, span=span, position=position, text=texts[position]))
+
+    # Sending.
+
+    def _wait(self) -> None:
+        """Let time pass until there is something to do."""
+        now = self._clock()
+        wake_at = self._core.wake_at(now)
+        end = now + _LOOK_EVERY if wake_at is None else min(wake_at, now + _LOOK_EVERY)
+        if self._due:
+            end = min(end, self._due[0][0])
+        try:
+            answer = self._inbox.get(timeout=max(0.0, end - now))
+        except queue.Empty:
+            pass
+        else:
+            self._inbox.put(answer)
+        self._turn(self._clock())
+
+    def _turn(self, now: float) -> None:
+        """Apply answers, start uploads, settle rows; save and tell if it is time."""
+        core = self._core
+        self._hear(now)
+        if self._stop_by is None:
+            while not self._has_no_room and (prepared := self._shop.take()) is not None:
+                self._admit(*prepared, now)
+            for upload in core.next_uploads(now):
+                rate = self._project_rate
+                self._due.append((now if rate is None else rate.start_at(now, len(upload.records)), upload))
+            while self._due and self._due[0][0] <= now:
+                self._start(self._due.popleft()[1], now)
+        self._settle()
+        for note in core.take_notes():
+            if note.key not in self._told or note.key in _WORTH_REPEATING:
+                self._told.add(note.key)
+                self._observer.said(note.text)
+        core.take_retried()
+        if now >= self._save_at:
+            self._save_at = now + _SAVE_EVERY
+            self._save()
+        if now >= self._tell_at:
+            self._tell_at = now + _TELL_EVERY
+            self._observer.progressed(self._progress())
+        self._check(now)
+
+    def _start(self, upload: Upload, now: float) -> None:
+        job = Job(lambda: self._send(upload))
+        self._flying[upload.number] = (now + self._timeout + _GRACE, job)
+        if not self._uploaders.run(job):
+            job.run()
+
+    def _send(self, upload: Upload) -> None:
+        """Make one request and post what came of it; runs on an uploader thread."""
+        records, size = upload.records, 0
+        verdict = unreached(Status.SYSTEM_ERROR, "the thread that made the request was ended")
+        try:
+            body = self._envelope.wrap(records)
+            size = len(body)
+            response = self._transport.send(Request(self._url, body, timeout=self._timeout))
+            verdict = judge(
+                response.status, response.headers, response.body, len(records), lambda i: ids_of(records[i])
+            )
+        except TransportTimeout as error:
+            verdict = unreached(Status.TIMEOUT, str(error))
+        except Exception as error:
+            verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {error}")
+        finally:
+            self._inbox.put((upload.number, verdict, size))
+
+    def _hear(self, now: float) -> None:
+        core = self._core
+        with suppress(queue.Empty):
+            while True:
+                answer = self._inbox.get_nowait()
+                if answer is None:
+                    continue
+                number, verdict, size = answer
+                self._flying.pop(number, None)
+                core.ledger.bytes_sent += size
+                core.respond(number, verdict, now)
+        lost = [number for number, (by, _) in self._flying.items() if now >= by]
+        for number in lost:
+            _, job = self._flying.pop(number)
+            self._uploaders.give_up(job)
+            core.respond(number, unreached(Status.TIMEOUT, "the thread of the request was lost"), now)
+
+    def _settle(self) -> None:
+        counts = self._state.counts
+        settled = self._core.books.take_settled()
+        if settled:
+            self._moved_at = self._clock()
+        for record in settled:
+            assert isinstance(record, Record) and record.span is not None  # noqa: S101, PT018 - all of ours are
+            outcome = record.outcome
+            if outcome is None:
+                continue
+            if outcome.kind == DELIVERED:
+                counts.delivered += 1
+                record.span.settle(record.position)
+            elif outcome.kind == REJECTED:
+                self._reject(record.span, record.position, record.text, outcome.message)
+            # What was dropped for a wrong configuration is not settled: the next run sends it.
+        self._tracker.advance()
+
+    def _reject(self, span: Span, position: int, text: bytes, reason: str) -> None:
+        """The row will not be delivered: keep it with its reason."""
+        source, row = self._settings.sources[span.source].name, span.first + position
+        self._rejects.add(text, reason, source, row, has_cells=span.has_cells)
+        self._findings.add(reason, source, row)
+        self._state.counts.rejected += 1
+        span.settle(position)
+
+    def _check(self, now: float) -> None:
+        """Stop where going on is of no use."""
+        link = self._core.link
+        if link.is_faulted:
+            raise Halted(
+                f"the server does not take this project's events: {link.why} "
+                "(check the API key, and --server-url or --zone)"
+            )
+        if not link.is_open and now > self._moved_at + self._settings.patience:
+            raise Halted(f"nothing got through for {self._settings.patience:.0f} s: {link.why}")
+
+    # Keeping.
+
+    def _save(self) -> None:
+        state = self._state
+        # First what the checkpoint says of it.
+        state.rejects_size = self._rejects.sync()
+        state.position = self._tracker.reached()
+        if self._path is not None:
+            checkpoint.save(self._path, state)
+
+    def _progress(self) -> Progress:
+        link, counts = self._core.link, self._state.counts
+        stalled = None if link.is_open or link.cause is None else f"{link.cause.value}: {link.why}"
+        position = self._bytes_before + (self._reading.position if self._reading is not None else 0)
+        return Progress(
+            counts.delivered,
+            counts.rejected,
+            self._core.ledger.pending,
+            position,
+            self._settings.size,
+            stalled,
+        )
+
+
+def _resumed(path: Path, new: State) -> State | None:
+    """The state to go on from, None to begin. Raises `CannotResume` if it is another import's."""
+    old = checkpoint.load(path)
+    if old is None:
+        return None
+    if old.destination != new.destination:
+        raise CannotResume(
+            f"the checkpoint {path} belongs to an import into another project or server: "
+            "name another --checkpoint, or begin anew with --again"
+        )
+    if old.files != new.files:
+        if old.is_finished:
+            return None  # the file has grown, or was mended: an import of its own
+        raise CannotResume(
+            f"the import at {path} stopped before its end, and its files are others by now or have changed, "
+            "so that rows cannot be told by their place: begin anew with --again "
+            "(rows that are the same keep their insert_ids)"
+        )
+    if old.mapping != new.mapping and not old.is_finished:
+        raise CannotResume(
+            f"the import at {path} stopped before its end, and was begun with another mapping: "
+            "give the same one, or begin anew with --again"
+        )
+    if old.mapping != new.mapping:
+        return None
+    return old
+
+
+def _default_rejects(settings: Settings) -> Path:
+    source = settings.sources[0]
+    if source.path is None:
+        return Path("stdin.rejected")
+    name = source.path.name
+    return Path(f"{name.partition('.')[0] or name}.rejected")

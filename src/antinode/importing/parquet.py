@@ -1,0 +1,59 @@
+"""Parquet, read with pyarrow a few rows at a time."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from antinode.importing.chunks import CHUNK_ROWS, Chunk, Chunks
+from antinode.importing.troubles import NotInstalled, NotReadable
+
+if TYPE_CHECKING:
+    from antinode.importing.sources import Source
+
+
+class Parquet:
+    """A Parquet file. Its values become JSON's: a timestamp is written in ISO 8601, a decimal is a number."""
+
+    def __init__(self, source: Source) -> None:
+        self.position = 0
+        self._source = source
+
+    def chunks(self) -> Chunks:
+        """All rows, numbered from 1. Raises `NotInstalled` without pyarrow and `NotReadable` for damage."""
+        try:
+            import pyarrow  # type: ignore[import-untyped]  # noqa: PLC0415 - large, and an extra
+            import pyarrow.parquet  # type: ignore[import-untyped]  # noqa: PLC0415
+        except ImportError:
+            raise NotInstalled("Parquet", "pyarrow") from None
+        source = self._source
+        if source.path is None or source.member is not None:
+            raise NotReadable(f"{source.name}: Parquet can be read from a file only: save it as one")
+        first = 1
+        try:
+            with pyarrow.parquet.ParquetFile(source.path) as file:
+                total = max(1, file.metadata.num_rows)
+                for batch in file.iter_batches(batch_size=CHUNK_ROWS):
+                    texts = [orjson.dumps(row, default=_plain) for row in batch.to_pylist()]
+                    yield Chunk(first, texts)
+                    first += len(texts)
+                    self.position = source.size * (first - 1) // total
+        except (pyarrow.ArrowException, OSError) as error:
+            raise NotReadable(f"{source.name} is no Parquet file that can be read: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value) if value.is_finite() else None
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode()
+    return str(value)

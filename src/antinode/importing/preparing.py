@@ -1,0 +1,107 @@
+"""From rows to bodies: decoded, mapped, given an insert_id, checked and encoded by the rules of the door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import orjson
+
+from antinode._door import Door, Refused
+from antinode.importing.chunks import Chunk
+from antinode.importing.columns import Columns
+from antinode.importing.identity import insert_ids
+from antinode.importing.mapper import Mapper, Unmappable
+
+
+class _Ids(msgspec.Struct):
+    user_id: str | None = None
+    device_id: str | None = None
+
+
+_ids_in = msgspec.json.Decoder(_Ids).decode
+
+
+class Prepared(msgspec.Struct, array_like=True):
+    """What became of a chunk's rows, by their position in it. What is in none of these was blank or skipped.
+
+    The first four belong together: one entry each for every event.
+    """
+
+    positions: list[int] = []
+    bodies: list[bytes] = []
+    users: list[str | None] = []
+    devices: list[str | None] = []
+    refused: list[tuple[int, str]] = []
+    """With the reason."""
+    notes: list[tuple[int, str]] = []
+    """What was mended in an event, or will be ignored."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides how a row becomes an event; can be sent to another process."""
+
+    columns: Columns
+    namespace: str
+    min_id_length: int | None
+    max_event_bytes: int
+
+
+class Preparer:
+    """Makes events of rows, one chunk after the other."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._door = Door(min_id_length=recipe.min_id_length, max_event_bytes=recipe.max_event_bytes)
+        self._mapper = Mapper(recipe.columns)
+        self._insert_id = insert_ids(recipe.namespace)
+
+    def prepare(self, chunk: Chunk, skipped: bytes = b"") -> Prepared:
+        """The events of a chunk, without the rows at whose positions `skipped` has anything but 0."""
+        loads, encode, insert_id = orjson.loads, self._door.encode, self._insert_id
+        to_event, has_cells = self._mapper.to_event, chunk.has_cells
+        first, problems = chunk.first, chunk.problems
+        made = Prepared([], [], [], [], [], [])
+        positions, bodies, users, devices = made.positions, made.bodies, made.users, made.devices
+        for position, text in enumerate(chunk.texts):
+            if not text or (skipped and skipped[position]):
+                continue
+            if problems and position in problems:
+                made.refused.append((position, problems[position]))
+                continue
+            try:
+                event = to_event(loads(text), has_cells=has_cells)
+                if not event.get("insert_id"):
+                    event["insert_id"] = insert_id(first + position, str(event.get("event_type")), text)
+                body, stream, notes = encode(event)
+            except Refused as error:
+                made.refused.append((position, error.message))
+                continue
+            except Unmappable as error:
+                made.refused.append((position, str(error)))
+                continue
+            except (ValueError, RecursionError) as error:
+                made.refused.append((position, _no_json(text, error)))
+                continue
+            user, device = event.get("user_id"), event.get("device_id")
+            if notes:
+                made.notes += [(position, note) for note in notes]
+                # An id may be what was mended.
+                ids = _ids_in(body)
+                user, device = ids.user_id, ids.device_id
+            elif stream != hash((user, device)):
+                ids = _ids_in(body)
+                user, device = ids.user_id, ids.device_id
+            positions.append(position)
+            bodies.append(body)
+            users.append(user)
+            devices.append(device)
+        return made
+
+
+def _no_json(text: bytes, error: Exception) -> str:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return "the row is not UTF-8: convert the file"
+    return f"the row is no JSON: {error}"

@@ -1,0 +1,66 @@
+"""Rejected rows, as JSON lines that can be mended and imported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from antinode.importing.mapper import NOTE, TEXT
+
+
+class Rejects:
+    """The file of rejected rows: each as it was, and under `_rejected` why. Made with the first of them.
+
+    It can be read by its owner alone, for events hold what users did.
+    """
+
+    def __init__(self, path: Path, *, size: int | None = None) -> None:
+        """`size` is what it had at the checkpoint that is gone on from: what an ended process wrote after
+        that is dropped, since those rows are tried again. None begins anew."""
+        self.path = path
+        self._size = size
+        self._file: BinaryIO | None = None
+
+    def add(self, text: bytes, reason: str, source: str, row: int, *, has_cells: bool) -> None:
+        """Raises OSError when it cannot be written."""
+        if self._file is None:
+            self._file = self._open()
+        note: dict[str, Any] = {"reason": reason, "source": source, "row": row}
+        if has_cells:
+            note["cells"] = True
+        self._file.write(_line(text, note))
+
+    def sync(self) -> int:
+        """Have everything on the disk; the size of the file, 0 if there is none."""
+        if self._file is None:
+            return self._size or 0
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self._file.tell()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _open(self) -> BinaryIO:
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(self.path, flags, 0o600)
+        os.ftruncate(descriptor, min(self._size or 0, os.fstat(descriptor).st_size))
+        file = open(descriptor, "r+b")  # noqa: SIM115 - closed in `close`
+        file.seek(0, os.SEEK_END)
+        return file
+
+
+def _line(text: bytes, note: dict[str, Any]) -> bytes:
+    noted = orjson.dumps({NOTE: note})
+    try:
+        row = orjson.loads(text)
+    except (ValueError, RecursionError):
+        row = None
+    if type(row) is not dict:
+        return orjson.dumps({NOTE: note, TEXT: text.decode("utf-8", "replace")}) + b"\n"
+    row.pop(NOTE, None)
+    return noted[:-1] + (b"," if row else b"") + orjson.dumps(row)[1:] + b"\n"

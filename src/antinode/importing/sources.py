@@ -1,0 +1,103 @@
+"""Where rows come from: files, what directories and archives hold, and standard input."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from antinode.importing.troubles import NotReadable
+
+STDIN: Final = "-"
+_PACKED: Final = frozenset({".gz", ".gzip", ".zst", ".zstd"})
+_KNOWN: Final = frozenset(
+    {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet", ".pq", ".zip", *_PACKED}
+)
+"""What a file in a directory has to be called to be read; one that is named itself may be called anything."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One stream of rows."""
+
+    name: str
+    """As messages call it."""
+    path: Path | None
+    """None: standard input."""
+    member: str | None = None
+    """Which file of an archive it is."""
+    size: int = 0
+    """In bytes, as stored; 0 if that is not known."""
+
+
+def find_sources(given: Sequence[str]) -> list[Source]:
+    """The sources that arguments name, in the order in which they are read.
+
+    A directory stands for the files in it and below, a pattern for those that it matches, an archive for its
+    members: each in the order of their names, numbers by their value, so that hour 9 comes before hour 10.
+    Raises `NotReadable` for what is not there.
+    """
+    found: list[Source] = []
+    for argument in given:
+        if argument == STDIN:
+            found.append(Source("standard input", None))
+        else:
+            for path in _paths(argument):
+                found += _members(path)
+    twice = {id(each) for each in found} and len({(each.path, each.member) for each in found}) < len(found)
+    if twice:
+        raise NotReadable("a file is named more than once: its rows would be sent twice, name it once")
+    return found
+
+
+def _paths(argument: str) -> list[Path]:
+    path = Path(argument)
+    if path.is_dir():
+        files = [each for each in path.rglob("*") if each.suffix.lower() in _KNOWN and each.is_file()]
+        if not files:
+            raise NotReadable(f"{argument} holds no file that is called as events are: name the files")
+        return _in_order(files)
+    if path.exists():
+        return [path]
+    if glob.has_magic(argument):
+        files = [Path(each) for each in glob.glob(argument, recursive=True) if os.path.isfile(each)]
+        if files:
+            return _in_order(files)
+        raise NotReadable(f"no file matches {argument}")
+    raise NotReadable(f"there is no file {argument}")
+
+
+def _members(path: Path) -> list[Source]:
+    try:
+        with open(path, "rb") as file:
+            is_archive = file.read(4) == b"PK\x03\x04"
+        size = path.stat().st_size
+        if not is_archive:
+            return [Source(str(path), path, size=size)]
+        with zipfile.ZipFile(path) as archive:
+            members = [each for each in archive.infolist() if _holds_rows(each)]
+    except OSError as error:
+        raise NotReadable(f"{path} cannot be read: {error.strerror}") from None
+    except zipfile.BadZipFile as error:
+        raise NotReadable(f"{path} is a damaged zip archive ({error})") from None
+    members.sort(key=lambda each: _by_number(each.filename))
+    return [Source(f"{path}:{each.filename}", path, each.filename, size=each.file_size) for each in members]
+
+
+def _holds_rows(member: zipfile.ZipInfo) -> bool:
+    name = member.filename
+    hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+    return member.file_size > 0 and not member.is_dir() and not hidden
+
+
+def _in_order(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda each: _by_number(str(each)))
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]

@@ -1,0 +1,219 @@
+"""The bytes of a source, read and decompressed ahead by a thread of its own."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import queue
+import sys
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from antinode.importing.troubles import ImportTrouble, NotInstalled, NotReadable
+
+if TYPE_CHECKING:
+    from antinode.importing.sources import Source
+
+BLOCK: Final = 256 * 1024
+# Blocks that wait to be taken, so that reading goes on while rows are made of them.
+_AHEAD: Final = 8
+# After so many seconds without a block, whoever takes them has a look at what else there is to do.
+_PATIENCE: Final = 0.05
+
+_GZIP: Final = b"\x1f\x8b"
+_ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
+_ZIP: Final = b"PK\x03\x04"
+_UTF8_MARK: Final = codecs.BOM_UTF8
+_UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_LAYERS: Final = 3
+"""A file that was compressed more often than this was made to be unpleasant."""
+
+
+class Stream:
+    """Iterates over the blocks of a source, unpacked; an empty block says that there is nothing more yet.
+
+    The thread fills a queue of a few blocks and waits. It ends when `close` tells it to,
+    or with the process where it hangs in a read.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.taken = 0
+        """Bytes of the source that were read, before unpacking."""
+        self._source = source
+        self._blocks: queue.Queue[bytes | BaseException | None] = queue.Queue(_AHEAD)
+        self._is_closed = False
+        thread = threading.Thread(target=self._run, name="antinode-import-read", daemon=True)
+        thread.start()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            try:
+                block = self._blocks.get(timeout=_PATIENCE)
+            except queue.Empty:
+                yield b""
+                continue
+            if block is None:
+                return
+            if isinstance(block, BaseException):
+                raise block
+            yield block
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._is_closed = True
+        with suppress(queue.Empty):
+            while True:
+                self._blocks.get_nowait()
+
+    def _run(self) -> None:
+        end: BaseException | None = None
+        try:
+            for block in as_utf8(unpacked(self._raw())):
+                if block:
+                    self._put(block)
+                if self._is_closed:
+                    return
+        except ImportTrouble as error:
+            end = NotReadable(f"{self._source.name}: {error}") if isinstance(error, NotReadable) else error
+        except Exception as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            end = NotReadable(f"{self._source.name} cannot be read: {reason}")
+        self._put(end)
+
+    def _put(self, block: bytes | BaseException | None) -> None:
+        while not self._is_closed:
+            with suppress(queue.Full):
+                self._blocks.put(block, timeout=0.2)
+                return
+
+    def _raw(self) -> Iterator[bytes]:
+        with opened(self._source) as read:
+            while block := read(BLOCK):
+                self.taken += len(block)
+                yield block
+
+
+class opened:
+    """Opens a source; what a `with` gives is its `read`."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._files: list[Any] = []
+
+    def __enter__(self) -> Callable[[int], bytes]:
+        source = self._source
+        if source.path is None:
+            # Not through the buffer, whose lock a thread that hangs in it would keep to the end.
+            descriptor = sys.stdin.fileno()
+            return lambda size: os.read(descriptor, size)
+        if source.member is None:
+            self._files.append(open(source.path, "rb", buffering=0))
+        else:
+            archive = zipfile.ZipFile(source.path)
+            self._files = [archive, archive.open(source.member)]
+        read: Callable[[int], bytes] = self._files[-1].read
+        return read
+
+    def __exit__(self, *_: object) -> None:
+        for file in reversed(self._files):
+            file.close()
+
+
+def unpacked(blocks: Iterator[bytes], layers: int = _LAYERS) -> Iterator[bytes]:
+    """`blocks` without the compression that their first bytes tell of. Raises `NotReadable` for damage."""
+    start = b""
+    for block in blocks:
+        start += block
+        if len(start) >= 4:
+            break
+    rest = _chained(start, blocks)
+    if start.startswith(_ZIP):
+        raise NotReadable("a zip archive can be read from a file only: save it, or unzip it before")
+    if layers and start.startswith(_GZIP):
+        yield from unpacked(_gunzipped(rest), layers - 1)
+    elif layers and start.startswith(_ZSTANDARD):
+        yield from unpacked(_unzstandarded(rest), layers - 1)
+    else:
+        yield from rest
+
+
+def _chained(start: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    yield start
+    yield from blocks
+
+
+def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    def new() -> Any:
+        return zlib.decompressobj(16 + zlib.MAX_WBITS)
+
+    member, is_between = new(), True
+    for block in blocks:
+        data = block
+        while data:
+            if is_between and not data.strip(b"\0"):
+                break  # padding behind the last member
+            is_between = False
+            try:
+                # Bounded, since a small block may unpack to any size.
+                out = member.decompress(data, BLOCK)
+            except zlib.error as error:
+                raise NotReadable(f"its gzip compression is damaged ({error})") from error
+            yield out
+            data = member.unconsumed_tail
+            if member.eof:
+                data, member, is_between = member.unused_data, new(), True
+    if not is_between:
+        raise NotReadable("it ends in the middle of its gzip compression: it is not there as a whole")
+
+
+def _unzstandarded(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    zstd = _zstandard()
+    frame, is_between = zstd.ZstdDecompressor(), True
+    for block in blocks:
+        data = block
+        while data:
+            is_between = False
+            try:
+                yield frame.decompress(data, BLOCK)
+                data = b""
+                while not (frame.needs_input or frame.eof):
+                    yield frame.decompress(b"", BLOCK)
+            except zstd.ZstdError as error:
+                raise NotReadable(f"its zstd compression is damaged ({error})") from error
+            if frame.eof:
+                data, frame, is_between = frame.unused_data, zstd.ZstdDecompressor(), True
+    if not is_between:
+        raise NotReadable("it ends in the middle of its zstd compression: it is not there as a whole")
+
+
+def _zstandard() -> Any:
+    """The standard library's module, or the package that brings it to older Pythons."""
+    import importlib  # noqa: PLC0415 - only for zstd
+
+    for name in ("compression.zstd", "backports.zstd"):
+        with suppress(ImportError):
+            return importlib.import_module(name)
+    raise NotInstalled("zstd", "backports.zstd")
+
+
+def as_utf8(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Text in UTF-8 without a byte order mark; UTF-16, as spreadsheets save it, is converted."""
+    blocks = iter(blocks)
+    start = b""
+    for block in blocks:
+        start += block
+        if len(start) >= len(_UTF8_MARK):
+            break
+    encoding = _UTF16.get(start[:2])
+    if encoding is None:
+        yield start.removeprefix(_UTF8_MARK)
+        yield from blocks
+        return
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    for block in _chained(start, blocks):
+        yield decoder.decode(block).encode()
+    yield decoder.decode(b"", final=True).encode()

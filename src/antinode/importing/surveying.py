@@ -1,0 +1,97 @@
+"""The dry run: every row is read, mapped and checked, and none is sent."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+
+from antinode.importing.chunks import Chunk
+from antinode.importing.findings import Findings
+from antinode.importing.formats import Reading
+from antinode.importing.preparing import Prepared
+from antinode.importing.reports import Observer, Progress, Survey
+from antinode.importing.settings import Settings
+from antinode.importing.sources import Source
+from antinode.importing.tracking import Span
+from antinode.importing.workshop import open_workshop, usual_processes
+
+
+class Surveyor:
+    """One look at all rows."""
+
+    def __init__(self, settings: Settings, observer: Observer, *, samples: int = 3) -> None:
+        self._settings = settings
+        self._observer = observer
+        self._samples = samples
+        self._findings, self._notes = Findings(), Findings()
+        self._shown: list[tuple[Source, int, dict[str, Any]]] = []
+        self._rows = self._good = 0
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Have `run` return with what was found so far."""
+        self._is_stopped = True
+
+    def run(self) -> Survey:
+        """Raises `NotReadable`, `NotInstalled` and `Halted`."""
+        settings, began = self._settings, time.monotonic()
+        ready = threading.Semaphore(0)
+        processes = usual_processes(settings.size) if settings.processes is None else settings.processes
+        shop = open_workshop(settings.recipe(), processes, ready.release)
+        try:
+            for source, chunk in self._chunks():
+                shop.put(Span(source, chunk.first, bytearray(len(chunk.texts)), len(chunk.texts)), chunk)
+                self._drain(shop.take)
+                while shop.is_full and not self._is_stopped:
+                    ready.acquire(timeout=0.1)
+                    self._drain(shop.take)
+            while not (shop.is_empty or self._is_stopped):
+                ready.acquire(timeout=0.1)
+                self._drain(shop.take)
+        finally:
+            shop.close()
+        return Survey(
+            self._rows,
+            self._good,
+            self._shown,
+            self._findings,
+            self._notes,
+            time.monotonic() - began,
+            is_whole=not self._is_stopped,
+        )
+
+    def _chunks(self) -> Iterator[tuple[int, Chunk]]:
+        settings, read, tell_at = self._settings, 0, 0.0
+        for number, source in enumerate(settings.sources):
+            reading = Reading(source, settings.format, settings.header)
+            for chunk in reading.chunks():
+                if self._is_stopped:
+                    return
+                if chunk.texts:
+                    yield number, chunk
+                if time.monotonic() > tell_at:
+                    tell_at = time.monotonic() + 0.1
+                    position = read + reading.position
+                    found = self._findings.count
+                    self._observer.progressed(Progress(self._good, found, 0, position, settings.size, None))
+            read += source.size
+
+    def _drain(self, take: Callable[[], tuple[Span, Chunk, Prepared] | None]) -> None:
+        while (taken := take()) is not None:
+            self._look(*taken)
+
+    def _look(self, span: Span, chunk: Chunk, made: Prepared) -> None:
+        source = self._settings.sources[span.source]
+        self._rows += len(chunk.texts) - chunk.texts.count(b"")
+        self._good += len(made.bodies)
+        for position, reason in made.refused:
+            self._findings.add(reason, source.name, chunk.first + position)
+        for position, note in made.notes:
+            self._notes.add(note, source.name, chunk.first + position)
+        wanted = self._samples - len(self._shown)
+        for position, body in zip(made.positions[:wanted], made.bodies, strict=False):
+            self._shown.append((source, chunk.first + position, orjson.loads(body)))

@@ -1,0 +1,157 @@
+"""CSV and TSV: rows of cells under a header, read as spreadsheets and databases write them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+
+from antinode.importing.chunks import Blocks, Chunk, Chunks, nothing_yet
+from antinode.importing.troubles import NotReadable
+
+# Characters of one cell. A quote without its partner takes everything up to here with it, at first.
+_MAX_CELL: Final = 1024 * 1024
+# Shows whether the last row has ended. Separators of records and units do not come in tables of text.
+_SENTINEL: Final = "\x1e\x1fantinode\x1f\x1e\n"
+_DELIMITERS: Final = ",\t;|"
+
+
+def sniff(header: str) -> str:
+    """The character that most likely stands between the cells."""
+    return max(_DELIMITERS, key=header.count)
+
+
+def read_table(blocks: Blocks, *, delimiter: str | None, columns: Sequence[str] | None = None) -> Chunks:
+    """Rows as dicts of text, by column; the first row of the file, unless `columns` are given, names them.
+
+    A row with too few or too many cells is a problem of its own. A quote that is never closed costs the line
+    it stands in. Raises `NotReadable` for a header that names a column twice, or none.
+    """
+    table = _Table(delimiter, columns)
+    rest: list[bytes] = []
+    for block in blocks:
+        if not block:
+            yield nothing_yet(table.first)
+            continue
+        head, end, tail = block.rpartition(b"\n")
+        if not end:
+            rest.append(block)
+            continue
+        rest += (head, end)
+        yield from table.feed(b"".join(rest), is_last=False)
+        rest = [tail]
+    yield from table.feed(b"".join(rest), is_last=True)
+
+
+class _Table:
+    """Makes rows of whole lines, and keeps those that a row has begun with until it is whole too."""
+
+    def __init__(self, delimiter: str | None, columns: Sequence[str] | None) -> None:
+        self.first = 1
+        self._delimiter = delimiter
+        self._columns = None if columns is None else _checked(columns)
+        self._carried: list[str] = []
+        # The one limit there is, for the whole process.
+        csv.field_size_limit(_MAX_CELL)
+
+    def feed(self, data: bytes, *, is_last: bool) -> Chunks:
+        # What is not UTF-8 is kept, so that it is found out in its row.
+        lines = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
+        if not lines[-1]:
+            lines.pop()
+        lines = [*self._carried, *(f"{line}\n" for line in lines)]
+        self._carried = []
+        found = self._parse(lines, is_last=is_last)
+        texts: list[bytes] = []
+        problems: dict[int, str] = {}
+        for cells in found:
+            if self._columns is None and isinstance(cells, list):
+                self._columns = _checked(cells)
+                continue
+            row, problem = self._row(cells)
+            if problem:
+                problems[len(texts)] = problem
+            try:
+                texts.append(orjson.dumps(row))
+            except TypeError:
+                problems.setdefault(len(texts), "the row is not UTF-8: convert the file")
+                texts.append(orjson.dumps(_mended(row)))
+        if texts:
+            yield Chunk(self.first, texts, problems, has_cells=True)
+            self.first += len(texts)
+
+    def _parse(self, lines: list[str], *, is_last: bool) -> list[list[str] | str]:
+        """The cells of each row that ends within these lines; of an unreadable line, its text."""
+        if self._delimiter is None and lines:
+            self._delimiter = sniff(lines[0])
+        found: list[list[str] | str] = []
+        start = 0
+        while start < len(lines):
+            start = self._parse_from(lines, start, found, is_last=is_last)
+        return found
+
+    def _parse_from(
+        self, lines: list[str], start: int, found: list[list[str] | str], *, is_last: bool
+    ) -> int:
+        """Parse from a line on; where to go on: behind the first line that is broken, if one is."""
+        part = lines[start:] if start else lines
+        reader = csv.reader([*part, _SENTINEL], delimiter=self._delimiter or ",")
+        begun = 0
+        width = None if self._columns is None else len(self._columns)
+        try:
+            for cells in reader:
+                ended = reader.line_num
+                if ended > len(part):
+                    if cells == [_SENTINEL[:-1]]:
+                        return len(lines)
+                    # A row that the sentinel fell into has not ended here.
+                    if not is_last:
+                        self._carried = part[begun:]
+                        return len(lines)
+                    break
+                if ended - begun > 1 and width is not None and len(cells) != width:
+                    break
+                if cells:
+                    if width is None:
+                        width = len(cells)
+                    found.append(cells)
+                begun = ended
+        except csv.Error:
+            pass
+        found.append(part[begun].rstrip("\n"))
+        return start + begun + 1
+
+    def _row(self, cells: list[str] | str) -> tuple[dict[str, Any], str]:
+        columns = self._columns or ()
+        if isinstance(cells, str):
+            return {_LINE: cells}, "a quote is not closed, or stands where none may: write it twice"
+        if len(cells) == len(columns):
+            return dict(zip(columns, cells, strict=True)), ""
+        row: dict[str, Any] = dict(zip(columns, cells, strict=False))
+        if len(cells) > len(columns):
+            row[_MORE] = cells[len(columns) :]
+        return row, f"the row has {len(cells)} cells and the header {len(columns)}"
+
+
+_LINE: Final = "_line"
+_MORE: Final = "_more"
+
+
+def _checked(columns: Sequence[str]) -> tuple[str, ...]:
+    names = [name.strip().lstrip("\ufeff") for name in columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        shown = f"the column {twice!r:.60} twice" if twice else "columns without a name"
+        raise NotReadable(f"the header has {shown}: rename one, or give --columns")
+    return tuple(names)
+
+
+def _mended(value: Any) -> Any:
+    """With a mark in place of each byte that is not UTF-8."""
+    if isinstance(value, dict):
+        return {_mended(key): _mended(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_mended(each) for each in value]
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
