@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Check whether events would arrive, and say what to do.",
     ),
     "demo": ("antinode.cli.demo.command:demo", "Watch events survive a server that keeps having accidents."),
+    "import": ("antinode.cli.importing.command:import_", "Send history from files to Amplitude."),
     "completion": ("antinode.cli.completion:completion", "Print the completion script of a shell."),
 }
 """Name -> where the command is, and what it is for in one line; in the order in which help lists them."""

@@ -60,6 +60,12 @@ class Settings:
         sizes = [source.size for source in self.sources]
         return sum(sizes) if all(sizes) else 0
 
+    @property
+    def host(self) -> str:
+        """Where events go, without path and credentials."""
+        url, _, _ = destination(self.options)
+        return url.split("://", 1)[-1].split("/", 1)[0].rsplit("@", 1)[-1]
+
     def recipe(self) -> Recipe:
         """How rows become events."""
         return Recipe(self.columns, self.namespace, self.options.min_id_length, max_upload_bytes(self))

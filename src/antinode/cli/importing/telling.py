@@ -1,0 +1,163 @@
+"""What an import tells at its end, to people and to programs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+from rich.json import JSON
+from rich.padding import Padding
+from rich.text import Text
+
+from antinode.cli.console import printable
+from antinode.cli.serve.uploads import counted
+from antinode.importing.findings import Finding, Findings
+from antinode.importing.reports import Report, Survey
+
+_MOST_SHOWN: Final = 12
+_KEPT_FOR_MACHINES: Final = 100
+
+
+def tell_report(console: Console, report: Report, *, server: str) -> None:
+    """The end of an import in words."""
+    if report.was_finished:
+        told = counted(report.delivered, "event")
+        rejected = f", {report.rejected:,} rejected" if report.rejected else ""
+        console.print(f"This import is done already: {told} delivered{rejected}.")
+        console.print("--again sends the rows once more, with the insert_ids that they had.", style="dim")
+        return
+    here = report.delivered - report.delivered_before
+    rate = f" ({here / report.seconds:,.0f} a second)" if report.seconds > 1 and here else ""
+    verb = "Imported" if report.is_finished else "Stopped after"
+    line = f"{verb} {counted(report.delivered, 'event')} into {server}"
+    if report.delivered_before:
+        line += f", {here:,} of them in this run"
+    console.print(f"{line} in {_duration(report.seconds)}{rate}.")
+    tell_findings(console, report.notes, "Mended, or worth knowing", "yellow")
+    if report.rejected:
+        console.print(Text(f"Rejected {counted(report.rejected, 'row')}:", "bold red"))
+        tell_findings(console, report.findings, "", "red")
+        if report.rejects is not None:
+            path = _shown(report.rejects)
+            console.print(f"They are in {path} with the reasons. Mend them there, and import that file.")
+    if not report.is_finished:
+        console.print("The same command goes on from here.")
+
+
+def tell_survey(console: Console, survey: Survey) -> None:
+    """What a dry run found, in words."""
+    for source, row, event in survey.samples:
+        console.print(Text(f"{printable(source.name)}, row {row:,}", "bold"))
+        console.print(Padding(JSON.from_data(event, indent=2), (0, 0, 1, 2)))
+    ends = "" if survey.is_whole else ", up to where it was stopped"
+    console.print(
+        f"Looked at {counted(survey.rows, 'row')} in {_duration(survey.seconds)}{ends}; nothing sent."
+    )
+    tell_findings(console, survey.notes, "Would be mended, or is worth knowing", "yellow")
+    bad = survey.rows - survey.good
+    if bad:
+        console.print(Text(f"{counted(bad, 'row')} would be rejected:", "bold red"))
+        tell_findings(console, survey.findings, "", "red")
+    else:
+        console.print("All of them are good to send." if survey.rows else "There are no rows.", style="green")
+
+
+def tell_findings(console: Console, findings: Findings, title: str, style: str) -> None:
+    """The kinds of problems, the most frequent first, each with its first rows."""
+    kinds = findings.most_frequent()
+    if not kinds:
+        return
+    if title:
+        console.print(Text(f"{title}:", f"bold {style}"))
+    for kind in kinds[:_MOST_SHOWN]:
+        line = Text(f"{kind.count:>9,}  ", style)
+        line.append(printable(kind.message), "default")
+        console.print(Padding(line, (0, 0, 0, 0)))
+        console.print(Padding(Text(_where(kind), "dim"), (0, 0, 0, 11)))
+    if len(kinds) > _MOST_SHOWN:
+        console.print(Text(f"{'':>11}and {len(kinds) - _MOST_SHOWN} more kinds", "dim"))
+
+
+def _where(kind: Finding) -> str:
+    sources = {source for source, _ in kind.rows}
+    numbers = ", ".join(f"{number:,}" for _, number in kind.rows)
+    more = ", …" if kind.count > len(kind.rows) else ""
+    if len(sources) == 1:
+        rows = "row" if kind.count == 1 else "rows"
+        return f"{rows} {numbers}{more} of {printable(next(iter(sources)))}"
+    return "; ".join(f"{printable(source)} row {number:,}" for source, number in kind.rows) + more
+
+
+def write_report(report: Report) -> None:
+    """The same for a program, as one JSON object."""
+    _write(
+        {
+            "type": "import",
+            "finished": report.is_finished,
+            "already_done": report.was_finished,
+            "delivered": report.delivered,
+            "rejected": report.rejected,
+            "delivered_before": report.delivered_before,
+            "rejected_before": report.rejected_before,
+            "requests": report.requests,
+            "retries": report.retries,
+            "seconds": round(report.seconds, 3),
+            "rejected_file": None if report.rejects is None else str(report.rejects),
+            "checkpoint": None if report.checkpoint is None else str(report.checkpoint),
+            "problems": _facts(report.findings),
+            "notes": _facts(report.notes),
+        }
+    )
+
+
+def write_survey(survey: Survey) -> None:
+    """The same for a program, as one JSON object."""
+    _write(
+        {
+            "type": "dry_run",
+            "finished": survey.is_whole,
+            "rows": survey.rows,
+            "good": survey.good,
+            "seconds": round(survey.seconds, 3),
+            "samples": [
+                {"source": source.name, "row": row, "event": event} for source, row, event in survey.samples
+            ],
+            "problems": _facts(survey.findings),
+            "notes": _facts(survey.notes),
+        }
+    )
+
+
+def _facts(findings: Findings) -> list[dict[str, Any]]:
+    return [
+        {
+            "message": kind.message,
+            "count": kind.count,
+            "rows": [{"source": source, "row": number} for source, number in kind.rows],
+        }
+        for kind in findings.most_frequent()[:_KEPT_FOR_MACHINES]
+    ]
+
+
+def _write(facts: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(facts) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be typed here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
