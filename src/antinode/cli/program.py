@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "replay": ("antinode.cli.replay.command:replay", "Send dead letters again, mended or not."),
     "tail": ("antinode.cli.tail.command:tail", "Follow the events of the local Amplitude."),
     "send": ("antinode.cli.send.command:send", "Send one event, and say what became of it."),
+    "import": ("antinode.cli.importing.command:import_", "Send history from files to Amplitude."),
     "validate": (
         "antinode.cli.validate.command:validate",
         "Say what Amplitude would object to in files of events.",
@@ -27,7 +28,6 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Check whether events would arrive, and say what to do.",
     ),
     "demo": ("antinode.cli.demo.command:demo", "Watch events survive a server that keeps having accidents."),
-    "import": ("antinode.cli.importing.command:import_", "Send history from files to Amplitude."),
     "completion": ("antinode.cli.completion:completion", "Print the completion script of a shell."),
 }
 """Name -> where the command is, and what it is for in one line; in the order in which help lists them."""
@@ -64,6 +64,12 @@ def antinode() -> None:
       antinode spool ls PATH      # what a spool directory holds
       antinode serve --help       # everything about one command
       antinode completion bash    # the script that completes commands with Tab
+      antinode demo                                                 # what it is about
+      antinode serve                                                # a local Amplitude on port 8300
+      antinode send -t 'Song Played' -u user-20391 --local          # an event to it
+      antinode import history.jsonl.gz                              # many, to the real one
+      antinode doctor                                               # whether they would arrive
+      antinode COMMAND --help                                       # everything about one command
     """
 
 

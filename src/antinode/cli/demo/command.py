@@ -51,6 +51,7 @@ def demo(
       antinode demo --open
       antinode demo --fast --seed 7
     """
+    events = _events(data, limit)
     try:
         from antinode.server import running  # noqa: PLC0415 - only the demo needs the extra
     except ImportError as error:
@@ -66,7 +67,6 @@ def demo(
     # The display tells what the library's warnings would: they would only tear it up.
     logging.getLogger("antinode").addHandler(logging.NullHandler())
     output = Output()
-    events = _events(data, limit)
     throttled = None if fast or no_faults else busiest_early_user(events)
     bad_luck = [] if no_faults else list(BAD_LUCK)
     if throttled is not None:

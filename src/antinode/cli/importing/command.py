@@ -12,7 +12,8 @@ from antinode.cli.importing import arguments, telling
 from antinode.cli.importing.stopping import stopping
 from antinode.cli.importing.watching import Watcher
 from antinode.cli.lazy import INTERRUPTED
-from antinode.importing.formats import FORMATS, Format
+from antinode.cli.mapping import mapping_options
+from antinode.importing.formats import Format
 from antinode.importing.importer import Importer
 from antinode.importing.reports import Report, Survey
 from antinode.importing.settings import Settings
@@ -27,79 +28,7 @@ _RATE = click.FloatRange(min=0)
 
 @click.command("import", short_help="Send history from files to Amplitude.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(FORMATS),
-    help="What the files are, if it cannot be told from what they hold and how they are called.",
-)
-@click.option(
-    "--columns",
-    metavar="NAMES",
-    help="Names of the columns, separated by commas, for tables without a header.",
-)
-@click.option("--mapping", type=_PATH, metavar="FILE", help="A mapping in TOML or JSON; options add to it.")
-@click.option("--event-type", metavar="COLUMN", help="The column that says what happened.")
-@click.option("--user-id", metavar="COLUMN", help="The column that says who did it.")
-@click.option("--device-id", metavar="COLUMN", help="The column with the device, instead or as well.")
-@click.option("--time", metavar="COLUMN", help="The column that says when.")
-@click.option("--insert-id", metavar="COLUMN", help="The column that tells each event from all others.")
-@click.option("--session-id", metavar="COLUMN", help="The column with the session's start in milliseconds.")
-@click.option(
-    "--field",
-    "fields",
-    multiple=True,
-    metavar="KEY=COLUMN",
-    help="The column of any other key of an event, such as platform=device. Repeatable.",
-)
-@click.option(
-    "--properties",
-    multiple=True,
-    metavar="COLUMNS",
-    help="Columns that become event properties: a name, NAME=COLUMN, or a pattern; '*' is every column not "
-    "used otherwise, and of 'prop_*' the prop_ is cut off. Repeatable.",
-)
-@click.option(
-    "--user-properties",
-    multiple=True,
-    metavar="COLUMNS",
-    help="The same for properties of the user. Repeatable.",
-)
-@click.option(
-    "--group",
-    "groups",
-    multiple=True,
-    metavar="TYPE=COLUMN",
-    help="The column that names a group of this type. Repeatable.",
-)
-@click.option(
-    "--constant",
-    "constants",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="The same value for every event, such as event_type=Flight or event_properties.source=archive. "
-    "Repeatable.",
-)
-@click.option(
-    "--time-format",
-    metavar="FORMAT",
-    default="auto",
-    show_default=True,
-    help="s, ms, us or ns since 1970, iso, or a pattern such as '%d/%m/%Y %H:%M'; auto tells the first five "
-    "apart.",
-)
-@click.option(
-    "--time-zone", metavar="ZONE", default="UTC", show_default=True, help="Of times that do not name one."
-)
-@click.option(
-    "--null", multiple=True, metavar="TEXT", help="A cell that means nothing, such as NA. Repeatable."
-)
-@click.option(
-    "--text",
-    multiple=True,
-    metavar="COLUMNS",
-    help="Columns whose cells stay text though they look like numbers; a name or a pattern. Repeatable.",
-)
+@mapping_options
 @click.option("--dry-run", is_flag=True, help="Show the first events and every problem, and send nothing.")
 @click.option(
     "--api-key",

@@ -51,7 +51,7 @@ def tell_survey(console: Console, survey: Survey) -> None:
     """What a dry run found, in words."""
     for source, row, event in survey.samples:
         console.print(Text(f"{printable(source.name)}, row {row:,}", "bold"))
-        console.print(Padding(JSON.from_data(event, indent=2), (0, 0, 1, 2)))
+        console.print(Padding(JSON.from_data(event, indent=2).text, (0, 0, 1, 2), expand=False))
     ends = "" if survey.is_whole else ", up to where it was stopped"
     console.print(
         f"Looked at {counted(survey.rows, 'row')} in {_duration(survey.seconds)}{ends}; nothing sent."
@@ -75,8 +75,8 @@ def tell_findings(console: Console, findings: Findings, title: str, style: str) 
     for kind in kinds[:_MOST_SHOWN]:
         line = Text(f"{kind.count:>9,}  ", style)
         line.append(printable(kind.message), "default")
-        console.print(Padding(line, (0, 0, 0, 0)))
-        console.print(Padding(Text(_where(kind), "dim"), (0, 0, 0, 11)))
+        console.print(line)
+        console.print(Padding(Text(_where(kind), "dim"), (0, 0, 0, 11), expand=False))
     if len(kinds) > _MOST_SHOWN:
         console.print(Text(f"{'':>11}and {len(kinds) - _MOST_SHOWN} more kinds", "dim"))
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from antinode.cli import console
 from antinode.cli.errors import EXIT_FAILED, NotSetUp
+from antinode.cli.mapping import mapping_options, read_columns
 
 if TYPE_CHECKING:
     from antinode.cli.validate.report import Report
+    from antinode.importing.formats import Format
 
 
 @click.command(short_help="Say what Amplitude would object to in files of events.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@mapping_options
 @click.option(
     "--min-id-length",
     type=click.IntRange(min=1),
@@ -30,14 +33,22 @@ if TYPE_CHECKING:
 @click.option("--all", "shows_all", is_flag=True, help="Show every row with a problem, warnings too.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON lines: each problem, then the sum.")
 def validate(
-    files: tuple[str, ...], min_id_length: int, is_batch: bool, strict: bool, shows_all: bool, is_json: bool
+    files: tuple[str, ...],
+    format: Format | None,
+    columns: str | None,
+    min_id_length: int,
+    is_batch: bool,
+    strict: bool,
+    shows_all: bool,
+    is_json: bool,
+    **given: Any,
 ) -> None:
     """Say what Amplitude would object to in files of events, row by row, and what to change.
 
     Nothing is sent. FILE holds events as JSON lines, a JSON array, CSV, TSV, Parquet or an export archive,
     compressed or not, or is a directory or pattern of such; - is standard input. Rows are numbered from 1, in
     JSON lines as the lines are. Errors are what Amplitude refuses; warnings are what it takes but hardly as
-    it was meant, such as a time in seconds.
+    it was meant, such as a time in seconds. What a column is, is said as to `antinode import`.
 
     The exit code is 0 if Amplitude would take every row, 1 if it would refuse any, 2 if a file cannot be
     read.
@@ -46,6 +57,7 @@ def validate(
     Examples:
       antinode validate events.jsonl
       antinode validate export/*.json.gz --all
+      antinode validate shop.csv --event-type event --user-id user --time at --properties '*'
       zcat events.jsonl.gz | antinode validate - --strict
       antinode validate events.jsonl --json | jq 'select(.code == "invalid_time") | .row'
     """
@@ -53,13 +65,15 @@ def validate(
     from antinode.cli.validate.report import MachineReport, PeopleReport  # noqa: PLC0415
     from antinode.cli.validate.rows import Rows  # noqa: PLC0415
     from antinode.cli.validate.tally import Tally  # noqa: PLC0415
-    from antinode.importing.columns import Columns  # noqa: PLC0415
     from antinode.importing.sources import find_sources  # noqa: PLC0415
-    from antinode.importing.troubles import ImportTrouble  # noqa: PLC0415
+    from antinode.importing.troubles import BadMapping, ImportTrouble  # noqa: PLC0415
     from antinode.protocol.endpoints import Endpoint  # noqa: PLC0415
 
     try:
+        mapping = read_columns(given)
         sources = find_sources(files)
+    except BadMapping as error:
+        raise click.UsageError(str(error)) from None
     except ImportTrouble as error:
         raise NotSetUp(str(error)) from None
     out = console.out()
@@ -74,7 +88,7 @@ def validate(
     try:
         with console.Waiting(is_shown=is_quiet) as waiting:
             for source in sources:
-                rows = Rows(source, Columns())
+                rows = Rows(source, mapping, format, None if columns is None else columns.split(","))
                 for batch in judge(rows, min_id_length=min_id_length, endpoint=endpoint):
                     for judged in batch:
                         tally.add(source.name, judged)
