@@ -138,6 +138,15 @@ def test_a_terminal_is_told_what_is_waited_for() -> None:
     assert "Traceback" not in screen.text
 
 
+def test_credentials_of_a_server_are_not_shown(nobody: str) -> None:
+    """A user name and a password in --server-url are used and not printed."""
+    done = run(
+        "send", *SONG, "--server-url", nobody.replace("//", "//me:s3cret@"), "--timeout", "0.2", "--json"
+    )
+    assert "s3cret" not in done.stdout + done.stderr
+    assert json.loads(done.stdout)["server_url"] == f"{nobody}/2/httpapi"
+
+
 def test_no_key() -> None:
     """Without a key nothing is sent: exit code 2, and what to set."""
     done = run("send", *SONG, AMPLITUDE_API_KEY="")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from antinode.cli.tail.command import tail
 from antinode.cli.tail.following import Follower
 from antinode.cli.tail.selection import Selection
 from antinode.server import Running, running
@@ -87,7 +88,7 @@ def test_identifies_and_money(amplitude: Running) -> None:
     assert lines[2].endswith("price=9.99 quantity=2")
 
 
-def test_filters(amplitude: Running) -> None:
+def test_filters(amplitude: Running, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     """By user, type, text, outcome, problem and property; properties as JSON or as text."""
     post(
         amplitude,
@@ -97,7 +98,9 @@ def test_filters(amplitude: Running) -> None:
     )
 
     def users(*arguments: str) -> list[str]:
-        found = [json.loads(line) for line in shown(amplitude, "--json", *arguments)]
+        command = ["--url", amplitude.url, "--no-follow", "--json", *arguments]
+        tail.main(command, standalone_mode=False)
+        found = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
         return [each["insert_id"] for each in found]
 
     assert users() == ["song-1", "song-2", "song-3"]
@@ -212,6 +215,19 @@ def test_something_else_answers() -> None:
 def test_no_address() -> None:
     """What cannot be an address is wrong usage."""
     assert run("tail", "--url", "http://").returncode == 2
+
+
+def test_reader_gone(amplitude: Running) -> None:
+    """Output that nobody reads any more ends it without a traceback."""
+    post(amplitude, *[song(number) for number in range(2_000)])
+    with following("--url", amplitude.url, "--json", "-n", "2000") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        process.stdout = None
+        _, errors = process.communicate(timeout=20)
+        assert errors == ""
+        assert process.returncode == 1
 
 
 def test_a_reset_begins_anew(amplitude: Running) -> None:

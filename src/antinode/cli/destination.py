@@ -80,6 +80,13 @@ class Destination:
         except ConfigurationError as error:
             raise click.UsageError(str(error)) from None
 
+    def shown_url(self) -> str:
+        """The same without what may be a secret in it: user name, password and query."""
+        from urllib.parse import urlsplit  # noqa: PLC0415 - as above
+
+        parts = urlsplit(self.url())
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
     def key(self) -> str:
         """The key, or one that a local server takes. Raises NotSetUp if there is none or it cannot be one."""
         from antinode._errors import ConfigurationError  # noqa: PLC0415 - as above

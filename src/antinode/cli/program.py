@@ -70,6 +70,12 @@ def antinode() -> None:
       antinode import history.jsonl.gz                              # many, to the real one
       antinode doctor                                               # whether they would arrive
       antinode COMMAND --help                                       # everything about one command
+      antinode demo                                 # what it is about
+      antinode serve                                # a local Amplitude
+      antinode send -t Played -u user-20391 --local # an event to it
+      antinode import history.jsonl.gz              # many, to the real one
+      antinode doctor                               # would they arrive?
+      antinode send --help                          # all about one command
     """
 
 

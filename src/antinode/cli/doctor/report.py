@@ -11,6 +11,7 @@ from rich.text import Text
 
 from antinode.cli.console import printable
 from antinode.cli.doctor.findings import Finding
+from antinode.cli.terminal import print_hanging
 
 _STYLES: Final = {"ok": "green", "warning": "yellow", "problem": "bold red", "unchecked": "dim"}
 _MARKS: Final = {"ok": "✓", "warning": "!", "problem": "✗", "unchecked": "?"}
@@ -20,16 +21,11 @@ _TOPIC_WIDTH: Final = 14
 
 def print_finding(console: Console, finding: Finding) -> None:
     verdict = f"{_MARKS[finding.verdict]} {finding.verdict}"
-    start = f"{verdict:<{_VERDICT_WIDTH}}{finding.topic:<{_TOPIC_WIDTH}}"
-    width = max(20, console.width - len(start))
-    lines = Text(printable(finding.text)).wrap(console, width)
-    for advice in Text(printable(finding.advice)).wrap(console, width) if finding.advice else ():
-        lines.append(advice)
-    for number, line in enumerate(lines):
-        head = Text(start if number == 0 else " " * len(start))
-        if number == 0:
-            head.stylize(_STYLES[finding.verdict], 0, _VERDICT_WIDTH)
-        console.print(head + line, no_wrap=True)
+    head = Text.assemble(
+        (f"{verdict:<{_VERDICT_WIDTH}}", _STYLES[finding.verdict]), f"{finding.topic:<{_TOPIC_WIDTH}}"
+    )
+    texts = [Text(printable(text)) for text in (finding.text, finding.advice) if text]
+    print_hanging(console, head, *texts)
 
 
 def print_sum(console: Console, findings: Iterable[Finding]) -> None:

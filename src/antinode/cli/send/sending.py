@@ -49,7 +49,7 @@ def send(
         delivery = client.log_event(event)  # type: ignore[arg-type]  # what it holds is for the client to judge
         told: dict[str, Any] = {
             "insert_id": str(event["insert_id"]),
-            "server_url": destination.url(),
+            "server_url": destination.shown_url(),
             "notes": examined.notes,
         }
         while True:

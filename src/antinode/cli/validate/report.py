@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rich.console import Console
@@ -10,12 +11,15 @@ from rich.text import Text
 
 from antinode.cli import machine
 from antinode.cli.console import printable
+from antinode.cli.terminal import print_hanging
 
 if TYPE_CHECKING:
     from antinode.cli.validate.judging import Judged
     from antinode.cli.validate.tally import Kind, Tally
+    from antinode.server.views import Problem
 
 _ROWS_SHOWN: Final = 10
+_ROWS_ALIKE: Final = 3
 _MARKS: Final = {"error": ("✗", "bold red"), "warning": ("!", "yellow")}
 
 
@@ -76,7 +80,8 @@ class PeopleReport:
         self._console = console
         self._shows_all = shows_all
         self._names_files = names_files
-        self._first: list[Text] = []
+        self._first: list[tuple[Text, Text]] = []
+        self._alike: Counter[tuple[str, str]] = Counter()
         self._hidden = 0
 
     def row(self, file: str, judged: Judged) -> None:
@@ -84,22 +89,27 @@ class PeopleReport:
         told = judged.problems if self._shows_all else errors
         if not told:
             return
-        if not self._shows_all and len(self._first) >= _ROWS_SHOWN:
+        if not self._shows_all and not self._is_news(told):
             self._hidden += 1
             return
         where = self._where(file, judged.number)
         for problem in told:
-            line = Text.assemble((f"{where}: ", "bold"), printable(problem.message))
-            if problem.severity == "warning":
-                line.stylize("yellow")
+            style = "yellow" if problem.severity == "warning" else ""
+            head, body = Text(f"{where}: ", "bold"), Text(printable(problem.message), style)
             if self._shows_all:
-                self._console.print(line, soft_wrap=True)
+                print_hanging(self._console, head, body)
             else:
-                self._first.append(line)
+                self._first.append((head, body))
+
+    def _is_news(self, told: list[Problem]) -> bool:
+        """Whether one of the first rows, or the first few of a kind."""
+        self._alike.update((problem.code, problem.field) for problem in told)
+        seen = min(self._alike[problem.code, problem.field] for problem in told)
+        return len(self._first) < _ROWS_SHOWN and seen <= _ROWS_ALIKE
 
     def end(self, tally: Tally, files: int) -> None:
-        for line in self._first:
-            self._console.print(line, soft_wrap=True)
+        for head, body in self._first:
+            print_hanging(self._console, head, body)
         if self._hidden:
             self._console.print(f"… and {_counted(self._hidden, 'row')} more: --all shows each.", style="dim")
         if self._first or (self._shows_all and tally.kinds):
