@@ -97,20 +97,15 @@ class _Table:
     ) -> int:
         """Parse from a line on; where to go on: behind the first line that is broken, if one is."""
         part = lines[start:] if start else lines
-        reader = csv.reader([*part, _SENTINEL], delimiter=self._delimiter or ",")
+        # Strict, or a quote that is left open would make one plausible row out of several.
+        reader = csv.reader([*part, _SENTINEL], delimiter=self._delimiter or ",", strict=True)
         begun = 0
         width = None if self._columns is None else len(self._columns)
         try:
             for cells in reader:
                 ended = reader.line_num
                 if ended > len(part):
-                    if cells == [_SENTINEL[:-1]]:
-                        return len(lines)
-                    # A row that the sentinel fell into has not ended here.
-                    if not is_last:
-                        self._carried = part[begun:]
-                        return len(lines)
-                    break
+                    return len(lines)  # the sentinel, as a row of its own
                 if ended - begun > 1 and width is not None and len(cells) != width:
                     break
                 if cells:
@@ -119,7 +114,10 @@ class _Table:
                     found.append(cells)
                 begun = ended
         except csv.Error:
-            pass
+            if reader.line_num > len(part) and not is_last:
+                # A cell that the sentinel fell into has not ended here.
+                self._carried = part[begun:]
+                return len(lines)
         found.append(part[begun].rstrip("\n"))
         return start + begun + 1
 

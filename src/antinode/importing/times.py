@@ -62,7 +62,7 @@ def _zone(name: str) -> tzinfo:
 
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise BadMapping(
             f"there is no time zone {name!r:.60}: write a name such as Europe/Berlin, or UTC"
         ) from None
