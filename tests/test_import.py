@@ -40,7 +40,11 @@ def test_import_is_light():
 def test_import_loads_what_is_used():
     """By itself it loads nothing of its own; the client comes with the first name that needs it."""
     loaded = "sorted(name for name in sys.modules if name.startswith('antinode.'))"
-    assert fresh(f"import antinode\nresult = {loaded}") == ["antinode._lazy", "antinode._version"]
+    assert fresh(f"import antinode\nresult = {loaded}") == [
+        "antinode._exit",
+        "antinode._lazy",
+        "antinode._version",
+    ]
     assert "antinode._client" in fresh(f"import antinode\nantinode.init\nresult = {loaded}")
 
 
@@ -53,3 +57,21 @@ handler = signal.getsignal(signal.SIGTERM)
 result = [threading.active_count(), signal.getsignal(signal.SIGTERM) is handler]
 """
     assert fresh(code) == [1, True]
+
+
+def test_import_takes_its_place_at_exit():
+    """Exit handlers registered after the import run before antinode's own, although it loads later."""
+    code = """
+import antinode, atexit, sys
+class Transport:
+    def send(self, request):
+        sys.stdout.write("sent\\n")
+        return antinode.HttpResponse(200, {}, b'{"code": 200}')
+    def close(self):
+        pass
+atexit.register(lambda: sys.stdout.write("handler\\n"))
+client = antinode.init("k" * 32, transport=Transport(), upload_interval_in_sec=60)
+client.log_event({"event_type": "A", "user_id": "user-1"})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["handler", "sent"]

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from antinode.delivery.retry import Response, RetryPolicy
     from antinode.protocol.status import Status
 else:
+    from antinode import _exit  # noqa: F401 - takes its place among the exit handlers
     from antinode._lazy import exports as _exports
 
     __getattr__, __dir__ = _exports(

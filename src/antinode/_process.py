@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import importlib
 import logging
@@ -13,6 +12,7 @@ import time
 import weakref
 from typing import Any, Protocol
 
+from antinode import _exit
 from antinode.delivery import record
 from antinode.delivery.notices import write
 
@@ -180,9 +180,7 @@ def _at_exit() -> None:
             write(logging.ERROR, "sending what was queued at exit failed", exc_info=True)
 
 
-# With the import, not with the first `init`: handlers run in reverse order, so those that the application
-# registers in between run before this one, and their events go out with all others.
-atexit.register(_at_exit)
+_exit.handler = _at_exit
 
 
 def uwsgi_without_threads() -> bool:

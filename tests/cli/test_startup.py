@@ -21,6 +21,7 @@ main()
 """
 FRAME = {
     "antinode",
+    "antinode._exit",
     "antinode._lazy",
     "antinode._version",
     "antinode.cli",
