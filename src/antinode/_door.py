@@ -88,9 +88,11 @@ class Door:
         plan: Mapping[str, Any] | None = None,
         ingestion_metadata: Mapping[str, Any] | None = None,
         max_event_bytes: int,
+        max_remembered_ids: int = _MAX_REMEMBERED,
     ) -> None:
         self._min_id_length = DEFAULT_MIN_ID_LENGTH if min_id_length is None else min_id_length
         self._max_event_bytes = max_event_bytes
+        self._max_remembered_ids = max_remembered_ids
         self._merged: dict[str, dict[str, Any]] = {}
         if plan:
             self._merged["plan"] = dict(plan)
@@ -229,7 +231,7 @@ class Door:
     def _is_good_id(self, value: str) -> bool:
         if not is_good_id(value, self._min_id_length):
             return False
-        if len(self._ids) >= _MAX_REMEMBERED:
+        if len(self._ids) >= self._max_remembered_ids:
             self._ids.clear()
         if len(value) <= MAX_STRING:
             self._ids.add(value)

@@ -120,7 +120,7 @@ def _toml(text: str) -> Any:
         import tomllib  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415 - from Python 3.11 on
     except ImportError:
         try:
-            import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
+            import tomli as tomllib  # type: ignore[import-not-found, no-redef, unused-ignore]  # noqa: PLC0415
         except ImportError:
             raise NotInstalled("a mapping in TOML", "tomli") from None
     return tomllib.loads(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 import orjson
@@ -12,6 +13,9 @@ from antinode.importing.chunks import Chunk
 from antinode.importing.columns import Columns
 from antinode.importing.identity import insert_ids
 from antinode.importing.mapper import Mapper, Unmappable
+
+# Files have more users than a process of a web service sees. Some 20 MB if each of them comes up.
+_REMEMBERED_IDS: Final = 200_000
 
 
 class _Ids(msgspec.Struct):
@@ -52,7 +56,11 @@ class Preparer:
     """Makes events of rows, one chunk after the other."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self._door = Door(min_id_length=recipe.min_id_length, max_event_bytes=recipe.max_event_bytes)
+        self._door = Door(
+            min_id_length=recipe.min_id_length,
+            max_event_bytes=recipe.max_event_bytes,
+            max_remembered_ids=_REMEMBERED_IDS,
+        )
         self._mapper = Mapper(recipe.columns)
         self._insert_id = insert_ids(recipe.namespace)
 

@@ -18,7 +18,7 @@ from antinode.importing.troubles import ImportTrouble, NotInstalled, NotReadable
 if TYPE_CHECKING:
     from antinode.importing.sources import Source
 
-BLOCK: Final = 256 * 1024
+BLOCK: Final = 512 * 1024
 # Blocks that wait to be taken, so that reading goes on while rows are made of them.
 _AHEAD: Final = 8
 # After so many seconds without a block, whoever takes them has a look at what else there is to do.

@@ -20,7 +20,7 @@ from antinode.importing.settings import Settings
 from antinode.importing.sources import find_sources
 from antinode.importing.surveying import Surveyor
 from antinode.importing.troubles import BadMapping, ImportTrouble, NotInstalled
-from antinode.importing.workshop import spare_collector
+from antinode.importing.workshop import tune_interpreter
 
 _PATH = click.Path(path_type=Path, dir_okay=False)
 _RATE = click.FloatRange(min=0)
@@ -208,7 +208,7 @@ def import_(
             processes=processes,
             patience=patience,
         )
-        spare_collector()
+        tune_interpreter()
         outcome, was_stopped = _run(settings, is_dry=dry_run, is_quiet=quiet or is_json)
     except BadMapping as error:
         raise click.UsageError(str(error)) from None

@@ -1,0 +1,223 @@
+"""`antinode import` as a command: what it prints, its exit codes, and being killed at any moment."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from antinode.server import Running, running
+from tests.cli.reading import COMMAND, environment, words
+from tests.importing.comparing import check, shop_events, stored
+from tests.importing.runs import KEY, SHOP, rejected, song, write_lines
+
+SHOP_ARGUMENTS = (
+    *("--event-type", "event", "--user-id", "user_id", "--time", "timestamp"),
+    *("--field", "platform=platform", "--properties", "*"),
+)
+
+
+@pytest.fixture
+def server() -> Any:
+    with running() as server:
+        yield server
+
+
+class Place:
+    """A directory to import from, with a state directory of its own."""
+
+    def __init__(self, folder: Path, server_url: str) -> None:
+        self.folder = folder
+        self.state = folder / "state"
+        self._server_url = server_url
+
+    def start(self, *arguments: str, **more: Any) -> subprocess.Popen[str]:
+        given = {"XDG_STATE_HOME": str(self.state), "AMPLITUDE_API_KEY": KEY, "LOCALAPPDATA": str(self.state)}
+        return subprocess.Popen(
+            [*COMMAND, "import", "--server-url", self._server_url, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            cwd=self.folder,
+            env=environment(**given, PYTHONPATH=os.pathsep.join(each for each in sys.path if each)),
+            **more,
+        )
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, stdin=subprocess.PIPE)
+        out, err = process.communicate(stdin, timeout=60)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+@pytest.fixture
+def place(tmp_path: Path, server: Running) -> Place:
+    return Place(tmp_path, server.url)
+
+
+def test_import_says_what_became_of_the_rows(place: Place, server: Running) -> None:
+    """All delivered is 0; some rejected is 1, with the reasons and the file to mend; done already is 0."""
+    rows = [song(n) for n in range(20)]
+    path = write_lines(place.folder / "a.jsonl", rows)
+    done = place.run("a.jsonl")
+    assert done.returncode == 0
+    assert "Imported 20 events into 127.0.0.1:" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+    assert done.stderr == ""
+    assert "done already: 20 events" in place.run("a.jsonl").stdout
+    rows[3]["user_id"] = "x"
+    write_lines(path, rows)
+    done = place.run("a.jsonl")
+    assert done.returncode == 1
+    assert "row 4 of a.jsonl" in done.stdout
+    assert "`user_id` 'x' is shorter than 5 characters" in done.stdout
+    assert "a.rejected" in done.stdout
+    (kept,) = rejected(place.folder / "a.rejected")
+    assert kept["_rejected"]["row"] == 4
+    assert len(stored(server.api)) == 20
+
+
+def test_machines_get_one_object(place: Place) -> None:
+    """`--json` prints the result as JSON, of an import and of a dry run; the key is nowhere in it."""
+    write_lines(place.folder / "a.jsonl", [song(1), {"event_type": "x"}])
+    dry = json.loads(place.run("a.jsonl", "--json", "--dry-run").stdout)
+    assert (dry["type"], dry["rows"], dry["good"], len(dry["samples"])) == ("dry_run", 2, 1, 1)
+    done = place.run("a.jsonl", "--json")
+    assert done.returncode == 1
+    facts = json.loads(done.stdout)
+    assert (facts["type"], facts["delivered"], facts["rejected"]) == ("import", 1, 1)
+    assert facts["problems"][0]["rows"] == [{"source": "a.jsonl", "row": 2}]
+    assert KEY not in done.stdout + Path(facts["checkpoint"]).read_text(encoding="utf-8")
+
+
+def test_dry_run_shows_the_first_events(place: Place, server: Running) -> None:
+    """A person sees the mapped events and that all is well; nothing is sent, and no key is needed."""
+    done = place.run(str(SHOP), *SHOP_ARGUMENTS, "--dry-run")
+    assert done.returncode == 0
+    assert '"event_type": "home"' in done.stdout
+    assert "Looked at 9,030 rows" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) < 200
+    assert server.api.uploads() == []
+
+
+def test_standard_input(place: Place, server: Running) -> None:
+    """`-` reads standard input, of any format; without --checkpoint it is not noted how far it is."""
+    done = place.run("-", stdin="".join(f"{json.dumps(song(n))}\n" for n in range(5)))
+    assert done.returncode == 0
+    done = place.run("-", stdin=json.dumps([song(n) for n in range(5, 9)]))
+    assert done.returncode == 0
+    assert len(stored(server.api)) == 9
+    assert not place.state.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["a.jsonl", "--user-id", "who"], "--event-type COLUMN"),
+        (["a.jsonl", "--constant", "oops"], "is not KEY=VALUE"),
+        (["a.jsonl", "--field", "userid=x", "--event-type", "e"], "did you mean user_id?"),
+        (["a.jsonl", "--time-zone", "Mars"], "no time zone 'Mars'"),
+        (["a.jsonl", "--api-key", " "], "API key is blank"),
+        (["a.jsonl", "--zone", "EU"], "server_url and server_zone"),
+        ([], "FILES"),
+    ],
+)
+def test_wrong_usage_is_2(place: Place, arguments: list[str], reason: str) -> None:
+    """What has to be written differently is said before anything is sent."""
+    write_lines(place.folder / "a.jsonl", [song(1)])
+    done = place.run(*arguments)
+    assert done.returncode == 2
+    assert reason in words(done.stderr)
+
+
+def test_what_cannot_be_read_is_1(place: Place) -> None:
+    """A file that is missing or damaged, with what there is of it imported."""
+    assert "no file b.jsonl" in words(place.run("b.jsonl").stderr)
+    lines = b"".join(json.dumps(song(n)).encode() + b"\n" for n in range(30_000))
+    (place.folder / "a.gz").write_bytes(gzip.compress(lines)[:-1000])
+    done = place.run("a.gz")
+    assert done.returncode == 1
+    assert "in the middle of its gzip" in words(done.stderr)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
+def test_stopped_by_a_signal_it_goes_on_later(place: Place, server: Running, how: signal.Signals) -> None:
+    """It ends tidily with 130, says how to go on, and the same command does."""
+    arguments = (str(SHOP), *SHOP_ARGUMENTS, "--project-rate", "4000")
+    process = place.start(*arguments)
+    server.api.wait(events=2000, timeout=30)
+    process.send_signal(how)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Stopped after" in out
+    assert "The same command goes on from here." in out
+    assert "Traceback" not in err
+    before = len(stored(server.api))
+    assert 2000 <= before < 9030
+    done = place.run(*arguments[:-2])
+    assert done.returncode == 0
+    assert (
+        f"Imported 9,030 events into {server.url.partition('//')[2]}, {9030 - before:,} of them"
+        in done.stdout
+    )
+    check(stored(server.api), list(shop_events(SHOP)))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_killed_at_any_moment_nothing_is_lost_and_nothing_counts_twice(
+    place: Place, server: Running, processes: str
+) -> None:
+    """kill -9 again and again, while faults hit: in the end each row is there once, in each user's order."""
+    rows = shop_events(SHOP)
+    arguments = (str(SHOP), *SHOP_ARGUMENTS, "--processes", processes)
+    server.api.add_faults("500@10%", "drop-after@10%")
+    events = 0
+    while events < 8000:
+        # With 2000 events in a request, it is somewhere else each time.
+        process = place.start(*arguments, "--project-rate", "6000")
+        events = server.api.wait(events=events + 1700, timeout=30).events
+        process.kill()
+        process.communicate()
+    done = place.run(*arguments)
+    assert done.returncode == 0, done.stderr
+    check(stored(server.api), list(rows))
+
+
+def test_memory_is_flat_over_a_large_file(tmp_path: Path) -> None:
+    """Ten times the rows take no more memory."""
+    script = """
+import resource, sys
+from antinode.cli import main
+try:
+    main()
+finally:
+    sys.stderr.write(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}")
+"""
+    line = json.dumps(song(1, event_properties={"text": "x" * 150})).encode() + b"\n"
+
+    def peak(rows: int) -> int:
+        path = tmp_path / f"{rows}.jsonl"
+        with open(path, "wb") as file:
+            file.writelines(line * 1000 for _ in range(rows // 1000))
+        done = subprocess.run(
+            [sys.executable, "-c", script, "import", str(path), "--dry-run", "--json", "--processes", "0"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=100,
+            env=environment(PYTHONPATH=os.pathsep.join(each for each in sys.path if each)),
+        )
+        assert json.loads(done.stdout)["good"] == rows
+        return int(done.stderr.partition("peak ")[2])
+
+    pytest.importorskip("resource")
+    assert peak(300_000) < peak(30_000) * 1.15
