@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check lint format types accidents bench bench-growth bench-quick bench-server soak clean
+.PHONY: help demo test check lint format types accidents bench bench-growth bench-quick bench-server bench-import soak clean
 
 help:
 	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench-growth  how the cost grows, up to ten million events"
 	@echo "make bench-quick   the cost to a bare loop's, in instructions; under a minute"
 	@echo "make bench-server  events a second that the local Amplitude takes on one core"
+	@echo "make bench-import  events a second that antinode import sends, and its memory"
 	@echo "make soak          a million events through the local Amplitude, its memory flat"
 	@echo "make accidents     run the accident suite and rewrite docs/accidents.md"
 
@@ -64,6 +65,9 @@ bench-quick: $(VENV)-bench/.installed
 
 bench-server: $(STAMP)
 	@$(BIN)/python bench/server_http.py $(ARGS)
+
+bench-import: $(STAMP)
+	@$(BIN)/python bench/importing.py $(ARGS)
 
 soak: $(STAMP)
 	@$(BIN)/python bench/server_soak.py $(ARGS)

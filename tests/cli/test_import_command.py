@@ -81,6 +81,12 @@ def test_import_says_what_became_of_the_rows(place: Place, server: Running) -> N
     assert "a.rejected" in done.stdout
     (kept,) = rejected(place.folder / "a.rejected")
     assert kept["_rejected"]["row"] == 4
+    # Neither the next import nor that of the file itself writes over it.
+    assert "a-2.rejected" in place.run("a.jsonl", "--again").stdout
+    assert "a-3.rejected" in place.run("a.rejected").stdout
+    assert rejected(place.folder / "a.rejected") == [kept]
+    done = place.run("a.rejected", "--rejected", "a.rejected", "--again")
+    assert "is to be read and written" in words(done.stderr)
     assert len(stored(server.api)) == 20
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from antinode._wiring import destination
 from antinode.delivery.backlog import ids_of
 from antinode.delivery.batch import Upload
-from antinode.delivery.core import Core, CoreConfig
+from antinode.delivery.core import Core, CoreConfig, Note
 from antinode.delivery.messages import Request, TransportTimeout
 from antinode.delivery.record import DELIVERED, REJECTED, Delivery
 from antinode.delivery.uploaders import Job, Uploaders
@@ -26,11 +26,11 @@ from antinode.importing.findings import Findings
 from antinode.importing.formats import Reading
 from antinode.importing.pacing import ProjectRate, UserRates
 from antinode.importing.preparing import Prepared
-from antinode.importing.rejects import Rejects
+from antinode.importing.rejects import Rejects, default_rejects
 from antinode.importing.reports import Observer, Progress, Report
 from antinode.importing.settings import Settings, max_upload_bytes, project_rate, user_rate
 from antinode.importing.tracking import Span, Tracker
-from antinode.importing.troubles import CannotResume, Halted
+from antinode.importing.troubles import CannotResume, Halted, NotReadable
 from antinode.importing.workshop import open_workshop, usual_processes
 from antinode.protocol.limits import MAX_EVENTS_PER_REQUEST
 from antinode.protocol.responses import Verdict, judge, unreached
@@ -51,8 +51,9 @@ _LOOK_EVERY: Final = 0.1
 _LAST_ANSWERS: Final = 10.0
 # How long past a request's own timeout its thread may stay silent before it is given up for lost.
 _GRACE: Final = 5.0
-# What is worth a line each time; other news is told once.
-_WORTH_REPEATING: Final = frozenset({"outage", "recovered", "project"})
+# News of trouble is told once, and of the same trouble again after it was over.
+_OVER: Final = "recovered"
+_UNTIL_OVER: Final = frozenset({"retry", "outage", "refusal", _OVER})
 
 
 class Record(Delivery, gc=False, eq=False):
@@ -160,10 +161,13 @@ class Importer:
             )
         self._state = state = old or new
         before = Counts(state.counts.delivered, state.counts.rejected)
-        rejects = settings.rejects or (Path(state.rejects) if state.rejects else _default_rejects(settings))
+        rejects = settings.rejects or (
+            Path(state.rejects) if state.rejects else default_rejects(settings.sources)
+        )
         rejects = rejects.absolute()
-        size = state.rejects_size if state.rejects == str(rejects) else None
-        self._rejects = Rejects(rejects, size=size)
+        if any(source.path is not None and source.path.absolute() == rejects for source in settings.sources):
+            raise NotReadable(f"{rejects} is to be read and written: name another file with --rejected")
+        self._rejects = Rejects(rejects, size=state.rejects_size if state.rejects == str(rejects) else None)
         state.rejects = str(rejects)
         self._tracker = Tracker(state.position)
         self._path = path
@@ -300,9 +304,7 @@ class Importer:
                 self._start(self._due.popleft()[1], now)
         self._settle()
         for note in core.take_notes():
-            if note.key not in self._told or note.key in _WORTH_REPEATING:
-                self._told.add(note.key)
-                self._observer.said(note.text)
+            self._say(note)
         core.take_retried()
         if now >= self._save_at:
             self._save_at = now + _SAVE_EVERY
@@ -311,6 +313,14 @@ class Importer:
             self._tell_at = now + _TELL_EVERY
             self._observer.progressed(self._progress())
         self._check(now)
+
+    def _say(self, note: Note) -> None:
+        told = self._told
+        if note.key == _OVER:
+            told -= _UNTIL_OVER
+        if note.key not in told:
+            told.add(note.key)
+            self._observer.said(note.text)
 
     def _start(self, upload: Upload, now: float) -> None:
         job = Job(lambda: self._send(upload))
@@ -440,11 +450,3 @@ def _resumed(path: Path, new: State) -> State | None:
     if old.mapping != new.mapping:
         return None
     return old
-
-
-def _default_rejects(settings: Settings) -> Path:
-    source = settings.sources[0]
-    if source.path is None:
-        return Path("stdin.rejected")
-    name = source.path.name
-    return Path(f"{name.partition('.')[0] or name}.rejected")

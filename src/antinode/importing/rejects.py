@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
 from antinode.importing.mapper import NOTE, TEXT
+from antinode.importing.sources import Source
+
+
+def default_rejects(sources: Sequence[Source]) -> Path:
+    """A file in the current directory that is not there yet, called after the first source.
+
+    Not one that is there: it may hold the rows of another import, or be what is imported.
+    """
+    path = sources[0].path
+    name = "stdin" if path is None else path.name.partition(".")[0] or path.name
+    numbers = ("", *(f"-{number}" for number in range(2, 10_000)))
+    return next(free for number in numbers if not (free := Path(f"{name}{number}.rejected")).exists())
 
 
 class Rejects:
@@ -19,9 +32,9 @@ class Rejects:
 
     def __init__(self, path: Path, *, size: int | None = None) -> None:
         """`size` is what it had at the checkpoint that is gone on from: what an ended process wrote after
-        that is dropped, since those rows are tried again. None begins anew."""
+        that is dropped, since those rows are tried again. None keeps what there is, and adds to it."""
         self.path = path
-        self._size = size
+        self._size = (path.stat().st_size if path.exists() else 0) if size is None else size
         self._file: BinaryIO | None = None
 
     def add(self, text: bytes, reason: str, source: str, row: int, *, has_cells: bool) -> None:
@@ -36,7 +49,7 @@ class Rejects:
     def sync(self) -> int:
         """Have everything on the disk; the size of the file, 0 if there is none."""
         if self._file is None:
-            return self._size or 0
+            return self._size
         self._file.flush()
         os.fsync(self._file.fileno())
         return self._file.tell()
@@ -48,7 +61,7 @@ class Rejects:
     def _open(self) -> BinaryIO:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
         descriptor = os.open(self.path, flags, 0o600)
-        os.ftruncate(descriptor, min(self._size or 0, os.fstat(descriptor).st_size))
+        os.ftruncate(descriptor, min(self._size, os.fstat(descriptor).st_size))
         file = open(descriptor, "r+b")  # noqa: SIM115 - closed in `close`
         file.seek(0, os.SEEK_END)
         return file

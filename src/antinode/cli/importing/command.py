@@ -103,7 +103,7 @@ _RATE = click.FloatRange(min=0)
     "--rejected",
     type=_PATH,
     metavar="FILE",
-    help="Where rejected rows go. By default NAME.rejected here, after the first file.",
+    help="The file that rejected rows are added to. By default NAME.rejected here, after the first file.",
 )
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--json", "is_json", is_flag=True, help="Print the result as one JSON object.")
