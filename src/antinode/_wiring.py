@@ -75,16 +75,15 @@ def make_sender(
     )
 
 
-def _keeper(
-    api_key: str, options: Options, clock: Callable[[], float], spool: type[Spool] | None
-) -> Keeper | None:
 def destination(options: Options) -> tuple[str, Endpoint, Callable[[], Transport]]:
     """Where these options send to, which API that is, and what makes the transport: for another shell."""
     usual, _ = upload_urls(options)
     return usual, _endpoint(options), lambda: _transport(options, usual)
 
 
-def _keeper(api_key: str, options: Options, clock: Callable[[], float]) -> Keeper | None:
+def _keeper(
+    api_key: str, options: Options, clock: Callable[[], float], spool: type[Spool] | None
+) -> Keeper | None:
     if options.storage is None:
         return None
     from antinode.delivery.keeping import Keeper  # noqa: PLC0415 - only with a spool

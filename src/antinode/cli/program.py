@@ -11,11 +11,6 @@ from antinode.cli.lazy import LazyGroup, Listed
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("antinode.cli.serve.command:serve", "Run a local Amplitude and watch events arrive."),
-    "spool": (
-        "antinode.cli.spool.command:spool",
-        "Look into the directory of storage=, and send what is left there.",
-    ),
-    "replay": ("antinode.cli.replay.command:replay", "Send dead letters again, mended or not."),
     "tail": ("antinode.cli.tail.command:tail", "Follow the events of the local Amplitude."),
     "send": ("antinode.cli.send.command:send", "Send one event, and say what became of it."),
     "import": ("antinode.cli.importing.command:import_", "Send history from files to Amplitude."),
@@ -23,6 +18,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "antinode.cli.validate.command:validate",
         "Say what Amplitude would object to in files of events.",
     ),
+    "spool": (
+        "antinode.cli.spool.command:spool",
+        "Look into the directory of storage=, and send what is left there.",
+    ),
+    "replay": ("antinode.cli.replay.command:replay", "Send dead letters again, mended or not."),
     "doctor": (
         "antinode.cli.doctor.command:doctor",
         "Check whether events would arrive, and say what to do.",
@@ -60,16 +60,6 @@ def antinode() -> None:
 
     \b
     Examples:
-      antinode serve              # a local Amplitude on port 8300
-      antinode spool ls PATH      # what a spool directory holds
-      antinode serve --help       # everything about one command
-      antinode completion bash    # the script that completes commands with Tab
-      antinode demo                                                 # what it is about
-      antinode serve                                                # a local Amplitude on port 8300
-      antinode send -t 'Song Played' -u user-20391 --local          # an event to it
-      antinode import history.jsonl.gz                              # many, to the real one
-      antinode doctor                                               # whether they would arrive
-      antinode COMMAND --help                                       # everything about one command
       antinode demo                                 # what it is about
       antinode serve                                # a local Amplitude
       antinode send -t Played -u user-20391 --local # an event to it
