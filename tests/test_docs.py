@@ -13,6 +13,7 @@ import pytest
 import antinode
 from antinode import _client
 from antinode._options import Options
+from antinode.cli.destination import LOCAL_URL
 from antinode.testing import Endpoint
 
 ROOT = Path(__file__).parent.parent
@@ -28,9 +29,9 @@ def snippets(page: Path) -> list[str]:
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    """A local endpoint that stands in for Amplitude: wherever a snippet would send, it sends there.
+    """A local endpoint that stands in for Amplitude, and for `antinode serve` where that is to be running.
 
-    Unless the snippet has a local Amplitude of its own.
+    What a snippet starts itself is its own.
     """
     with Endpoint() as endpoint:
         make_sender: Callable[..., Any] = _client.make_sender
@@ -38,7 +39,8 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
         server = endpoint.url.removesuffix("/2/httpapi")
 
         def make_local(key: str, options: Options, name: str | None) -> Any:
-            if (options.server_url or "").startswith("http://127.0.0.1:"):
+            url = options.server_url or ""
+            if url.startswith("http://127.0.0.1:") and not url.startswith(LOCAL_URL):
                 return make_sender(key, options, name)
             return make_sender(
                 key, msgspec.structs.replace(options, server_url=server, server_zone="US"), name

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.cli.reading import environment
+from tests.cli.reading import COMMAND, environment
 
 
 class Ended(NamedTuple):
@@ -23,14 +23,33 @@ class Ended(NamedTuple):
     stderr: str
 
 
-def run(*arguments: str, **more: str) -> Ended:
-    """As `reading.run`, to its end; standard input is empty."""
+def run(*arguments: str, stdin: str = "", cwd: Path | None = None, **more: str) -> Ended:
+    """As `reading.run`, to its end."""
+    if not hasattr(os, "fork"):
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            input=stdin,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            encoding="utf-8",
+            env=environment(**{"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)} | more),
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
     nursery = _nursery()
     assert nursery.stdin is not None
     assert nursery.stdout is not None
     with tempfile.TemporaryDirectory() as name:
-        out, err = Path(name, "out"), Path(name, "err")
-        asked = {"arguments": arguments, "out": str(out), "err": str(err), "environment": environment(**more)}
+        given, out, err = Path(name, "in"), Path(name, "out"), Path(name, "err")
+        given.write_text(stdin, encoding="utf-8")
+        asked = {
+            "arguments": arguments,
+            "streams": [str(given), str(out), str(err)],
+            "cwd": str(cwd or Path.cwd()),
+            "environment": environment(**more),
+        }
         nursery.stdin.write(json.dumps(asked) + "\n")
         nursery.stdin.flush()
         answer = nursery.stdout.readline()
@@ -52,12 +71,19 @@ def _nursery() -> subprocess.Popen[str]:
 
 
 def _serve() -> None:
-    import antinode.cli.replay.command
-    import antinode.cli.spool.cat
-    import antinode.cli.spool.drain
-    import antinode.cli.spool.ls
-    import antinode.cli.spool.verify
-    import antinode.delivery.transport  # noqa: F401 - each of these is for the children
+    # Each of these is for the children.
+    import antinode.cli.doctor.network
+    import antinode.cli.importing.running
+    import antinode.cli.program
+    import antinode.cli.replay.running
+    import antinode.cli.send.sending
+    import antinode.cli.spool.draining
+    import antinode.cli.spool.listing
+    import antinode.cli.spool.printing
+    import antinode.cli.spool.verifying
+    import antinode.cli.validate.report
+    import antinode.cli.validate.rows
+    import antinode.delivery.transport  # noqa: F401
 
     for line in sys.stdin:
         child = os.fork()
@@ -67,13 +93,14 @@ def _serve() -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _become(arguments: list[str], out: str, err: str, environment: dict[str, str]) -> None:
+def _become(arguments: list[str], streams: list[str], cwd: str, environment: dict[str, str]) -> None:
     from antinode.cli import main
 
-    for number, path in enumerate((os.devnull, out, err)):
+    for number, path in enumerate(streams):
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.dup2(file, number)
         os.close(file)
+    os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[1:] = arguments

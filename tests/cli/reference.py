@@ -67,7 +67,9 @@ def _section(command: click.Command, ctx: click.Context) -> str:
 def _options(command: click.Command, ctx: click.Context) -> Iterator[str]:
     for option in command.get_params(ctx):
         if isinstance(option, click.Option):
-            spelled = ", ".join(f"`{each}`" for each in sorted(option.opts, key=len))
+            spelled = ", ".join(
+                f"`{each}`" for each in (*sorted(option.opts, key=len), *option.secondary_opts)
+            )
             value = f" {option.metavar}" if option.metavar else ""
             if isinstance(option.type, click.Choice):
                 value = " " + " or ".join(f"`{each}`" for each in option.type.choices)

@@ -23,7 +23,8 @@ from antinode.cli.doctor.storage import check_dead_letters, check_spool
 from antinode.cli.doctor.surroundings import check_surroundings
 from antinode.cli.doctor.versions import check_versions
 from antinode.server import running
-from tests.cli.reading import run, words
+from tests.cli.nursery import run
+from tests.cli.reading import words
 from tests.cli.terminals import Screen
 from tests.delivery.rawserver import Peer, RawServer, answering
 from tests.spool.files import opened

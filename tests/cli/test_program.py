@@ -14,7 +14,8 @@ import pytest
 from antinode.cli.lazy import Listed
 from antinode.cli.program import COMMANDS, antinode
 from tests.cli import reference
-from tests.cli.reading import environment, run, words
+from tests.cli.nursery import run
+from tests.cli.reading import environment, words
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "cli.md"
 
@@ -136,6 +137,27 @@ def test_completion_answers() -> None:
     assert re.findall(r"plain,(\w+)", asked.stdout) == list(COMMANDS)
     asked = run(_ANTINODE_COMPLETE="bash_complete", COMP_WORDS="antinode serve --ma", COMP_CWORD="2")
     assert asked.stdout == "plain,--max-events\n"
+
+
+@pytest.mark.parametrize(
+    "words_before",
+    [
+        "import",
+        "validate",
+        "send",
+        "replay",
+        "import --mapping",
+        "serve --data",
+        "spool drain --dead-letters",
+    ],
+)
+def test_completion_of_files(words_before: str) -> None:
+    """Where a file is to be named, the shell is told to complete files."""
+    count = len(words_before.split())
+    asked = run(
+        _ANTINODE_COMPLETE="bash_complete", COMP_WORDS=f"antinode {words_before} ", COMP_CWORD=str(count + 1)
+    )
+    assert asked.stdout == "file,\n"
 
 
 def test_page_is_made_from_the_commands() -> None:

@@ -98,6 +98,17 @@ def test_dead_letters_are_delivered(path: Path, endpoint: Endpoint) -> None:
     assert KEY not in done.stdout
 
 
+def test_for_machines(path: Path, endpoint: Endpoint) -> None:
+    """--json prints one object: what was delivered, and what was not, with its reasons and its file."""
+    write(path, letter(tick(1)), letter(tick(2, user_id="abc")), b"broken\n")
+    done = replay(path, "--json", url=endpoint.url)
+    facts = json.loads(done.stdout)
+    assert (done.returncode, facts["delivered"]) == (1, 1)
+    assert [(each["outcome"], each["count"]) for each in facts["failed"]] == [("rejected", 1)]
+    assert len(kept(Path(facts["failed_file"]))) == 1
+    assert len(facts["unreadable"]) == 1
+
+
 def test_the_way_from_a_client_and_back(path: Path, endpoint: Endpoint) -> None:
     """What an application could not deliver is delivered by the command, as the application logged it."""
     ended = run_program(
@@ -324,7 +335,7 @@ def test_a_missing_file_and_a_missing_key(path: Path) -> None:
     """Both exit 2, with what to do."""
     assert "does not exist" in words(replay(path).stderr)
     write(path, letter(tick(1)))
-    done = replay(path, AMPLITUDE_API_KEY="")
+    done = replay(path, url="http://amplitude.example", AMPLITUDE_API_KEY="")
     assert (done.returncode, "AMPLITUDE_API_KEY" in done.stderr) == (2, True)
 
 

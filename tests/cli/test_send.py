@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from antinode.cli.pairs import pair
 from antinode.cli.send.event import Flags, build_event
 from antinode.server import Running, running
-from tests.cli.reading import run, words
+from tests.cli.nursery import run
+from tests.cli.reading import words
 from tests.cli.terminals import Screen
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -161,7 +162,7 @@ def test_no_key() -> None:
         (["send", "[1]", "--local"], "antinode import sends files of many"),
         (["send", "{no", "--local"], "the event is no JSON"),
         (["send", "/no/such/file", "--local"], "cannot be read"),
-        (["send", *SONG, "-p", "seconds", "--local"], "'seconds' is no key=value"),
+        (["send", *SONG, "-p", "seconds", "--local"], "'seconds' is not key=value"),
         (["send", *SONG, "--time", "soon", "--local"], "'soon' is no time"),
         (["send", *SONG, "--local", "--zone", "EU"], "--local says where to send"),
         (["send", *SONG, "--server-url", "nonsense"], "is not an http(s) URL"),

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.reading import run, words
+from tests.cli.nursery import run
+from tests.cli.reading import words
 from tests.cli.serving import KEY, Serving, song
 
 LIBRARY = "amplitude-python/1.2.0"

@@ -300,6 +300,16 @@ def test_drain_delivers_what_is_left(directory: Path) -> None:
     assert list(directory.iterdir()) == []
 
 
+def test_drain_for_machines(directory: Path, endpoint: Endpoint) -> None:
+    """--json prints one object with all counts; the exit code is the same."""
+    leave(directory, 20)
+    leave(directory, 3, key=OTHER_KEY)
+    done = drain(directory, endpoint.url, "--json")
+    facts = json.loads(done.stdout)
+    assert (done.returncode, done.stdout.count("\n")) == (1, 1)
+    assert (facts["delivered"], facts["other_key"], facts["left"], facts["complete"]) == (20, 3, 0, False)
+
+
 def test_drain_keeps_the_order(directory: Path, endpoint: Endpoint) -> None:
     """Of each user, over all processes that have logged."""
     for number in range(3):

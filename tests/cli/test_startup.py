@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from antinode.cli.program import COMMANDS
+from antinode.cli.spool.command import spool
 from tests.cli.reading import environment
 
 LOADED = """
@@ -75,10 +76,14 @@ def test_completion_loads_no_rich() -> None:
 
 
 # Serving loads what it serves with; what else it says is printed by rich.
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in {"serve", "import"}])
+@pytest.mark.parametrize(
+    "command",
+    [*(name for name in COMMANDS if name != "serve"), *(f"spool {name}" for name in spool.commands)],
+)
 def test_options_are_completed_without_what_the_command_works_with(command: str) -> None:
     """Completing an option loads the command's own module and its options, not what it does."""
-    modules = loaded(_ANTINODE_COMPLETE="bash_complete", COMP_WORDS=f"antinode {command} --", COMP_CWORD="2")
+    asked = {"COMP_WORDS": f"antinode {command} --", "COMP_CWORD": str(len(command.split()) + 1)}
+    modules = loaded(_ANTINODE_COMPLETE="bash_complete", **asked)
     assert {name for name in ours(modules) if not name.startswith("antinode.cli.")} <= FRAME
     assert modules.isdisjoint(HEAVY | {"msgspec"})
     assert not [name for name in modules if name.startswith("rich.")]

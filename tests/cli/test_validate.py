@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from antinode.cli.validate.tally import Tally
 from antinode.protocol.endpoints import Endpoint
 from antinode.server import running
 from antinode.server.views import Problem
-from tests.cli.reading import COMMAND, environment, run, words
+from tests.cli.nursery import run
+from tests.cli.reading import COMMAND, environment, words
 from tests.cli.terminals import Screen
 
 GOOD = {
@@ -262,3 +264,16 @@ def test_the_tally_is_bounded() -> None:
     assert len(tally.kinds) == 1_000
     assert tally.untold == 500
     assert tally.rows_with_warnings == 1_500
+
+
+def test_a_damaged_file(tmp_path: Path) -> None:
+    """What stands before the damage is judged, and so are other files; exit code 1, and the place is told."""
+    packed = gzip.compress(lines(*(GOOD | {"insert_id": f"song-{n}"} for n in range(2000))).encode())
+    (tmp_path / "a.gz").write_bytes(packed[:-500])
+    (tmp_path / "b.jsonl").write_text(lines(GOOD))
+    done = run("validate", str(tmp_path), "--json")
+    told = re.search(r"a\.gz: it ends in the middle.* \(behind row ([0-9,]+)\)", words(done.stderr))
+    assert told is not None
+    assert done.returncode == 1
+    rows = json.loads(done.stdout.splitlines()[-1])["rows"]
+    assert rows == int(told[1].replace(",", "")) + 1

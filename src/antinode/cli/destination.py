@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import rich_click as click
 
 from antinode.cli.errors import NotSetUp
+from antinode.cli.options import Api, api_option, min_id_length_option
 
 if TYPE_CHECKING:
     from antinode._options import Options
@@ -29,9 +31,12 @@ _OPTIONS: Final = (
     click.option("--local", is_flag=True, help=f"Send to `antinode serve` on {LOCAL_URL}. Any key does."),
     click.option("--server-url", metavar="URL", help="Send to this URL instead of Amplitude's."),
     click.option(
-        "--zone", type=click.Choice(["US", "EU"]), help="Where the project's data lives: US unless given."
+        "--zone",
+        type=click.Choice(["US", "EU"], case_sensitive=False),
+        help="Where the project's data lives: US unless given.",
     ),
-    click.option("--batch", "use_batch", is_flag=True, help="Send to the Batch API."),
+)
+_MORE_OPTIONS: Final = (
     click.option(
         "--proxy",
         metavar="URL",
@@ -43,12 +48,7 @@ _OPTIONS: Final = (
         metavar="PATH",
         help="Trust these certificates: a PEM file, or a directory of them.",
     ),
-    click.option(
-        "--min-id-length",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Accept user and device ids of N characters, not only of 5.",
-    ),
+    min_id_length_option(),
 )
 
 
@@ -62,23 +62,17 @@ class Destination:
 
     def check(self) -> Options:
         """The options in force. Raises click.UsageError about the first that is wrong."""
-        from antinode._errors import ConfigurationError  # noqa: PLC0415 - not for help and completion
-        from antinode._options import read_options  # noqa: PLC0415
+        from antinode._options import read_options  # noqa: PLC0415 - not for help and completion
 
-        try:
+        with usage_errors():
             return read_options(self.options)
-        except ConfigurationError as error:
-            raise click.UsageError(str(error)) from None
 
     def url(self) -> str:
         """Where events go. Raises click.UsageError where the options contradict each other."""
-        from antinode._errors import ConfigurationError  # noqa: PLC0415 - as above
-        from antinode._wiring import upload_urls  # noqa: PLC0415
+        from antinode._wiring import upload_urls  # noqa: PLC0415 - as above
 
-        try:
+        with usage_errors():
             return upload_urls(self.check())[0]
-        except ConfigurationError as error:
-            raise click.UsageError(str(error)) from None
 
     def shown_url(self) -> str:
         """The same without what may be a secret in it: user name, password and query."""
@@ -119,27 +113,54 @@ class Destination:
         return host is not None and is_loopback(host)
 
 
-def destination_options(command: _Command) -> _Command:
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """What is wrong with an option that `init` was given is wrong usage."""
+    from antinode._errors import ConfigurationError  # noqa: PLC0415 - not for help and completion
+
+    try:
+        yield
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def destination_options(*, usual: Api = "http-v2") -> Callable[[_Command], _Command]:
     """Gives a command these options; what `read_destination` takes out of its arguments again."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+
+    def add(command: _Command) -> _Command:
+        for option in reversed((*_OPTIONS, api_option("Send to", usual), *_MORE_OPTIONS)):
+            command = option(command)
+        return command
+
+    return add
 
 
-def read_destination(given: dict[str, Any]) -> Destination:
-    """Takes the options of `destination_options` out of `given`, the keyword arguments of a command."""
+def read_destination(given: dict[str, Any], *, usual: Api = "http-v2") -> Destination:
+    """Takes the options of `destination_options` out of `given`, the keyword arguments of a command.
+
+    Where neither API is named, by an option or at the end of the URL, it is the `usual` one.
+    """
     api_key = given.pop("api_key")
     server_url, zone, proxy = given.pop("server_url"), given.pop("zone"), given.pop("proxy")
+    is_batch = given.pop("is_batch")
     if given.pop("local"):
         if server_url or zone:
             raise click.UsageError("--local says where to send: leave --server-url and --zone out")
         server_url = LOCAL_URL
+    if is_batch is None and usual == "batch" and not _names_an_endpoint(server_url):
+        is_batch = True
     options = {
         "server_url": server_url,
         "server_zone": zone,
-        "use_batch": given.pop("use_batch") or None,
+        "endpoint": None if is_batch is None else "batch" if is_batch else "http-v2",
         "proxy": False if proxy == "none" else proxy,
         "ca_bundle": given.pop("ca_bundle"),
         "min_id_length": given.pop("min_id_length"),
     }
     return Destination(api_key, {name: value for name, value in options.items() if value is not None})
+
+
+def _names_an_endpoint(server_url: str | None) -> bool:
+    from antinode.protocol.endpoints import endpoint_of  # noqa: PLC0415 - not for help and completion
+
+    return server_url is not None and endpoint_of(server_url) is not None

@@ -1,13 +1,11 @@
-"""Results that programs read: JSON lines on standard output, whose reader may leave at any time."""
+"""Results that programs read: JSON on standard output, a value a line, whose reader may leave at any time."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
-
-import msgspec
 
 from antinode.cli import console
 
@@ -38,7 +36,19 @@ def write_lines(lines: Iterable[bytes]) -> None:
     out.flush()
 
 
-def json_lines(facts: Iterable[Mapping[str, Any]]) -> None:
-    """One JSON object a line; as `write_lines`."""
-    encode = msgspec.json.Encoder().encode
-    write_lines(encode(each) for each in facts)
+def write_json(*values: Any) -> None:
+    """Each value (dictionaries, dataclasses, structs, and what they hold) on a line; as `write_lines`."""
+    write_lines(map(_json, values))
+
+
+def write_indented(value: Any) -> None:
+    """The same over several lines, for people as well."""
+    import msgspec  # noqa: PLC0415 - as below
+
+    write_lines([msgspec.json.format(_json(value), indent=2)])
+
+
+def _json(value: Any) -> bytes:
+    import msgspec  # noqa: PLC0415 - not for help and completion
+
+    return msgspec.json.encode(value, enc_hook=str)

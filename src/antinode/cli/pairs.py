@@ -7,16 +7,19 @@ from typing import Any
 import rich_click as click
 
 
-def pair(text: str, option: str) -> tuple[str, Any]:
-    """The key and the value, which counts as JSON if it is that, and else as text.
-
-    Raises click.BadParameter, which names `option`.
-    """
-    import orjson  # noqa: PLC0415 - not for help and completion
-
+def split(text: str, option: str, form: str = "key=value") -> tuple[str, str]:
+    """The key and the value as text. Raises click.BadParameter, which names `option` and the right form."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise click.BadParameter(f"{text[:60]!r} is no key=value", param_hint=option)
+        raise click.BadParameter(f"{text[:60]!r} is not {form}", param_hint=option)
+    return key, value
+
+
+def pair(text: str, option: str) -> tuple[str, Any]:
+    """The same with a value that counts as JSON if it is that."""
+    import orjson  # noqa: PLC0415 - not for help and completion
+
+    key, value = split(text, option)
     try:
         return key, orjson.loads(value)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""What the commands that send have in common: where to and as whom, what the SDK says, and the waiting."""
+"""What the commands that send again have in common: how, what the SDK says meanwhile, and the waiting."""
 
 from __future__ import annotations
 
@@ -6,104 +6,20 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-import rich_click as click
-
-from antinode import ConfigurationError
-from antinode._options import check_api_key
 from antinode.cli import console
-from antinode.cli.errors import NotSetUp
 
 if TYPE_CHECKING:
-    from antinode import Client, OptionsDict
+    from antinode import Client
+    from antinode.cli.destination import Destination
 
 _TICK: Final = 0.1
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-_OPTIONS: Final = [
-    click.option(
-        "--api-key",
-        metavar="KEY",
-        help="The project's API key. Better set AMPLITUDE_API_KEY: what is written here, others can see.",
-    ),
-    click.option(
-        "--server-url", metavar="URL", help="Send there instead of to Amplitude, as `server_url=` does."
-    ),
-    click.option(
-        "--zone",
-        type=click.Choice(["US", "EU"], case_sensitive=False),
-        help="Where the project's data lives; US unless it is given.",
-    ),
-    click.option("--batch", "is_batch", is_flag=True, help="Use the Batch API, which throttles later."),
-    click.option(
-        "--min-id-length",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Let the server take ids as short as this, as `min_id_length=` does.",
-    ),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        help="Stop after so long. Without it, an outage is waited out.",
-    ),
-]
 
 
-def sending_options(command: _Command) -> _Command:
-    """Adds the options of `Destination`, and `--timeout`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-@dataclass(frozen=True, kw_only=True)
-class Destination:
-    """Where events are sent, and as whom; as the options of the SDK have it."""
-
-    api_key: str | None
-    server_url: str | None
-    zone: Literal["US", "EU"] | None
-    is_batch: bool
-    min_id_length: int | None
-
-    @property
-    def key(self) -> str:
-        """The API key, from the environment unless it was given. Raises what ends the command."""
-        try:
-            return check_api_key(self.api_key)
-        except ConfigurationError as error:
-            if self.api_key is None:
-                raise NotSetUp(
-                    "there is no usable API key: set AMPLITUDE_API_KEY in the environment to the project's"
-                ) from None
-            raise click.UsageError(str(error)) from None
-
-    def options(self) -> OptionsDict:
-        """For `init`. What it is not told here stays as the SDK has it."""
-        options: OptionsDict = {
-            "use_batch": self.is_batch,
-            "min_id_length": self.min_id_length,
-            # What is sent here, somebody wants to arrive however old it is; and the end waits for nothing.
-            "max_event_age": None,
-            "shutdown_timeout": 0,
-        }
-        if self.server_url is not None:
-            options["server_url"] = self.server_url
-        if self.zone is not None:
-            options["server_zone"] = self.zone
-        return options
-
-
-@contextlib.contextmanager
-def usage_errors() -> Iterator[None]:
-    """What is wrong with an option that `init` was given is wrong usage."""
-    try:
-        yield
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
+def init_options(destination: Destination) -> dict[str, Any]:
+    """For `init`: what is sent again is wanted however old it is, and the end waits for nothing."""
+    return {**destination.options, "max_event_age": None, "shutdown_timeout": 0}
 
 
 @contextlib.contextmanager

@@ -45,6 +45,8 @@ class State(msgspec.Struct, kw_only=True):
     destination: str
     position: Position = msgspec.field(default_factory=Position)
     counts: Counts = msgspec.field(default_factory=Counts)
+    unread: dict[int, str] = msgspec.field(default_factory=dict)
+    """By the number of their source: why the rest of damaged files could not be read."""
     rejects: str | None = None
     """The file of rejected rows, and how long it was."""
     rejects_size: int = 0

@@ -31,6 +31,11 @@ class Chunk:
     has_cells: bool = False
     """Whether values are the text of cells, which says nothing of their types."""
 
+    @property
+    def last(self) -> int:
+        """The number of the last row, if there are rows."""
+        return self.first + len(self.texts) - 1
+
 
 Chunks: TypeAlias = Iterator[Chunk]
 

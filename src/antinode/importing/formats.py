@@ -40,6 +40,8 @@ class Reading:
         self._columns = columns
         self._stream: Stream | None = None
         self._position: Callable[[], int] = lambda: 0
+        self.rows = 0
+        """The number of the last row that was read."""
 
     @property
     def position(self) -> int:
@@ -48,6 +50,12 @@ class Reading:
 
     def chunks(self) -> Chunks:
         """All rows. Raises `NotReadable` and `NotInstalled`."""
+        for chunk in self._chunks():
+            if chunk.texts:
+                self.rows = chunk.last
+            yield chunk
+
+    def _chunks(self) -> Chunks:
         if self._format == "parquet" or (self._format is None and _is_parquet(self._source)):
             from antinode.importing.parquet import Parquet  # noqa: PLC0415 - its library is large
 
@@ -96,6 +104,8 @@ def detect(name: str, start: bytes) -> Format:
         return "json"
     if text.startswith(b"{"):
         return "jsonl"
+    if text.startswith(_PARQUET):
+        raise NotReadable(f"{name}: Parquet can be read from a file only: save it as one")
     if b"\0" in text[:1000]:
         raise NotReadable(f"{name} is not text: name its --format, if it is one of {', '.join(FORMATS)}")
     named = _by_name(name)

@@ -30,7 +30,7 @@ from antinode.importing.rejects import Rejects, default_rejects
 from antinode.importing.reports import Observer, Progress, Report
 from antinode.importing.settings import Settings, max_upload_bytes, project_rate, user_rate
 from antinode.importing.tracking import Span, Tracker
-from antinode.importing.troubles import CannotResume, Halted, NotReadable
+from antinode.importing.troubles import CannotResume, Damaged, Halted, NotReadable
 from antinode.importing.workshop import open_workshop, usual_processes
 from antinode.protocol.limits import MAX_EVENTS_PER_REQUEST
 from antinode.protocol.responses import Verdict, judge, unreached
@@ -156,6 +156,7 @@ class Importer:
                 old.counts.delivered,
                 old.counts.rejected,
                 was_finished=True,
+                unread=tuple(old.unread.values()),
                 rejects=Path(old.rejects) if old.rejects and old.counts.rejected else None,
                 checkpoint=path,
             )
@@ -190,6 +191,7 @@ class Importer:
             ledger.retries,
             self._clock() - began,
             is_finished=state.is_finished,
+            unread=tuple(state.unread.values()),
             rejects=rejects if counts.rejected else None,
             checkpoint=path,
             findings=self._findings,
@@ -223,11 +225,14 @@ class Importer:
         for number, source in enumerate(settings.sources):
             if number >= self._state.position.source:
                 reading = self._reading = Reading(source, settings.format, settings.header)
-                for chunk in reading.chunks():
-                    if not (chunk.texts and tracker.is_over(number, chunk.first + len(chunk.texts) - 1)):
-                        yield number, chunk
-                    elif self._stop_by is not None:
-                        return
+                try:
+                    for chunk in reading.chunks():
+                        if not (chunk.texts and tracker.is_over(number, chunk.last)):
+                            yield number, chunk
+                        elif self._stop_by is not None:
+                            return
+                except Damaged as error:
+                    self._state.unread[number] = f"{error} (behind row {reading.rows:,})"
                 self._reading = None
             self._bytes_before += source.size
 

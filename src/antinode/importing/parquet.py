@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from antinode.importing.chunks import CHUNK_ROWS, Chunk, Chunks
-from antinode.importing.troubles import NotInstalled, NotReadable
+from antinode.importing.troubles import Damaged, NotInstalled, NotReadable
 
 if TYPE_CHECKING:
     from antinode.importing.sources import Source
@@ -43,7 +43,7 @@ class Parquet:
                     first += len(texts)
                     self.position = source.size * (first - 1) // total
         except (pyarrow.ArrowException, OSError) as error:
-            raise NotReadable(f"{source.name} is no Parquet file that can be read: {error}") from None
+            raise Damaged(f"{source.name} is no Parquet file that can be read: {error}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -48,7 +48,9 @@ class Report:
     retries: int = 0
     seconds: float = 0.0
     is_finished: bool = True
-    """Whether every row is settled."""
+    """Whether every row that can be read is settled."""
+    unread: tuple[str, ...] = ()
+    """What could not be read: files that are damaged from some row on, and how."""
     was_finished: bool = False
     """Whether that was so before: nothing was done."""
     rejects: Path | None = None
@@ -73,3 +75,5 @@ class Survey:
     seconds: float
     is_whole: bool = True
     """Whether the look reached the end."""
+    unread: tuple[str, ...] = ()
+    """As in `Report`."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from antinode.importing.troubles import ImportTrouble, NotInstalled, NotReadable
+from antinode.importing.troubles import Damaged, ImportTrouble, NotInstalled, NotReadable
 
 if TYPE_CHECKING:
     from antinode.importing.sources import Source
@@ -78,7 +78,9 @@ class Stream:
                 if self._is_closed:
                     return
         except ImportTrouble as error:
-            end = NotReadable(f"{self._source.name}: {error}") if isinstance(error, NotReadable) else error
+            end = type(error)(f"{self._source.name}: {error}") if isinstance(error, NotReadable) else error
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            end = Damaged(f"{self._source.name}: it is damaged within its archive ({error})")
         except Exception as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             end = NotReadable(f"{self._source.name} cannot be read: {reason}")
@@ -132,7 +134,9 @@ def unpacked(blocks: Iterator[bytes], layers: int = _LAYERS) -> Iterator[bytes]:
             break
     rest = _chained(start, blocks)
     if start.startswith(_ZIP):
-        raise NotReadable("a zip archive can be read from a file only: save it, or unzip it before")
+        raise NotReadable(
+            "a zip archive can be read from a file only: save it as one, or pipe in what is in it (unzip -p)"
+        )
     if layers and start.startswith(_GZIP):
         yield from unpacked(_gunzipped(rest), layers - 1)
     elif layers and start.startswith(_ZSTANDARD):
@@ -161,13 +165,13 @@ def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
                 # Bounded, since a small block may unpack to any size.
                 out = member.decompress(data, BLOCK)
             except zlib.error as error:
-                raise NotReadable(f"its gzip compression is damaged ({error})") from error
+                raise Damaged(f"its gzip compression is damaged ({error})") from error
             yield out
             data = member.unconsumed_tail
             if member.eof:
                 data, member, is_between = member.unused_data, new(), True
     if not is_between:
-        raise NotReadable("it ends in the middle of its gzip compression: it is not there as a whole")
+        raise Damaged("it ends in the middle of its gzip compression: it is not there as a whole")
 
 
 def _unzstandarded(blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -183,11 +187,11 @@ def _unzstandarded(blocks: Iterator[bytes]) -> Iterator[bytes]:
                 while not (frame.needs_input or frame.eof):
                     yield frame.decompress(b"", BLOCK)
             except zstd.ZstdError as error:
-                raise NotReadable(f"its zstd compression is damaged ({error})") from error
+                raise Damaged(f"its zstd compression is damaged ({error})") from error
             if frame.eof:
                 data, frame, is_between = frame.unused_data, zstd.ZstdDecompressor(), True
     if not is_between:
-        raise NotReadable("it ends in the middle of its zstd compression: it is not there as a whole")
+        raise Damaged("it ends in the middle of its zstd compression: it is not there as a whole")
 
 
 def _zstandard() -> Any:

@@ -17,6 +17,7 @@ from antinode.importing.reports import Observer, Progress, Survey
 from antinode.importing.settings import Settings
 from antinode.importing.sources import Source
 from antinode.importing.tracking import Span
+from antinode.importing.troubles import Damaged
 from antinode.importing.workshop import open_workshop, usual_processes
 
 
@@ -31,6 +32,7 @@ class Surveyor:
         self._shown: list[tuple[Source, int, dict[str, Any]]] = []
         self._rows = self._good = 0
         self._is_stopped = False
+        self._unread: list[str] = []
 
     def stop(self) -> None:
         """Have `run` return with what was found so far."""
@@ -62,23 +64,29 @@ class Surveyor:
             self._notes,
             time.monotonic() - began,
             is_whole=not self._is_stopped,
+            unread=tuple(self._unread),
         )
 
     def _chunks(self) -> Iterator[tuple[int, Chunk]]:
         settings, read, tell_at = self._settings, 0, 0.0
         for number, source in enumerate(settings.sources):
             reading = Reading(source, settings.format, settings.header)
-            for chunk in reading.chunks():
-                if self._is_stopped:
-                    return
-                if chunk.texts:
-                    yield number, chunk
-                if time.monotonic() > tell_at:
-                    tell_at = time.monotonic() + 0.1
-                    position = read + reading.position
-                    found = self._findings.count
-                    self._observer.progressed(Progress(self._good, found, 0, position, settings.size, None))
+            try:
+                for chunk in reading.chunks():
+                    if self._is_stopped:
+                        return
+                    if chunk.texts:
+                        yield number, chunk
+                    if time.monotonic() > tell_at:
+                        tell_at = time.monotonic() + 0.1
+                        self._tell(read + reading.position)
+            except Damaged as error:
+                self._unread.append(f"{error} (behind row {reading.rows:,})")
             read += source.size
+
+    def _tell(self, position: int) -> None:
+        found, size = self._findings.count, self._settings.size
+        self._observer.progressed(Progress(self._good, found, 0, position, size, None))
 
     def _drain(self, take: Callable[[], tuple[Span, Chunk, Prepared] | None]) -> None:
         while (taken := take()) is not None:

@@ -3,6 +3,7 @@
 ImportTrouble
 ├── BadMapping    what was said about the columns cannot be understood: write it differently
 ├── NotReadable   a file cannot be read, or not as the format it should be: mend it, or leave it out
+│   └── Damaged   from some byte on it is not what it should be; the rows before are, and so are other files
 ├── NotInstalled  a format needs a package that an extra brings
 ├── CannotResume  the checkpoint belongs to something else, or another process is at it
 └── Halted        the server takes nothing, so that going on is of no use: run it again later
@@ -21,6 +22,10 @@ class BadMapping(ImportTrouble):
 
 class NotReadable(ImportTrouble):
     """A file is not there, is damaged, or is not what it should be."""
+
+
+class Damaged(NotReadable):
+    """A file is cut off or damaged. What was read before is good."""
 
 
 class NotInstalled(ImportTrouble):

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from antinode.cli import console, machine
+from antinode.cli import console
 from antinode.cli.destination import Destination, destination_options, read_destination
 from antinode.cli.errors import EXIT_FAILED
+from antinode.cli.options import timeout_option
+from antinode.cli.output import write_json
 
 if TYPE_CHECKING:
     from antinode._options import Options
@@ -19,19 +21,12 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Check whether events would arrive, and say what to do.")
-@destination_options
+@destination_options()
 @click.option("--storage", type=click.Path(), metavar="DIR", help="Look at this spool directory.")
 @click.option("--dead-letters", type=click.Path(), metavar="FILE", help="Look at this file of dead letters.")
 @click.option("--send", "sends", is_flag=True, help="Send a real test event of the type `antinode doctor`.")
 @click.option("--offline", is_flag=True, help="Leave the network alone.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=5.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait at each step.",
-)
+@timeout_option("How long to wait at each step.", 5.0)
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON object.")
 def doctor(
     storage: str | None,
@@ -79,7 +74,7 @@ def doctor(
     problems = sum(finding.verdict == "problem" for finding in findings)
     if is_json:
         warnings = sum(finding.verdict == "warning" for finding in findings)
-        machine.write({"ok": not problems, "problems": problems, "warnings": warnings, "findings": findings})
+        write_json({"ok": not problems, "problems": problems, "warnings": warnings, "findings": findings})
     else:
         print_sum(console.out(), findings)
     if problems:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 from rich.console import Console
 from rich.json import JSON
 from rich.padding import Padding
 from rich.text import Text
 
 from antinode.cli.console import printable
-from antinode.cli.serve.uploads import counted
+from antinode.cli.output import write_json
+from antinode.cli.progress import pace
+from antinode.cli.words import counted
 from antinode.importing.findings import Finding, Findings
 from antinode.importing.reports import Report, Survey
 
@@ -27,18 +28,22 @@ def tell_report(console: Console, report: Report, *, server: str) -> None:
         told = counted(report.delivered, "event")
         rejected = f", {report.rejected:,} rejected" if report.rejected else ""
         console.print(f"This import is done already: {told} delivered{rejected}.")
+        _tell_unread(console, report.unread)
         console.print("--again sends the rows once more, with the insert_ids that they had.", style="dim")
         return
     here = report.delivered - report.delivered_before
-    rate = f" ({here / report.seconds:,.0f} a second)" if report.seconds > 1 and here else ""
     verb = "Imported" if report.is_finished else "Stopped after"
     line = f"{verb} {counted(report.delivered, 'event')} into {server}"
     if report.delivered_before:
         line += f", {here:,} of them in this run"
-    console.print(f"{line} in {_duration(report.seconds)}{rate}.")
+    console.print(f"{line} {pace(here, report.seconds)}.")
+    _tell_unread(console, report.unread)
     tell_findings(console, report.notes, "Mended, or worth knowing", "yellow")
     if report.rejected:
-        console.print(Text(f"Rejected {counted(report.rejected, 'row')}:", "bold red"))
+        line = f"Rejected {counted(report.rejected, 'row')}"
+        if report.rejected_before:
+            line += f", {report.rejected - report.rejected_before:,} of them in this run"
+        console.print(Text(f"{line}{':' if report.findings.count else '.'}", "bold red"))
         tell_findings(console, report.findings, "", "red")
         if report.rejects is not None:
             path = _shown(report.rejects)
@@ -53,16 +58,23 @@ def tell_survey(console: Console, survey: Survey) -> None:
         console.print(Text(f"{printable(source.name)}, row {row:,}", "bold"))
         console.print(Padding(JSON.from_data(event, indent=2).text, (0, 0, 1, 2), expand=False))
     ends = "" if survey.is_whole else ", up to where it was stopped"
-    console.print(
-        f"Looked at {counted(survey.rows, 'row')} in {_duration(survey.seconds)}{ends}; nothing sent."
-    )
+    looked = f"{counted(survey.rows, 'row')} {pace(survey.rows, survey.seconds)}"
+    console.print(f"Looked at {looked}{ends}; nothing sent.")
+    _tell_unread(console, survey.unread)
     tell_findings(console, survey.notes, "Would be mended, or is worth knowing", "yellow")
     bad = survey.rows - survey.good
     if bad:
         console.print(Text(f"{counted(bad, 'row')} would be rejected:", "bold red"))
         tell_findings(console, survey.findings, "", "red")
-    else:
+    elif not survey.unread:
         console.print("All of them are good to send." if survey.rows else "There are no rows.", style="green")
+
+
+def _tell_unread(console: Console, unread: Sequence[str]) -> None:
+    for each in unread:
+        console.print(Text(printable(each), "bold red"))
+    if unread:
+        console.print("Get what is damaged once more, and import that: rows that are the same count once.")
 
 
 def tell_findings(console: Console, findings: Findings, title: str, style: str) -> None:
@@ -93,7 +105,7 @@ def _where(kind: Finding) -> str:
 
 def write_report(report: Report) -> None:
     """The same for a program, as one JSON object."""
-    _write(
+    write_json(
         {
             "type": "import",
             "finished": report.is_finished,
@@ -107,6 +119,7 @@ def write_report(report: Report) -> None:
             "seconds": round(report.seconds, 3),
             "rejected_file": None if report.rejects is None else str(report.rejects),
             "checkpoint": None if report.checkpoint is None else str(report.checkpoint),
+            "unread": report.unread,
             "problems": _facts(report.findings),
             "notes": _facts(report.notes),
         }
@@ -115,7 +128,7 @@ def write_report(report: Report) -> None:
 
 def write_survey(survey: Survey) -> None:
     """The same for a program, as one JSON object."""
-    _write(
+    write_json(
         {
             "type": "dry_run",
             "finished": survey.is_whole,
@@ -125,6 +138,7 @@ def write_survey(survey: Survey) -> None:
             "samples": [
                 {"source": source.name, "row": row, "event": event} for source, row, event in survey.samples
             ],
+            "unread": survey.unread,
             "problems": _facts(survey.findings),
             "notes": _facts(survey.notes),
         }
@@ -140,19 +154,6 @@ def _facts(findings: Findings) -> list[dict[str, Any]]:
         }
         for kind in findings.most_frequent()[:_KEPT_FOR_MACHINES]
     ]
-
-
-def _write(facts: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(facts) + b"\n")
-    sys.stdout.buffer.flush()
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def _shown(path: Path) -> str:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 
 from antinode import Client, Delivery, Outcome, Status
+from antinode.cli.destination import Destination, usage_errors
 from antinode.cli.interrupts import Interrupts
 from antinode.cli.progress import Bar
 from antinode.cli.replay.failed import FailedFile
 from antinode.cli.replay.mending import Item
-from antinode.cli.sending import Destination, flush_watched, is_faulted, paused, usage_errors
+from antinode.cli.sending import flush_watched, init_options, is_faulted, paused
 from antinode.delivery.record import DROPPED
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ class Sending:
         self,
         failed: FailedFile,
         bar: Bar,
+        total: int,
         timeout: float | None,
         *,
         skipped: Callable[[], int],
         interrupts: Interrupts,
     ) -> None:
-        """`skipped` tells how many of the bar's total have turned out not to be for sending."""
+        """`skipped` tells how many of the total have turned out not to be for sending."""
         self.delivered = 0
         self.failed: Counter[tuple[str, str]] = Counter()
         """By kind and reason."""
@@ -54,6 +56,7 @@ class Sending:
         self._file = failed
         self._trouble: OSError | None = None
         self._bar = bar
+        self._total = total
         self._timeout = timeout
         self._skipped = skipped
         self._interrupts = interrupts
@@ -67,7 +70,7 @@ class Sending:
         """
         client = Client("replay")
         with usage_errors():
-            client.init(destination.key, **destination.options())
+            client.init(destination.key(), **init_options(destination))
         while self._goes_on(client):
             item = next(items, None)
             if item is None:
@@ -95,7 +98,9 @@ class Sending:
 
     def _look(self, client: Client) -> bool:
         """Show how far it is. False: the time is over, the key is wrong, or Ctrl-C was pressed."""
-        self._bar.show(self._settled + self._skipped(), paused(client))
+        done = self._settled + self._skipped()
+        told = f"{done:,} of {self._total:,}{self._bar.rate(done)}"
+        self._bar.show(done, self._total, told, paused=paused(client))
         is_late = self._timeout is not None and self._bar.seconds >= self._timeout
         return not (is_late or self._interrupts.is_set or self._trouble is not None or is_faulted(client))
 

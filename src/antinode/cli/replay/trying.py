@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from antinode._door import Door, Refused
-from antinode._options import read_options
 from antinode._wiring import make_sender
 from antinode.cli import console
+from antinode.cli.destination import Destination, usage_errors
 from antinode.cli.replay.mending import Item
-from antinode.cli.sending import Destination, usage_errors
 
 _MOST: Final = 50
 """Lines about single events; the rest is counted."""
@@ -21,7 +20,7 @@ class Trial:
 
     def __init__(self, destination: Destination) -> None:
         with usage_errors():
-            options = read_options(destination.options())
+            options = destination.check()
             sender = make_sender("dry-run", options, None)
         self._door = Door(
             min_id_length=options.min_id_length, max_event_bytes=sender.config.core.max_batch_bytes

@@ -7,27 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from antinode.cli import console, machine
+from antinode.cli import console
 from antinode.cli.destination import destination_options, read_destination
 from antinode.cli.errors import EXIT_FAILED
+from antinode.cli.options import property_option, timeout_option
+from antinode.cli.output import write_indented, write_json
 
 if TYPE_CHECKING:
     from antinode.cli.send.fate import Fate
 
 
 @click.command(short_help="Send one event, and say what became of it.")
-@click.argument("event", required=False, metavar="[EVENT]")
+@click.argument("event", required=False, type=click.Path(allow_dash=True), metavar="[EVENT]")
 @click.option("-t", "--type", "event_type", metavar="TYPE", help="What happened, in words.")
 @click.option("-u", "--user-id", metavar="ID", help="Who did it.")
 @click.option("-d", "--device-id", metavar="ID", help="The device it was done on.")
-@click.option(
-    "-p",
-    "--property",
-    "properties",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A property of the event. A value that is JSON counts as such, anything else as text. Repeatable.",
-)
+@property_option("A property of the event. A value that is JSON counts as such, anything else as text.")
 @click.option(
     "--user-property",
     "user_properties",
@@ -55,15 +50,8 @@ if TYPE_CHECKING:
 @click.option(
     "--field", "fields", multiple=True, metavar="KEY=VALUE", help="Any other key of the event. Repeatable."
 )
-@destination_options
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait for its fate.",
-)
+@destination_options()
+@timeout_option("How long to wait for its fate.", 30.0)
 @click.option("--dry-run", is_flag=True, help="Print the event as it would be sent, and send nothing.")
 @click.option("--json", "is_json", is_flag=True, help="Print the fate as a JSON object.")
 def send(event: str | None, timeout: float, dry_run: bool, is_json: bool, **given: Any) -> None:
@@ -103,7 +91,7 @@ def send(event: str | None, timeout: float, dry_run: bool, is_json: bool, **give
             while_waiting=lambda why: waiting.tell(f"Still trying: {why}" if why else "Sending …"),
         )
     if is_json:
-        machine.write(fate)
+        write_json(fate)
     else:
         _tell(fate)
     if not fate.is_delivered:
@@ -128,9 +116,9 @@ def _show_dry(event: dict[str, Any], min_id_length: int | None, is_json: bool) -
     examined = examine(event, min_id_length=min_id_length or DEFAULT_MIN_ID_LENGTH, now_ms=now_ms)
     problems = [each.message for each in examined.problems]
     if is_json:
-        machine.write({"event": examined.event, "problems": problems, "notes": examined.notes})
+        write_json({"event": examined.event, "problems": problems, "notes": examined.notes})
     else:
-        machine.write(examined.event, is_indented=True)
+        write_indented(examined.event)
         for note in examined.notes:
             console.err().print(f"Note: {console.printable(note)}.", style="yellow")
         for problem in problems:

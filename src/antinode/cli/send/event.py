@@ -15,7 +15,7 @@ import rich_click as click
 from antinode._identify import Identify
 from antinode._revenue import Revenue
 from antinode.cli.console import printable
-from antinode.cli.pairs import pair
+from antinode.cli.pairs import pair, split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +104,7 @@ def _read(source: str) -> dict[str, Any]:
 def _groups(texts: Sequence[str]) -> dict[str, str | list[str]]:
     found: dict[str, list[str]] = {}
     for text in texts:
-        kind, equals, name = text.partition("=")
-        if not equals or not kind:
-            raise click.BadParameter(f"{printable(text, 60)!r} is no type=name", param_hint="--group")
+        kind, name = split(text, "--group", "type=name")
         found.setdefault(kind, []).append(name)
     return {kind: names if len(names) > 1 else names[0] for kind, names in found.items()}
 

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from antinode._client import Client
-from antinode._errors import ConfigurationError
-from antinode.cli.errors import NotSetUp
+from antinode.cli.destination import usage_errors
 from antinode.cli.send import fate
 from antinode.protocol.limits import DEFAULT_MIN_ID_LENGTH
 from antinode.protocol.validation import examine
@@ -38,10 +37,8 @@ def send(
     was_disabled, log.disabled = log.disabled, True
     client = Client("command-line")
     try:
-        try:
+        with usage_errors():
             client.init(destination.key(), **destination.options)
-        except ConfigurationError as error:
-            raise NotSetUp(str(error)) from None
         shortest = destination.options.get("min_id_length", DEFAULT_MIN_ID_LENGTH)
         # The client mends the event likewise, but only logs what it did.
         examined = examine(event, min_id_length=shortest, now_ms=time.time_ns() // 1_000_000)

@@ -1,29 +1,13 @@
-"""`antinode spool cat`: the events of a directory, as they go on the wire."""
+"""`antinode spool cat`: its options."""
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
-from typing import Final
+from typing import Any
 
-import msgspec
 import rich_click as click
 
-from antinode.cli import console
-from antinode.cli.output import unread_is_fine, write_lines
-from antinode.cli.spool.directory import directory_argument, reading, segment_names
-from antinode.spool.format import DAMAGED, DELIVERED, DROPPED, PENDING, REJECTED
-from antinode.spool.inspect import StoredRecord, records
-
-_STATES: Final = {
-    PENDING: "pending",
-    DELIVERED: "delivered",
-    REJECTED: "rejected",
-    DROPPED: "dropped",
-    DAMAGED: "unreadable",
-}
+from antinode.cli.errors import EXIT_FAILED
+from antinode.cli.options import directory_argument
 
 
 @click.command(short_help="Print the events of a spool as JSON lines.")
@@ -44,10 +28,7 @@ _STATES: Final = {
     is_flag=True,
     help="Print each within an object that says where it lies, when it was logged and what became of it.",
 )
-@click.pass_context
-def cat(
-    ctx: click.Context, path: str, is_all: bool, limit: int | None, wanted: tuple[str, ...], with_state: bool
-) -> None:
+def cat(path: str, **given: Any) -> None:
     """Print the pending events in the directory PATH, one a line, as Amplitude will get them.
 
     The oldest process comes first, and of each the events in the order in which they were logged. Damaged
@@ -59,47 +40,7 @@ def cat(
       antinode spool cat /var/spool/shop --all --with-state | jq -r .state | sort | uniq -c
       antinode spool cat /var/spool/shop --segment 0193a4c2f1d0-4711
     """
-    with reading(path):
-        names = [name for name in segment_names(path) if not wanted or any(each in name for each in wanted)]
-    failures: list[str] = []
-    lines = _lines(path, names, failures, is_all=is_all, with_state=with_state)
-    with unread_is_fine():
-        write_lines(lines if limit is None else itertools.islice(lines, limit))
-    for failure in failures:
-        console.err().print(failure, style="red", soft_wrap=True)
-    ctx.exit(1 if failures else 0)
+    from antinode.cli.spool.printing import print_events  # noqa: PLC0415 - not for help and completion
 
-
-def _lines(
-    path: str, names: Sequence[str], failures: list[str], *, is_all: bool, with_state: bool
-) -> Iterator[bytes]:
-    encoder = msgspec.json.Encoder()
-    for name in names:
-        try:
-            for record in records(os.path.join(path, name), pending_only=not is_all):
-                yield _with_state(encoder, name, record) if with_state else record.body
-        except FileNotFoundError:
-            continue  # settled and deleted meanwhile
-        except OSError as error:
-            failures.append(f"{name} cannot be read: {error.strerror or error}")
-        except ValueError as error:
-            failures.append(f"{name} cannot be read: {error}")
-
-
-def _with_state(encoder: msgspec.json.Encoder, name: str, record: StoredRecord) -> bytes:
-    return encoder.encode(
-        {
-            "segment": name,
-            "nth": record.nth,
-            "logged": _time(record.logged),
-            "state": _STATES[record.code],
-            "event": msgspec.Raw(record.body),
-        }
-    )
-
-
-def _time(seconds: float) -> str | None:
-    try:
-        return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
-    except (OverflowError, ValueError, OSError):
-        return None  # the clock of the machine was set to anything
+    if not print_events(path, **given):
+        raise SystemExit(EXIT_FAILED)

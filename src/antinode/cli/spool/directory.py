@@ -1,13 +1,10 @@
-"""The directory that each of the commands is given, and what all of them do with it."""
+"""What all of the commands do with the directory that each is given."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from typing import Final
-
-import rich_click as click
 
 from antinode.cli import console
 from antinode.cli.errors import Failed
@@ -15,18 +12,13 @@ from antinode.spool.damage import DIRECTORY as DAMAGED
 from antinode.spool.format import parse_segment_name
 from antinode.spool.inspect import SegmentSummary, survey
 
-directory_argument: Final = click.argument(
-    "path", type=click.Path(exists=True, file_okay=False), metavar="PATH"
-)
-
 
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[None]:
     """Says on a terminal what is taking its time; ends the command if the directory cannot be read."""
     try:
-        with (
-            console.err().status(f"Reading {path}") if console.err().is_terminal else contextlib.nullcontext()
-        ):
+        with console.Waiting(patience_s=0) as waiting:
+            waiting.tell(f"Reading {path}")
             yield
     except OSError as error:
         if isinstance(error, BrokenPipeError):

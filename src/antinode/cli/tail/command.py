@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from antinode.cli import console, machine
+from antinode.cli import console
 from antinode.cli.destination import LOCAL_URL
 from antinode.cli.errors import Failed
+from antinode.cli.options import property_option
+from antinode.cli.output import unread_is_fine, write_json
 from antinode.cli.pairs import pair
 
 if TYPE_CHECKING:
@@ -27,14 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--user", metavar="ID", help="Only of this user or device.")
 @click.option("-t", "--type", "event_type", metavar="TYPE", help="Only of this event type.")
-@click.option(
-    "-p",
-    "--property",
-    "properties",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Only with this event property. Repeatable: all have to fit.",
-)
+@property_option("Only with this event property; all have to fit.")
 @click.option("--text", metavar="TEXT", help="Only with this text anywhere in the event, in any case.")
 @click.option(
     "--outcome",
@@ -88,10 +83,11 @@ def tail(
     )
     show = _Shown(follower, is_json=is_json, shows_warnings=problems)
     try:
-        show(follower.last(count))
-        if not no_follow:
-            for events in follower.follow():
-                show(events)
+        with unread_is_fine():
+            show(follower.last(count))
+            if not no_follow:
+                for events in follower.follow():
+                    show(events)
     except Unreachable as error:
         raise Failed(
             f"no local Amplitude answers at {_base(url)} ({console.printable(str(error), 120)}): "
@@ -114,8 +110,7 @@ class _Shown:
 
     def __call__(self, events: list[Event]) -> None:
         if self._printer is None:
-            for event in events:
-                machine.write(event)
+            write_json(*events)
             return
         if self._follower.omitted > self._omitted:
             more = self._follower.omitted - self._omitted

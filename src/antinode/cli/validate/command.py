@@ -9,6 +9,7 @@ import rich_click as click
 from antinode.cli import console
 from antinode.cli.errors import EXIT_FAILED, NotSetUp
 from antinode.cli.mapping import mapping_options, read_columns
+from antinode.cli.options import api_option, files_argument, min_id_length_option
 
 if TYPE_CHECKING:
     from antinode.cli.validate.report import Report
@@ -16,19 +17,10 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Say what Amplitude would object to in files of events.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@files_argument("FILES...")
 @mapping_options
-@click.option(
-    "--min-id-length",
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    metavar="N",
-    help="How short user and device ids may be.",
-)
-@click.option(
-    "--batch", "is_batch", is_flag=True, help="By the limits of the Batch API: 20 MB instead of 1 MB."
-)
+@min_id_length_option()
+@api_option("By the limits of")
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
 @click.option("--all", "shows_all", is_flag=True, help="Show every row with a problem, warnings too.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON lines: each problem, then the sum.")
@@ -36,8 +28,8 @@ def validate(
     files: tuple[str, ...],
     format: Format | None,
     columns: str | None,
-    min_id_length: int,
-    is_batch: bool,
+    min_id_length: int | None,
+    is_batch: bool | None,
     strict: bool,
     shows_all: bool,
     is_json: bool,
@@ -45,13 +37,13 @@ def validate(
 ) -> None:
     """Say what Amplitude would object to in files of events, row by row, and what to change.
 
-    Nothing is sent. FILE holds events as JSON lines, a JSON array, CSV, TSV, Parquet or an export archive,
-    compressed or not, or is a directory or pattern of such; - is standard input. Rows are numbered from 1, in
-    JSON lines as the lines are. Errors are what Amplitude refuses; warnings are what it takes but hardly as
-    it was meant, such as a time in seconds. What a column is, is said as to `antinode import`.
+    Nothing is sent. FILES hold events as JSON lines, a JSON array, CSV, TSV, Parquet or an export archive,
+    compressed or not, or are directories or patterns of such; - is standard input. Rows are numbered from 1,
+    in JSON lines as the lines are. Errors are what Amplitude refuses; warnings are what it takes but hardly
+    as it was meant, such as a time in seconds. What a column is, is said as to `antinode import`.
 
-    The exit code is 0 if Amplitude would take every row, 1 if it would refuse any, 2 if a file cannot be
-    read.
+    The exit code is 0 if Amplitude would take every row, 1 if it would refuse any or a file is damaged, 2 if
+    a file cannot be read at all.
 
     \b
     Examples:
@@ -68,6 +60,7 @@ def validate(
     from antinode.importing.sources import find_sources  # noqa: PLC0415
     from antinode.importing.troubles import BadMapping, ImportTrouble  # noqa: PLC0415
     from antinode.protocol.endpoints import Endpoint  # noqa: PLC0415
+    from antinode.protocol.limits import DEFAULT_MIN_ID_LENGTH  # noqa: PLC0415
 
     try:
         mapping = read_columns(given)
@@ -83,20 +76,26 @@ def validate(
     else:
         report = PeopleReport(out, shows_all=shows_all, names_files=len(sources) > 1)
     tally = Tally()
+    damaged: list[str] = []
+    shortest = min_id_length or DEFAULT_MIN_ID_LENGTH
     endpoint = Endpoint.BATCH if is_batch else Endpoint.HTTP_V2
     is_quiet = not (out.is_terminal and (is_json or shows_all))
     try:
         with console.Waiting(is_shown=is_quiet) as waiting:
             for source in sources:
                 rows = Rows(source, mapping, format, None if columns is None else columns.split(","))
-                for batch in judge(rows, min_id_length=min_id_length, endpoint=endpoint):
+                for batch in judge(rows, min_id_length=shortest, endpoint=endpoint):
                     for judged in batch:
                         tally.add(source.name, judged)
                         if judged.problems:
                             report.row(source.name, judged)
                     waiting.tell(f"{source.name}: {tally.rows:,} rows", rows.share)
+                if rows.damage:
+                    damaged.append(rows.damage)
     except ImportTrouble as error:
         raise NotSetUp(str(error)) from None
     report.end(tally, len(sources))
-    if tally.rows_with_errors or (strict and tally.rows_with_warnings):
+    for each in damaged:
+        console.err().print(console.printable(each), style="bold red")
+    if damaged or tally.rows_with_errors or (strict and tally.rows_with_warnings):
         raise SystemExit(EXIT_FAILED)

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from antinode.cli import machine
 from antinode.cli.console import printable
+from antinode.cli.output import write_json
 from antinode.cli.terminal import print_hanging
+from antinode.cli.words import counted
 
 if TYPE_CHECKING:
     from antinode.cli.validate.judging import Judged
@@ -36,7 +37,7 @@ class MachineReport:
 
     def row(self, file: str, judged: Judged) -> None:
         for problem in judged.problems:
-            machine.write(
+            write_json(
                 {
                     "type": "finding",
                     "file": file,
@@ -50,7 +51,7 @@ class MachineReport:
             )
 
     def end(self, tally: Tally, files: int) -> None:
-        machine.write(
+        write_json(
             {
                 "type": "summary",
                 "files": files,
@@ -111,7 +112,7 @@ class PeopleReport:
         for head, body in self._first:
             print_hanging(self._console, head, body)
         if self._hidden:
-            self._console.print(f"… and {_counted(self._hidden, 'row')} more: --all shows each.", style="dim")
+            self._console.print(f"… and {counted(self._hidden, 'row')} more: --all shows each.", style="dim")
         if self._first or (self._shows_all and tally.kinds):
             self._console.print()
         kinds = tally.by_weight()
@@ -126,7 +127,7 @@ class PeopleReport:
             self._note(self._rows_of(kind), width, "dim")
         if tally.untold:
             self._console.print(
-                f"… and {_counted(tally.untold, 'problem')} of still other kinds.", style="dim"
+                f"… and {counted(tally.untold, 'problem')} of still other kinds.", style="dim"
             )
         if kinds:
             self._console.print()
@@ -146,7 +147,7 @@ class PeopleReport:
 
     def _sum(self, tally: Tally, files: int) -> None:
         of_files = f" in {files:,} files" if files > 1 else ""
-        rows = f"{_counted(tally.rows, 'row')}{of_files}"
+        rows = f"{counted(tally.rows, 'row')}{of_files}"
         if tally.rows == 0:
             self._console.print(f"{rows}: there is nothing to validate.", style="yellow")
         elif tally.rows_with_errors:
@@ -164,7 +165,3 @@ def _also(tally: Tally) -> str:
         return ""
     verb = "have" if tally.rows_with_warnings > 1 else "has"
     return f", and {tally.rows_with_warnings:,} {verb} something to mend"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -11,6 +11,7 @@ from antinode.cli.validate.judging import Row
 from antinode.importing.exports import is_exported
 from antinode.importing.formats import Reading
 from antinode.importing.mapper import Mapper, Unmappable
+from antinode.importing.troubles import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,8 @@ class Rows:
         self._reading = Reading(source, format, header)
         self._mapper = Mapper(columns)
         self._is_mapped = columns.is_given
+        self.damage = ""
+        """Why the rest could not be read, once that was met."""
 
     @property
     def share(self) -> float | None:
@@ -42,11 +45,14 @@ class Rows:
         return min(1.0, self._reading.position / self._source.size) if self._source.size else None
 
     def __iter__(self) -> Iterator[Row]:
-        """Raises ImportTrouble when the source cannot be read."""
-        for chunk in self._reading.chunks():
-            for position, text in enumerate(chunk.texts):
-                if text or position in chunk.problems:
-                    yield self._row(chunk, position, text)
+        """Ends where the source is damaged. Raises ImportTrouble when it cannot be read."""
+        try:
+            for chunk in self._reading.chunks():
+                for position, text in enumerate(chunk.texts):
+                    if text or position in chunk.problems:
+                        yield self._row(chunk, position, text)
+        except Damaged as error:
+            self.damage = f"{error} (behind row {self._reading.rows:,})"
 
     def _row(self, chunk: Chunk, position: int, text: bytes) -> Row:
         number = chunk.first + position

@@ -1,4 +1,4 @@
-"""What is written on the command line, made into settings."""
+"""What is said about columns on the command line, made into the importer's terms."""
 
 from __future__ import annotations
 
@@ -7,28 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import rich_click as click
-
-from antinode._errors import ConfigurationError
-from antinode._options import Options, check_api_key, read_options
+from antinode.cli.pairs import split
 from antinode.importing.columns import Columns, read_mapping
 from antinode.importing.troubles import BadMapping
-from antinode.protocol.endpoints import endpoint_of
 from antinode.protocol.fields import FIELDS, Kind
 
-# A request of 20 MB takes its time on a slow line.
-_REQUEST_TIMEOUT_MS = 60_000
 
-
-def pairs(option: str, given: Sequence[str], what: str) -> dict[str, str]:
+def pairs(option: str, given: Sequence[str], form: str) -> dict[str, str]:
     """`NAME=VALUE` arguments as a dict. Raises `BadParameter`."""
-    found: dict[str, str] = {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not (equals and name.strip()):
-            raise click.BadParameter(f"{each!r:.80} is not {what}", param_hint=option)
-        found[name.strip()] = value
-    return found
+    return {name.strip(): value for name, value in (split(each, option, form) for each in given)}
 
 
 def constant(key: str, text: str) -> Any:
@@ -86,41 +73,3 @@ def mapping(
         if file is None:
             raise
         raise BadMapping(f"{error} (in {file}, with the options)") from None
-
-
-def options(
-    *,
-    server_url: str | None,
-    zone: str | None,
-    endpoint: str | None,
-    min_id_length: int | None,
-    connections: int,
-) -> Options:
-    """Where to send, as `init` has it. Raises `UsageError`."""
-    if endpoint is None and (server_url is None or endpoint_of(server_url) is None):
-        endpoint = "batch"
-    given = {
-        "server_url": server_url,
-        "server_zone": zone,
-        "endpoint": endpoint,
-        "min_id_length": min_id_length,
-    }
-    try:
-        return read_options(
-            {
-                **{key: value for key, value in given.items() if value is not None},
-                "connections": connections,
-                "request_timeout_millis": _REQUEST_TIMEOUT_MS,
-            }
-        )
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
-
-
-def key(given: str | None) -> str:
-    """The API key. Raises `UsageError`, which does not show it."""
-    try:
-        return check_api_key(given)
-    except ConfigurationError as error:
-        text = str(error).replace('write init("YOUR_KEY")', "write --api-key KEY")
-        raise click.UsageError(text) from None
