@@ -144,9 +144,10 @@ def test_wrong_usage_is_2(place: Place, arguments: list[str], reason: str) -> No
     assert reason in words(done.stderr)
 
 
-def test_what_cannot_be_read_is_1(place: Place) -> None:
-    """A file that is missing, or damaged: the rest of it is named, and all other rows are imported."""
-    assert "no file b.jsonl" in words(place.run("b.jsonl").stderr)
+def test_what_cannot_be_read(place: Place) -> None:
+    """What is missing is wrong usage. What is damaged is named, all other rows are imported, and it is 1."""
+    done = place.run("b.jsonl")
+    assert (done.returncode, "no file b.jsonl" in words(done.stderr)) == (2, True)
     lines = b"".join(json.dumps(song(n)).encode() + b"\n" for n in range(2000))
     (place.folder / "a.gz").write_bytes(gzip.compress(lines)[:-1000])
     write_lines(place.folder / "b.jsonl", [song(n, platform="Web") for n in range(10)])

@@ -147,8 +147,12 @@ def read_destination(given: dict[str, Any], *, usual: Api = "http-v2") -> Destin
         if server_url or zone:
             raise click.UsageError("--local says where to send: leave --server-url and --zone out")
         server_url = LOCAL_URL
-    if is_batch is None and usual == "batch" and not _names_an_endpoint(server_url):
+    named = _named_api(server_url)
+    if is_batch is None and usual == "batch" and named is None:
         is_batch = True
+    if is_batch is not None and named not in {None, is_batch}:
+        flag = "--batch" if is_batch else "--http-v2"
+        raise click.UsageError(f"{flag} contradicts the end of --server-url: leave one of them out")
     options = {
         "server_url": server_url,
         "server_zone": zone,
@@ -160,7 +164,9 @@ def read_destination(given: dict[str, Any], *, usual: Api = "http-v2") -> Destin
     return Destination(api_key, {name: value for name, value in options.items() if value is not None})
 
 
-def _names_an_endpoint(server_url: str | None) -> bool:
-    from antinode.protocol.endpoints import endpoint_of  # noqa: PLC0415 - not for help and completion
+def _named_api(server_url: str | None) -> bool | None:
+    """Whether the URL ends as that of the Batch API does; None if it ends as neither."""
+    from antinode.protocol.endpoints import Endpoint, endpoint_of  # noqa: PLC0415 - not for help and completion
 
-    return server_url is not None and endpoint_of(server_url) is not None
+    named = None if server_url is None else endpoint_of(server_url)
+    return None if named is None else named is Endpoint.BATCH

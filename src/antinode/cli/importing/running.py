@@ -47,9 +47,13 @@ def run(
 ) -> int:
     """The exit code. `given` is what says which column is what, and the rest of `Settings` by its names."""
     try:
+        sources = find_sources(files)
+    except ImportTrouble as error:
+        raise NotSetUp(str(error)) from None
+    try:
         mapping = read_columns(given)
         settings = Settings(
-            sources=find_sources(files),
+            sources=sources,
             options=_options(destination, connections),
             api_key="" if is_dry else destination.key(),
             columns=mapping,
