@@ -18,6 +18,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from antinode.cli import console
@@ -43,8 +44,8 @@ class Bar:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TaskProgressColumn(),
-            _Told(),
-            _TimeLeft(),
+            _Told(Column(no_wrap=True)),
+            _TimeLeft(Column(no_wrap=True)),
             console=console.err(),
             transient=True,
             expand=True,
@@ -106,8 +107,8 @@ class _TimeLeft(ProgressColumn):
 
     max_refresh = 0.5
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, table_column: Column) -> None:
+        super().__init__(table_column)
         self._elapsed = TimeElapsedColumn()
 
     def render(self, task: Task) -> Text:

@@ -14,6 +14,7 @@ from rich.text import Text
 from antinode.cli.console import printable
 from antinode.cli.output import write_json
 from antinode.cli.progress import pace
+from antinode.cli.terminal import print_hanging
 from antinode.cli.words import counted
 from antinode.importing.findings import Finding, Findings
 from antinode.importing.reports import Report, Survey
@@ -85,10 +86,8 @@ def tell_findings(console: Console, findings: Findings, title: str, style: str) 
     if title:
         console.print(Text(f"{title}:", f"bold {style}"))
     for kind in kinds[:_MOST_SHOWN]:
-        line = Text(f"{kind.count:>9,}  ", style)
-        line.append(printable(kind.message), "default")
-        console.print(line)
-        console.print(Padding(Text(_where(kind), "dim"), (0, 0, 0, 11), expand=False))
+        count = Text(f"{kind.count:>9,}  ", style)
+        print_hanging(console, count, Text(printable(kind.message)), Text(_where(kind), "dim"))
     if len(kinds) > _MOST_SHOWN:
         console.print(Text(f"{'':>11}and {len(kinds) - _MOST_SHOWN} more kinds", "dim"))
 
