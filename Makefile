@@ -51,7 +51,7 @@ accidents: $(STAMP)
 
 $(VENV)-bench/.installed: pyproject.toml hatch_build.py $(wildcard native/*)
 	@$(PYTHON) -m venv $(VENV)-bench
-	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable . trustme
 	@touch $@
 
 bench: $(VENV)-bench/.installed

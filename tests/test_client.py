@@ -251,7 +251,9 @@ def test_a_failed_init_changes_nothing(client, memory):
 
 def test_events_logged_during_a_second_init_are_not_lost(memory):
     """Threads that log while the client is initialised again lose nothing."""
-    client = Client().init(KEY, transport=memory)
+    # Logging is faster than delivery: with "block" it waits for room, and nothing is dropped for want of it.
+    options = {"transport": memory, "overflow": "block", "max_queue_events": 5000}
+    client = Client().init(KEY, **options)
     stop, deliveries = threading.Event(), []
 
     def log():
@@ -261,7 +263,7 @@ def test_events_logged_during_a_second_init_are_not_lost(memory):
     thread = threading.Thread(target=log)
     thread.start()
     for _ in range(3):
-        client.init(KEY, transport=memory)
+        client.init(KEY, **options)
     stop.set()
     thread.join()
     client.shutdown(30)

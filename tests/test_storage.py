@@ -371,7 +371,9 @@ class Trouble:
 
 class Removed(Trouble):
     def begin(self) -> None:
-        shutil.rmtree(self.directory)
+        # In one step: the client may be making a file in it.
+        gone = self.directory.rename(self.directory.with_name("gone"))
+        shutil.rmtree(gone)
         self.directory.write_bytes(b"in the way")
 
     def end(self) -> None:

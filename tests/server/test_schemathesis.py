@@ -26,6 +26,7 @@ def described() -> dict[str, Any]:
 # The live stream does not end, so that no answer could be compared; test_live.py reads it.
 API = schemathesis.openapi.from_dict(described()).exclude(path="/api/live")
 WAIT = "/api/wait"
+EXPORT = "/api/2/export"
 
 asked = settings(
     max_examples=40,
@@ -82,7 +83,9 @@ def test_what_is_asked_is_answered_as_described(
     case: schemathesis.Case[Any], filled: Running, session: requests.Session
 ) -> None:
     """No 5xx; every status, content type and body is one that the description has for the operation."""
-    case.call_and_validate(base_url=filled.url, session=session)
+    # Which texts are hours, and that both are needed, is told in words, as by Amplitude itself.
+    told_in_words = [positive_data_acceptance] if case.path == EXPORT else []
+    case.call_and_validate(base_url=filled.url, session=session, excluded_checks=told_in_words)
 
 
 @API.include(path=WAIT).parametrize()
