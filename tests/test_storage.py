@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import itertools
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -371,10 +371,12 @@ class Trouble:
 
 class Removed(Trouble):
     def begin(self) -> None:
-        # In one step: the client may be making a file in it.
-        gone = self.directory.rename(self.directory.with_name("gone"))
-        shutil.rmtree(gone)
-        self.directory.write_bytes(b"in the way")
+        for attempt in itertools.count():
+            # In one step: the client may be making a file in it, or making it anew.
+            self.directory.rename(self.directory.with_name(f"gone-{attempt}"))
+            with suppress(IsADirectoryError):
+                self.directory.write_bytes(b"in the way")
+                return
 
     def end(self) -> None:
         self.directory.unlink()
