@@ -419,6 +419,39 @@ def test_the_tests_pass_without_the_compiled_parts(native: Any) -> None:
     assert done.returncode == 0, done.stdout[-4000:]
 
 
+SUBINTERPRETER = """
+import sys
+try:
+    import _interpreters
+    made = _interpreters.create("legacy")
+    run = _interpreters.exec
+except ImportError:
+    import _xxsubinterpreters as _interpreters
+    made = _interpreters.create(isolated=False)
+    run = _interpreters.run_string
+told = run(made, f'''
+import sys
+sys.path[:0] = {sys.path!r}
+import antinode
+class Nowhere:
+    def send(self, request): return antinode.HttpResponse(200, {{}}, b"")
+    def close(self): pass
+client = antinode.init("0" * 32, transport=Nowhere())
+client.log_event({{"event_type": "Tick", "user_id": "user-1"}})
+print(client.flush(10).delivered, client._hot is not None, flush=True)
+client.shutdown(10)
+''')
+print(told)
+"""
+
+
+def test_a_subinterpreter_delivers(native: Any) -> None:
+    """One that shares the global lock, as mod_wsgi makes them."""
+    command = [sys.executable, "-c", SUBINTERPRETER]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stdout == "1 True\nNone\n", done.stdout + done.stderr
+
+
 def test_the_hook_builds_what_is_used(native: Any) -> None:
     """The library lies where the build puts it, and is this interpreter's."""
     assert Path(native.__file__).name == f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"
