@@ -393,7 +393,6 @@ def test_a_client_that_is_let_go_is_collected(native: Any) -> None:
 def test_the_tests_pass_without_the_compiled_parts(native: Any) -> None:
     """antinode is complete in Python alone."""
     suites = [
-        "delivery/test_core_properties.py",
         "test_client.py",
         "test_delivery_handle.py",
         "test_middleware.py",
