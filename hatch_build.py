@@ -15,8 +15,10 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = (
+    "native/clocks.c",
     "native/frames.c",
     "native/guard.c",
+    "native/ids.c",
     "native/log.c",
     "native/method.c",
     "native/module.c",
@@ -64,7 +66,7 @@ def compile_native(root: Path) -> Path:
     extension = Extension(
         "antinode._native",
         list(SOURCES),
-        depends=["native/slots.h"],
+        depends=[str(header) for header in Path("native").glob("*.h")],
         extra_compile_args=[] if sys.platform == "win32" else ["-O3", "-g0"],
     )
     distribution = Distribution({"name": "antinode", "ext_modules": [extension], "package_dir": {"": "src"}})

@@ -6,7 +6,9 @@ and the Python code, which is the reference, does the whole event.
 
 Needs the GIL: it is what makes the counts and the queue change together. */
 
+#include "clocks.h"
 #include "guard.h"
+#include "ids.h"
 #include "method.h"
 
 /* A count is read and written where it lies; -1 with an error set when it is no int. */
@@ -30,6 +32,7 @@ typedef struct {
 
 enum { EVENT_TYPE, USER_ID, DEVICE_ID, INSERT_ID, TIME, NO_ROLE };
 #define ROLES NO_ROLE
+#define TYPE_ROOM 16
 #define FIELD_ROOM 256        /* a power of two, several times the number of fields */
 
 typedef struct {
@@ -40,8 +43,11 @@ typedef struct {
     Field fields[FIELD_ROOM]; /* the same, found by hash and identity */
     PyObject *is_plain;
     PyObject *event_types;    /* known to be good */
+    PyObject *recent_types[TYPE_ROOM];   /* of these: most event types are literals, the very same object again */
     PyObject *is_good_type;
-    PyObject *ids;            /* known to be good */
+    Py_ssize_t min_id_length;
+    unsigned char *invalid_ids;
+    PyObject *ids;            /* known to be good, of those that have to be looked up */
     PyObject *is_good_id;
     PyObject *is_near;
     PyObject *group_identify;
@@ -50,7 +56,7 @@ typedef struct {
     Py_ssize_t deep_bytes, max_depth, max_string, max_properties, max_event_bytes;
     /* Encoding. */
     PyObject *dumps, *dumps_option;
-    PyObject *time_ns;
+    PyObject *time_ns;        /* NULL: the system's */
     PyObject *counter;        /* of the insert_ids */
     PyObject *insert_ids;
     PyObject *prefix;         /* before the counter; NULL until the first event */
@@ -60,7 +66,7 @@ typedef struct {
     Py_buffer page;           /* its first byte is 0 in a forked child that has not noticed it */
     int has_page;
     PyObject *record_type;
-    PyObject *monotonic;
+    PyObject *monotonic;      /* NULL: the system's */
     PyObject *sender;
     PyObject *core;
     PyObject *submit;         /* for a sender with a store; else NULL */
@@ -76,11 +82,12 @@ typedef struct {
     Py_ssize_t at_epoch, at_accepted, at_pending, at_pending_bytes;   /* in the ledger */
     Py_ssize_t at_on_disk, at_on_disk_bytes;
     Py_ssize_t at_epoch_accepted;
+    Py_ssize_t at_ring_at, at_is_closed;                              /* in the core and in the sender */
     /* Names. */
     PyObject *n_roles[ROLES];
     PyObject *n_is_behind, *n_rear, *n_is_admitting, *n_has_ended, *n_interrupting, *n_admit_late, *n_append;
     PyObject *append_names;   /* of keyword arguments */
-    PyObject *n_is_closed, *n_ring_at, *n_ring, *n_overflow, *n_prefix, *n_tomorrow;
+    PyObject *n_ring, *n_overflow, *n_prefix, *n_tomorrow;
 } Log;
 
 #define OBJECTS(X)                                                                                              \
@@ -88,7 +95,7 @@ typedef struct {
     X(group_identify) X(dumps) X(dumps_option) X(time_ns) X(counter) X(insert_ids) X(prefix) X(tail)            \
     X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(submit) X(stock) X(store) X(n_is_behind) X(n_rear)            \
     X(n_is_admitting) X(n_has_ended) X(n_interrupting) X(n_admit_late) X(n_append) X(append_names) X(guard) X(acquire) X(release) X(ledger)       \
-    X(queue) X(append) X(n_is_closed) X(n_ring_at) X(n_ring) X(n_overflow) X(n_prefix) X(n_tomorrow)
+    X(queue) X(append) X(n_ring) X(n_overflow) X(n_prefix) X(n_tomorrow)
 
 /* 1: yes; 0: no, the slow path has to look; -1: an error is set. */
 static inline int
@@ -105,6 +112,29 @@ is_known(PyObject *set, PyObject *value, PyObject *check)
     int is_good = PyObject_IsTrue(answer);
     Py_DECREF(answer);
     return is_good;
+}
+
+/* The same for an event type. */
+static inline int
+is_type(Log *self, PyObject *value)
+{
+    PyObject **recent = &self->recent_types[((uintptr_t)value >> 5) % TYPE_ROOM];
+    if (*recent == value) {
+        return 1;
+    }
+    int is_good = is_known(self->event_types, value, self->is_good_type);
+    if (is_good == 1) {
+        Py_XSETREF(*recent, Py_NewRef(value));
+    }
+    return is_good;
+}
+
+/* The same for an id, without a call into Python for each new user. */
+static inline int
+is_id(Log *self, PyObject *value)
+{
+    int is_good = antinode_is_good_id(value, self->min_id_length, self->invalid_ids);
+    return is_good >= 0 ? is_good : is_known(self->ids, value, self->is_good_id);
 }
 
 /* The field of this name; NULL if there is none, or with an error set. */
@@ -290,14 +320,14 @@ encode(Log *self, PyObject *event, PyObject **user_id, PyObject **device_id)
     PyObject *event_type = values[EVENT_TYPE], *insert_id = values[INSERT_ID], *time = values[TIME];
     *user_id = values[USER_ID];
     *device_id = values[DEVICE_ID];
-    if (event_type == NULL || is_known(self->event_types, event_type, self->is_good_type) <= 0) {
+    if (event_type == NULL || is_type(self, event_type) <= 0) {
         return NULL;
     }
-    if (*user_id != NULL && is_known(self->ids, *user_id, self->is_good_id) <= 0) {
+    if (*user_id != NULL && is_id(self, *user_id) <= 0) {
         return NULL;
     }
     if (*device_id != NULL) {
-        if (is_known(self->ids, *device_id, self->is_good_id) <= 0) {
+        if (is_id(self, *device_id) <= 0) {
             return NULL;
         }
     }
@@ -337,10 +367,8 @@ encode(Log *self, PyObject *event, PyObject **user_id, PyObject **device_id)
     unsigned long long number = 0;
     Py_ssize_t room = size - 1 + PyBytes_GET_SIZE(self->tail);
     if (time == NULL) {
-        PyObject *nanoseconds = PyObject_CallNoArgs(self->time_ns);
-        now = nanoseconds == NULL ? -1 : PyLong_AsLongLong(nanoseconds) / 1000000;
-        Py_XDECREF(nanoseconds);
-        if (now < 0) {
+        now = antinode_time_ns(self->time_ns) / 1000000;
+        if (now <= 0) {
             Py_DECREF(text);
             return NULL;
         }
@@ -571,12 +599,7 @@ end:
 static int
 ring_if_due(Log *self)
 {
-    PyObject *ring_at = PyObject_GetAttr(self->core, self->n_ring_at);
-    if (ring_at == NULL) {
-        return -1;
-    }
-    long long at = PyLong_AsLongLong(ring_at);
-    Py_DECREF(ring_at);
+    long long at = count_at(self->core, self->at_ring_at);
     if (at == -1 && PyErr_Occurred()) {
         return -1;
     }
@@ -620,12 +643,10 @@ log_event(Log *self, PyObject *event)
     PyObject *user_id = NULL, *device_id = NULL, *stream = NULL, *now = NULL, *record = NULL;
     PyObject *body = encode(self, event, &user_id, &device_id);
     if (body == NULL || (stream = stream_of(user_id, device_id)) == NULL
-        || (now = PyObject_CallNoArgs(self->monotonic)) == NULL) {
+        || (now = antinode_monotonic(self->monotonic)) == NULL) {
         goto end;
     }
-    PyObject *is_closed = PyObject_GetAttr(self->sender, self->n_is_closed);
-    Py_XDECREF(is_closed);
-    if (is_closed != Py_False) {
+    if (*slot(self->sender, self->at_is_closed) != Py_False) {
         goto end;
     }
     PyObject *fields[3] = {body, stream, now};
@@ -705,7 +726,8 @@ take_size(PyObject *from, const char *name, Py_ssize_t *to)
 static int
 take_checks(Log *self, PyObject *door, PyObject *constants)
 {
-    return take(constants, "_PLAIN", &self->plain) < 0 || take(door, "_is_plain", &self->is_plain) < 0
+    return take_size(door, "_min_id_length", &self->min_id_length) < 0
+        || take(constants, "_PLAIN", &self->plain) < 0 || take(door, "_is_plain", &self->is_plain) < 0
         || take(door, "_event_types", &self->event_types) < 0
         || take(door, "_is_good_type", &self->is_good_type) < 0 || take(door, "_ids", &self->ids) < 0
         || take(door, "_is_good_id", &self->is_good_id) < 0 || take(door, "_is_near", &self->is_near) < 0
@@ -743,7 +765,9 @@ take_core(Log *self, PyObject *sender, PyObject *record_type)
             || (self->at_accepted = antinode_offset_of(Py_TYPE(self->ledger), "accepted")) < 0
             || (self->at_pending = antinode_offset_of(Py_TYPE(self->ledger), "pending")) < 0
             || (self->at_pending_bytes = antinode_offset_of(Py_TYPE(self->ledger), "pending_bytes")) < 0
-            || (self->at_epoch_accepted = antinode_offset_of(Py_TYPE(epoch), "accepted")) < 0;
+            || (self->at_epoch_accepted = antinode_offset_of(Py_TYPE(epoch), "accepted")) < 0
+            || (self->at_ring_at = antinode_offset_of(Py_TYPE(self->core), "ring_at")) < 0
+            || (self->at_is_closed = antinode_offset_of(Py_TYPE(sender), "_is_closed")) < 0;
     }
     if (!failed && Py_TYPE(guard)->tp_dealloc == antinode_guard_dealloc()) {
         self->guard = Py_NewRef(guard);
@@ -784,8 +808,6 @@ take_names(Log *self)
         || (self->n_interrupting = PyUnicode_InternFromString("_interrupting")) == NULL
         || (self->n_admit_late = PyUnicode_InternFromString("_admit_late")) == NULL
         || (self->n_append = PyUnicode_InternFromString("append")) == NULL
-        || (self->n_is_closed = PyUnicode_InternFromString("_is_closed")) == NULL
-        || (self->n_ring_at = PyUnicode_InternFromString("ring_at")) == NULL
         || (self->n_ring = PyUnicode_InternFromString("_ring")) == NULL
         || (self->n_overflow = PyUnicode_InternFromString("_overflow")) == NULL
         || (self->n_prefix = PyUnicode_InternFromString("prefix")) == NULL
@@ -795,10 +817,10 @@ take_names(Log *self)
 static PyObject *
 Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"door", "constants", "orjson", "sender", "page", "time_ns", "monotonic", "has_store", "is_strict", NULL};
-    PyObject *door, *constants, *orjson, *sender, *page, *time_ns, *monotonic;
+    static char *names[] = {"door", "constants", "invalid_ids", "orjson", "sender", "page", "time_ns", "monotonic", "has_store", "is_strict", NULL};
+    PyObject *door, *constants, *invalid_ids, *orjson, *sender, *page, *time_ns, *monotonic;
     int has_store, is_strict;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOpp", names, &door, &constants, &orjson, &sender, &page,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOOpp", names, &door, &constants, &invalid_ids, &orjson, &sender, &page,
                                      &time_ns, &monotonic, &has_store, &is_strict)) {
         return NULL;
     }
@@ -813,10 +835,10 @@ Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     self->has_page = 1;
     self->page_owner = Py_NewRef(page);
-    self->time_ns = Py_NewRef(time_ns);
-    self->monotonic = Py_NewRef(monotonic);
+    self->time_ns = antinode_own_clock(time_ns, "time_ns");
+    self->monotonic = antinode_own_clock(monotonic, "monotonic");
     self->sender = Py_NewRef(sender);
-    if (take_names(self) || take_checks(self, door, constants)
+    if (take_names(self) || take_checks(self, door, constants) || (self->invalid_ids = antinode_list_ids(invalid_ids)) == NULL
         || take_encoding(self, door, constants, orjson)
         || take(sender, "make_record", &self->record_type) < 0) {
         Py_DECREF(self);
@@ -864,6 +886,11 @@ Log_clear(PyObject *object)
 #define CLEAR(name) Py_CLEAR(self->name);
     OBJECTS(CLEAR)
 #undef CLEAR
+    for (int at = 0; at < TYPE_ROOM; at++) {
+        Py_CLEAR(self->recent_types[at]);
+    }
+    PyMem_Free(self->invalid_ids);
+    self->invalid_ids = NULL;
     for (int at = 0; at < FIELD_ROOM; at++) {
         Py_CLEAR(self->fields[at].name);
         Py_CLEAR(self->fields[at].type);

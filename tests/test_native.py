@@ -23,6 +23,7 @@ from antinode._hot_path import make_hot
 from antinode.delivery import passes
 from antinode.delivery.record import DELIVERED
 from antinode.protocol.fields import RESERVED_EVENT_TYPES
+from antinode.protocol.ids import INVALID_IDS, is_good_id
 from antinode.spool import writers
 from tests import needs
 from tests.memory import KEY, SONG, Memory, logging_client, sent
@@ -135,6 +136,28 @@ def test_everything_else_is_left_to_the_python_code(client: Any, event: Any) -> 
     if type(event) is not dict or client._hot.encode(event) is None:
         assert client._hot(event) is None
     assert client.stats().accepted == before
+
+
+_SPACE = st.text(st.characters(max_codepoint=0x3000, categories=("Zs", "Cc")), max_size=3)
+
+
+@st.composite
+def ids(draw: st.DrawFn) -> str:
+    """Any, and those that the API refuses, in all their disguises."""
+    refused = st.sampled_from(sorted(INVALID_IDS)).map(
+        lambda text: "".join(draw(st.sampled_from([letter.upper(), letter])) for letter in text)
+    )
+    return draw(_SPACE) + draw(refused | st.text(max_size=8)) + draw(_SPACE)
+
+
+@given(ids(), st.sampled_from(["user_id", "device_id"]))
+@example("n/a     ", "user_id")
+@example("\x1cUndefined\x85", "user_id")
+@example("İ" * 5, "device_id")
+def test_ids_are_judged_as_by_the_python_code(client: Any, text: str, field: str) -> None:
+    """Those that the API takes need no look from Python, and no other passes."""
+    event = {"event_type": "Song Played", "time": 1_700_000_000_000, "insert_id": "1", field: text}
+    assert (client._hot.encode(event) is not None) is is_good_id(text)
 
 
 def test_an_event_that_changes_while_it_is_looked_at(client: Any) -> None:

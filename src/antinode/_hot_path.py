@@ -11,6 +11,7 @@ import orjson
 
 from antinode import _compiled, _door
 from antinode._process import page
+from antinode.protocol.ids import INVALID_IDS
 
 if TYPE_CHECKING:
     from antinode._client import Client
@@ -36,6 +37,7 @@ def make_hot(door: Door, sender: Sender) -> Callable[[object], Delivery | None] 
         log = _compiled.native.Log(
             door,
             _door,
+            INVALID_IDS,
             orjson,
             sender,
             page,

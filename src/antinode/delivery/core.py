@@ -86,6 +86,9 @@ class Core:
     With a `store`, records are kept there from the moment they are admitted; see `Stock`.
     """
 
+    # Compiled code finds `ring_at` where it lies.
+    __slots__ = ("__dict__", "ring_at")
+
     def __init__(
         self,
         config: CoreConfig,

@@ -115,6 +115,9 @@ class Sender:
     so that a record which got in too late rings, and `_deal_with_latecomers` settles it.
     """
 
+    # Compiled code finds `_is_closed` where it lies.
+    __slots__ = ("__dict__", "__weakref__", "_is_closed")
+
     def __init__(
         self, config: SenderConfig, *, clock: Callable[[], float], random: Callable[[], float]
     ) -> None:
