@@ -46,14 +46,18 @@ native_exec(PyObject *module)
 static int
 native_traverse(PyObject *module, visitproc visit, void *arg)
 {
-    Py_VISIT(((Records *)PyModule_GetState(module))->type);
+    Records *records = PyModule_GetState(module);
+    Py_VISIT(records->type);
+    Py_VISIT(records->lane_type);
     return 0;
 }
 
 static int
 native_clear(PyObject *module)
 {
-    Py_CLEAR(((Records *)PyModule_GetState(module))->type);
+    Records *records = PyModule_GetState(module);
+    Py_CLEAR(records->type);
+    Py_CLEAR(records->lane_type);
     return 0;
 }
 

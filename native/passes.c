@@ -11,31 +11,36 @@ known(PyObject *module)
 {
     const Records *records = PyModule_GetState(module);
     if (records->type == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "call know(Delivery) first");
+        PyErr_SetString(PyExc_RuntimeError, "call know(Delivery, Lane) first");
         return NULL;
     }
     return records;
 }
 
 static PyObject *
-know(PyObject *module, PyObject *type)
+know(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    if (!PyType_Check(type)) {
-        return PyErr_Format(PyExc_TypeError, "give the type of records, not %.60R", type);
+    if (count != 2 || !PyType_Check(args[0]) || !PyType_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "give the type of records and that of lanes");
+        return NULL;
     }
-    Records found = {.type = (PyTypeObject *)type};
+    Records found = {.type = (PyTypeObject *)args[0], .lane_type = (PyTypeObject *)args[1]};
     if ((found.body = antinode_offset_of(found.type, "body")) < 0
         || (found.stream = antinode_offset_of(found.type, "stream")) < 0
         || (found.attempts = antinode_offset_of(found.type, "attempts")) < 0
         || (found.outcome = antinode_offset_of(found.type, "outcome")) < 0
-        || (found.callbacks = antinode_offset_of(found.type, "callbacks")) < 0) {
+        || (found.callbacks = antinode_offset_of(found.type, "callbacks")) < 0
+        || (found.lane_records = antinode_offset_of(found.lane_type, "records")) < 0
+        || (found.lane_is_ready = antinode_offset_of(found.lane_type, "is_ready")) < 0) {
         return NULL;
     }
     Records *records = PyModule_GetState(module);
-    PyTypeObject *former = records->type;
-    Py_INCREF(type);
+    Records former = *records;
+    Py_INCREF(found.type);
+    Py_INCREF(found.lane_type);
     *records = found;
-    Py_XDECREF(former);
+    Py_XDECREF(former.type);
+    Py_XDECREF(former.lane_type);
     Py_RETURN_NONE;
 }
 
@@ -71,32 +76,103 @@ the_list(PyObject *object)
     return object;
 }
 
-/* Whether a record has to wait for others of its stream: 1 or 0, -1 with an error set. */
+/* Move the first of a queue to the end of a list or of another queue: 0, or -1 with an error set. */
 static int
-has_to_wait(const Records *fields, PyObject *record, PyObject *busy, PyObject *lanes)
+move_first(PyObject *popleft, PyObject *list, PyObject *queue)
 {
-    PyObject *stream = *slot(record, fields->stream);
-    if (PySet_GET_SIZE(busy)) {
-        int is_busy = PySet_Contains(busy, stream);
-        if (is_busy != 0) {
-            return is_busy;
-        }
+    PyObject *record = PyObject_CallNoArgs(popleft);
+    if (record == NULL) {
+        return -1;
     }
-    return PyDict_GET_SIZE(lanes) ? PyDict_Contains(lanes, stream) : 0;
+    PyObject *done = list != NULL ? (PyList_Append(list, record) < 0 ? NULL : Py_NewRef(Py_None))
+                                  : PyObject_CallMethod(queue, "append", "O", record);
+    Py_DECREF(record);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* The records that wait in the lane of a stream (borrowed); NULL if it has no lane, or with an error set. */
+static PyObject *
+lane_of(const Records *fields, PyObject *lanes, PyObject *stream, int *is_ready)
+{
+    PyObject *lane = PyDict_GET_SIZE(lanes) ? PyDict_GetItemWithError(lanes, stream) : NULL;
+    if (lane == NULL) {
+        return NULL;
+    }
+    PyObject *records = PyObject_TypeCheck(lane, fields->lane_type) ? *slot(lane, fields->lane_records) : NULL;
+    if (records == NULL) {
+        PyErr_SetString(PyExc_TypeError, "there is something else than a lane");
+        return NULL;
+    }
+    *is_ready = *slot(lane, fields->lane_is_ready) == Py_True;
+    return records;
 }
 
 static PyObject *
-take_front(PyObject *module, PyObject *const *args, Py_ssize_t count)
+sift(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     const Records *fields = known(module);
     if (fields == NULL) {
         return NULL;
     }
-    if (count != 6 || !PyAnySet_CheckExact(args[4]) || !PyDict_CheckExact(args[5])) {
-        PyErr_SetString(PyExc_TypeError, "give queue, taken, room, space, a set and a dict of streams");
+    if (count != 7 || !PyAnySet_CheckExact(args[4]) || !PyDict_CheckExact(args[5])) {
+        PyErr_SetString(PyExc_TypeError, "give queue, taken, room, space, a set and a dict of streams, most");
         return NULL;
     }
     PyObject *queue = args[0], *taken = the_list(args[1]), *busy = args[4], *lanes = args[5];
+    Py_ssize_t room = taken == NULL ? 0 : PyLong_AsSsize_t(args[2]);
+    Py_ssize_t space = PyErr_Occurred() ? 0 : PyLong_AsSsize_t(args[3]);
+    Py_ssize_t most = PyErr_Occurred() ? 0 : PyLong_AsSsize_t(args[6]);
+    PyObject *popleft = PyErr_Occurred() ? NULL : PyObject_GetAttrString(queue, "popleft");
+    if (popleft == NULL) {
+        return NULL;
+    }
+    Py_ssize_t moved = 0, ready = 0;
+    while (room > 0 && moved < most && PyObject_Size(queue) > 0) {
+        PyObject *record = PySequence_GetItem(queue, 0);
+        if (record == NULL || check(fields, record) < 0) {
+            Py_XDECREF(record);
+            break;
+        }
+        Py_ssize_t size = size_of(fields, record) + 1;
+        PyObject *stream = *slot(record, fields->stream);
+        int is_ready = 0;
+        PyObject *waiting = lane_of(fields, lanes, stream, &is_ready);
+        int is_busy = waiting != NULL || PyErr_Occurred() ? 0 : PySet_Contains(busy, stream);
+        Py_DECREF(record);
+        if (PyErr_Occurred()) {
+            break;
+        }
+        if (waiting != NULL) {
+            if (PyObject_Size(waiting) == 0 || move_first(popleft, NULL, waiting) < 0) {
+                break;
+            }
+            moved++;
+            ready += is_ready;
+            continue;
+        }
+        if (is_busy || (size > space && PyList_GET_SIZE(taken)) || move_first(popleft, taken, NULL) < 0) {
+            break;
+        }
+        space -= size;
+        room--;
+    }
+    Py_DECREF(popleft);
+    return PyErr_Occurred() ? NULL : Py_BuildValue("nnnn", room, space, moved, ready);
+}
+
+static PyObject *
+drain(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    const Records *fields = known(module);
+    if (fields == NULL) {
+        return NULL;
+    }
+    if (count != 4) {
+        PyErr_SetString(PyExc_TypeError, "give queue, taken, room and space");
+        return NULL;
+    }
+    PyObject *queue = args[0], *taken = the_list(args[1]);
     Py_ssize_t room = taken == NULL ? 0 : PyLong_AsSsize_t(args[2]);
     Py_ssize_t space = PyErr_Occurred() ? 0 : PyLong_AsSsize_t(args[3]);
     PyObject *popleft = PyErr_Occurred() ? NULL : PyObject_GetAttrString(queue, "popleft");
@@ -110,24 +186,15 @@ take_front(PyObject *module, PyObject *const *args, Py_ssize_t count)
             break;
         }
         Py_ssize_t size = size_of(fields, record) + 1;
-        int stays = (size > space && PyList_GET_SIZE(taken)) || has_to_wait(fields, record, busy, lanes);
         Py_DECREF(record);
-        if (stays || (record = PyObject_CallNoArgs(popleft)) == NULL) {
-            break;
-        }
-        int failed = PyList_Append(taken, record);
-        Py_DECREF(record);
-        if (failed) {
+        if ((size > space && PyList_GET_SIZE(taken)) || move_first(popleft, taken, NULL) < 0) {
             break;
         }
         space -= size;
         room--;
     }
     Py_DECREF(popleft);
-    if (PyErr_Occurred()) {
-        return NULL;
-    }
-    return Py_BuildValue("nn", room, space);
+    return PyErr_Occurred() ? NULL : Py_BuildValue("nn", room, space);
 }
 
 static PyObject *
@@ -320,8 +387,9 @@ end:
 #define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
 
 PyMethodDef antinode_pass_methods[] = {
-    {"know", know, METH_O, PyDoc_STR("Say what a record is: once, before anything else.")},
-    {"take_front", FAST(take_front), NULL},
+    {"know", FAST(know), PyDoc_STR("Say what records and lanes are: once, before anything else.")},
+    {"sift", FAST(sift), NULL},
+    {"drain", FAST(drain), NULL},
     {"fitting", FAST(fitting), NULL},
     {"total_size", total_size, METH_O, NULL},
     {"join", FAST(join), NULL},

@@ -21,6 +21,7 @@ from antinode import Client, Delivery, Outcome, Status, _door
 from antinode._door import Door, Refused
 from antinode._hot_path import make_hot
 from antinode.delivery import passes
+from antinode.delivery.lanes import Lane
 from antinode.delivery.record import DELIVERED
 from antinode.protocol.fields import RESERVED_EVENT_TYPES
 from antinode.protocol.ids import INVALID_IDS, is_good_id
@@ -248,7 +249,25 @@ def state(given: list[Delivery]) -> list[tuple[Any, ...]]:
 some_streams = st.sets(st.integers(-5, 5), max_size=2)
 
 
-@given(records, st.integers(0, 25), st.integers(0, 200), st.booleans(), some_streams, some_streams)
+FIRST = record(b"waits already")
+
+
+def lane_of(stream: int, *, filled: int, is_ready: bool) -> Lane:
+    lane = Lane(stream)
+    lane.records.extend([FIRST] * filled)
+    lane.is_ready = is_ready
+    return lane
+
+
+@given(
+    records,
+    st.integers(0, 25),
+    st.integers(0, 200),
+    st.booleans(),
+    some_streams,
+    some_streams,
+    st.integers(0, 5),
+)
 def test_passes_do_what_the_python_code_does(
     native: Any,
     given: list[Delivery],
@@ -257,6 +276,7 @@ def test_passes_do_what_the_python_code_does(
     has_some: bool,
     busy: set[int],
     laned: set[int],
+    most: int,
 ) -> None:
     """Each on the same records: what they return, and what becomes of the records."""
     for name in ("total_size", "streams_of", "most_attempts"):
@@ -264,11 +284,21 @@ def test_passes_do_what_the_python_code_does(
     assert native.fitting(given, events, size) == PYTHON["fitting"](given, events, size)
     assert native.join(b"head", given, b"tail") == PYTHON["join"](b"head", given, b"tail")
     fronts = []
-    for take_front in (native.take_front, PYTHON["take_front"]):
+    for sift in (native.sift, PYTHON["sift"]):
         queue = deque(given)
         taken = [record(b"first")] if has_some else []
-        left = take_front(queue, taken, events, size, busy, dict.fromkeys(laned))
-        fronts.append((state(taken), list(queue), left))
+        lanes = {stream: lane_of(stream, filled=stream % 2, is_ready=stream > 1) for stream in laned}
+        left = sift(queue, taken, events, size, busy, lanes, most)
+        fronts.append(
+            (state(taken), list(queue), {key: list(each.records) for key, each in lanes.items()}, left)
+        )
+    assert fronts[0] == fronts[1]
+    fronts = []
+    for drain in (native.drain, PYTHON["drain"]):
+        queue = deque(given)
+        taken = [record(b"first")] if has_some else []
+        left = drain(queue, taken, events, size)
+        fronts.append((state(taken), list(queue), {}, left))
     assert fronts[0] == fronts[1]
     ends = []
     for deliver in (native.deliver, PYTHON["deliver"]):
@@ -288,7 +318,9 @@ def test_what_are_no_records_is_an_error_and_no_crash(native: Any, given: Any) -
         lambda: native.streams_of(given),
         lambda: native.most_attempts(given),
         lambda: native.deliver(given, OUTCOME),
-        lambda: native.take_front(deque(given or ()), None, 1, 1, set(), {}),
+        lambda: native.sift(deque(given or ()), None, 1, 1, set(), {}, 9),
+        lambda: native.sift(deque([record(b"", 1)]), [], 1, 1, set(), {1: given}, 9),
+        lambda: native.drain(deque(given or ()), None, 1, 1),
     ):
         with pytest.raises(TypeError):
             call()
@@ -390,7 +422,8 @@ def test_passes_leak_nothing(native: Any) -> None:
         native.join(b"[", some, b"]")
         native.streams_of(some)
         native.most_attempts(some)
-        native.take_front(deque(some), [], 40, 300, set(), {})
+        native.sift(deque(some), [], 40, 300, {3}, {1: lane_of(1, filled=1, is_ready=True)}, 9)
+        native.drain(deque(some), [], 40, 300)
         native.deliver(copies(many), OUTCOME)
         with pytest.raises(TypeError):
             native.total_size([*some, None])

@@ -117,6 +117,25 @@ def test_a_backlog_uses_all_connections_and_little_uses_one() -> None:
     assert len(sent(sim)) == 4
 
 
+def test_what_a_server_took_last_tells_whether_to_wait_for_it() -> None:
+    """One that is known to be far away gets full batches side by side at once; one quick answer ends that."""
+    sim = Simulation(CoreConfig(max_batch_events=10, connections=3))
+
+    def uploads_of_a_burst() -> int:
+        before = len(sim.uploads)
+        sim.submit_together(sim.record(f"user-{number}") for number in range(35))
+        begun = len(sim.uploads) - before
+        sim.settle()
+        return begun
+
+    sim.server.latency = 2 * PROMPT
+    assert uploads_of_a_burst() == 1
+    assert uploads_of_a_burst() == 3
+    sim.server.latency = PROMPT / 2
+    assert uploads_of_a_burst() == 3
+    assert uploads_of_a_burst() == 1
+
+
 def test_a_hanging_request_delays_others_by_about_a_second() -> None:
     """Events logged behind a request that hangs, before or after it was found to, go on beside it."""
     sim = Simulation()

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import json
 import os
+import random
 import shutil
 import socket
 import ssl
@@ -103,6 +104,35 @@ def test_body_is_posted_as_it_is(make: Make) -> None:
     assert request.headers["user-agent"] == "antinode/1"
     assert request.headers["host"] == server.address
     assert "content-encoding" not in request.headers
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+def test_head_and_body_leave_in_one_piece(
+    make: Make, authority: trustme.CA, bundle: Path, is_tls: bool
+) -> None:
+    """A small request is there with the first receive: no second packet, no second wait."""
+    pieces: list[bytes] = []
+
+    def handler(peer: Peer) -> None:
+        pieces.append(peer.sock.recv(65536))
+        peer.buffered = pieces[0]
+        peer.read_request()
+        peer.send(OK)
+
+    with RawServer(handler, server_tls(authority) if is_tls else None) as server:
+        make(ca_bundle=bundle).send(Request(server.tls_url if is_tls else server.url, BODY))
+    assert pieces[0].endswith(b"\r\n\r\n" + BODY)
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+def test_a_body_that_fits_no_buffer_arrives_whole(
+    make: Make, authority: trustme.CA, bundle: Path, is_tls: bool
+) -> None:
+    """What the system does not take at once is sent as the server reads on."""
+    body = random.Random(0).randbytes(16 << 20)
+    with RawServer(answering(), server_tls(authority) if is_tls else None) as server:
+        make(ca_bundle=bundle).send(Request(server.tls_url if is_tls else server.url, body))
+    assert [request.body for request in server.requests] == [body]
 
 
 def test_headers_are_sent_with_each_request(make: Make) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+import ssl
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,7 @@ class BoundedIO:
     exchange: Exchange
     is_open = False  # connected, through any proxy and with TLS done; stays so when closed
     last_used = 0.0  # on the monotonic clock
+    _parts: list[bytes] | None = None
 
     def begin(self, exchange: Exchange) -> None:
         """Start work for `exchange`. Nothing is sent yet; an idle connection becomes its wire."""
@@ -151,10 +153,36 @@ class BoundedIO:
         self.exchange.attach(_innermost(self.sock))
 
     def send(self, data: bytes) -> None:
+        if self._parts is not None:
+            self._parts.append(data)
+            return
         view = memoryview(data)
+        view = view[self._send_at_once(view) :]
         while view:
             self.sock.settimeout(self.exchange.remaining())
             view = view[self.sock.send(view) :]
+
+    def _send_at_once(self, data: memoryview) -> int:
+        """How much the system takes without waiting. With a timeout Python asks it first whether it takes
+        anything: one more system call, and one more wait for the interpreter's lock beside busy threads."""
+        if not isinstance(self.sock, socket.socket):
+            return 0  # urllib3's TLS within TLS loses what a socket that does not wait leaves
+        self.exchange.remaining()
+        self.sock.settimeout(0)
+        try:
+            return self.sock.send(data)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+
+    def post(self, target: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Send a request, its head and its body in one piece."""
+        # http.client's own: urllib3's looks through everything for what is of no use here.
+        parts = self._parts = []
+        try:
+            http.client.HTTPConnection.request(self, "POST", target, body, headers)  # type: ignore[arg-type]
+        finally:
+            self._parts = None
+        self.send(b"".join(parts))
 
     # urllib3's looks in each value for a mark that only its own `request` gives a meaning to.
     putheader = http.client.HTTPConnection.putheader
@@ -241,7 +269,7 @@ def converse(
     # http.client's own two methods: urllib3's wrap every answer once more, which doubles the processor time
     # of a request, for redirects, retries and codings that are of no use here.
     try:
-        http.client.HTTPConnection.request(connection, "POST", target, body, headers)
+        connection.post(target, body, headers)
     except TimeoutError:
         raise
     except OSError:

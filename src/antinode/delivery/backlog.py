@@ -9,7 +9,7 @@ import msgspec
 
 from antinode.delivery.lanes import Lane, Lanes
 from antinode.delivery.pace import Key, Pacer
-from antinode.delivery.passes import take_front
+from antinode.delivery.passes import drain, sift
 from antinode.delivery.record import Delivery
 
 # How many records a search for free streams may pass over before others get their turn.
@@ -136,35 +136,43 @@ class Backlog:
     def _take_lane(self, lane: Lane, search: _Search) -> bool:
         """Take from one lane; False when the upload is full. What stays in it is busy, or held."""
         lanes = self.lanes
-        took = False
-        while lane.records and search.room > 0:
-            record = lane.records[0]
-            if not search.fits(record):
-                if not took:
-                    lanes.make_ready(lane, first=True)
-                return False
-            if search.is_paced and not self._passes(record, search):
-                if not took:
-                    lanes.hold(lane, search.opens_at)
-                break
-            search.take(lanes.pop(lane))
-            took = True
+        before = len(search.taken)
+        if search.is_paced:
+            while lane.records and search.room > 0 and search.fits(lane.records[0]):
+                if not self._passes(lane.records[0], search):
+                    if len(search.taken) == before:
+                        lanes.hold(lane, search.opens_at)
+                    return True
+                search.take(lanes.pop(lane))
+        else:
+            search.room, search.space = drain(lane.records, search.taken, search.room, search.space)
+            lanes.drained(lane, len(search.taken) - before)
+        if lane.records and search.room > 0:
+            if len(search.taken) == before:
+                lanes.make_ready(lane, first=True)
+            return False
         lanes.discard_empty(lane)
         return True
 
     def _sift(self, search: _Search) -> None:
         """Take from the queue what may go, and move what must wait to its lane."""
         fresh, lanes, busy = self.fresh, self.lanes, self._busy
-        for _ in range(SCAN):
-            search.room, search.space = take_front(
-                fresh, search.taken, search.room, search.space, busy, lanes.by_stream
+        passed = 0
+        while passed < SCAN:
+            search.room, search.space, moved, ready = sift(
+                fresh, search.taken, search.room, search.space, busy, lanes.by_stream, SCAN - passed
             )
+            lanes.count += moved
+            lanes.ready_count += ready
+            passed += moved
             if search.room <= 0 or not fresh:
                 return
-            stream = fresh[0].stream
-            if stream not in busy and lanes.get(stream) is None:
-                return  # it has no room here
-            lanes.append(stream, fresh.popleft())
+            if passed < SCAN:
+                stream = fresh[0].stream
+                if stream not in busy and lanes.get(stream) is None:
+                    return  # it has no room here
+                lanes.append(stream, fresh.popleft())
+                passed += 1
         self.must_go_on = not search.taken
 
     def _sift_paced(self, search: _Search) -> None:

@@ -7,6 +7,7 @@ tests, and whatever shell comes next, drive the same object.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -31,8 +32,11 @@ __all__ = ["QUEUE_FULL", "Core", "CoreConfig", "Note", "Retried"]
 # the first event after a pause, a full batch and a flush do not wait.
 LINGER = 0.02
 # A server that answers within so many seconds gets one request after the other: to keep the streams of
-# several apart costs more than waiting for it. Uploads run side by side only at a slower one.
+# several apart costs more than waiting for it. Uploads run side by side only at a slower one, or when one of
+# them takes as long as this.
 PROMPT = 0.04
+# The fastest of so many answers tells how far away the server is, whatever else made the others late.
+ANSWERS = 4
 # After this many seconds without an answer, a hanging request no longer keeps the others' events waiting.
 PATIENCE = 1.0
 # Records that wait are looked through for expired ones at most this often, in seconds.
@@ -125,6 +129,7 @@ class Core:
         self._uploads: dict[int, tuple[int, float]] = {}  # upload -> its batch, and when it started
         self._probe: int | None = None
         """The upload that tests a server which was not well; nothing else is sent beside it."""
+        self._answer_times: deque[float] = deque(maxlen=ANSWERS)
         self._last_number = 0
         self._last_start = -FOREVER
         self._hurried_at = -FOREVER
@@ -351,7 +356,8 @@ class Core:
     def _worth_at(self, now: float) -> float:
         """When the records that may be taken are worth an upload, beside those under way."""
         if self._is_full_batch():
-            return max(now, self._oldest_start() + PROMPT) if self._uploads else now
+            may_wait = self._uploads and min(self._answer_times, default=0.0) < PROMPT
+            return max(now, self._oldest_start() + PROMPT) if may_wait else now
         ripe_at = self._ripe_at(now)
         # Natural batching: the answer to come is waited for, unless that request hangs.
         return max(ripe_at, self._newest_start() + PATIENCE) if self._uploads else ripe_at
@@ -406,10 +412,11 @@ class Core:
 
         An upload that is not under way (given up for lost, abandoned) is ignored.
         """
-        batch_number, _ = self._uploads.pop(number, (0, 0.0))
+        batch_number, started = self._uploads.pop(number, (0, 0.0))
         batch = self._batches.get(batch_number)
         if batch is None or batch.flying is None:
             return
+        self._answer_times.append(now - started)
         records, batch.flying = batch.flying, None
         if number == self._probe:
             self._probe = None

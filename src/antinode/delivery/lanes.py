@@ -76,10 +76,14 @@ class Lanes:
 
     def pop(self, lane: Lane) -> Delivery:
         record = lane.records.popleft()
-        self._counted(lane, -1)
-        if not lane.records:
-            del self._filled[lane.stream]
+        self.drained(lane, 1)
         return record
+
+    def drained(self, lane: Lane, count: int) -> None:
+        """So many records were taken from the lane's front."""
+        self._counted(lane, -count)
+        if count and not lane.records:
+            del self._filled[lane.stream]
 
     def first_filled(self) -> Lane | None:
         """The lane that has held records for longest without a break."""

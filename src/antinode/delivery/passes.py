@@ -3,29 +3,54 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from contextlib import suppress
 
 from antinode import _compiled
+from antinode.delivery.lanes import Lane
 from antinode.delivery.record import Delivery, Outcome
 
 
-def take_front(
+def sift(
     queue: deque[Delivery],
     taken: list[Delivery],
     room: int,
     space: int,
     busy: Container[int],
-    lanes: Container[int],
-) -> tuple[int, int]:
-    """Move records from the queue's front, up to the first of a stream that is busy or has a lane.
+    lanes: Mapping[int, Lane],
+    most: int,
+) -> tuple[int, int, int, int]:
+    """Take records from the queue's front, and have those follow their stream that wait in its lane.
 
-    At most `room` records, of `space` bytes with commas, but one at least. Returns what is left of both.
+    Takes at most `room` records, of `space` bytes with commas, but one at least. Ends at the first of a busy
+    stream that has nothing in a lane, and when `most` were moved to lanes. Returns what is left of room and
+    space, how many were moved, and how many of them to lanes that are ready.
     """
-    while room > 0 and queue:
+    moved = ready = 0
+    while room > 0 and queue and moved < most:
         record = queue[0]
         size = len(record.body) + 1
-        if (size > space and taken) or record.stream in busy or record.stream in lanes:
+        lane = lanes.get(record.stream)
+        if lane is not None:
+            if not lane.records:
+                break
+            lane.records.append(queue.popleft())
+            moved += 1
+            ready += lane.is_ready
+            continue
+        if record.stream in busy or (size > space and taken):
+            break
+        taken.append(queue.popleft())
+        space -= size
+        room -= 1
+    return room, space, moved, ready
+
+
+def drain(queue: deque[Delivery], taken: list[Delivery], room: int, space: int) -> tuple[int, int]:
+    """Take records as `sift` does, whatever their stream. Returns what is left of both."""
+    while room > 0 and queue:
+        size = len(queue[0].body) + 1
+        if size > space and taken:
             break
         taken.append(queue.popleft())
         space -= size
@@ -84,11 +109,11 @@ def deliver(records: list[Delivery], outcome: Outcome) -> tuple[list[Delivery], 
     return others, asked
 
 
-PASSES = (take_front, fitting, total_size, join, streams_of, most_attempts, deliver)
+PASSES = (sift, drain, fitting, total_size, join, streams_of, most_attempts, deliver)
 """As they are above; what the module's names stand for may be their compiled twins."""
 
 if _compiled.native is not None:
     # Not if msgspec has changed how records lie in memory.
     with suppress(TypeError):
-        _compiled.native.know(Delivery)
+        _compiled.native.know(Delivery, Lane)
         globals().update((each.__name__, getattr(_compiled.native, each.__name__)) for each in PASSES)
