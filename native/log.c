@@ -7,6 +7,7 @@ and the Python code, which is the reference, does the whole event.
 Needs the GIL: it is what makes the counts and the queue change together. */
 
 #include "clocks.h"
+#include "counts.h"
 #include "guard.h"
 #include "ids.h"
 #include "method.h"
@@ -46,7 +47,7 @@ typedef struct {
     PyObject *recent_types[TYPE_ROOM];   /* of these: most event types are literals, the very same object again */
     PyObject *is_good_type;
     Py_ssize_t min_id_length;
-    unsigned char *invalid_ids;
+    IdList *invalid_ids;
     PyObject *ids;            /* known to be good, of those that have to be looked up */
     PyObject *is_good_id;
     PyObject *is_near;
@@ -141,7 +142,10 @@ is_id(Log *self, PyObject *value)
 static inline const Field *
 field_of(Log *self, PyObject *name)
 {
-    Py_hash_t hash = PyObject_Hash(name);
+    Py_hash_t hash = ((PyASCIIObject *)name)->hash;
+    if (hash == -1) {
+        hash = PyObject_Hash(name);
+    }
     if (hash == -1) {
         return NULL;
     }
@@ -474,9 +478,13 @@ enter(Log *self, PyObject *record, PyObject *epoch, Py_ssize_t size)
     }
     Py_DECREF(done);
     replace(record, self->at_record_epoch, Py_NewRef(epoch));
-    return increase(epoch, self->at_epoch_accepted, 1) < 0 || increase(self->ledger, self->at_accepted, 1) < 0
-        || increase(self->ledger, self->at_pending, 1) < 0
-        || increase(self->ledger, self->at_pending_bytes, size) < 0 ? -1 : 0;
+    if (increase(epoch, self->at_epoch_accepted, 1) < 0) {
+        return -1;
+    }
+    *count_in(self->ledger, self->at_accepted) += 1;
+    *count_in(self->ledger, self->at_pending) += 1;
+    *count_in(self->ledger, self->at_pending_bytes) += size;
+    return 0;
 }
 
 static int
@@ -530,8 +538,8 @@ admit_stored(Log *self, PyObject *record, PyObject *body, PyObject *now)
     Py_ssize_t size = PyBytes_GET_SIZE(body);
     if (is_true(stock, self->n_is_admitting) || is_true(stock, self->n_is_behind) || is_true(stock, self->n_rear)
         || is_true(stock, self->n_has_ended) || is_true(stock, self->n_interrupting)
-        || count_at(ledger, self->at_pending) - count_at(ledger, self->at_on_disk) >= self->memory_events
-        || count_at(ledger, self->at_pending_bytes) - count_at(ledger, self->at_on_disk_bytes) >= self->memory_bytes
+        || *count_in(ledger, self->at_pending) - count_at(ledger, self->at_on_disk) >= self->memory_events
+        || *count_in(ledger, self->at_pending_bytes) - count_at(ledger, self->at_on_disk_bytes) >= self->memory_bytes
         || *slot(ledger, self->at_epoch) == NULL) {
         goto end;
     }
@@ -577,8 +585,8 @@ admit(Log *self, PyObject *record, Py_ssize_t size)
     }
     int taken = -1;
     PyObject *ledger = self->ledger;
-    long long pending = count_at(ledger, self->at_pending);
-    long long pending_bytes = count_at(ledger, self->at_pending_bytes);
+    long long pending = *count_in(ledger, self->at_pending);
+    long long pending_bytes = *count_in(ledger, self->at_pending_bytes);
     PyObject *epoch = *slot(ledger, self->at_epoch);
     if (epoch == NULL || PyErr_Occurred()) {
         goto end;
@@ -762,9 +770,9 @@ take_core(Log *self, PyObject *sender, PyObject *record_type)
     if (!failed) {
         failed = (self->at_record_epoch = antinode_offset_of((PyTypeObject *)record_type, "epoch")) < 0
             || (self->at_epoch = antinode_offset_of(Py_TYPE(self->ledger), "epoch")) < 0
-            || (self->at_accepted = antinode_offset_of(Py_TYPE(self->ledger), "accepted")) < 0
-            || (self->at_pending = antinode_offset_of(Py_TYPE(self->ledger), "pending")) < 0
-            || (self->at_pending_bytes = antinode_offset_of(Py_TYPE(self->ledger), "pending_bytes")) < 0
+            || (self->at_accepted = antinode_count_of(Py_TYPE(self->ledger), "accepted")) < 0
+            || (self->at_pending = antinode_count_of(Py_TYPE(self->ledger), "pending")) < 0
+            || (self->at_pending_bytes = antinode_count_of(Py_TYPE(self->ledger), "pending_bytes")) < 0
             || (self->at_epoch_accepted = antinode_offset_of(Py_TYPE(epoch), "accepted")) < 0
             || (self->at_ring_at = antinode_offset_of(Py_TYPE(self->core), "ring_at")) < 0
             || (self->at_is_closed = antinode_offset_of(Py_TYPE(sender), "_is_closed")) < 0;

@@ -1,5 +1,6 @@
 /* antinode._native: the compiled twins of a few Python functions. antinode is complete without it. */
 
+#include "counts.h"
 #include "guard.h"
 
 Py_ssize_t
@@ -28,7 +29,7 @@ static int
 native_exec(PyObject *module)
 {
     antinode_make_crc_table();
-    PyType_Spec *const specs[] = {&antinode_log_spec, &antinode_guard_spec};
+    PyType_Spec *const specs[] = {&antinode_log_spec, &antinode_guard_spec, &antinode_counts_spec};
     for (size_t which = 0; which < sizeof specs / sizeof *specs; which++) {
         PyObject *type = PyType_FromModuleAndSpec(module, specs[which], NULL);
         if (type == NULL) {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from antinode.delivery.counts import Counts
 from antinode.delivery.record import DELIVERED, DROPPED, REJECTED, SPOOLED, Outcome
 
 
@@ -115,12 +116,11 @@ class Epoch(msgspec.Struct, gc=False, eq=False):
             self.dropped += count
 
 
-class Ledger:
+class Ledger(Counts):
     """Counts, and nothing but counts. Its owner guards it; see `Core`."""
 
     __slots__ = (
         "_open",
-        "accepted",
         "bytes_sent",
         "delivered",
         "discrepancies",
@@ -129,8 +129,6 @@ class Ledger:
         "last_error",
         "on_disk",
         "on_disk_bytes",
-        "pending",
-        "pending_bytes",
         "recovered",
         "rejected",
         "requests",
@@ -140,15 +138,13 @@ class Ledger:
     )
 
     def __init__(self) -> None:
-        self.accepted = 0
+        super().__init__()
         self.recovered = 0
         self.delivered = 0
         self.spooled = 0
         self.rejected: dict[str, int] = {}
         self.dropped: dict[str, int] = {}
         self.skipped: dict[str, int] = {}
-        self.pending = 0
-        self.pending_bytes = 0
         self.on_disk = 0
         self.on_disk_bytes = 0
         self.requests = 0
