@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from bench.suite.bench import TUNED, Bench
+from bench.suite.certificate import make_certificate
 from bench.suite.peers import ANTINODE, Peer
 from bench.suite.peers.session import Settings
 from bench.suite.sections import TIMES, Column, Section
@@ -19,26 +22,53 @@ SECTIONS = (
             Column("work", "without latency", "s"),
             Column("ratio", "times", TIMES),
             Column("bound", "latency alone", "s"),
+            Column("overlap", "to the longer", TIMES),
         ),
     ),
 )
 
 
+class Variant(NamedTuple):
+    """How much work there is beside the waiting."""
+
+    settings: Settings
+    share: float
+    has_tls: bool = False
+
+
+VARIANTS = {
+    ANTINODE: Variant({}, 1.0),
+    ANTINODE._replace(name="antinode with TLS and gzip"): Variant({"gzip": True}, 0.5, has_tls=True),
+    ANTINODE._replace(name="antinode with a middleware"): Variant({"middleware": True}, 0.25),
+}
+
+
 def run(bench: Bench) -> None:
-    with SinkProcess() as near, SinkProcess(latency=LATENCY) as far:
+    certificate = make_certificate(bench.directory)
+    with (
+        SinkProcess() as near,
+        SinkProcess(latency=LATENCY) as far,
+        SinkProcess(certificate=certificate.key) as near_tls,
+        SinkProcess(certificate=certificate.key, latency=LATENCY) as far_tls,
+    ):
 
         def both(peer: Peer) -> dict[str, float]:
-            spec = {"events": bench.events(peer)}
-            alone: Settings = {**TUNED, "connections": 1}
-            several: Settings = {**TUNED, "connections": CONNECTIONS}
-            work = bench.deliver(peer, near, spec, alone)
-            slow = bench.deliver(peer, far, spec, several)
-            requests = spec["events"] / slow["batch"]
+            variant = VARIANTS[peer]
+            spec = {"events": bench.events(peer, variant.share)}
+            settings: Settings = {**TUNED, **variant.settings}
+            if variant.has_tls:
+                settings["ca"] = certificate.authority
+            sinks = (near_tls, far_tls) if variant.has_tls else (near, far)
+            work = bench.deliver(peer, sinks[0], spec, {**settings, "connections": 1})
+            slow = bench.deliver(peer, sinks[1], spec, {**settings, "connections": CONNECTIONS})
+            # What so many connections let through in this time, if each request is full.
+            bound = spec["events"] / settings["batch"] * LATENCY / CONNECTIONS
             return {
                 "elapsed": slow["elapsed"],
                 "work": work["elapsed"],
                 "ratio": slow["elapsed"] / work["elapsed"],
-                "bound": requests * LATENCY / CONNECTIONS,
+                "bound": bound,
+                "overlap": slow["elapsed"] / max(work["elapsed"], bound),
             }
 
-        bench.rounds("latency", "50 ms", bench.chosen(ANTINODE), bench.plan.few_rounds, both)
+        bench.rounds("latency", "50 ms", list(VARIANTS), bench.plan.few_rounds, both)

@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import trustme
 from bench.suite.bench import TUNED, Bench
+from bench.suite.certificate import make_certificate
 from bench.suite.peers import ANTINODE, FLOOR, Peer
 from bench.suite.peers.session import Settings
 from bench.suite.sections import Column, Section
@@ -47,16 +47,13 @@ SECTIONS = (
 
 
 def run(bench: Bench) -> None:
-    authority = trustme.CA()
-    key, ca = bench.directory / "key.pem", bench.directory / "ca.pem"
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(key))
-    authority.cert_pem.write_to_path(str(ca))
+    certificate = make_certificate(bench.directory)
     # Each variant takes part as a peer of its own, so that all of them alternate.
     taking_part: dict[Peer, Variant] = {}
     for variant in VARIANTS:
         for peer in (FLOOR, ANTINODE) if variant.has_floor else (ANTINODE,):
             taking_part[peer._replace(name=f"{peer.name} {variant.name}".strip())] = variant
-    with SinkProcess() as sink, SinkProcess(certificate=str(key)) as secure:
+    with SinkProcess() as sink, SinkProcess(certificate=certificate.key) as secure:
 
         def one(peer: Peer) -> dict[str, float]:
             variant = taking_part[peer]
@@ -65,7 +62,7 @@ def run(bench: Bench) -> None:
                 if variant.name == SPOOL:
                     settings["spool"] = str(Path(directory))
                 if variant.name == TLS:
-                    settings["ca"] = str(ca)
+                    settings["ca"] = certificate.authority
                 spec = {"events": bench.events(peer, 0.5)}
                 return bench.deliver(peer, secure if variant.name == TLS else sink, spec, settings)
 
