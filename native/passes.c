@@ -138,9 +138,9 @@ sift(PyObject *module, PyObject *const *args, Py_ssize_t count)
         PyObject *stream = *slot(record, fields->stream);
         int is_ready = 0;
         PyObject *waiting = lane_of(fields, lanes, stream, &is_ready);
-        int is_busy = waiting != NULL || PyErr_Occurred() ? 0 : PySet_Contains(busy, stream);
+        int is_busy = waiting == NULL && !PyErr_Occurred() && PySet_GET_SIZE(busy) ? PySet_Contains(busy, stream) : 0;
         Py_DECREF(record);
-        if (PyErr_Occurred()) {
+        if (is_busy < 0 || (waiting == NULL && PyErr_Occurred())) {
             break;
         }
         if (waiting != NULL) {

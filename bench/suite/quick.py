@@ -21,6 +21,7 @@ from itertools import repeat
 from typing import Any
 
 from bench.suite.peers import KEY
+from bench.suite.peers.floor import OPENING
 from bench.suite.sink_process import ROOT
 from bench.suite.workloads import sized
 
@@ -57,13 +58,16 @@ def contend(contender: str, events: int) -> None:
 def _bare(make: Callable[[int], dict[str, Any]], events: int, *, joins: bool) -> None:
     import orjson  # noqa: PLC0415 - only the bare loop's
 
-    waiting: list[bytes] = []
+    body = bytearray(OPENING)
     for number in range(events):
-        waiting.append(orjson.dumps(make(number)))
-        if len(waiting) == BATCH:
-            if joins:
-                _ = b'{"api_key":"%b","events":[%b]}' % (KEY.encode(), b",".join(waiting))
-            waiting.clear()
+        encoded = orjson.dumps(make(number))
+        if not joins:
+            continue
+        body += encoded
+        body += b","
+        if number % BATCH == BATCH - 1:
+            body[-1:] = b"]}"
+            del body[len(OPENING) :]
 
 
 def instructions() -> dict[str, float] | None:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
+_WITH_HEAD = (
+    1 << 16
+)  # bytes of a request's body that leave with its head; to copy more costs more than a call
 _BODY_LIMIT = 1 << 20  # bytes; an answer of Amplitude's is below 100 KB even when it names 2000 events
 
 
@@ -138,7 +141,7 @@ class BoundedIO:
     exchange: Exchange
     is_open = False  # connected, through any proxy and with TLS done; stays so when closed
     last_used = 0.0  # on the monotonic clock
-    _parts: list[bytes] | None = None
+    _parts: list[bytes | memoryview] | None = None
 
     def begin(self, exchange: Exchange) -> None:
         """Start work for `exchange`. Nothing is sent yet; an idle connection becomes its wire."""
@@ -152,12 +155,13 @@ class BoundedIO:
         self.is_open = True
         self.exchange.attach(_innermost(self.sock))
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         if self._parts is not None:
             self._parts.append(data)
             return
         view = memoryview(data)
-        view = view[self._send_at_once(view) :]
+        if view:
+            view = view[self._send_at_once(view) :]
         while view:
             self.sock.settimeout(self.exchange.remaining())
             view = view[self.sock.send(view) :]
@@ -175,14 +179,15 @@ class BoundedIO:
             return 0
 
     def post(self, target: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Send a request, its head and its body in one piece."""
+        """Send a request, its head and what fits with it in one piece."""
         # http.client's own: urllib3's looks through everything for what is of no use here.
         parts = self._parts = []
         try:
             http.client.HTTPConnection.request(self, "POST", target, body, headers)  # type: ignore[arg-type]
         finally:
             self._parts = None
-        self.send(b"".join(parts))
+        self.send(b"".join((parts[0], memoryview(body)[:_WITH_HEAD])))
+        self.send(memoryview(body)[_WITH_HEAD:])
 
     # urllib3's looks in each value for a mark that only its own `request` gives a meaning to.
     putheader = http.client.HTTPConnection.putheader
