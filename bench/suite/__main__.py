@@ -9,42 +9,16 @@ import time
 import timeit
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 from bench.suite import chart, document, report
 from bench.suite.bench import QUICK, Bench, Plan, opened
 from bench.suite.environment import describe, prepare
-from bench.suite.measures import (
-    arrival,
-    delivery,
-    growth,
-    hot,
-    latency,
-    leaving,
-    memory,
-    pace,
-    start,
-    threads,
-    variants,
-)
+from bench.suite.measures import MEASURES, delivery
 from bench.suite.peers.floor import encoder
 from bench.suite.results import Results
 from bench.suite.sink_process import ROOT
 from bench.suite.workloads import maker
 
-MEASURES: dict[str, ModuleType] = {
-    "delivery": delivery,
-    "pace": pace,
-    "threads": threads,
-    "variants": variants,
-    "hot": hot,
-    "memory": memory,
-    "start": start,
-    "exit": leaving,
-    "arrival": arrival,
-    "latency": latency,
-    "growth": growth,
-}
 RESULTS = ROOT / "bench" / "results" / "latest.json"
 FULL_GROWTH = 10_000_000
 

@@ -5,19 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from bench.suite.measures import (
-    arrival,
-    delivery,
-    growth,
-    hot,
-    latency,
-    leaving,
-    memory,
-    pace,
-    start,
-    threads,
-    variants,
-)
+from bench.suite.measures import MEASURES, growth
 from bench.suite.peers import ANTINODE
 from bench.suite.results import Results
 from bench.suite.sections import NOTHING, TIMES, Section
@@ -25,9 +13,7 @@ from bench.suite.targets import TARGETS, as_ratio, measured, verdict
 from bench.suite.trend import exponent, is_superlinear
 
 SECTIONS: tuple[Section, ...] = tuple(
-    section
-    for module in (delivery, pace, threads, variants, hot, memory, start, leaving, arrival, latency)
-    for section in module.SECTIONS
+    section for module in MEASURES.values() for section in getattr(module, "SECTIONS", ())
 )
 Table = list[list[str]]
 """A heading and the rows below it."""

@@ -1,1 +1,34 @@
-"""What is measured, one module each: `run` measures, `SECTIONS` says how its table reads."""
+"""What is measured, a module each: `run` measures it, `SECTIONS` lay out its figures as tables."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from bench.suite.measures import (
+    arrival,
+    delivery,
+    growth,
+    hot,
+    latency,
+    leaving,
+    memory,
+    pace,
+    start,
+    threads,
+    variants,
+)
+
+MEASURES: dict[str, ModuleType] = {
+    "delivery": delivery,
+    "pace": pace,
+    "threads": threads,
+    "variants": variants,
+    "hot": hot,
+    "memory": memory,
+    "start": start,
+    "exit": leaving,
+    "arrival": arrival,
+    "latency": latency,
+    "growth": growth,
+}
+"""In the order in which they run and are shown. `growth` has tables of its own kind."""
