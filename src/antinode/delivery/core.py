@@ -32,11 +32,13 @@ __all__ = ["QUEUE_FULL", "Core", "CoreConfig", "Note", "Retried"]
 # the first event after a pause, a full batch and a flush do not wait.
 LINGER = 0.02
 # A server that answers within so many seconds gets one request after the other: to keep the streams of
-# several apart costs more than waiting for it. Uploads run side by side only at a slower one, or when one of
-# them takes as long as this.
+# several apart costs more than waiting for it. Uploads run side by side only at a slower one, or at one that
+# has not answered yet and takes as long as this.
 PROMPT = 0.04
-# The fastest of so many answers tells how far away the server is, whatever else made the others late.
+# The quickest of so many answers tells how far away the server is, whatever else made the others late.
 ANSWERS = 4
+# One that used to be prompt is waited for longer: what is late may be this process, not the server.
+HICCUP = 0.2
 # After this many seconds without an answer, a hanging request no longer keeps the others' events waiting.
 PATIENCE = 1.0
 # Records that wait are looked through for expired ones at most this often, in seconds.
@@ -356,11 +358,16 @@ class Core:
     def _worth_at(self, now: float) -> float:
         """When the records that may be taken are worth an upload, beside those under way."""
         if self._is_full_batch():
-            may_wait = self._uploads and min(self._answer_times, default=0.0) < PROMPT
-            return max(now, self._oldest_start() + PROMPT) if may_wait else now
+            return max(now, self._oldest_start() + self._patience()) if self._uploads else now
         ripe_at = self._ripe_at(now)
         # Natural batching: the answer to come is waited for, unless that request hangs.
         return max(ripe_at, self._newest_start() + PATIENCE) if self._uploads else ripe_at
+
+    def _patience(self) -> float:
+        """How long a full batch waits for the uploads under way before it goes beside them."""
+        if not self._answer_times:
+            return PROMPT
+        return HICCUP if min(self._answer_times) < PROMPT else 0.0
 
     def _ripe_at(self, now: float) -> float:
         """When the records that may be taken have waited for company long enough."""
@@ -407,16 +414,18 @@ class Core:
 
     # What comes back.
 
-    def respond(self, number: int, verdict: Verdict, now: float) -> None:
+    def respond(self, number: int, verdict: Verdict, now: float, took: float | None = None) -> None:
         """Apply what an answer, or the lack of one, means for the records of an upload.
 
-        An upload that is not under way (given up for lost, abandoned) is ignored.
+        `took` is how long the exchange itself lasted, if that is known better than from `now`. An upload that
+        is not under way (given up for lost, abandoned) is ignored.
         """
         batch_number, started = self._uploads.pop(number, (0, 0.0))
         batch = self._batches.get(batch_number)
         if batch is None or batch.flying is None:
             return
-        self._answer_times.append(now - started)
+        if verdict.action is Action.DELIVERED:
+            self._answer_times.append(now - started if took is None else took)
         records, batch.flying = batch.flying, None
         if number == self._probe:
             self._probe = None

@@ -151,7 +151,7 @@ class Sender:
         self._failed: deque[Delivery] = deque()
         self._teller = Teller(self.config.on_outcome, self.config.on_retry, self._clock)
         self._transport: Transport | None = None
-        self._inbox: deque[tuple[int, Verdict, int]] = deque()
+        self._inbox: deque[tuple[int, Verdict, int, float | None]] = deque()
         self._barriers: list[Barrier] = []
         self._room_wanted: deque[threading.Lock] = deque()
         self._overdue: dict[int, tuple[float, Job]] = {}
@@ -398,10 +398,10 @@ class Sender:
             now = self._clock()
             with self._deciding:
                 while self._inbox:
-                    number, verdict, size = self._inbox.popleft()
+                    number, verdict, size, took = self._inbox.popleft()
                     self._overdue.pop(number, None)
                     core.ledger.bytes_sent += size
-                    core.respond(number, verdict, now)
+                    core.respond(number, verdict, now, took)
                 self._give_up_lost(now)
                 may_send = not self._is_stopped or self._exit_by is not None
                 uploads = core.next_uploads(now) if may_send else []
@@ -504,7 +504,7 @@ class Sender:
     def _upload(self, upload: Upload, timeout: float) -> None:
         """Make one request and post what came of it; runs on an uploader thread."""
         verdict = unreached(Status.SYSTEM_ERROR, "the thread that made the request was ended")
-        size = 0
+        size, took = 0, None
         try:
             if timeout <= 0:
                 raise TransportTimeout("there was no time left for a request")
@@ -513,7 +513,10 @@ class Sender:
             request = Request(url, body, self.config.headers, timeout)
             transport = self.transport
             size = len(body)
-            verdict = _judge(transport.send(request), upload)
+            begun = self._clock()
+            response = transport.send(request)
+            took = self._clock() - begun
+            verdict = _judge(response, upload)
         except TransportTimeout as error:
             verdict = unreached(Status.TIMEOUT, _text(error))
         except KeyboardInterrupt:
@@ -522,7 +525,7 @@ class Sender:
         except BaseException as error:
             verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {_text(error)}")
         finally:
-            self._inbox.append((upload.number, verdict, size))
+            self._inbox.append((upload.number, verdict, size, took))
             self._ring()
 
     @property
