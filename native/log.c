@@ -66,6 +66,7 @@ typedef struct {
     PyObject *page_owner;
     Py_buffer page;           /* its first byte is 0 in a forked child that has not noticed it */
     int has_page;
+    int knows_pairs;
     PyObject *record_type;
     PyObject *monotonic;      /* NULL: the system's */
     PyObject *sender;
@@ -420,15 +421,55 @@ encode(Log *self, PyObject *event, PyObject **user_id, PyObject **device_id)
     return body;
 }
 
-static PyObject *
-stream_of(PyObject *user_id, PyObject *device_id)
+/* The hash of a tuple of two, as CPython has it since 3.8 where hashes have 64 bits, from the hashes of its items. */
+static Py_hash_t
+pair_hash(Py_hash_t first, Py_hash_t second)
 {
-    PyObject *ids = PyTuple_Pack(2, user_id == NULL ? Py_None : user_id, device_id == NULL ? Py_None : device_id);
-    if (ids == NULL) {
-        return NULL;
+    static const uint64_t prime1 = 11400714785074694791u, prime2 = 14029467366897019727u, prime5 = 2870177450012600261u;
+    const uint64_t lanes[2] = {(uint64_t)first, (uint64_t)second};
+    uint64_t hash = prime5;
+    for (int which = 0; which < 2; which++) {
+        hash += lanes[which] * prime2;
+        hash = (hash << 31) | (hash >> 33);
+        hash *= prime1;
     }
-    Py_hash_t stream = PyObject_Hash(ids);
-    Py_DECREF(ids);
+    hash += 2 ^ (prime5 ^ 3527539u);
+    return hash == (uint64_t)-1 ? 1546275796 : (Py_hash_t)hash;
+}
+
+static Py_hash_t
+hash_of_tuple(PyObject *first, PyObject *second)
+{
+    PyObject *pair = PyTuple_Pack(2, first, second);
+    Py_hash_t hash = pair == NULL ? -1 : PyObject_Hash(pair);
+    Py_XDECREF(pair);
+    return hash;
+}
+
+/* Whether this interpreter has it so; -1 with an error set. */
+static int
+knows_pairs(void)
+{
+    PyObject *text = PyUnicode_FromString("user-20391");
+    Py_hash_t expected = text == NULL ? -1 : hash_of_tuple(text, Py_None);
+    int is_same = expected == -1 ? -1
+        : sizeof(Py_hash_t) == 8 && expected == pair_hash(PyObject_Hash(text), PyObject_Hash(Py_None));
+    Py_XDECREF(text);
+    return is_same;
+}
+
+static PyObject *
+stream_of(Log *self, PyObject *user_id, PyObject *device_id)
+{
+    PyObject *user = user_id == NULL ? Py_None : user_id, *device = device_id == NULL ? Py_None : device_id;
+    Py_hash_t stream;
+    if (self->knows_pairs) {
+        Py_hash_t first = PyObject_Hash(user), second = PyObject_Hash(device);
+        stream = first == -1 || second == -1 ? -1 : pair_hash(first, second);
+    }
+    else {
+        stream = hash_of_tuple(user, device);
+    }
     return stream == -1 ? NULL : PyLong_FromSsize_t(stream);
 }
 
@@ -650,7 +691,7 @@ log_event(Log *self, PyObject *event)
     }
     PyObject *user_id = NULL, *device_id = NULL, *stream = NULL, *now = NULL, *record = NULL;
     PyObject *body = encode(self, event, &user_id, &device_id);
-    if (body == NULL || (stream = stream_of(user_id, device_id)) == NULL
+    if (body == NULL || (stream = stream_of(self, user_id, device_id)) == NULL
         || (now = antinode_monotonic(self->monotonic)) == NULL) {
         goto end;
     }
@@ -693,7 +734,7 @@ Log_encode(PyObject *object, PyObject *event)
     if (body == NULL) {
         return not_here();
     }
-    PyObject *stream = stream_of(user_id, device_id);
+    PyObject *stream = stream_of(self, user_id, device_id);
     if (stream == NULL) {
         Py_DECREF(body);
         return not_here();
@@ -842,11 +883,12 @@ Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     self->has_page = 1;
+    self->knows_pairs = knows_pairs();
     self->page_owner = Py_NewRef(page);
     self->time_ns = antinode_own_clock(time_ns, "time_ns");
     self->monotonic = antinode_own_clock(monotonic, "monotonic");
     self->sender = Py_NewRef(sender);
-    if (take_names(self) || take_checks(self, door, constants) || (self->invalid_ids = antinode_list_ids(invalid_ids)) == NULL
+    if (self->knows_pairs < 0 || take_names(self) || take_checks(self, door, constants) || (self->invalid_ids = antinode_list_ids(invalid_ids)) == NULL
         || take_encoding(self, door, constants, orjson)
         || take(sender, "make_record", &self->record_type) < 0) {
         Py_DECREF(self);

@@ -108,6 +108,56 @@ lane_of(const Records *fields, PyObject *lanes, PyObject *stream, int *is_ready)
     return records;
 }
 
+/* An upload that is being filled from a queue. */
+typedef struct {
+    PyObject *queue, *popleft, *taken;
+    Py_ssize_t room, space;
+} Filling;
+
+/* From the first four arguments: 0, or -1 with an error set. `popleft` is a new reference. */
+static int
+begin(Filling *filling, PyObject *const *args)
+{
+    filling->queue = args[0];
+    filling->popleft = NULL;
+    if ((filling->taken = the_list(args[1])) == NULL) {
+        return -1;
+    }
+    filling->room = PyLong_AsSsize_t(args[2]);
+    filling->space = filling->room == -1 && PyErr_Occurred() ? -1 : PyLong_AsSsize_t(args[3]);
+    if (filling->space == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    filling->popleft = PyObject_GetAttrString(filling->queue, "popleft");
+    return filling->popleft == NULL ? -1 : 0;
+}
+
+/* The queue's first record, while there is room and one (a new reference); NULL if not, or with an error set. */
+static PyObject *
+first_of(const Records *fields, const Filling *filling)
+{
+    if (filling->room <= 0 || PyObject_Size(filling->queue) <= 0) {
+        return NULL;
+    }
+    PyObject *record = PySequence_GetItem(filling->queue, 0);
+    if (record != NULL && check(fields, record) < 0) {
+        Py_CLEAR(record);
+    }
+    return record;
+}
+
+/* Take the first record, of this size: 1; 0 if it does not fit; -1 with an error set. */
+static int
+take_first(Filling *filling, Py_ssize_t size)
+{
+    if (size > filling->space && PyList_GET_SIZE(filling->taken)) {
+        return 0;
+    }
+    filling->space -= size;
+    filling->room--;
+    return move_first(filling->popleft, filling->taken, NULL) < 0 ? -1 : 1;
+}
+
 static PyObject *
 sift(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
@@ -119,46 +169,38 @@ sift(PyObject *module, PyObject *const *args, Py_ssize_t count)
         PyErr_SetString(PyExc_TypeError, "give queue, taken, room, space, a set and a dict of streams, most");
         return NULL;
     }
-    PyObject *queue = args[0], *taken = the_list(args[1]), *busy = args[4], *lanes = args[5];
-    Py_ssize_t room = taken == NULL ? 0 : PyLong_AsSsize_t(args[2]);
-    Py_ssize_t space = PyErr_Occurred() ? 0 : PyLong_AsSsize_t(args[3]);
-    Py_ssize_t most = PyErr_Occurred() ? 0 : PyLong_AsSsize_t(args[6]);
-    PyObject *popleft = PyErr_Occurred() ? NULL : PyObject_GetAttrString(queue, "popleft");
-    if (popleft == NULL) {
+    PyObject *busy = args[4], *lanes = args[5], *record;
+    Py_ssize_t most = PyLong_AsSsize_t(args[6]), moved = 0, ready = 0;
+    Filling filling;
+    if ((most == -1 && PyErr_Occurred()) || begin(&filling, args) < 0) {
         return NULL;
     }
-    Py_ssize_t moved = 0, ready = 0;
-    while (room > 0 && moved < most && PyObject_Size(queue) > 0) {
-        PyObject *record = PySequence_GetItem(queue, 0);
-        if (record == NULL || check(fields, record) < 0) {
-            Py_XDECREF(record);
-            break;
-        }
+    while (moved < most && (record = first_of(fields, &filling)) != NULL) {
         Py_ssize_t size = size_of(fields, record) + 1;
         PyObject *stream = *slot(record, fields->stream);
-        int is_ready = 0;
+        int is_ready = 0, is_busy = 0;
         PyObject *waiting = lane_of(fields, lanes, stream, &is_ready);
-        int is_busy = waiting == NULL && !PyErr_Occurred() && PySet_GET_SIZE(busy) ? PySet_Contains(busy, stream) : 0;
+        if (waiting == NULL && !PyErr_Occurred() && PySet_GET_SIZE(busy)) {
+            is_busy = PySet_Contains(busy, stream);
+        }
         Py_DECREF(record);
-        if (is_busy < 0 || (waiting == NULL && PyErr_Occurred())) {
+        if (is_busy || (waiting == NULL && PyErr_Occurred())) {
             break;
         }
-        if (waiting != NULL) {
-            if (PyObject_Size(waiting) == 0 || move_first(popleft, NULL, waiting) < 0) {
+        if (waiting == NULL) {
+            if (take_first(&filling, size) <= 0) {
                 break;
             }
-            moved++;
-            ready += is_ready;
             continue;
         }
-        if (is_busy || (size > space && PyList_GET_SIZE(taken)) || move_first(popleft, taken, NULL) < 0) {
+        if (PyObject_Size(waiting) == 0 || move_first(filling.popleft, NULL, waiting) < 0) {
             break;
         }
-        space -= size;
-        room--;
+        moved++;
+        ready += is_ready;
     }
-    Py_DECREF(popleft);
-    return PyErr_Occurred() ? NULL : Py_BuildValue("nnnn", room, space, moved, ready);
+    Py_DECREF(filling.popleft);
+    return PyErr_Occurred() ? NULL : Py_BuildValue("nnnn", filling.room, filling.space, moved, ready);
 }
 
 static PyObject *
@@ -172,29 +214,20 @@ drain(PyObject *module, PyObject *const *args, Py_ssize_t count)
         PyErr_SetString(PyExc_TypeError, "give queue, taken, room and space");
         return NULL;
     }
-    PyObject *queue = args[0], *taken = the_list(args[1]);
-    Py_ssize_t room = taken == NULL ? 0 : PyLong_AsSsize_t(args[2]);
-    Py_ssize_t space = PyErr_Occurred() ? 0 : PyLong_AsSsize_t(args[3]);
-    PyObject *popleft = PyErr_Occurred() ? NULL : PyObject_GetAttrString(queue, "popleft");
-    if (popleft == NULL) {
+    Filling filling;
+    if (begin(&filling, args) < 0) {
         return NULL;
     }
-    while (room > 0 && PyObject_Size(queue) > 0) {
-        PyObject *record = PySequence_GetItem(queue, 0);
-        if (record == NULL || check(fields, record) < 0) {
-            Py_XDECREF(record);
-            break;
-        }
+    PyObject *record;
+    while ((record = first_of(fields, &filling)) != NULL) {
         Py_ssize_t size = size_of(fields, record) + 1;
         Py_DECREF(record);
-        if ((size > space && PyList_GET_SIZE(taken)) || move_first(popleft, taken, NULL) < 0) {
+        if (take_first(&filling, size) <= 0) {
             break;
         }
-        space -= size;
-        room--;
     }
-    Py_DECREF(popleft);
-    return PyErr_Occurred() ? NULL : Py_BuildValue("nn", room, space);
+    Py_DECREF(filling.popleft);
+    return PyErr_Occurred() ? NULL : Py_BuildValue("nn", filling.room, filling.space);
 }
 
 static PyObject *
