@@ -131,14 +131,18 @@ class Bench:
         figures: dict[str, Any] = json.loads(lines[-1]) if lines else {}
         return figures
 
+    def stream(self, peer: Peer, sink: SinkProcess, spec: Spec, settings: Settings) -> dict[str, Any]:
+        """Run a stream of events, by default flights."""
+        chosen = {**settings, "encoder": self.encoder}
+        full = {"task": "stream", "url": sink.url, "workload": self.flights, "settings": chosen, **spec}
+        return self.figures(peer, full)
+
     def deliver(
         self, peer: Peer, sink: SinkProcess, spec: Spec, settings: Settings | None = None
     ) -> dict[str, Any]:
         """Run a stream of events, and make sure that the sink got every one of them."""
         before = sink.stats()
-        chosen = {**(TUNED if settings is None else settings), "encoder": self.encoder}
-        full = {"task": "stream", "url": sink.url, "workload": self.flights, "settings": chosen, **spec}
-        figures = self.figures(peer, full)
+        figures = self.stream(peer, sink, spec, TUNED if settings is None else settings)
         wanted = before["events"] + spec["events"]
         after = sink.stats()
         deadline = time.monotonic() + 2

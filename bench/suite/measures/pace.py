@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bench.suite.bench import Bench
-from bench.suite.peers import AMPLITUDE, ANTINODE, FLOOR, Peer
+from bench.suite.peers import AMPLITUDE, ANTINODE, ENCODING, FLOOR, Peer
 from bench.suite.sections import CALLS, Column, Section
 from bench.suite.sink_process import SinkProcess
 
 RATE = 2_000
 MORE_ROUNDS = 2
-"""Of the two that a target compares: of 8,000 calls, eight decide the p99.9."""
+"""Of the two that a target compares, and of encoding: of 8,000 calls, eight decide the p99.9."""
 SECTIONS = (
     Section(
         "calls",
@@ -27,11 +27,14 @@ def run(bench: Bench) -> None:
     with SinkProcess() as sink:
 
         def paced(peer: Peer) -> dict[str, float]:
-            figures = bench.deliver(peer, sink, {"events": count, "rate": RATE}, settings={})
+            spec = {"events": count, "rate": RATE}
+            if peer == ENCODING:
+                return bench.stream(peer, sink, spec, {})
+            figures = bench.deliver(peer, sink, spec, settings={})
             if peer.is_node:
                 del figures["cpu"]  # its pacing polls a timer, which is not the peer's cost
             return figures
 
-        peers = [peer for peer in bench.chosen() if peer != FLOOR]
+        peers = [ENCODING, *(peer for peer in bench.chosen() if peer != FLOOR)]
         bench.rounds("calls", "paced", peers, bench.plan.few_rounds, paced)
-        bench.rounds("calls", "paced", bench.chosen(ANTINODE, AMPLITUDE), MORE_ROUNDS, paced)
+        bench.rounds("calls", "paced", [ENCODING, *bench.chosen(ANTINODE, AMPLITUDE)], MORE_ROUNDS, paced)

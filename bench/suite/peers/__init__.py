@@ -51,4 +51,7 @@ SEGMENT = Peer(
     share=0.05,
 )
 
+ENCODING = Peer("encoding alone", "encoding")
+"""Takes part where only the call is measured."""
+
 PEERS = (FLOOR, ANTINODE, AMPLITUDE, NODE, ANALYTICS_NODE, POSTHOG, SEGMENT)
