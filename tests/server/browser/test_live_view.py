@@ -1,11 +1,12 @@
 """Live, driven as a person would."""
 
+import json
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.server.conftest import event
+from tests.server.conftest import API_KEY, event
 
 NOBODY = {"event_type": "Song Skipped", "insert_id": "insert-nobody"}
 SAMPLED = re.compile(r"Sampled: showing 200 of [\d,]+$")
@@ -81,6 +82,24 @@ def test_paused_the_list_stands_still_and_counts_what_waits(live, post):
     expect(types(live)).to_have_text(["Before"])
     live.get_by_test_id("pause").click()
     expect(types(live)).to_have_text(["Meanwhile", "Meanwhile", "Before"])
+
+
+def test_what_came_but_was_not_drawn_when_it_was_paused_is_counted(live, post):
+    """Between an event's arrival and the list's next drawing, nothing is lost from sight."""
+    post(event(1, event_type="Before"))
+    expect(types(live)).to_have_text(["Before"])
+    live.evaluate(
+        """async ([path, body]) => {
+            const { live } = await import("/assets/live.js");
+            const wanted = live.arrived + 1;
+            await fetch(path, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+            while (live.arrived < wanted) await new Promise((resolve) => setTimeout(resolve));
+            document.querySelector("[data-pause]").click();
+        }""",
+        ["/2/httpapi", json.dumps({"api_key": API_KEY, "events": [event(2, event_type="Meanwhile")]})],
+    )
+    expect(live.get_by_test_id("waiting")).to_have_text("1 waiting")
+    expect(types(live)).to_have_text(["Before"])
 
 
 def test_a_click_opens_an_event_whole(live, post):

@@ -35,6 +35,8 @@ export class EventFeed {
     this.version = 0;
     this.isHeld = false;
     this.heldAt = 0;
+    // What came after it is not shown yet: whoever holds the feed now is told of it as waiting.
+    this.followed = 0;
     this.lastStart = 0;
     this.timer = null;
     this.controller = null;
@@ -62,7 +64,7 @@ export class EventFeed {
   hold(isHeld) {
     if (isHeld === this.isHeld) return;
     this.isHeld = isHeld;
-    this.heldAt = live.arrived;
+    this.heldAt = this.followed;
     if (!isHeld) this.load();
     this.onChange();
   }
@@ -73,8 +75,14 @@ export class EventFeed {
       this.heldAt = 0;
       this.rows = [];
       this.load();
-    } else if (this.isHeld || this.isHistory) this.onChange();
-    else if (this.isFiltered) this.schedule();
+      return;
+    }
+    if (this.isHeld || this.isHistory) {
+      this.onChange();
+      return;
+    }
+    this.followed = live.arrived;
+    if (this.isFiltered) this.schedule();
     else if (!document.hidden) {
       if (live.recent[0]?.seq > (this.rows[0]?.seq ?? 0)) this.show(live.recent, this.rows);
       if (live.omittedAt > this.version && live.rate <= READABLE_RATE) this.schedule();
@@ -116,6 +124,7 @@ export class EventFeed {
     clearTimeout(this.timer);
     this.timer = null;
     this.isLoading = true;
+    this.followed = live.arrived;
     this.reached = live.newest;
     await this.ask(async (signal) => {
       let page = await api.events({ ...this.filters, limit: MOST_ROWS }, signal);

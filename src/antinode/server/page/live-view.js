@@ -223,6 +223,10 @@ export function LiveView({ onFollow }) {
 
   const onFocusIn = (event) => event.target.matches("[data-item]:focus-visible") && setIsWalked(true);
   const onScroll = (event) => setIsScrolled(event.currentTarget.scrollTop > 24);
+  const pause = () => {
+    setIsPaused(true);
+    feed.current?.hold(true); // at once: the effect waits for a frame
+  };
   const goOn = () => {
     setIsPaused(false);
     setIsWalked(false);
@@ -254,7 +258,7 @@ export function LiveView({ onFollow }) {
             data-pause
             data-testid="pause"
             title="p"
-            onClick=${() => (isHeld ? goOn() : setIsPaused(true))}
+            onClick=${isHeld ? goOn : pause}
           >
             ${isHeld ? "▶ Resume" : "❚❚ Pause"}${" "}
             ${waiting > 0 && html`<span class="waiting" data-testid="waiting">${`${number(waiting)} waiting`}</span>`}
