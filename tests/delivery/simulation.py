@@ -547,10 +547,7 @@ class Simulation:
     def _look_too_early(self) -> None:
         """Whoever looks before the shell wakes finds nothing to send: it sleeps over nothing."""
         core = self.core
-        # Where sizes differ, the shell is woken by the number of average records, so it may sleep a little
-        # over what is due by its bytes.
-        is_heavy = sum(len(record.body) + 1 for record in core.queued) * 3 > core.max_upload_bytes
-        if self.checks and not is_heavy:
+        if self.checks:
             message = "the shell slept although there was something to send"
             assert core.next_uploads(self.now) == [], message
 

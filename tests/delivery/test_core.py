@@ -136,6 +136,19 @@ def test_what_a_server_took_last_tells_whether_to_wait_for_it() -> None:
     assert uploads_of_a_burst() == 1
 
 
+def test_a_large_event_behind_small_ones_is_not_slept_over() -> None:
+    """It makes the average one larger, and so a full batch smaller, which nobody who logs can see."""
+    sim = Simulation(CoreConfig(max_batch_events=3, max_batch_bytes=300, connections=2, rush_events=4))
+    sim.server.latency = 2 * PROMPT
+    sim.log("user-0")
+    sim.settle()
+    sim.log("user-1")
+    sim.log("user-2", size=100)
+    sim.log("user-3", size=500)
+    sim.settle()
+    sim.check_end()
+
+
 def test_a_hanging_request_delays_others_by_about_a_second() -> None:
     """Events logged behind a request that hangs, before or after it was found to, go on beside it."""
     sim = Simulation()

@@ -141,6 +141,9 @@ class Core:
         self._awaited: int | None = None
         self._looked_at = -FOREVER
         self._saw_queued = self._saw_full = False
+        self._enough = min(config.max_batch_events, config.rush_events)
+        """So many events are worth an upload of their own, beside others and before their time. As of the last
+        `wake_at`, whatever was logged since: `set_ring` waits for this many, and nothing tells it of sizes."""
 
     @property
     def link(self) -> Link:
@@ -237,6 +240,7 @@ class Core:
 
     def wake_at(self, now: float) -> float | None:
         """When `next_uploads` should be called again if nothing happens until then; None: not needed."""
+        self._enough = self._full_batch()
         self._saw_queued, self._saw_full = bool(self.queued), self._is_full_batch()
         if self.stock is not None and self.stock.wanted:
             return now
@@ -268,9 +272,9 @@ class Core:
             self.ring_at = 1
         elif self._uploads and self._looked_at < self._newest_start() + PATIENCE:
             # A full batch that `wake_at` saw has its time; one that came since makes it look again.
-            self.ring_at = NEVER if self._saw_full else self._full_batch()
+            self.ring_at = NEVER if self._saw_full else self._missing()
         elif self.queued:
-            self.ring_at = config.rush_events if config.interval > 0 else self._full_batch()
+            self.ring_at = config.rush_events if config.interval > 0 else self._missing()
         else:
             self.ring_at = 1
         return self.ring_at
@@ -386,10 +390,13 @@ class Core:
             return True
         if self.config.interval > 0 and not self._uploads:
             return False
-        return available >= self._full_batch()
+        return available >= self._enough
+
+    def _missing(self) -> int:
+        """At this length of the queue there is a full batch, with what is ready in lanes."""
+        return max(1, self._enough - self.backlog.lanes.ready_count)
 
     def _full_batch(self) -> int:
-        """So many events are worth an upload of their own, beside others and before their time."""
         config, ledger = self.config, self.ledger
         # The bytes of those that wait are not counted apart; the average record tells enough.
         fitting = self._reactions.max_bytes * max(1, ledger.pending) // max(1, ledger.pending_bytes)
