@@ -142,8 +142,8 @@ class Core:
         self._looked_at = -FOREVER
         self._saw_queued = self._saw_full = False
         self._enough = min(config.max_batch_events, config.rush_events)
-        """So many events are worth an upload of their own, beside others and before their time. As of the last
-        `wake_at`, whatever was logged since: `set_ring` waits for this many, and nothing tells it of sizes."""
+        """So many events are worth an upload of their own, beside others and before their time: as of the
+        last `wake_at`, whatever was logged since. `set_ring` counts on it, and is told of no sizes."""
 
     @property
     def link(self) -> Link:
