@@ -8,28 +8,6 @@ typedef struct {
     long long accepted, pending, pending_bytes;
 } Counts;
 
-Py_ssize_t
-antinode_count_of(PyTypeObject *type, const char *name)
-{
-    PyObject *descriptor = PyObject_GetAttrString((PyObject *)type, name);
-    if (descriptor == NULL) {
-        return -1;
-    }
-    Py_ssize_t offset = -1;
-    if (Py_TYPE(descriptor) == &PyMemberDescr_Type) {
-        PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
-        if (member->type == T_LONGLONG) {
-            offset = member->offset;
-        }
-    }
-    Py_DECREF(descriptor);
-    if (offset <= 0) {
-        PyErr_Format(PyExc_TypeError, "%s.%s is no count", type->tp_name, name);
-        return -1;
-    }
-    return offset;
-}
-
 static void
 Counts_dealloc(PyObject *self)
 {

@@ -4,7 +4,7 @@
 #include "guard.h"
 
 Py_ssize_t
-antinode_offset_of(PyTypeObject *type, const char *name)
+antinode_member_of(PyTypeObject *type, const char *name, int kind)
 {
     PyObject *descriptor = PyObject_GetAttrString((PyObject *)type, name);
     if (descriptor == NULL) {
@@ -13,13 +13,13 @@ antinode_offset_of(PyTypeObject *type, const char *name)
     Py_ssize_t offset = -1;
     if (Py_TYPE(descriptor) == &PyMemberDescr_Type) {
         PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
-        if (member->type == T_OBJECT_EX && !(member->flags & READONLY)) {
+        if (member->type == kind && !(member->flags & READONLY)) {
             offset = member->offset;
         }
     }
     Py_DECREF(descriptor);
     if (offset <= 0) {
-        PyErr_Format(PyExc_TypeError, "%s.%s is no slot", type->tp_name, name);
+        PyErr_Format(PyExc_TypeError, "%s.%s is no slot of the kind that is wanted", type->tp_name, name);
         return -1;
     }
     return offset;

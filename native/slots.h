@@ -16,8 +16,15 @@
 #include <structmember.h>
 #endif
 
-/* -1 with TypeError set when the type has no such slot. */
-Py_ssize_t antinode_offset_of(PyTypeObject *type, const char *name);
+/* -1 with TypeError set when the type has no such slot, for a value of this kind (as in PyMemberDef). */
+Py_ssize_t antinode_member_of(PyTypeObject *type, const char *name, int kind);
+
+/* The same for any object. */
+static inline Py_ssize_t
+antinode_offset_of(PyTypeObject *type, const char *name)
+{
+    return antinode_member_of(type, name, T_OBJECT_EX);
+}
 
 static inline PyObject **
 slot(PyObject *object, Py_ssize_t offset)
