@@ -3,8 +3,9 @@
 urllib3 and http.client bound each receive, not their sum, so that a server which drips one byte a second
 holds a request for ever. A timer thread cannot help at interpreter exit (no thread starts there from
 Python 3.12 on), so the bound sits where bytes pass: `send` and the file that http.client reads from, both
-of them documented places to step in. Before each operation the socket's timeout becomes the time left;
-within one operation CPython keeps it as a total, for plain and TLS sockets and for the TLS handshake.
+of them documented places to step in. Before each operation that may wait the socket's timeout becomes the
+time left; within one operation CPython keeps it as a total, for plain and TLS sockets and for the TLS
+handshake.
 
 Two waits are not bounded: resolving a host name, which the system's resolver limits, and the steps of a
 connection through a SOCKS proxy or of TLS within TLS, where each receive has the time left.
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-_WITH_HEAD = (
-    1 << 16
-)  # bytes of a request's body that leave with its head; to copy more costs more than a call
+# Bytes of a request's body that leave in one piece with its head: to copy more costs more than a call.
+_WITH_HEAD = 1 << 16
 _BODY_LIMIT = 1 << 20  # bytes; an answer of Amplitude's is below 100 KB even when it names 2000 events
 
 
@@ -179,8 +179,11 @@ class BoundedIO:
             return 0
 
     def post(self, target: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Send a request, its head and what fits with it in one piece."""
-        # http.client's own: urllib3's looks through everything for what is of no use here.
+        """Send a request, its head and what fits with it in one piece.
+
+        By http.client's own method, as the answer is read by its own: urllib3's double the processor time of
+        a request, for redirects, retries and codings that are of no use here.
+        """
         parts = self._parts = []
         try:
             http.client.HTTPConnection.request(self, "POST", target, body, headers)  # type: ignore[arg-type]
@@ -271,8 +274,6 @@ def converse(
     if connection.sock is None:
         connection.connect()
     was_sent = True
-    # http.client's own two methods: urllib3's wrap every answer once more, which doubles the processor time
-    # of a request, for redirects, retries and codings that are of no use here.
     try:
         connection.post(target, body, headers)
     except TimeoutError:

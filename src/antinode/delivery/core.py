@@ -397,6 +397,7 @@ class Core:
         return max(1, self._enough - self.backlog.lanes.ready_count)
 
     def _full_batch(self) -> int:
+        """How many events of the average size make a request that need not wait for more."""
         config, ledger = self.config, self.ledger
         # The bytes of those that wait are not counted apart; the average record tells enough.
         fitting = self._reactions.max_bytes * max(1, ledger.pending) // max(1, ledger.pending_bytes)
