@@ -27,6 +27,8 @@ PATIENCE = 100.0
 """Seconds after which a driver counts as hung. None that works as it should takes half of it."""
 _AT_A_TIME = 2
 """Of the rows that keep a processor busy; those that mostly wait are in addition to them."""
+# Taken once: pytest changes it before each test, while threads here start processes.
+_ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
 
 
 def start(accidents: Sequence[Accident], pool: ThreadPoolExecutor) -> dict[str, Future[Finding]]:
@@ -89,13 +91,12 @@ def _drive(accident: Accident, url: str, directory: Path) -> dict[str, Any]:
         "args": dict(accident.args),
     }
     module = f"tests.accidents.drivers.{accident.driver}"
-    environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     said = directory / "stderr"
     with said.open("wb") as stderr:
         driver = subprocess.Popen(
             [sys.executable, "-m", module, json.dumps(given)],
             cwd=ROOT,
-            env=environment,
+            env=_ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=stderr,
         )

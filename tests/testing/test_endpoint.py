@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -662,6 +663,28 @@ def test_the_process_goes_down_when_told() -> None:
         endpoint.down(3600)
         with pytest.raises(ConnectionRefusedError):
             post(endpoint, event(1))
+
+
+def test_the_process_starts_while_another_thread_changes_the_environment() -> None:
+    """As pytest itself does before each test: what the child is given is a copy."""
+    is_over = threading.Event()
+
+    def change() -> None:
+        while not is_over.is_set():
+            for number in range(3):
+                os.environ[f"ANTINODE_TEST_{number}"] = "x"
+            for number in range(3):
+                del os.environ[f"ANTINODE_TEST_{number}"]
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for _ in range(10):
+            with EndpointProcess():
+                pass
+    finally:
+        is_over.set()
+        changing.join()
 
 
 def test_the_process_says_one_line_and_stops_when_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, cast
@@ -30,9 +31,10 @@ class EndpointProcess:
 
     def __enter__(self) -> EndpointProcess:
         command = [sys.executable, "-m", "antinode.testing.endpoint", "--follow-stdin", *self._options]
-        # A session of its own: Ctrl-C in a terminal is for the program under test, not for its server.
+        # A session of its own: Ctrl-C in a terminal is for the program under test, not for its server. A copy
+        # of the environment: without one the child begins while other threads may change what it reads.
         self._process = subprocess.Popen(  # noqa: S603 - our own module, by the running interpreter
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, env=_environment()
         )
         line = self._process.stdout.readline() if self._process.stdout else b""
         if not line:
@@ -105,3 +107,8 @@ class EndpointProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
+
+
+def _environment() -> dict[str, str]:
+    names = list(os.environ)
+    return {name: value for name in names if (value := os.environ.get(name)) is not None}
