@@ -30,7 +30,7 @@ demo: $(STAMP)
 	@$(BIN)/python examples/demo.py $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 check: lint types
 

@@ -204,7 +204,7 @@ def test_an_empty_directory(directory: Path) -> None:
 @pytest.mark.parametrize("command", ["ls", "drain"])
 def test_a_missing_directory_is_wrong_usage(tmp_path: Path, command: str) -> None:
     """It is named, and not made; a file in its place is named, too."""
-    done = spool(command, tmp_path / "nowhere")
+    done = spool(command, tmp_path / "nowhere", COLUMNS="300")
     assert done.returncode == 2
     assert "does not exist" in words(done.stderr)
     assert "nowhere" in done.stderr

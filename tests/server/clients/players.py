@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def install_packages(cache: Path) -> Path:
             if done.returncode:
                 reason = " ".join(done.stderr.split())[:200]
                 needs.absent(f"needs the official Node SDKs, which npm could not install: {reason}")
-            os.replace(begun, place)
+            with suppress(OSError):  # another process was first: a directory with files in it stays
+                os.replace(begun, place)
     return place
 
 
