@@ -30,7 +30,7 @@ class Api(NamedTuple):
 
 
 APIS = {
-    b"/2/httpapi": Api(b'"event_type"', b'{"code":200,"events_ingested":1}', "events", "event_properties"),
+    b"/2/httpapi": Api(b'"event_type"', b'{"code":200}', "events", "event_properties"),
     b"/batch": Api(b'"distinct_id"', b'{"status":1}', "batch", "properties"),
     b"/v1/batch": Api(b'"messageId"', b'{"success":true}', "batch", "properties"),
 }
