@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from operator import attrgetter
 
 from antinode.delivery.ledger import Ledger
 from antinode.delivery.passes import deliver, total_size
 from antinode.delivery.record import DELIVERED, DROPPED, NOT_STORED, REJECTED, SPOOLED, Delivery, Outcome
 from antinode.delivery.storage import ENDS
+
+_EPOCH = attrgetter("epoch")
 
 
 class Books:
@@ -68,9 +71,9 @@ class Books:
             if ledger.has_one_epoch:
                 ledger.epoch.settle(outcome.kind, len(records))
             else:
-                for record in records:
-                    if record.epoch is not None:
-                        record.epoch.settle(outcome.kind, 1)
+                for epoch, count in Counter(map(_EPOCH, records)).items():
+                    if epoch is not None:
+                        epoch.settle(outcome.kind, count)
         settled = self._settled
         is_delivered = outcome.kind == DELIVERED
         # What stays in the store has not ended: the next process will tell of it.

@@ -43,8 +43,8 @@ HICCUP = 0.2
 PATIENCE = 1.0
 # Records that wait are looked through for expired ones at most this often, in seconds.
 EXPIRE_EVERY = 1.0
-# More records than a queue can hold: nobody is woken.
-NEVER = 1 << 62
+# More records than a queue holds: nobody is woken. Of one digit, as CPython has them: each call reads it.
+NEVER = (1 << 30) - 1
 FOREVER = float("inf")
 
 QUEUE_FULL = Outcome(
