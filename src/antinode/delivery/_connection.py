@@ -27,12 +27,10 @@ from . import _compression
 from .messages import HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from _typeshed import WriteableBuffer
 
-# Bytes of a request's body that leave in one piece with its head: to copy more costs more than a call.
-_WITH_HEAD = 1 << 16
 _BODY_LIMIT = 1 << 20  # bytes; an answer of Amplitude's is below 100 KB even when it names 2000 events
 
 
@@ -160,26 +158,34 @@ class BoundedIO:
             self._parts.append(data)
             return
         view = memoryview(data)
-        if view:
-            view = view[self._send_at_once(view) :]
+        # urllib3's TLS within TLS loses what a socket that does not wait leaves.
+        if view and isinstance(self.sock, socket.socket):
+            view = view[self._send_at_once(self.sock.send, view) :]
         while view:
             self.sock.settimeout(self.exchange.remaining())
             view = view[self.sock.send(view) :]
 
-    def _send_at_once(self, data: memoryview) -> int:
+    def _send_at_once(self, send: Callable[[Any], int], data: Any) -> int:
         """How much the system takes without waiting. With a timeout Python asks it first whether it takes
         anything: one more system call, and one more wait for the interpreter's lock beside busy threads."""
-        if not isinstance(self.sock, socket.socket):
-            return 0  # urllib3's TLS within TLS loses what a socket that does not wait leaves
         self.exchange.remaining()
         self.sock.settimeout(0)
         try:
-            return self.sock.send(data)
+            return send(data)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
 
+    def _send_together(self, head: bytes, body: bytes) -> None:
+        """Both in one system call, for the same reason: to copy a body costs less than one such wait."""
+        if isinstance(self.sock, ssl.SSLSocket) or not hasattr(self.sock, "sendmsg"):
+            self.send(head + body)
+            return
+        sent = self._send_at_once(self.sock.sendmsg, (head, body))
+        self.send(memoryview(head)[sent:])
+        self.send(memoryview(body)[max(0, sent - len(head)) :])
+
     def post(self, target: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Send a request, its head and what fits with it in one piece.
+        """Send a request.
 
         By http.client's own method, as the answer is read by its own: urllib3's double the processor time of
         a request, for redirects, retries and codings that are of no use here.
@@ -189,8 +195,7 @@ class BoundedIO:
             http.client.HTTPConnection.request(self, "POST", target, body, headers)  # type: ignore[arg-type]
         finally:
             self._parts = None
-        self.send(b"".join((parts[0], memoryview(body)[:_WITH_HEAD])))
-        self.send(memoryview(body)[_WITH_HEAD:])
+        self._send_together(bytes(parts[0]), body)
 
     # urllib3's looks in each value for a mark that only its own `request` gives a meaning to.
     putheader = http.client.HTTPConnection.putheader
