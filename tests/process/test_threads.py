@@ -125,6 +125,29 @@ def test_an_interrupted_ring_is_made_up_for(make_client: MakeClient) -> None:
     assert client.log_event(tick(seq=1)).result(10).ok
 
 
+def test_what_came_during_a_request_is_sent_without_the_coordinator(make_client: MakeClient) -> None:
+    """By the thread that got the answer: changes of threads are slow beside a busy application."""
+    is_over = threading.Event()
+    requests = itertools.count(1)
+
+    class Chain(Scripted):
+        def send(self, request: Request) -> HttpResponse:
+            sender_of(client)._ring = lambda: None  # type: ignore[method-assign]
+            if (number := next(requests)) < 50:
+                client.log_event(tick(seq=number))
+            else:
+                is_over.set()
+            return super().send(request)
+
+    # Each event is worth a request, so that none waits for company.
+    client = make_client(transport=Chain(), max_cached_events=1)
+    client.log_event(tick(seq=0))
+    assert is_over.wait(20)
+    del sender_of(client)._ring
+    client.flush(10)
+    assert client.stats().delivered == 50
+
+
 @_killing
 def test_killed_coordinator_is_replaced(make_client: MakeClient) -> None:
     """Nobody has to log or flush for it: what waits for an event goes on waiting, and gets its answer."""

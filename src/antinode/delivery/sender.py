@@ -100,7 +100,9 @@ class Sender:
     - `_deciding` protects the rest of the core. It is held while something is decided, never while anything
       is sent or the application is called back; `flush`, `stats` and a full queue take it briefly.
     - `_stepping` makes one thread at a time the one that decides, starts uploads and tells: the coordinator,
-      or, where no thread can be started, whoever waits. Only that thread touches `_overdue` and `_uploaders`.
+      or, where no thread can be started, whoever waits. An uploader that has got an answer decides what goes
+      next itself, if nobody else is at it, and leaves the rest to the coordinator. Only the thread that steps
+      touches `_overdue`, `_uploaders` and `_wakes_at`.
     - `_starting` is held by the thread that starts a coordinator; nobody waits for it.
     - `_inbox` and the teller's news are deques: threads append, the one that steps takes.
     - `_bell` wakes the coordinator: a lock that is held while nobody rings. Releasing it twice is an error
@@ -155,6 +157,8 @@ class Sender:
         self._barriers: list[Barrier] = []
         self._room_wanted: deque[threading.Lock] = deque()
         self._overdue: dict[int, tuple[float, Job]] = {}
+        self._wakes_at: float | None = None
+        """When the coordinator goes on if nobody rings."""
         self._thread: threading.Thread | None = None
         self._has_started = False
         self._equip()
@@ -168,7 +172,7 @@ class Sender:
         self._making = threading.RLock()
         self._bell = threading.Lock()
         self._bell.acquire()
-        self._uploaders = Uploaders(self.config.core.connections, self.config.name)
+        self._uploaders = Uploaders(self.config.core.connections, self.config.name, self._take_next)
 
     def renew_after_fork(self) -> None:
         """In a forked child: begin with nothing. What was pending is the parent's to deliver."""
@@ -394,35 +398,86 @@ class Sender:
         `inline` makes the uploads on this thread, none of them for longer than `until`.
         """
         with self._stepping:
-            core, teller = self._core, self._teller
             now = self._clock()
             with self._deciding:
-                while self._inbox:
-                    number, verdict, size, took = self._inbox.popleft()
-                    self._overdue.pop(number, None)
-                    core.ledger.bytes_sent += size
-                    core.respond(number, verdict, now, took)
-                self._give_up_lost(now)
-                may_send = not self._is_stopped or self._exit_by is not None
-                uploads = core.next_uploads(now) if may_send else []
-                self._hear(core)
-                # Only these: what they cover is settled, and is told of below. What stays in the store until
-                # the user has mended the configuration is not waited for.
-                is_hopeless = core.stock is not None and core.is_stuck(now)
-                complete = [each for each in self._barriers if is_hopeless or self._is_settled(each.index)]
-                wake_at = core.wake_at(now)
+                uploads, complete, wake_at = self._decide(now)
             for job in [self._job(upload, now, until if inline else None) for upload in uploads]:
                 if inline or not self._uploaders.run(job):
                     job.run()
+                    self._ring()
             self._bury()
             if self._keeper is not None:
                 wake_at = self._tend(self._keeper, now, wake_at)
-            teller.tell()
+            self._teller.tell()
             self._let_through(complete)
             if self._overdue:
                 first = min(deadline for deadline, _ in self._overdue.values())
                 wake_at = first if wake_at is None else min(wake_at, first)
+            self._wakes_at = wake_at
             return wake_at
+
+    def _decide(self, now: float) -> tuple[list[Upload], list[Barrier], float | None]:
+        """Apply the answers that came. What to send now, whom to let through, and when to decide again."""
+        core = self._core
+        while self._inbox:
+            number, verdict, size, took = self._inbox.popleft()
+            self._overdue.pop(number, None)
+            core.ledger.bytes_sent += size
+            core.respond(number, verdict, now, took)
+        self._give_up_lost(now)
+        may_send = not self._is_stopped or self._exit_by is not None
+        uploads = core.next_uploads(now) if may_send else []
+        self._hear(core)
+        # Only these: what they cover is settled, and is told of below. What stays in the store until the user
+        # has mended the configuration is not waited for.
+        is_hopeless = core.stock is not None and core.is_stuck(now)
+        complete = [each for each in self._barriers if is_hopeless or self._is_settled(each.index)]
+        return uploads, complete, core.wake_at(now)
+
+    def _take_next(self) -> Job | None:
+        """On an uploader thread, after its answer: what goes next, if anything, for this thread to make.
+
+        Through the coordinator it would take two changes of threads more, of milliseconds each while other
+        threads keep the interpreter busy.
+        """
+        job, is_all = None, False
+        try:
+            if not self._is_stopped and self._stepping.acquire(blocking=False):
+                try:
+                    job, is_all = self._start_next()
+                finally:
+                    self._stepping.release()
+        finally:
+            if not is_all:
+                self._ring()
+        return job
+
+    def _start_next(self) -> tuple[Job | None, bool]:
+        """Decide, and start uploads but for the first. That one, and whether nothing is left to do."""
+        core, now = self._core, self._clock()
+        with self._deciding:
+            uploads, complete, wake_at = self._decide(now)
+            ring_at = core.set_ring()
+        jobs = [self._job(upload, now, None) for upload in uploads]
+        for job in jobs[:1]:
+            self._uploaders.keep(job)
+        for job in jobs[1:]:
+            self._uploaders.run(job)
+        thread, wakes_at = self._thread, self._wakes_at
+        needs_coordinator = (
+            complete
+            or self._failed
+            or self._room_wanted
+            or self._inbox
+            or self._teller.has_news
+            or self._keeper is not None
+            or self._close_by is not None
+            or len(core.queued) >= ring_at
+            or (wake_at is not None and (wakes_at is None or wake_at < wakes_at))
+            or thread is None
+            or not thread.is_alive()
+        )
+        return next(iter(jobs), None), not needs_coordinator
 
     def _hear(self, core: Core) -> None:
         """Collect what is to be told, and what is to be buried before that."""
@@ -502,7 +557,7 @@ class Sender:
         return job
 
     def _upload(self, upload: Upload, timeout: float) -> None:
-        """Make one request and post what came of it; runs on an uploader thread."""
+        """Make one request and post what came of it; whoever calls sees to it that somebody looks."""
         verdict = unreached(Status.SYSTEM_ERROR, "the thread that made the request was ended")
         size, took = 0, None
         try:
@@ -526,7 +581,6 @@ class Sender:
             verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {_text(error)}")
         finally:
             self._inbox.append((upload.number, verdict, size, took))
-            self._ring()
 
     @property
     def transport(self) -> Transport:

@@ -24,15 +24,18 @@ class Job:
 
 
 class Uploaders:
-    """A few daemon threads that run jobs. `run` and `give_up` are called by one thread at a time.
+    """A few daemon threads that run jobs. All methods are called by one thread at a time.
+
+    After each job its thread calls `take_next`, and runs the job that this gives it, if any.
 
     Guarded by `_lock`: the set of threads that take jobs, the count of jobs that wait or run, and a job's
     `thread` and `is_over`. It is never held while a job runs. There are as many threads as jobs, up to the
     limit, so each job finds one; a thread that died is no longer alive, and is replaced by the next `run`.
     """
 
-    def __init__(self, limit: int, name: str) -> None:
+    def __init__(self, limit: int, name: str, take_next: Callable[[], Job | None] = lambda: None) -> None:
         self._limit = limit
+        self._take_next = take_next
         self._name = name
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -51,6 +54,12 @@ class Uploaders:
             self._unfinished += 1
         self._jobs.put(job)
         return True
+
+    def keep(self, job: Job) -> None:
+        """Count a job that `take_next` is about to give to the thread that called it."""
+        with self._lock:
+            job.thread = threading.current_thread()
+            self._unfinished += 1
 
     def _start(self) -> None:
         self._started += 1
@@ -100,12 +109,15 @@ class Uploaders:
                 continue
             if job is None:
                 return
-            if self._is_taken(job, this):
+            while job is not None and self._is_taken(job, this):
                 # The job has reported what it raised; out of here it would be printed.
                 with suppress(BaseException):
                     job.run()
                 if not self._is_finished(job):
                     return
+                job = None
+                with suppress(BaseException):
+                    job = self._take_next()
 
     def _is_taken(self, job: Job, thread: threading.Thread) -> bool:
         """False if the job was given up, and made elsewhere, before this thread got to it."""
