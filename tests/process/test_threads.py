@@ -148,6 +148,19 @@ def test_what_came_during_a_request_is_sent_without_the_coordinator(make_client:
     assert client.stats().delivered == 50
 
 
+def test_an_answer_that_comes_with_the_end_leaves_latecomers_their_ring(make_client: MakeClient) -> None:
+    """After the end each record has to ring, or nobody would settle it; even at the end of an outage."""
+    client = make_client(transport=Scripted(*[raises(OSError("down"))] * 100))
+    sender = sender_of(client)
+    client.log_event(tick())
+    while client.stats().stalled is None:
+        pass
+    client.shutdown(0)
+    # An uploader that found the client open, and is here when it has been closed.
+    assert sender._start_next() == (None, False)
+    assert sender._core.ring_at == 1
+
+
 @_killing
 def test_killed_coordinator_is_replaced(make_client: MakeClient) -> None:
     """Nobody has to log or flush for it: what waits for an event goes on waiting, and gets its answer."""

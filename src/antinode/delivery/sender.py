@@ -456,6 +456,8 @@ class Sender:
         """Decide, and start uploads but for the first. That one, and whether nothing is left to do."""
         core, now = self._core, self._clock()
         with self._deciding:
+            if self._is_stopped:
+                return None, False
             uploads, complete, wake_at = self._decide(now)
             ring_at = core.set_ring()
         jobs = [self._job(upload, now, None) for upload in uploads]
