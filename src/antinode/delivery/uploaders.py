@@ -24,7 +24,7 @@ class Job:
 
 
 class Uploaders:
-    """A few daemon threads that run jobs. All methods are called by one thread at a time.
+    """A few daemon threads that run jobs. `run`, `keep` and `give_up` are called by one thread at a time.
 
     After each job its thread calls `take_next`, and runs the job that this gives it, if any.
 
