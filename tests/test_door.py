@@ -325,6 +325,19 @@ def test_what_is_refused_says_what_to_write():
     assert refusal({**SONG, "user_id": "abc"}).status is Status.INVALID
 
 
+def test_what_is_said_with_a_language_model_is_sent_whole():
+    """The properties that Amplitude exempts from the limit on texts are not cut, and no note says so."""
+    long = "x" * 20_000
+    properties = {"[Agent] Session ID": long, "$llm_message.text": long, "$llm_message": {"text": long}}
+    event = {**SONG, "event_properties": properties, "user_properties": {"$set": {"[Agent] Role": long}}}
+    body, _, notes = Door(max_event_bytes=ROOM).encode(event)
+    sent = json.loads(body)
+    assert sent["event_properties"] == properties
+    assert sent["user_properties"] == {"$set": {"[Agent] Role": long}}
+    assert notes == ()
+    assert encoded({**SONG, "event_properties": {"text": long}})["event_properties"] == {"text": "x" * 1024}
+
+
 def test_an_event_too_large_is_refused():
     """An event that no request can carry is refused with its size, on either path."""
     for text in ("x" * 900, "x" * 1025):

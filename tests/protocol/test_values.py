@@ -285,6 +285,42 @@ def test_a_long_string_is_cut_and_named() -> None:
     assert made["d"] is value["d"]
 
 
+@pytest.mark.parametrize("field", ["event_properties", "user_properties", "group_properties"])
+def test_what_is_said_with_a_language_model_is_kept_whole(field: str) -> None:
+    """Properties that Amplitude exempts from the limit are not cut, plain, in an operation, or within."""
+    long = "x" * 5000
+    plain = {
+        "[Agent] Session ID": long,
+        "[Agent] Tools": [{"output": long}],
+        "$llm_message.text": long,
+        "$llm_message": {"text": long, "parts": [long]},
+    }
+    for properties in (plain, {"$set": plain, "$setOnce": plain}):
+        assert truncate(properties, path=field) == (properties, [])
+
+
+def test_names_that_only_resemble_the_exempt_ones_are_cut() -> None:
+    """The exemption is one of whole properties by their names, not of what is like them or lies deeper."""
+    long, short = "x" * 5000, "x" * 1024
+    alike = [
+        "Agent",
+        "[Agent]",
+        "[agent] Name",
+        " [Agent] Name",
+        "$llm_messages",
+        "llm_message.text",
+        "[Amplitude] A",
+    ]
+    made, cut = truncate(dict.fromkeys(alike, long), path="event_properties")
+    assert made == dict.fromkeys(alike, short)
+    assert len(cut) == len(alike)
+    assert truncate({"cart": {"[Agent] A": long}}, path="event_properties")[0] == {
+        "cart": {"[Agent] A": short}
+    }
+    assert truncate({"[Agent] A": long}, path="groups")[0] == {"[Agent] A": short}
+    assert truncate(long, path="user_id")[0] == short
+
+
 def test_a_value_for_a_message_is_short() -> None:
     """A description names the type and shows a scalar, never the contents of a container."""
     assert describe(None) == "None"

@@ -85,6 +85,15 @@ def test_a_wait_goes_into_a_header() -> None:
     assert answers.too_large(Api.BATCH).answer().headers == {}
 
 
+@pytest.mark.parametrize(("api", "threshold"), [(Api.HTTP_V2, 30), (Api.BATCH, 1000)])
+def test_each_429_names_a_threshold(api: Api, threshold: int) -> None:
+    """The one asked for, else the documented one: Amplitude's Java SDK reads it in every 429."""
+    for refusal in (answers.throttled(api, {}, {}), answers.project_throttled(api)):
+        assert json.loads(refusal.answer().body)["eps_threshold"] == threshold
+    stated = answers.throttled(api, {"eps_threshold": 7}, {})
+    assert json.loads(stated.answer().body)["eps_threshold"] == 7
+
+
 def test_only_the_wire_sees_a_wrong_key() -> None:
     """It is repeated as it came, but not a megabyte of it; what is kept of the answer has none of it."""
     refusal = answers.invalid_api_key(Api.HTTP_V2, "geheim-" * 100_000, None, 0)

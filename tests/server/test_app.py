@@ -64,6 +64,13 @@ def read_all(connection):
 class TestIngestion:
     """The paths to which clients send events."""
 
+    @pytest.mark.parametrize("path", ["/2/httpapi", "/batch"])
+    def test_remote_is_told_as_the_address_of_the_client(self, server, post, path):
+        """In the row of an event, whoever sends it; the event itself is shown as it was sent."""
+        assert post(event(1, ip="$remote"), event(2, ip="198.51.100.9"), path=path).status == 200
+        rows = [server.api.event(f"insert-{number}").arrivals[0].row for number in (1, 2)]
+        assert [row["ip_address"] for row in rows] == ["127.0.0.1", "198.51.100.9"]
+
     def test_events_are_answered_as_amplitude_does(self, post):
         """A good request is answered 200 with what Amplitude answers, readable by a page from anywhere."""
         answer = post(event(1), event(2))

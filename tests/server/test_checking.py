@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from typing import Any
 
@@ -48,6 +49,19 @@ def refused(*events: Any, **more: Any) -> Refusal:
     found = check(reading(*events, **more), rules)
     assert isinstance(found, Refusal), found
     return found
+
+
+@pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7", ""])
+@pytest.mark.parametrize("more", [{}, {"user_properties": {"a": 1}}, {"carrier": ""}, {"user_id": 1234567}])
+def test_remote_is_the_address_that_the_request_came_from(address: str, more: dict[str, Any]) -> None:
+    """`ip: "$remote"` is applied as that address, and as none if it is not known; any other is as sent."""
+    events = [{**GOOD, "ip": "$remote", **more}, {**GOOD, "ip": "198.51.100.9", **more}, {**GOOD, **more}]
+    given = copy.deepcopy(events)
+    found = check(dataclasses.replace(reading(*events), address=address), Rules())
+    assert isinstance(found, Checked)
+    assert [each.get("ip") for each in found.kept] == [address or None, "198.51.100.9", None]
+    assert "ip" not in found.kept[0] or address
+    assert found.reading.events == given
 
 
 def kept(event: dict[str, Any], **more: Any) -> dict[str, Any]:

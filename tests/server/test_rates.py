@@ -155,7 +155,7 @@ def test_a_project_is_throttled_as_a_whole() -> None:
     assert take(rates, users(2), rules) is None
     refusal = take(rates, users(1, "somebody"), rules)
     assert refusal is not None
-    assert refusal.body == {"code": 429, "error": "Too many requests"}
+    assert refusal.body == {"code": 429, "error": "Too many requests", "eps_threshold": 30}
     assert refusal.reasons == {}
     assert refusal.retry_after == 60
     assert take(rates, users(2), rules, NOW + 1100) is None

@@ -280,10 +280,10 @@ def test_half_an_emoji_does_not_cost_the_request() -> None:
     assert orjson.loads(bytes(reading.texts[0])) == reading.events[0]
 
 
-def test_numbers_beyond_64_bits_are_floats() -> None:
-    """So whatever is read can be written again."""
+def test_numbers_beyond_64_bits_keep_their_digits() -> None:
+    """An integer is read to its last digit, however long."""
     reading = taken(post(b'{"api_key": "k", "events": [{"n": 123456789012345678901234567890}]}'))
-    assert reading.events == [{"n": 1.2345678901234568e29}]
+    assert reading.events == [{"n": 123456789012345678901234567890}]
 
 
 @pytest.mark.parametrize(
@@ -367,6 +367,59 @@ def test_forms_have_bounds_too() -> None:
     assert refused(form("/identify", api_key=KEY, identification=" " * 1_000_000)).status == 413
     assert refused(Received(method="GET", path="/identify", query="a" * 8193)).status == 414
     assert refused(post(b"&a=1" * 101, "/identify")).body == "missing_event"
+
+
+def test_group_properties_of_a_request_are_counted() -> None:
+    """1,024 over all its entries are taken, one more is too large; operations count as what they set."""
+    table = {f"p{at}": at for at in range(512)}
+
+    def identification(*tables: dict[str, Any]) -> Received:
+        entries = [{"group_type": "org", "group_value": "15", "group_properties": each} for each in tables]
+        return form("/groupidentify", api_key=KEY, identification=entries)
+
+    assert len(taken(identification(table, {"$set": table})).events) == 2
+    for tables in ((table, table, {"one": 1}), ({"$set": table, "$append": {**table, "one": 1}},)):
+        refusal = refused(identification(*tables))
+        assert (refusal.status, refusal.body) == (413, "Payload too large")
+    person = {
+        "user_id": "user-20391",
+        "user_properties": {**table, "$set": {f"q{at}": 1 for at in range(999)}},
+    }
+    assert len(taken(form("/identify", api_key=KEY, identification=[person])).events) == 1
+
+
+def test_user_mappings_are_taken() -> None:
+    """The User Mapping API takes maps and unmaps of users, and holds no events."""
+    mapping = [
+        {"user_id": "a@example.com", "global_user_id": "b@example.com"},
+        {"user_id": 20391, "global_user_id": 2**70},
+        {"user_id": "a@example.com", "unmap": True},
+    ]
+    for each in (mapping, mapping[0]):
+        found = taken(form("/usermap", api_key=KEY, mapping=each))
+        assert (found.api, found.api_key, found.events) == (Api.USER_MAP, KEY, [])
+    assert refused(form("/usermap", api_key=KEY, mapping=[mapping[0]] * 2001)).status == 413
+    assert refused(form("/usermap", mapping=mapping)).body == "invalid_api_key"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "a@example.com",
+        {},
+        {"user_id": "a@example.com"},
+        {"global_user_id": "b@example.com"},
+        {"user_id": "", "global_user_id": "b@example.com"},
+        {"user_id": "a@example.com", "unmap": False},
+        {"user_id": "a@example.com", "global_user_id": None},
+        {"user_id": True, "global_user_id": "b@example.com"},
+    ],
+)
+def test_a_mapping_of_nobody_is_refused(entry: Any) -> None:
+    """As is one that cannot be read."""
+    for mapping in ([entry], "{", 5):
+        refusal = refused(form("/usermap", api_key=KEY, mapping=mapping))
+        assert (refusal.status, refusal.body) == (400, "missing_event")
 
 
 def test_legacy_events_become_events_of_today() -> None:

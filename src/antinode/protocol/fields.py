@@ -88,6 +88,9 @@ ID_FIELDS: Final = ("user_id", "device_id")
 PROPERTY_FIELDS: Final = ("event_properties", "user_properties", "group_properties")
 """The objects whose depth is limited and whose keys the application chooses."""
 
+REMOTE: Final = "$remote"
+"""The `ip` of an event that stands for the address which its upload comes from."""
+
 IDENTIFY: Final = "$identify"
 """The event type that changes user properties and is not counted as an event."""
 

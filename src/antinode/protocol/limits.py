@@ -19,6 +19,10 @@ GZIP_MIN_BODY: Final = 2048
 MAX_STRING: Final = 1024
 """Code points of an id, an event type or a property value; the server cuts the rest off (section 5)."""
 
+UNLIMITED_PROPERTIES: Final = ("[Agent] ", "$llm_message.")
+"""What the names of properties begin with that are kept whole, however long: what is said to and by a
+language model. `$llm_message` is such a property too, when it is an object."""
+
 MAX_DEPTH: Final = 40
 """Layers of a properties object; the object itself is the first, arrays count too (section 5)."""
 
@@ -36,6 +40,9 @@ MAX_GROUP_VALUES: Final = 10
 
 MAX_GROUP_IDENTIFICATIONS: Final = 1024
 """Entries of one Group Identify API request (section 5)."""
+
+MAX_GROUP_PROPERTIES: Final = 1024
+"""Group properties of one Group Identify API request, over all its entries (section 5)."""
 
 MAX_PROPERTY_ARRAY: Final = 10_000
 """Characters of a user property array that `$append` or `$prepend` let grow (section 5)."""

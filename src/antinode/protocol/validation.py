@@ -135,6 +135,11 @@ def _objection(field: str, kind: Kind, value: Any, min_id_length: int) -> str | 
             return "`event_type` is blank: write what happened, in words"
         if value in RESERVED_EVENT_TYPES:
             return f"`event_type` {value!r} is reserved by Amplitude: choose another name"
+    if field in _IDENTIFYING and has_lost_digits(value):
+        return (
+            f"`{field}` holds a number that has lost digits, so that different ones become one: "
+            "write it as text where it comes from"
+        )
     if field in ID_FIELDS:
         text = as_text(value)
         # For a placeholder that is too short as well, the server's complaint is the length.
@@ -191,6 +196,19 @@ def as_text(value: str | float) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     return str(value)
+
+
+def has_lost_digits(value: Any) -> bool:
+    """Whether `value`, or one in it, is a float beyond 2**53, of which only the first digits are known."""
+    if isinstance(value, float):
+        return abs(value) >= 2**53
+    if isinstance(value, Mapping):
+        return any(map(has_lost_digits, value.values()))
+    return isinstance(value, list) and any(isinstance(each, float) and abs(each) >= 2**53 for each in value)
+
+
+_IDENTIFYING: Final = (*ID_FIELDS, "insert_id", "groups")
+"""Fields whose values tell one thing from another."""
 
 
 def _remedy(field: str, kind: Kind) -> str:

@@ -26,7 +26,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from antinode.protocol.limits import BATCH_BODY_LIMIT, MAX_DEPTH, MAX_STRING
+from antinode.protocol.fields import OPERATIONS, PROPERTY_FIELDS
+from antinode.protocol.limits import BATCH_BODY_LIMIT, MAX_DEPTH, MAX_STRING, UNLIMITED_PROPERTIES
 
 _MIN_INTEGER: Final = -(2**63)
 _MAX_INTEGER: Final = 2**64 - 1  # orjson and msgspec write no integer outside these two as a number
@@ -209,20 +210,31 @@ class _Conversion:
 def truncate(value: Any, *, path: str = "") -> tuple[Any, list[str]]:
     """`value`, as `make_safe` gives it, with strings cut to MAX_STRING code points, and the paths cut.
 
-    Keys stay whole. Nothing is changed in place; where nothing was cut, the very same object comes back.
-    Below MAX_DEPTH layers nothing is looked at: such a value is refused anyway.
+    Keys stay whole, and so does what UNLIMITED_PROPERTIES names, where `path` is a field of properties.
+    Nothing is changed in place; where nothing was cut, the very same object comes back. Below MAX_DEPTH
+    layers nothing is looked at: such a value is refused anyway.
     """
     cut: list[str] = []
     return _truncated(value, path, [], cut), cut
 
 
+def _is_unlimited(root: str, trail: list[str | int]) -> bool:
+    """Whether `trail` ends at a property, by itself or in an operation, whose texts may be of any length."""
+    if root not in PROPERTY_FIELDS or not 1 <= len(trail) <= 2:
+        return False
+    if len(trail) == 2 and trail[0] not in OPERATIONS:
+        return False
+    name = trail[-1]
+    return isinstance(name, str) and (name.startswith(UNLIMITED_PROPERTIES) or name == "$llm_message")
+
+
 def _truncated(value: Any, root: str, trail: list[str | int], cut: list[str]) -> Any:
     if isinstance(value, str):
-        if len(value) <= MAX_STRING:
+        if len(value) <= MAX_STRING or _is_unlimited(root, trail):
             return value
         cut.append(_path(root, trail))
         return value[:MAX_STRING]
-    if len(trail) >= MAX_DEPTH:
+    if len(trail) >= MAX_DEPTH or _is_unlimited(root, trail):
         return value
     items: Iterable[tuple[Any, Any]]
     if isinstance(value, dict):

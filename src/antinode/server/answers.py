@@ -190,18 +190,22 @@ def throttled(
     more: Mapping[str, Any],
     reasons: Mapping[int, list[Problem]],
 ) -> Refusal:
-    """Users or devices that send too much. `more` as in `silenced`."""
+    """Users or devices that send too much. `more` as in `silenced`.
+
+    Each 429 in JSON names a threshold, whatever its cause: Amplitude's Java SDK fails without.
+    """
     error = "Too many requests for some devices and users"
     if api in (Api.IDENTIFY, Api.GROUP_IDENTIFY):
         return Refusal(429, error, reasons, retry_after=_IDENTIFY_WAIT)
-    body = _body(429, error, **more) if api.speaks_json else error
+    told = {"eps_threshold": api.documented_eps, **more}
+    body = _body(429, error, **told) if api.speaks_json else error
     return Refusal(429, body, reasons, retry_after=int(ID_HOLD))
 
 
 def project_throttled(api: Api) -> Refusal:
     """A whole project that sends too much: nobody is named."""
     error = "Too many requests"
-    body = _body(429, error) if api.speaks_json else error
+    body = _body(429, error, eps_threshold=api.documented_eps) if api.speaks_json else error
     return Refusal(429, body, retry_after=int(PROJECT_WAIT))
 
 

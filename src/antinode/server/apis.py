@@ -5,7 +5,13 @@ from __future__ import annotations
 import enum
 
 from antinode.protocol.endpoints import Endpoint
-from antinode.protocol.limits import HTTP_V2_BODY_LIMIT, MAX_EVENTS_PER_REQUEST, MAX_GROUP_IDENTIFICATIONS
+from antinode.protocol.limits import (
+    BATCH_EVENTS_PER_SECOND,
+    HTTP_V2_BODY_LIMIT,
+    HTTP_V2_EVENTS_PER_SECOND,
+    MAX_EVENTS_PER_REQUEST,
+    MAX_GROUP_IDENTIFICATIONS,
+)
 
 
 class Api(enum.Enum):
@@ -15,6 +21,7 @@ class Api(enum.Enum):
     BATCH = Endpoint.BATCH.path
     IDENTIFY = "/identify"
     GROUP_IDENTIFY = "/groupidentify"
+    USER_MAP = "/usermap"
     LEGACY = "/"
 
     @property
@@ -31,6 +38,11 @@ class Api(enum.Enum):
     def count_limit(self) -> int:
         """Events, or identifications, that a request may have."""
         return MAX_GROUP_IDENTIFICATIONS if self is Api.GROUP_IDENTIFY else MAX_EVENTS_PER_REQUEST
+
+    @property
+    def documented_eps(self) -> int:
+        """Events a second of one user or device above which the API is documented to throttle."""
+        return BATCH_EVENTS_PER_SECOND if self is Api.BATCH else HTTP_V2_EVENTS_PER_SECOND
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from antinode.protocol.fields import (
     ID_FIELDS,
     IDENTIFY,
     PROPERTY_FIELDS,
+    REMOTE,
     RESERVED_EVENT_TYPES,
     REVENUE,
     Kind,
@@ -42,8 +43,9 @@ class Checked:
 
     reading: Reading
     kept: list[dict[str, Any]]
-    """By position, what to apply: ids as text, whole numbers as int, long strings cut, and of the event's own
-    keys those that are None, empty or nested too deep left out. Where nothing changed, the reading's own."""
+    """By position, what to apply: ids as text, whole numbers as int, long strings cut, `ip` "$remote" as the
+    address that the request came from, and of the event's own keys those that are None, empty or nested too
+    deep left out. Where nothing changed, the reading's own."""
     problems: dict[int, list[Problem]]
     """Warnings, by position. Most events have none."""
 
@@ -135,8 +137,11 @@ class _Check:
             shape = plain(event)
             if shape is None or not _has_good_ids(shape, shortest) or not _has_good_type(shape):
                 self.look_closely(position, event)
-            elif _may_be_mended(shape):
-                self.warn(position, event)
+            else:
+                if _may_be_mended(shape):
+                    self.warn(position, event)
+                if shape.ip == REMOTE:
+                    self._changed[position] = self._located(event)
 
     def look_closely(self, position: int, event: dict[str, Any]) -> None:
         """Find what is wrong with an event, or mend it."""
@@ -151,6 +156,8 @@ class _Check:
             self.faults[position] = faults
         else:
             event = _tidied(event, self._is_long(position), found)
+            if event.get("ip") == REMOTE:
+                event = self._located(event)
             if event is not given:
                 self._changed[position] = event
             found.extend(islice(self._advice(event), _MOST_WARNINGS))
@@ -160,6 +167,12 @@ class _Check:
     def _is_long(self, position: int) -> bool:
         """Whether any text of an event can exceed the limit: not if its JSON does not."""
         return memoryview(self._reading.texts[position]).nbytes > MAX_STRING
+
+    def _located(self, event: dict[str, Any]) -> dict[str, Any]:
+        """An event from "$remote", with the address that it came from; with none if that is not known."""
+        if address := self._reading.address:
+            return {**event, "ip": address}
+        return {key: value for key, value in event.items() if key != "ip"}
 
     def warn(self, position: int, event: dict[str, Any]) -> None:
         """Find what is worth mending in an event that can be applied as it is."""

@@ -26,6 +26,19 @@ def no_object(entry: Any) -> Problem:
     return Problem("invalid_event", "error", "event", message)
 
 
+def mapping_problem(entry: Any) -> Problem | None:
+    """What is wrong with an entry of the User Mapping API's `mapping`; None if nothing is."""
+    if not isinstance(entry, dict):
+        return no_object(entry)
+    needed = ["user_id"] if entry.get("unmap") is True else ["user_id", "global_user_id"]
+    for field in needed:
+        value = entry.get(field)
+        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            message = f"`{field}` must be a text, not {_name(value) if value != '' else 'an empty one'}"
+            return Problem(f"invalid_{field}", "error", field, f"{message}: write whose it is")
+    return None
+
+
 def _name(value: Any) -> str:
     if value is None:
         return "null"

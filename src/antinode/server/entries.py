@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
-import orjson
 
 from antinode.protocol.fields import GROUP_IDENTIFY, IDENTIFY
+from antinode.server import exact
 from antinode.server.grouping import load_group_profile, named_groups
 from antinode.server.intake import as_text, mark_of
 from antinode.server.people import load_profile
@@ -37,7 +37,7 @@ class Entry:
         ]
         self.position = self.seq - first_seq
         self.problems = msgspec.json.decode(problems, type=list[Problem]) if problems else []
-        event = orjson.loads(kept or self.text)
+        event = exact.loads(kept or self.text)
         self.event: dict[str, Any] = event if isinstance(event, dict) else {}
 
     def id(self, name: str) -> str | None:

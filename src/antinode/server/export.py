@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from antinode.server import exact
 from antinode.server.messages import Answer
 from antinode.server.rules import KNOWN_API_KEY, KNOWN_SECRET, ApiKey, Rules
 
@@ -111,7 +112,7 @@ def archive(
                         gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, compresslevel=1) as packed,
                     ):
                         for _, row in rows_of_hour:
-                            packed.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+                            packed.write(exact.dumps(row) + b"\n")
         except BaseException:
             path.unlink(missing_ok=True)
             raise

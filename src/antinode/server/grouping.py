@@ -9,10 +9,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
-
 from antinode.protocol.limits import MAX_GROUP_TYPES, MAX_GROUP_VALUES
-from antinode.server import properties
+from antinode.server import exact, properties
 
 _CACHED: Final = 20_000
 
@@ -179,8 +177,8 @@ def load_group_profile(
         " WHERE group_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
         (group_id, seq),
     ).fetchone()
-    return (orjson.loads(row[0]), orjson.loads(row[1])) if row else ({}, {})
+    return (exact.loads(row[0]), exact.loads(row[1])) if row else ({}, {})
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return exact.dumps(value).decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import time
 from typing import Final
 
@@ -75,6 +76,7 @@ class Ingestion:
             content_type=headers.get("content-type", ""),
             content_encoding=headers.get("content-encoding", ""),
             user_agent=headers.get("user-agent", ""),
+            address=_address(scope),
             is_too_large=body.is_too_large,
             wire_size=body.size,
             started=started,
@@ -92,6 +94,16 @@ class Ingestion:
     async def _delay(self, seconds: float) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._closed.wait(), seconds)
+
+
+def _address(scope: Scope) -> str:
+    """The client's address; of one that speaks IPv4 to an IPv6 socket, the IPv4 one."""
+    host, _ = scope.get("client") or ("", 0)
+    try:
+        address = ipaddress.ip_address(str(host).partition("%")[0])
+    except ValueError:
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def answer_json(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

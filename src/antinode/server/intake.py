@@ -10,11 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from zlib import crc32
 
-import orjson
-
 from antinode.protocol.fields import GROUP_IDENTIFY, IDENTIFY
 from antinode.protocol.limits import DEDUPLICATION_WINDOW
-from antinode.server import profiles
+from antinode.server import exact, profiles
 from antinode.server.checking import Checked
 from antinode.server.reading import Reading
 from antinode.server.rows import DEFAULT_LIBRARY
@@ -54,7 +52,7 @@ def take(store: Store, checked: Checked, project_id: int, now_ms: int) -> Taken:
         event_type, library, user_id = event["event_type"], get("library", ""), get("user_id")
         device = device_of(user_id, get("device_id"))
         if event is not sent:
-            taken.note(seq, (), orjson.dumps(event).decode())
+            taken.note(seq, (), exact.dumps(event).decode())
         if insert_id:
             key = (device, insert_id)
             if key in seen:

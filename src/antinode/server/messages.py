@@ -17,6 +17,8 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = ""
     content_encoding: str = ""
     user_agent: str = ""
+    address: str = ""
+    """The IP address that it came from; empty if there is none."""
     is_too_large: bool = False
     """The body is larger than anything the path takes; only its beginning was kept."""
     wire_size: int = 0

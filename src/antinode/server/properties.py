@@ -5,15 +5,14 @@ Pure: a table is never changed in place, so that every event can keep the one it
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-import orjson
-
 from antinode.protocol.fields import OPERATIONS
 from antinode.protocol.limits import MAX_PROPERTY_ARRAY
+from antinode.server import exact
 
 Table: TypeAlias = Mapping[str, Any]
 """Properties by name. The values are JSON and are shared, not copied: nobody may change them."""
@@ -170,12 +169,12 @@ def _without(values: list[Any], present: list[Any]) -> list[Any]:
 
 def _cut(values: list[Any]) -> list[Any]:
     """`values` within the characters that an array may grow to (section 5): those at the end are left off."""
-    text = orjson.dumps(values)
+    text = exact.dumps(values)
     if len(text) <= MAX_PROPERTY_ARRAY or len(text.decode()) <= MAX_PROPERTY_ARRAY:
         return values
     size = 2
     for count, value in enumerate(values):
-        size += len(orjson.dumps(value).decode()) + (count > 0)
+        size += len(exact.dumps(value).decode()) + (count > 0)
         if size > MAX_PROPERTY_ARRAY:
             return values[:count]
     return values
@@ -186,8 +185,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _sum(old: float, value: float) -> float:
-    """Their sum; past 64 bits it is a float, as JSON that others can read requires, and never an infinity."""
+    """Their sum, of whole numbers to the last digit; the old one if the sum is more than a float can be."""
     total = old + value
-    if isinstance(total, int) and not -(2**63) <= total < 2**63:
-        total = float(total)
-    return total if math.isfinite(total) else old
+    return total if abs(total) <= sys.float_info.max else old

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from antinode.protocol.fields import ID_FIELDS
-from antinode.protocol.limits import BATCH_EVENTS_PER_SECOND, DAILY_QUOTA, HTTP_V2_EVENTS_PER_SECOND
+from antinode.protocol.limits import DAILY_QUOTA
 from antinode.server import answers
 from antinode.server.apis import Api
 from antinode.server.views import Problem
@@ -119,11 +119,7 @@ class Rates:
 def _threshold(api: Api, rules: Rules) -> float | None:
     if rules.eps_threshold is not None:
         return rules.eps_threshold
-    return _documented_threshold(api) if rules.rates == "documented" else None
-
-
-def _documented_threshold(api: Api) -> float:
-    return BATCH_EVENTS_PER_SECOND if api is Api.BATCH else HTTP_V2_EVENTS_PER_SECOND
+    return api.documented_eps if rules.rates == "documented" else None
 
 
 def _quota(api: Api, rules: Rules) -> int | None:
@@ -189,7 +185,7 @@ def _silence(
         problem = Problem("silenced_device", "error", "device_id", message)
         reasons.update((position, [problem]) for position in sent["device_id", device])
     told = {
-        "eps_threshold": _number(_threshold(api, rules) or _documented_threshold(api)),
+        "eps_threshold": _number(_threshold(api, rules) or api.documented_eps),
         "exceeded_daily_quota_devices": excess.totals["device_id"],
         "silenced_devices": devices,
         "silenced_events": sorted(reasons),

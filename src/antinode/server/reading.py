@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import orjson
 
-from antinode.protocol.limits import DEFAULT_MIN_ID_LENGTH, MAX_DEPTH
-from antinode.server import answers
+from antinode.protocol.limits import DEFAULT_MIN_ID_LENGTH, MAX_DEPTH, MAX_GROUP_PROPERTIES
+from antinode.protocol.values import count_properties
+from antinode.server import answers, exact
 from antinode.server.answers import Refusal
 from antinode.server.apis import Api
 from antinode.server.decoding import decoded
-from antinode.server.dialects import no_object, to_event
+from antinode.server.dialects import mapping_problem, no_object, to_event
 from antinode.server.forms import body_fields, query_fields
 from antinode.server.masking import beginning
 from antinode.server.rules import ApiKey
@@ -56,6 +57,8 @@ class Reading:
     """Milliseconds since 1970; None if the request names no time that can be read."""
     body_size: int
     """Bytes of the body after decompression."""
+    address: str = ""
+    """The IP address that the request came from; empty if that is not known."""
 
 
 def read(received: Received, rules: Rules) -> Reading | Refusal:
@@ -84,7 +87,7 @@ def read(received: Received, rules: Rules) -> Reading | Refusal:
     if _is_sprawling(body):
         return answers.too_large(api, len(body))
     if api.speaks_json:
-        return _read_json(api, body, rules)
+        return _read_json(api, body, received.address, rules)
     return _read_form(api, body, received, rules)
 
 
@@ -99,7 +102,7 @@ class _Listed(msgspec.Struct):
 _LISTED: Final = msgspec.json.Decoder(_Listed)
 
 
-def _read_json(api: Api, body: bytes, rules: Rules) -> Reading | Refusal:
+def _read_json(api: Api, body: bytes, address: str, rules: Rules) -> Reading | Refusal:
     document, text = _loaded(body)
     if not isinstance(document, dict):
         return answers.invalid_json(len(body), beginning(body))
@@ -120,7 +123,7 @@ def _read_json(api: Api, body: bytes, rules: Rules) -> Reading | Refusal:
             entries = [entry if isinstance(entry, dict) else {} for entry in entries]
         shortest = _min_id_length(document.get("options"))
         uploaded = _from_iso(document.get("client_upload_time"))
-        reading = Reading(api, key, entries, texts, shortest, uploaded, len(body))
+        reading = Reading(api, key, entries, texts, shortest, uploaded, len(body), address)
     if not key:
         return answers.missing_field("api_key", reading, len(body), None)
     if not _is_known(key, rules):
@@ -135,7 +138,7 @@ def _read_json(api: Api, body: bytes, rules: Rules) -> Reading | Refusal:
 def _loaded(body: bytes) -> tuple[Any, bytes]:
     """The body as JSON, and its text, in which lone surrogates are replaced; (None, …) if it is no JSON."""
     try:
-        return orjson.loads(body), body
+        return exact.loads(body), body
     except orjson.JSONDecodeError:
         pass
     # Half of a surrogate pair is what is left of an emoji that a browser cut in two: no reason to refuse all.
@@ -143,7 +146,7 @@ def _loaded(body: bytes) -> tuple[Any, bytes]:
         return None, body
     mended = _ESCAPES.sub(_mend, body)
     try:
-        return orjson.loads(mended), mended
+        return exact.loads(mended), mended
     except orjson.JSONDecodeError:
         return None, body
 
@@ -203,7 +206,7 @@ def _read_form(api: Api, body: bytes, received: Received, rules: Rules) -> Readi
     fields = query_fields(received.query)
     if received.method == "POST":
         fields |= body_fields(received.content_type, body)
-    key_field, list_field = ("client", "e") if api is Api.LEGACY else ("api_key", "identification")
+    key_field, list_field = _FORM_FIELDS[api]
     key = fields.get(key_field, "")
     entries, _ = _loaded(fields.get(list_field, "").encode())
     if isinstance(entries, dict) and api is not Api.LEGACY:
@@ -215,7 +218,10 @@ def _read_form(api: Api, body: bytes, received: Received, rules: Rules) -> Readi
     if len(entries) <= api.count_limit:
         events, texts, malformed = _adapted(api, entries)
         uploaded = _from_digits(fields.get("upload_time", ""))
-        reading = Reading(api, key, events, texts, DEFAULT_MIN_ID_LENGTH, uploaded, len(body))
+        if _count_group_properties(api, events) <= MAX_GROUP_PROPERTIES:
+            reading = Reading(
+                api, key, events, texts, DEFAULT_MIN_ID_LENGTH, uploaded, len(body), received.address
+            )
     if not key or not _is_known(key, rules):
         return answers.invalid_api_key(api, key, reading, len(body))
     if reading is None:
@@ -225,19 +231,38 @@ def _read_form(api: Api, body: bytes, received: Received, rules: Rules) -> Readi
     return reading
 
 
+_FORM_FIELDS: Final = {
+    Api.IDENTIFY: ("api_key", "identification"),
+    Api.GROUP_IDENTIFY: ("api_key", "identification"),
+    Api.USER_MAP: ("api_key", "mapping"),
+    Api.LEGACY: ("client", "e"),
+}
+"""Where a form has its key, and where its list."""
+
+
+def _count_group_properties(api: Api, events: list[dict[str, Any]]) -> int:
+    if api is not Api.GROUP_IDENTIFY:
+        return 0
+    described = (event.get("group_properties") for event in events)
+    return sum(count_properties(each) for each in described if isinstance(each, dict))
+
+
 def _adapted(
     api: Api, entries: list[Any]
 ) -> tuple[list[dict[str, Any]], list[msgspec.Raw], dict[int, list[Problem]]]:
     events: list[dict[str, Any]] = []
     texts: list[msgspec.Raw] = []
     malformed: dict[int, list[Problem]] = {}
+    if api is Api.USER_MAP:  # which holds no events; what it asks for is checked, and not done
+        found = {position: mapping_problem(entry) for position, entry in enumerate(entries)}
+        return [], [], {position: [problem] for position, problem in found.items() if problem}
     for position, entry in enumerate(entries):
         event = to_event(api, entry)
         if isinstance(event, Problem):
             malformed[position] = [event]
             event = {}
         try:
-            text = orjson.dumps(event or entry)
+            text = exact.dumps(event or entry)
         except TypeError:  # nested some hundred layers deep
             malformed[position] = [_TOO_DEEP]
             event, text = {}, b"{}"

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from antinode.server import exact
 from antinode.server.entries import COLUMNS, Entry
 from antinode.server.grouping import named_groups
 from antinode.server.intake import mark_of
@@ -159,4 +160,4 @@ def _has_id(name: str, wanted: str) -> Callable[[Entry], bool]:
 
 def _spelled_out(event: dict[str, Any]) -> str:
     """The event's JSON without escapes or spaces, to be searched in any case."""
-    return orjson.dumps(event).decode().casefold()
+    return exact.dumps(event).decode().casefold()

@@ -41,6 +41,7 @@ class Shape(Protocol):
     productId: str | UnsetType
     revenueType: str | UnsetType
     currency: str | UnsetType
+    ip: str | UnsetType
 
 
 class LooseShape(Protocol):
@@ -119,6 +120,14 @@ _SOUND_KINDS: Final[Mapping[Kind, Any]] = {
     Kind.OBJECT: _properties(str) | None,
     Kind.ANY: Any,
 }
+_NAME: TypeAlias = str | int | bool | None
 _SOUND: Final = _shape(
-    "Sound", {key: _SOUND_KINDS[kind] for key, kind in FIELDS.items()}, forbids_unknown=False
+    "Sound",
+    {
+        **{key: _SOUND_KINDS[kind] for key, kind in FIELDS.items()},
+        # No float: one may have lost digits.
+        "insert_id": str | int | None,
+        "groups": dict[str, _NAME | list[_NAME]] | None,
+    },
+    forbids_unknown=False,
 )

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import orjson
 
-from antinode.server import schema
+from antinode.server import exact, schema
 from antinode.server.grouping import Groups
 from antinode.server.people import People
 from antinode.server.rules import KNOWN_API_KEY, KNOWN_PROJECT_ID, ApiKey, Rules
@@ -169,7 +169,7 @@ class Store:
             " WHERE e.outcome = 0 AND u.project_id = ? AND u.received_at > ?",
             (orjson.dumps(marks).decode(), project_id, since_ms),
         )
-        return {self._key(orjson.loads(text)) for (text,) in rows}
+        return {self._key(exact.loads(text)) for (text,) in rows}
 
     def _key(self, event: dict[str, Any]) -> tuple[str, str]:
         return self.people.device(event.get("user_id"), event.get("device_id")), event["insert_id"]

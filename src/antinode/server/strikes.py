@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from antinode.protocol.limits import HTTP_V2_EVENTS_PER_SECOND
 from antinode.server import answers
 from antinode.server.answers import Refusal
 from antinode.server.apis import Api
@@ -35,7 +34,7 @@ def refusal(strike: Strike, path: str, reading: Reading | None) -> Refusal:
 
 
 def _throttled(strike: Strike, api: Api, reading: Reading) -> Refusal:
-    told: dict[str, Any] = {"eps_threshold": HTTP_V2_EVENTS_PER_SECOND}
+    told: dict[str, Any] = {}
     reasons: dict[int, list[Problem]] = {}
     named = (
         ("user_id", strike.user_id, "throttled_users"),
@@ -45,7 +44,7 @@ def _throttled(strike: Strike, api: Api, reading: Reading) -> Refusal:
         if throttled is None:
             continue
         found = [at for at, event in enumerate(reading.events) if as_text(event.get(field)) == throttled]
-        told[key] = {throttled: HTTP_V2_EVENTS_PER_SECOND + 1}
+        told[key] = {throttled: api.documented_eps + 1}
         message = f"{throttled[:60]!r} is throttled by the fault {strike.spelling}: send it again later"
         for position in found:
             reasons.setdefault(position, []).append(Problem("throttled", "error", field, message))

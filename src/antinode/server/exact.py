@@ -1,0 +1,35 @@
+"""JSON whose integers keep all their digits, also those that 64 bits do not hold."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+_LONG: Final = re.compile(rb"[0-9]{19}")
+_LONG_TEXT: Final = re.compile(r"[0-9]{19}")
+
+
+def loads(text: bytes | str) -> Any:
+    """`text` as values. Raises `orjson.JSONDecodeError` for what is no JSON."""
+    value = orjson.loads(text)
+    # The fast decoder reads a longer integer as a float; the exact one takes twice the time.
+    if (_LONG.search(text) if isinstance(text, bytes) else _LONG_TEXT.search(text)) is None:
+        return value
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return value  # nested deeper than it goes
+
+
+def dumps(value: Any) -> bytes:
+    """JSON values as text. Raises TypeError for what is nested some hundred layers deep."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        try:
+            return msgspec.json.encode(value)
+        except RecursionError as error:
+            raise TypeError(str(error)) from None
