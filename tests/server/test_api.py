@@ -5,6 +5,7 @@ import io
 import json
 import threading
 import zipfile
+from datetime import datetime, timedelta, timezone
 from urllib.parse import quote
 
 import msgspec
@@ -357,6 +358,42 @@ class TestGate:
         """The name given as the host is fine."""
         assert Gate("dev.example.org").wrong_host(Headers({"host": "dev.example.org:8300"})) is None
         assert Gate("dev.example.org").wrong_host(Headers({"host": "www.example.org:8300"})) is not None
+
+    @pytest.mark.parametrize("given", ["Box.Example.org", "box.example.org.", "box.example.org"])
+    def test_names_that_are_allowed(self, given):
+        """A name that was allowed is answered, and nothing that ends with it."""
+        gate = Gate("127.0.0.1", [given])
+        assert gate.wrong_host(Headers({"host": "BOX.example.org:8300"})) is None
+        for name in ("evil.example.org", "abox.example.org", "a.box.example.org", "example.org", ""):
+            assert "--allow-host" in gate.wrong_host(Headers({"host": name}))
+
+    @pytest.mark.parametrize("host", ["amplitude.com", "Analytics.EU.amplitude.com:443"])
+    def test_the_export_under_amplitudes_own_names(self, server, http, post, host):
+        """A client that finds the server there gets its archive, with credentials, and nothing else."""
+        post(event(1))
+        hour = f"{datetime.now(timezone.utc):%Y%m%dT%H}"
+        day = f"{datetime.now(timezone.utc) - timedelta(days=1):%Y%m%dT%H}"
+        url = f"{server.url}/api/2/export?start={day}&end={hour}"
+        basic = urllib3.make_headers(basic_auth=f"{API_KEY}:fedcba9876543210fedcba9876543210")
+        assert http.request("GET", url, headers={"Host": host, **basic}).status == 200
+        assert http.request("GET", url, headers={"Host": host}).status == 401
+        for path in (
+            "/api/events",
+            "/api/users",
+            "/api/openapi.json",
+            "/api/2/export/",
+            "/api/live",
+            "/api/x",
+        ):
+            assert http.request("GET", server.url + path, headers={"Host": host, **basic}).status == 421
+        assert http.request("POST", url, headers={"Host": host, **basic}).status == 421
+        for stranger in (
+            "amplitude.com.evil.example",
+            "evil.example",
+            "notamplitude.com",
+            "www.amplitude.com",
+        ):
+            assert http.request("GET", url, headers={"Host": stranger, **basic}).status == 421
 
     @given(st.text(st.characters(codec="latin-1")))
     def test_any_header(self, text):

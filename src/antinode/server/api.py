@@ -9,7 +9,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -51,6 +51,10 @@ from antinode.server.views import (
     UserView,
 )
 from antinode.server.worker import Worker
+
+EXPORT_HOSTS: Final = frozenset({"amplitude.com", "analytics.eu.amplitude.com"})
+"""Where Amplitude's own Export API is. A client of it that finds this server there is answered, if it has the
+key of a project; nothing else is told under these names."""
 
 _T = TypeVar("_T")
 
@@ -388,6 +392,7 @@ class Api:
                 query=ExportParameters,
                 media_type="application/zip",
                 is_authorized=True,
+                hosts=EXPORT_HOSTS,
                 wants_request=True,
                 statuses={
                     401: "The key or its secret is wrong.",

@@ -9,7 +9,7 @@ GET /, /assets/<path>                                                  the page
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from starlette.requests import Request
@@ -29,8 +29,10 @@ from antinode.server.worker import Worker
 class Application:
     """Answers every request. What goes wrong in it is our mistake: answered 500, and told to `on_error`."""
 
-    def __init__(self, worker: Worker, host: str, on_error: Callable[[Exception], None]) -> None:
-        """`host` is what the server was bound to."""
+    def __init__(
+        self, worker: Worker, host: str, allowed_hosts: Collection[str], on_error: Callable[[Exception], None]
+    ) -> None:
+        """`host` is what the server was bound to, `allowed_hosts` are names that it is asked by besides."""
         self.ingestion = Ingestion(worker)
         self._on_error = on_error
         self._router = Router(
@@ -41,7 +43,7 @@ class Application:
                 Route("/config", _configuration, methods=["GET", "OPTIONS"]),
                 Route("/config/{key:path}", _configuration, methods=["GET", "OPTIONS"]),
                 Route("/v1/capture", _diagnostics, methods=["POST", "OPTIONS"]),
-                Mount("/api", Desk(Api(worker).operations, Gate(host))),
+                Mount("/api", Desk(Api(worker).operations, Gate(host, allowed_hosts))),
             ],
             redirect_slashes=False,
             default=self.ingestion,

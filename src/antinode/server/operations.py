@@ -49,6 +49,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     wants_request: bool = False
     is_authorized: bool = False
     """By Basic auth."""
+    hosts: frozenset[str] = frozenset()
+    """Names under which it is asked besides the server's own."""
     statuses: Mapping[int, str | tuple[str, type]] = {}
     """Answers beside 200 and those that every operation may give, each with its cause, and with its type if
     that is not `Failure`."""
@@ -92,7 +94,7 @@ class Desk:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, receive: Receive) -> Response:
-        if (why := self._gate.wrong_host(request.headers)) is not None:
+        if (why := self._gate.wrong_host(request.headers, self._hosts(request))) is not None:
             raise Refused(421, why)
         operation, given = self._find(request)
         if isinstance(operation, Response):
@@ -110,6 +112,13 @@ class Desk:
             answer.headers.update(PAGE_HEADERS | {"cache-control": "no-store"})
             return answer
         return _json(answer)
+
+    def _hosts(self, request: Request) -> frozenset[str]:
+        asked = request.scope["raw_path"].decode("ascii").split("/")
+        for segments, operation in self._operations:
+            if operation.hosts and operation.method == request.method and segments == asked:
+                return operation.hosts
+        return frozenset()
 
     def _find(self, request: Request) -> tuple[Operation | Response, dict[str, Any]]:
         # The raw path, so that an id with a slash in it stays one segment.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -28,25 +29,25 @@ _PRIVATE_SUFFIXES: Final = (".localhost", ".local", ".internal", ".test", ".home
 
 
 class Gate:
-    """Says who may ask the API of a server that listens on `host`.
+    """Says who may ask the API of a server that listens on `host`, and goes by the names in `allowed` too.
 
     A web page elsewhere can have its own name point at this machine and then read as if it were ours (DNS
     rebinding); so the name in `Host` has to be one that cannot be a stranger's.
     """
 
-    def __init__(self, host: str) -> None:
-        self._host = host.strip("[]").rstrip(".").lower()
+    def __init__(self, host: str, allowed: Collection[str] = ()) -> None:
+        self._names = {_name(each) for each in (host, *allowed)}
         self._is_open = not is_loopback(host)
 
-    def wrong_host(self, headers: Headers) -> str | None:
-        """Why a request with this `Host` is not answered; None if it is."""
+    def wrong_host(self, headers: Headers, also: Collection[str] = ()) -> str | None:
+        """Why a request with this `Host` is not answered; None if it is, as it is under names in `also`."""
         given = headers.get("host", "")
         match = _HOST.match(given)
-        if match is not None and self._is_ours(match["name"].strip("[]").rstrip(".").lower()):
+        if match is not None and ((name := _name(match["name"])) in also or self._is_ours(name)):
             return None
         return (
-            f"this server does not answer its API as {quoted(given)}; "
-            "ask for 127.0.0.1, localhost, or the address that it was started with"
+            f"this server does not answer its API as {quoted(given)}; ask for 127.0.0.1, localhost, or the "
+            "address that it was started with, or start it with --allow-host and this name"
         )
 
     def wrong_origin(self, headers: Headers) -> str | None:
@@ -59,16 +60,20 @@ class Gate:
         )
 
     def _is_ours(self, name: str) -> bool:
-        if name == self._host or is_loopback(name):
+        if name in self._names or is_loopback(name):
             return True
         if not self._is_open or not name:
             return False
         return "." not in name or name.endswith(_PRIVATE_SUFFIXES) or _address(name) is not None
 
 
+def _name(host: str) -> str:
+    return host.strip("[]").rstrip(".").lower()
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches `host`."""
-    name = host.strip("[]").rstrip(".").lower()
+    name = _name(host)
     address = _address(name)
     return address.is_loopback if address is not None else name == "localhost" or name.endswith(".localhost")
 

@@ -23,6 +23,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"
     """Where to listen. Anything but loopback lets others in: everything is readable without a password."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which the API is asked besides the server's own; whoever owns one can read everything."""
     port: int = DEFAULT_PORT
     """0: any free one."""
     data: Path | None = None

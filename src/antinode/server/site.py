@@ -32,7 +32,7 @@ class Site:
         except BaseException:
             listening.close()
             raise
-        self._application = Application(self._worker, settings.host, self._on_error)
+        self._application = Application(self._worker, settings.host, settings.allowed_hosts, self._on_error)
         self._listener = Listener(self._application)
         await self._listener.open(listening)
         return url_of(listening)

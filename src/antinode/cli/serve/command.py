@@ -25,6 +25,13 @@ from antinode.cli.serve.people import PeopleWriter
     "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on."
 )
 @click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Answer the page and the API under this name too, which has to be yours. Repeatable.",
+)
+@click.option(
     "--port",
     type=click.IntRange(0, 65_535),
     default=8300,
@@ -76,6 +83,7 @@ from antinode.cli.serve.people import PeopleWriter
 @click.option("--json", "is_json", is_flag=True, help="Print JSON lines: where it listens, then each upload.")
 def serve(
     host: str,
+    allowed_hosts: tuple[str, ...],
     port: int,
     data: Path | None,
     max_events: int | None,
@@ -142,6 +150,7 @@ def serve(
         )
     chosen = settings.Settings(
         host=host,
+        allowed_hosts=allowed_hosts,
         port=port,
         data=data,
         max_events=max_events,
