@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from antinode.spool import DELIVERED, DROPPED, REJECTED, Spool, SpoolFull
 from antinode.spool.disk import Disk
+from antinode.spool.errors import SpoolError
 from antinode.spool.filesystems import type_of
 from tests.spool.files import bodies, drain, opened, segments, settle
 
@@ -302,6 +303,88 @@ def test_threads_that_wait_together_share_a_sync(make: Make) -> None:
     assert disk.syncs - before == 2
     spool.wait_durable(places[-1])
     assert disk.syncs - before == 2
+    spool.close()
+
+
+class InterruptedDisk(Disk):
+    """Runs `interrupt` once, in the midst of a sync or of the making of a segment, as a destructor would."""
+
+    def __init__(self) -> None:
+        self.interrupt: Callable[[], object] | None = None
+
+    def _interrupt(self) -> None:
+        interrupt, self.interrupt = self.interrupt, None
+        if interrupt is not None:
+            interrupt()
+
+    def sync(self, descriptor: int) -> None:
+        self._interrupt()
+        super().sync(descriptor)
+
+    def create(self, path: str) -> int:
+        self._interrupt()
+        return super().create(path)
+
+
+def on_a_thread(call: Callable[[], object]) -> None:
+    """Make a call that must not hang."""
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive(), "it hangs"
+
+
+def test_what_interrupts_a_sync_can_be_made_durable(make: Make) -> None:
+    """A signal handler or destructor that logs in the midst of a sync does not wait for its own thread."""
+    disk = InterruptedDisk()
+    spool = make(disk=disk, durability="strict")
+    synced: list[int] = []
+
+    def log() -> None:
+        place = spool.append(b"late", 0.0, direct=True)
+        spool.wait_durable(place)
+        synced.append(place)
+
+    place = spool.append(b"early", 0.0, direct=True)
+    disk.interrupt = log
+    on_a_thread(lambda: spool.wait_durable(place))
+    assert synced == [place + 1]
+    spool.close()
+
+
+def test_one_who_holds_what_others_need_waits_for_nobody(make: Make) -> None:
+    """wait_durable(alone=True) returns while another thread is in a sync, with the record on disk."""
+    disk = CountingDisk()
+    spool = make(disk=disk, durability="strict")
+    first, second = (spool.append(b"x", 0.0, direct=True) for _ in range(2))
+    with spool._syncing:
+        before = disk.syncs
+        on_a_thread(lambda: spool.wait_durable(second, alone=True))
+        assert disk.syncs == before + 1
+    spool.wait_durable(first)
+    spool.close()
+
+
+def test_what_interrupts_the_making_of_a_segment_is_refused_for_the_moment(make: Make) -> None:
+    """A destructor's record that needs the very segment which its thread is making does not wait for it."""
+    disk = InterruptedDisk()
+    spool = make(disk=disk)
+    refused: list[SpoolError] = []
+
+    def log() -> None:
+        try:
+            while True:
+                spool.append(b"x" * 10_000, 0.0, direct=True)
+        except SpoolError as error:
+            refused.append(error)
+
+    while spool._current.header.size // 2 < spool._current.free:  # type: ignore[union-attr]
+        spool.append(b"x" * 10_000, 0.0, direct=True)
+    spool.append(b"x" * 10_000, 0.0, direct=True)
+    disk.interrupt = log
+    on_a_thread(spool.prepare)
+    assert len(refused) == 1
+    spool.append(b"x" * 10_000, 0.0, direct=True)
     spool.close()
 
 

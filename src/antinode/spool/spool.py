@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple, NoReturn
 
+from antinode._locks import is_owned
 from antinode.spool.adoption import Adoption
 from antinode.spool.damage import DIRECTORY as DAMAGED_DIRECTORY
 from antinode.spool.damage import SetAside
@@ -145,9 +146,10 @@ class Spool:
         self._begin()
 
     def _begin(self) -> None:
-        self._making = threading.Lock()
+        # Both re-entrant, since a signal handler or destructor that interrupts the holder may log.
+        self._making = threading.RLock()
         """Guards: making segments, `_spare`, `_number`, `_owner_lock`."""
-        self._syncing = threading.Lock()
+        self._syncing = threading.RLock()
         """Guards: closing the files of own segments, `_durable`."""
         self._is_open = False
         self._owner_lock: OwnerLock | None = None
@@ -282,15 +284,19 @@ class Spool:
         if direct and not is_first:
             raise ValueError("direct=True while own records are unread: it would overtake them")
         segment = self._current
+        leaves_start = is_first and not direct
+        if leaves_start and isinstance(segment, OwnSegment):
+            # Before the record, though it may not come: no signal handler may part it from its count.
+            self._start = Start(buffered, segment, segment.end, segment.count)
         try:
             nth = segment.append(body, logged_at)
         except OSError as error:
             raise self._fail(segment, error) from error
         if nth < 0:
             segment, nth = self._append_to_next(body, logged_at)
-        if not direct:
-            if is_first and isinstance(segment, OwnSegment):
+            if leaves_start:
                 self._start = Start(buffered, segment, segment.end - FRAME_SIZE - len(body), nth)
+        if not direct:
             self._buffered = buffered + 1
         return segment.base + nth
 
@@ -306,6 +312,9 @@ class Spool:
 
     def _append_to_next(self, body: bytes, logged_at: float) -> tuple[OwnSegment, int]:
         """The current segment is full (for this record): go on in the spare, or in one made now."""
+        if is_owned(self._making):
+            # A destructor's record, in the midst of making the next segment: it stays in memory for a moment.
+            raise SpoolBroken(self.path, "take events", 0, "the next segment is just being made")
         need = max(size_for(len(body)), SMALLEST)
         with self._making:
             full = self._current
@@ -596,13 +605,30 @@ class Spool:
         with self._syncing:
             self._sync()
 
-    def wait_durable(self, place: int) -> None:
-        """Return once the record survives a power cut. Threads that wait together share one sync."""
+    def wait_durable(self, place: int, *, alone: bool = False) -> None:
+        """Return once the record survives a power cut. Threads that wait together share one sync.
+
+        `alone`: wait for no other thread, as one must that holds what they need to go on.
+        """
         if place <= self._durable:
+            return
+        if alone or is_owned(self._syncing):
+            # The latter in a signal handler or destructor, in the midst of this thread's own sync.
+            self._sync_alone(place)
             return
         with self._syncing:
             if place > self._durable:  # else the thread that had the lock before has synced for this one
                 self._sync()
+
+    def _sync_alone(self, place: int) -> None:
+        segment = self._segments.get(place >> PLACE_BITS)
+        if not isinstance(segment, OwnSegment) or segment.synced > place & INDEX_MASK:
+            return
+        try:
+            segment.sync()
+        except OSError as error:
+            if not segment.is_settled:  # else another thread has deleted it
+                raise SpoolBroken.of(self.path, "be made durable", error) from error
 
     def _sync(self) -> None:
         current = self._current
