@@ -257,6 +257,12 @@ class Backlog:
         if lane.stream not in self._busy:
             self.lanes.discard_empty(lane)
 
+    def recount(self) -> None:
+        """Put right what an exception in the midst of a change left half done."""
+        for lane in list(self.lanes):
+            self._forget_if_empty(lane)
+        self.lanes.recount()
+
     def heads(self) -> list[Delivery]:
         """The oldest record of the queue and of each lane."""
         heads = [lane.records[0] for lane in self.lanes if lane.records]

@@ -61,6 +61,19 @@ class Batch:
             chunk = chunk[:end]
         return chunk
 
+    @property
+    def oldest(self) -> Delivery | None:
+        """The first record that waits for a request."""
+        return self.chunks[0][0] if self.chunks else None
+
+    def pop_oldest(self) -> None:
+        """Take it out, so that at no moment another record is outside the batch."""
+        chunk = self.chunks[0]
+        if len(chunk) == 1:
+            self.chunks.popleft()
+        else:
+            del chunk[0]
+
     def put_back(self, *chunks: list[Delivery]) -> None:
         """Have these chunks sent next, in this order; empty ones are left out."""
         self.chunks.extendleft(chunk for chunk in reversed(chunks) if chunk)

@@ -122,6 +122,22 @@ class Books:
             if record.callbacks is not None:
                 self._settled.append(record)
 
+    def recount(self, pending: Sequence[Delivery], victim: Delivery | None, outcome: Outcome) -> None:
+        """Make the counts agree with what is `pending` in memory, after an exception while they changed.
+
+        `victim` is the record whose settling was interrupted, if any was; it ends with this outcome. Under
+        the guard.
+        """
+        self.ledger.recount(pending, None if victim is None else victim.epoch, outcome)
+        if victim is None:
+            return
+        victim.outcome = victim.outcome or outcome
+        is_kept = self.keeps_all or self.keeps_failures or victim.callbacks is not None
+        if is_kept and not any(record is victim for record in self._settled):
+            self._settled.append(victim)
+        if self.is_stored and victim.place != NOT_STORED:
+            self.end(outcome.kind, [victim.place])
+
     def take_ended(self) -> list[tuple[str, list[int]]]:
         """Places in the store of records that ended since the last call, by the kind of outcome."""
         return [self._ended.popleft() for _ in range(len(self._ended))]

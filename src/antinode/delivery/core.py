@@ -138,6 +138,8 @@ class Core:
         """Records logged up to then do not wait for the interval."""
         self._expire_at = FOREVER if config.max_age is None else -FOREVER
         """When the next record may have to expire."""
+        self._leaving: Delivery | None = None
+        """The record that is being dropped to make room."""
         self._awaited: int | None = None
         self._looked_at = -FOREVER
         self._saw_queued = self._saw_full = False
@@ -203,20 +205,46 @@ class Core:
             ledger.pending - ledger.on_disk >= self._max_events
             or ledger.pending_bytes - ledger.on_disk_bytes + size > self._max_bytes
         ):
-            victim = self.backlog.pop_oldest() or self._pop_from_batches() or self._pop_from_rear()
+            # Named before it is taken out, so that an exception in between does not lose it: see `mend`.
+            victim, take_out = self._oldest()
             if victim is None:
                 return False
+            self._leaving = victim
+            take_out()
             self.books.settle([victim], QUEUE_FULL)
+            self._leaving = None
         return True
 
-    def _pop_from_batches(self) -> Delivery | None:
+    def _oldest(self) -> tuple[Delivery | None, Callable[[], object]]:
+        """The record to drop first, and what takes it out."""
+        backlog, stock = self.backlog, self.stock
+        oldest = backlog.oldest
+        if oldest is not None:
+            return oldest, backlog.pop_oldest
         for batch in self._batches.values():
             if batch.chunks:
-                return batch.cut_front(1, 0)[0]
-        return None
+                return batch.oldest, batch.pop_oldest
+        if stock is not None and stock.rear:
+            return stock.rear[0], stock.rear.popleft
+        return None, tuple
 
-    def _pop_from_rear(self) -> Delivery | None:
-        return None if self.stock is None else self.stock.pop_rear()
+    def mend(self) -> None:
+        """Put right what an exception left half done, between whichever steps of `admit` or `make_room`.
+
+        A signal handler may raise anywhere. What counts then is where the records are: the books follow. To
+        be called under every lock, by the thread that the exception came to.
+        """
+        with self._guard:
+            self.backlog.recount()
+            stock = self.stock
+            pending = self.pending_records()
+            if stock is not None:
+                stock.recover()
+                pending += stock.rear
+            victim, self._leaving = self._leaving, None
+            if victim is not None and any(record is victim for record in pending):
+                victim = None  # it has not left
+            self.books.recount(pending, victim, QUEUE_FULL)
 
     # What goes out.
 

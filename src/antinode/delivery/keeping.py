@@ -124,10 +124,13 @@ class Keeper:
             self._disk.acknowledge(places, self._codes[kind])
         return bool(ended)
 
-    def wait_durable(self, place: int) -> None:
-        """Return once the record survives a power cut; at once if the disk refuses, which is noted later."""
+    def wait_durable(self, place: int, *, alone: bool) -> None:
+        """Return once the record survives a power cut; at once if the disk refuses, which is noted later.
+
+        `alone`: waits for no other thread.
+        """
         try:
-            self._disk.wait_durable(place)
+            self._disk.wait_durable(place, alone=alone)
         except Exception as error:
             self.notes.append(Note("WARNING", "spool", f"events are not synced to disk: {error}"))
 

@@ -89,6 +89,14 @@ class Lanes:
         """The lane that has held records for longest without a break."""
         return next(iter(self._filled.values()), None)
 
+    def recount(self) -> None:
+        """Put right what an exception left half done: the records are what counts."""
+        lanes = self.by_stream.values()
+        filled = [lane for lane in self._filled.values() if lane.records]
+        self._filled = OrderedDict((lane.stream, lane) for lane in [*filled, *lanes] if lane.records)
+        self.count = sum(len(lane.records) for lane in lanes)
+        self.ready_count = sum(len(lane.records) for lane in lanes if lane.is_ready)
+
     def _counted(self, lane: Lane, change: int) -> None:
         self.count += change
         if lane.is_ready:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from antinode.delivery.counts import Counts
-from antinode.delivery.record import DELIVERED, DROPPED, REJECTED, SPOOLED, Outcome
+from antinode.delivery.record import DELIVERED, DROPPED, REJECTED, SPOOLED, Delivery, Outcome
 
 
 @dataclass(frozen=True)
@@ -200,6 +200,30 @@ class Ledger(Counts):
     def pending_until(self, index: int) -> int:
         """How many events of the epochs up to `index` have not settled."""
         return sum(epoch.pending for epoch in self._open if epoch.index <= index)
+
+    def recount(self, pending: Sequence[Delivery], leaving: Epoch | None, outcome: Outcome) -> None:
+        """Make the counts agree with what is `pending` in memory.
+
+        A difference is of one event whose admission, or settling with this outcome, was interrupted: the
+        latter if it is known, by the epoch that it leaves.
+        """
+        if self.epoch not in self._open:
+            self._open.append(self.epoch)
+        self.on_disk = sum(epoch.on_disk for epoch in self._open)
+        self.pending = len(pending) + self.on_disk
+        self.pending_bytes = sum(len(record.body) for record in pending) + self.on_disk_bytes
+        for epoch in self._open:
+            expected = sum(record.epoch is epoch for record in pending) + epoch.on_disk
+            if epoch is leaving:
+                epoch.settle(outcome.kind, epoch.pending - expected)
+            else:
+                epoch.accepted += expected - epoch.pending
+        ended = self.delivered + sum(self.rejected.values()) + sum(self.dropped.values()) + self.spooled
+        missing = self.accepted - ended - self.pending
+        if leaving is None:
+            self.accepted -= missing
+        else:
+            self.settle(outcome, missing)
 
     def report(self, index: int) -> Report:
         """What became of the epochs up to `index`; those that are complete will not be reported again."""

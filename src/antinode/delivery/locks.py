@@ -1,10 +1,12 @@
-"""Reentrant locks, and what they can tell beyond being taken and released."""
+"""The guard, and whether what holds a lock is still at its work."""
 
 from __future__ import annotations
 
 import _thread
+import sys
 import threading
 from contextlib import AbstractContextManager
+from types import FrameType
 
 from antinode import _compiled
 
@@ -18,6 +20,21 @@ def make_guard() -> AbstractContextManager[object]:
     return guard
 
 
-def is_owned(lock: object) -> bool:
-    """Whether the calling thread holds this RLock: Python's, gevent's and ours tell, under this name."""
-    return bool(lock._is_owned())  # type: ignore[attr-defined]
+def is_interrupting() -> bool:
+    """Whether a signal handler, a destructor or a callback has called in the midst of this thread's own work.
+
+    Then there are frames of ours on the stack, below the caller's and below those of others.
+    A lock that this thread holds although it is not interrupting anything was left by an exception that came
+    between taking it and the block that gives it back.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    while frame is not None and not _is_ours(frame):
+        frame = frame.f_back
+    return frame is not None
+
+
+def _is_ours(frame: FrameType) -> bool:
+    # The store's too: compiled code calls it while it holds the guard, and has no frame itself.
+    return str(frame.f_globals.get("__name__", "")).startswith(("antinode.delivery.", "antinode.spool."))

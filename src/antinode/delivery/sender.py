@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from antinode._locks import is_owned, let_go
 from antinode.delivery.backlog import ids_of
 from antinode.delivery.batch import Upload
 from antinode.delivery.core import NEVER, QUEUE_FULL, Core, CoreConfig, Note
 from antinode.delivery.ledger import Report, Stats
-from antinode.delivery.locks import is_owned, make_guard
+from antinode.delivery.locks import is_interrupting, make_guard
 from antinode.delivery.messages import HttpResponse, Request, Transport, TransportTimeout
 from antinode.delivery.notices import write
 from antinode.delivery.record import (
@@ -108,9 +109,13 @@ class Sender:
     - `_bell` wakes the coordinator: a lock that is held while nobody rings. Releasing it twice is an error
       that means it is already ringing. Unlike an Event or a Condition it has no lock of its own inside, in
       which a signal handler could get stuck.
-    Locks are taken in the order `_stepping`, `_deciding`, `_guard`. A thread that holds one of them and is
-    interrupted, by a signal handler, a destructor or a callback of the application, must not wait for what
-    other threads would need that lock for: `_cannot_wait` tells.
+    Locks are taken in the order `_stepping`, `_deciding`, `_guard`.
+
+    A signal handler may raise between any two steps of the main thread, also between taking a lock and the
+    block that gives it back. Logging puts right what was left, in `_recover`.
+
+    A thread that holds one of these locks and is interrupted, by a signal handler, a destructor or a callback
+    of the application, must not wait for what other threads would need that lock for: `_cannot_wait` tells.
 
     There are two races. Between going to sleep and ringing: `_sleep` looks again after it has said at which
     backlog length it wants to be woken. Between logging and the end: `_is_stopped` comes with `ring_at` 1,
@@ -128,6 +133,8 @@ class Sender:
         self._random = random
         self._is_closed = False
         self._is_stopped = False
+        self._is_torn = False
+        """Whether an exception may have left the books torn."""
         self._close_by: float | None = None
         """Until when the coordinator delivers before it closes, after a `shutdown` that could not wait."""
         self._exit_by: float | None = None
@@ -207,51 +214,96 @@ class Sender:
             self._ring()
 
     def _submit_stored(self, record: Delivery) -> None:
-        self._submit(record)
-        stock = self._core.stock
-        if stock is not None and stock.failure is not None:
-            # In an outage nobody else would wake whoever mends the store.
-            self._ring()
+        try:
+            self._submit(record)
+            stock = self._core.stock
+            if stock is not None and stock.failure is not None:
+                # In an outage nobody else would wake whoever mends the store.
+                self._ring()
+        except BaseException:
+            self._recover()
+            raise
 
     def _submit_durably(self, record: Delivery) -> None:
         self._submit_stored(record)
         if record.place != NOT_STORED and self._keeper is not None:
-            self._keeper.wait_durable(record.place)
+            # Whoever holds what other threads need must not wait for them.
+            self._keeper.wait_durable(record.place, alone=self._is_inside())
 
     def _submit(self, record: Delivery) -> None:
-        core = self._core
-        if self._is_closed:
-            self.refuse(record, _SHUT_DOWN, "an event was logged after the client was shut down: dropped")
-            return
-        if not core.admit(record):
-            self._overflow(record)
-        elif len(core.queued) >= core.ring_at:
-            self._ring()
+        try:
+            core = self._core
+            if self._is_closed:
+                self.refuse(record, _SHUT_DOWN, "an event was logged after the client was shut down: dropped")
+            elif not core.admit(record):
+                self._overflow(record)
+            elif len(core.queued) >= core.ring_at:
+                self._ring()
+        except BaseException:
+            self._recover()
+            raise
 
     def refuse(self, record: Delivery, outcome: Outcome, note: str | None = None) -> None:
         """Settle a record that is not going to be sent, and have the coordinator tell about it."""
-        self._core.books.refuse(record, outcome)
+        try:
+            self._refuse(record, outcome, note)
+        except BaseException:
+            self._recover()
+            raise
+
+    def _refuse(self, record: Delivery, outcome: Outcome, note: str | None) -> None:
         teller = self._teller
+        is_heard = teller.wants_all or self.config.on_failures is not None
+        self._core.books.refuse(record, outcome, is_kept=is_heard)
         if note is not None:
             teller.add(notes=(Note("WARNING", outcome.reason, note),))
-        if teller.wants_all:
-            teller.add(settled=(record,))
-        buries = self.config.on_failures is not None
-        if buries:
-            self._failed.append(record)
-        if note is not None or teller.wants_all or buries:
+        if note is not None or is_heard:
             self._ring()
 
     def skip(self, record: Delivery, outcome: Outcome) -> None:
         """Settle a record that was never meant to be sent."""
-        self._core.books.skip(record, outcome)
+        try:
+            self._core.books.skip(record, outcome)
+        except BaseException:
+            self._recover()
+            raise
 
     def say(self, level: str, key: str, text: str) -> None:
         """Have the coordinator log a line, rate-limited by `key`."""
         self._teller.add(notes=(Note(level, key, text),))
         self._ring()
 
+    def _recover(self) -> None:
+        """Put right what an exception left half done in what the application called, on its thread.
+
+        Where that interrupted this thread's own work, what is torn may be that work's, and the locks are its:
+        then whoever decides next sees to the books.
+        """
+        self._is_torn = True
+        if is_interrupting():
+            return
+        self._teller.recover()
+        let_go((self._guard, self._deciding, self._starting, self._stepping))
+        with self._deciding:
+            self._mend()
+        # Whoever was interrupted before the bell has logged all the same.
+        self._core.ring_at = 1
+        self._ring()
+
+    def _mend(self) -> None:
+        """Put the books right, under `_deciding`."""
+        if self._is_torn:
+            self._core.mend()
+            self._is_torn = False
+
     def _overflow(self, record: Delivery) -> None:
+        try:
+            self._make_way(record)
+        except BaseException:
+            self._recover()
+            raise
+
+    def _make_way(self, record: Delivery) -> None:
         policy = self.config.overflow
         # A signal handler or destructor that interrupted the core's own work must not wait for it.
         if policy == "drop_newest" or self._is_inside():
@@ -260,7 +312,12 @@ class Sender:
             self._wait_for_room(record)
         else:
             with self._deciding:
-                admitted = self._core.make_room(len(record.body)) and self._core.admit(record)
+                try:
+                    admitted = self._core.make_room(len(record.body)) and self._core.admit(record)
+                except BaseException:
+                    # Before anybody else can hear of half of it.
+                    self._core.mend()
+                    raise
             if not admitted:
                 self._drop_newest(record)
             self.say("WARNING", "queue_full", "the queue is full: the oldest events are dropped")
@@ -291,7 +348,13 @@ class Sender:
         self.refuse(record, _SHUT_DOWN)
 
     def _is_inside(self) -> bool:
-        return is_owned(self._deciding) or is_owned(self._guard)
+        if not (is_owned(self._deciding) or is_owned(self._guard)):
+            return False
+        if not is_interrupting():
+            # An exception has left them to nobody.
+            self._recover()
+            return False
+        return True
 
     def _cannot_wait(self) -> bool:
         """Whether this thread is needed for what it would wait for."""
@@ -317,8 +380,10 @@ class Sender:
             with suppress(RuntimeError):  # it rings already
                 self._bell.release()
         except BaseException:
-            # Ctrl-C came before the bell: the next record has to ring.
+            # Ctrl-C came before the bell: else the next record has to ring.
             self._core.ring_at = 1
+            with suppress(RuntimeError):
+                self._bell.release()
             raise
         self._stay_alert()
 
@@ -419,6 +484,7 @@ class Sender:
     def _decide(self, now: float) -> tuple[list[Upload], list[Barrier], float | None]:
         """Apply the answers that came. What to send now, whom to let through, and when to decide again."""
         core = self._core
+        self._mend()
         while self._inbox:
             number, verdict, size, took = self._inbox.popleft()
             self._overdue.pop(number, None)

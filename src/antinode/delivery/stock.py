@@ -273,10 +273,11 @@ class Stock:
         self._books.settle(dropped, SPOOL_FULL)
         return len(dropped)
 
-    def pop_rear(self) -> Delivery | None:
-        """Take out the oldest of those that the store did not take."""
-        with self._books.guard:
-            return self.rear.popleft() if self.rear else None
+    def recover(self) -> None:
+        """Go on after an exception in the midst of `admit`: what was logged meanwhile gets in."""
+        self._is_admitting = False
+        if self._interrupting:
+            self._admit_late()
 
     def _taken_in(self, items: Sequence[Stored]) -> list[Delivery]:
         """Records, with the application's handles where it has some, counted as in memory from now on."""

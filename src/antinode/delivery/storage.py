@@ -92,8 +92,8 @@ class DiskStore(Store, Protocol):
     def sync(self) -> None:
         """Make what was appended survive a power cut."""
 
-    def wait_durable(self, place: int) -> None:
-        """The same for one record, together with what other threads wait for."""
+    def wait_durable(self, place: int, *, alone: bool = False) -> None:
+        """The same for one record, together with what other threads wait for unless `alone`."""
 
     def renew_after_fork(self) -> None: ...
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from antinode.delivery.locks import is_owned
+from antinode._locks import is_owned, let_go
 from antinode.delivery.notices import Notices, write
 from antinode.delivery.record import DELIVERED, Delivery, notify
 
@@ -56,6 +56,12 @@ class Teller:
     def is_this_thread(self) -> bool:
         """Whether the calling thread is telling: it is inside one of the application's callbacks."""
         return is_owned(self._telling)
+
+    def recover(self) -> None:
+        """Give back what an exception left taken, on the thread that it came to."""
+        if self.is_this_thread:
+            self._is_telling = False
+            let_go([self._telling])
 
     def add(
         self, settled: Iterable[Delivery] = (), notes: Iterable[Note] = (), retried: Iterable[Retried] = ()

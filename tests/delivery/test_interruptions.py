@@ -1,0 +1,161 @@
+"""Exceptions out of signal handlers, which may come between any two steps of the main thread."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import antinode
+from antinode import Client, Delivery, HttpResponse, Request
+
+MOST = 3
+needs_call_points = pytest.mark.skipif(sys.version_info < (3, 11), reason="looks for signals everywhere")
+PACKAGE = str(Path(antinode.__file__).parent)
+
+
+class Stop(BaseException):
+    """What a signal handler raises: Ctrl-C, a soft time limit, a worker's timeout."""
+
+
+class Gate:
+    """A transport that lets a request through only when it is told to, so that the queue stays full."""
+
+    def __init__(self) -> None:
+        self.permits = threading.Semaphore(0)
+        self.is_open = False
+
+    def send(self, request: Request) -> HttpResponse:
+        if not self.is_open:
+            self.permits.acquire()
+        return HttpResponse(200, {}, b'{"code":200}')
+
+    def open(self) -> None:
+        self.is_open = True
+        self.permits.release(1000)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Interruption:
+    """Raises `Stop` at the `nth` place where it is asked to look, in antinode's own code on this thread."""
+
+    def __init__(self, nth: int, gate: Gate) -> None:
+        self._left = nth
+        self._gate = gate
+        self._has_let_go = False
+        self.has_struck = False
+
+    def _look(self, frame: FrameType) -> None:
+        if frame.f_code.co_name == "_wait_for_room" and not self._has_let_go:
+            # Now it is known that there was no room: let some come.
+            self._has_let_go = True
+            self._gate.permits.release()
+        self._left -= 1
+        if self._left == 0:
+            self.has_struck = True
+            raise Stop
+
+    def at_lines(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
+        """For `sys.settrace`: each line, where no Python version stops for a signal more often."""
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event in ("line", "call", "return"):
+            self._look(frame)
+        return self.at_lines
+
+    def at_calls(self, frame: FrameType, event: str, _: Any) -> None:
+        """For `sys.setprofile`: where CPython looks for signals, when functions begin and builtins return."""
+        if frame.f_code.co_filename.startswith(PACKAGE) and event in ("call", "c_return"):
+            self._look(frame)
+
+
+@contextmanager
+def interrupted(kind: str, nth: int, gate: Gate) -> Iterator[Interruption]:
+    interruption = Interruption(nth, gate)
+    if kind == "lines":
+        former, install = sys.gettrace(), sys.settrace
+        look: Any = interruption.at_lines
+    else:
+        former, install = sys.getprofile(), sys.setprofile
+        look = interruption.at_calls
+    install(look)
+    try:
+        yield interruption
+    finally:
+        install(former)  # type: ignore[arg-type]
+
+
+def tick(user: str) -> Any:
+    return {"event_type": "Tick", "user_id": user}
+
+
+def look_from_elsewhere(client: Client) -> None:
+    """Another thread reads the books, which hangs if the interrupted one has kept a lock."""
+    thread = threading.Thread(target=client.stats, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive(), "a lock is kept"
+
+
+@pytest.mark.parametrize("is_odd", [False, True], ids=["ordinary", "in Python"])
+@pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest", "block"])
+@pytest.mark.parametrize(
+    ("kind", "store"),
+    [
+        ("lines", "none"),
+        ("calls", "none"),
+        # Between a record on disk and its count, CPython 3.11 and later nowhere look for signals.
+        pytest.param("calls", "process", marks=needs_call_points),
+        pytest.param("calls", "strict", marks=needs_call_points),
+    ],
+)
+def test_an_exception_at_any_step_of_logging_leaves_the_books_balanced(
+    tmp_path: Path, kind: str, store: str, overflow: str, is_odd: bool
+) -> None:
+    """Whichever step of `log_event` with a full queue it hits, one after the other: each event that counts
+    as accepted ends, other threads go on, and a flush waits for all."""
+    gate = Gate()
+    client = Client().init(
+        "k" * 32,
+        transport=gate,
+        overflow=overflow,  # type: ignore[arg-type]
+        max_queue_events=MOST,
+        shutdown_timeout=5,
+        **({"storage": tmp_path, "durability": store} if store != "none" else {}),  # type: ignore[arg-type]
+    )
+    log = client._log_in_python if is_odd else client.log_event
+    handles: list[Delivery] = []
+    try:
+        handles += [log(tick(f"user-{number}")) for number in range(MOST)]
+        nth = 0
+        while True:
+            nth += 1
+            with interrupted(kind, nth, gate) as interruption, suppress(Stop):
+                handles.append(log(tick("user-x")))
+            look_from_elsewhere(client)
+            stats = client.stats()
+            assert stats.balanced, (nth, stats)
+            assert stats.pending >= 0
+            if not interruption.has_struck:
+                break
+            if overflow == "block":
+                while client.stats().pending < MOST:
+                    handles.append(log(tick("user-y")))
+        assert nth > 10
+        gate.open()
+        report = client.flush(20)
+        stats = client.stats()
+        assert (report.pending, stats.pending, stats.on_disk, stats.balanced) == (0, 0, 0, True), stats
+        assert [each for each in handles if each.outcome is None] == []
+        assert client.log_event(tick("user-z")).result(20).ok
+    finally:
+        gate.open()
+        client.shutdown(5)
