@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check lint format types accidents bench bench-growth bench-quick bench-server bench-import soak clean
+.PHONY: help demo test check lint format types accidents barrier bench bench-growth bench-quick bench-server bench-import soak clean
 
 help:
 	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
@@ -45,6 +45,9 @@ types: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+barrier: $(STAMP)
+	$(BIN)/python -m tests.barrier $(ARGS)
 
 accidents: $(STAMP)
 	$(BIN)/python -m tests.accidents --write docs/accidents.md

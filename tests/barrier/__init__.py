@@ -1,0 +1,1 @@
+"""`flush` as a barrier, under random forks, callbacks, transports and cut connections."""
