@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._compression import compress
+from ._headers import checked_headers
 from ._proxies import Proxy, parse_proxy, proxy_from_environment
 from .messages import HttpResponse, Request, TransportError
 
@@ -23,18 +24,6 @@ _CONNECT_TIMEOUT = 5.0  # seconds; a SYN lost twice still gets through
 # Seconds. Load balancers and NAT drop an idle connection after one to six minutes, some without a word, and
 # a request on it would then wait for its whole time.
 _IDLE_LIMIT = 50.0
-
-_RESERVED_HEADERS = frozenset(
-    {
-        "Content-Type",
-        "Content-Encoding",
-        "Content-Length",
-        "Transfer-Encoding",
-        "Host",
-        "Connection",
-        "Accept-Encoding",
-    }
-)
 
 
 class HttpTransport:
@@ -82,7 +71,7 @@ class HttpTransport:
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
             "Content-Type": "application/json",
-            **_checked_headers(headers or {}),
+            **_headers(headers or {}),
         }
         self._tls: ssl.SSLContext | None = None
         self._forget()
@@ -165,7 +154,10 @@ class HttpTransport:
             if self._follows_environment:
                 proxy = proxy_from_environment(address.scheme, address.host, address.port)
         except (ValueError, ImportError) as error:
-            raise TransportError(f"no way to the server: {error}") from error
+            from antinode.protocol.secrets import without_secrets  # noqa: PLC0415 - only for the message
+
+            # Without its context, and masked: urllib3 quotes the whole URL.
+            raise TransportError(f"no way to the server: {without_secrets(str(error))}") from None
         origin = Origin(address, proxy, self._tls_context)
         with self._lock:
             origin = self._origins.setdefault(address, origin)
@@ -264,16 +256,8 @@ def _checked_bundle(bundle: str | PathLike[str]) -> str:
     return path
 
 
-def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    checked = {}
-    for given, value in headers.items():
-        name = given.title()
-        if name in _RESERVED_HEADERS:
-            raise ValueError(f"headers cannot set {given!r}: it belongs to the transport; leave it out")
-        if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
-            raise ValueError(f"headers: {given[:60]!r} is not a header name; use letters, digits and '-'")
-        # The value stays out of the message: it may be a token.
-        if not (value.isascii() and value.isprintable()):
-            raise ValueError(f"headers: the value of {given!r} must be printable ASCII on one line")
-        checked[name] = value
-    return checked
+def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return checked_headers(headers)
+    except ValueError as error:
+        raise ValueError(f"headers: {error}") from None
