@@ -54,7 +54,8 @@ def run(*arguments: str, stdin: str = "", cwd: Path | None = None, **more: str) 
         nursery.stdin.flush()
         answer = nursery.stdout.readline()
         assert answer, "the process from which commands are forked has died"
-        return Ended(int(answer), out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+        # Bytes, so that a carriage return is told from the end of a line.
+        return Ended(int(answer), out.read_bytes().decode("utf-8"), err.read_bytes().decode("utf-8"))
 
 
 @functools.cache

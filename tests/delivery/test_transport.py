@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -286,6 +287,29 @@ def test_every_cut_of_a_gzip_stream_is_noticed(body: bytes, data: st.DataObject)
 def test_decompression_stops_at_its_limit(length: int, limit: int) -> None:
     """No more than the limit is ever produced, so that a small answer cannot fill the memory."""
     assert len(decompress(compress(b"x" * length), limit)) == min(length, limit)
+
+
+@pytest.mark.parametrize("content", [b"", b"x"])
+@pytest.mark.parametrize("was_cut", [False, True])
+def test_answers_of_many_members_are_refused(content: bytes, was_cut: bool) -> None:
+    """A few members are read as one text; a megabyte of tiny ones is no answer, whatever they hold."""
+    member = gzip.compress(content, mtime=0)
+    assert decompress(member * 16, 1 << 20, was_cut=was_cut) == content * 16
+    with pytest.raises(DamagedGzip, match="too many members"):
+        decompress(member * 40_000, 1 << 20, was_cut=was_cut)
+
+
+def test_a_bomb_fills_no_memory() -> None:
+    """Of an answer that would be a thousand times as long, no more than the limit is ever held."""
+    bomb = compress(bytes(256 << 20))
+    assert len(bomb) < 1 << 20
+    tracemalloc.start()
+    try:
+        assert decompress(bomb, 1 << 20) == bytes(1 << 20)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
 
 
 def test_compressed_answers_are_decoded(make: Make) -> None:

@@ -23,7 +23,10 @@ _UNBOUNDED: Final = 100_000
 
 @functools.cache
 def out() -> Console:
-    """Standard output. Texts are printed as they are: no markup, no emoji codes, no guessed highlights."""
+    """Standard output. Texts are printed as they are: no markup, no emoji codes, no guessed highlights.
+
+    But for what a terminal would obey or not show: that is `escaped`, whoever prints.
+    """
     return _console(stderr=False)
 
 
@@ -93,10 +96,11 @@ def _progress(*, has_bar: bool) -> Progress:
 
 
 def printable(text: str, at_most: int = 300) -> str:
-    """`text` fit to be shown: one line without control characters, escapes or marks that turn the writing."""
-    start = text[: at_most + 1]
-    shown = " ".join("".join(each if each.isprintable() else " " for each in start).split())
-    return shown if len(text) <= at_most else f"{shown[: at_most - 1]}…"
+    """`text` on one line of at most so many characters, with what is not plainly seen `escaped`."""
+    from antinode.protocol.escaping import escaped  # noqa: PLC0415 - not for help and completion
+
+    shown = escaped(" ".join(text[: at_most + 1].split()))
+    return shown if len(text) <= at_most and len(shown) <= at_most else f"{shown[: at_most - 1]}…"
 
 
 def discard_output() -> None:

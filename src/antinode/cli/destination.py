@@ -76,10 +76,9 @@ class Destination:
 
     def shown_url(self) -> str:
         """The same without what may be a secret in it: user name, password and query."""
-        from urllib.parse import urlsplit  # noqa: PLC0415 - as above
+        from antinode.protocol.secrets import public_url  # noqa: PLC0415 - as above
 
-        parts = urlsplit(self.url())
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return public_url(self.url())
 
     def key(self) -> str:
         """The key, or one that a local server takes. Raises NotSetUp if there is none or it cannot be one."""

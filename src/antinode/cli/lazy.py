@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 import rich_click as click
 
@@ -26,6 +29,23 @@ class Listed(click.RichCommand):
         return command
 
 
+@contextlib.contextmanager
+def _escaped_errors() -> Iterator[None]:
+    """What click prints of an error by itself may quote anything: an argument, a path, a line of a file."""
+    try:
+        yield
+    except click.ClickException as error:
+        from antinode.protocol.escaping import escaped  # noqa: PLC0415 - not for help and completion
+
+        for name in ("message", "param_hint", "ui_filename", "option_name", "possibilities"):
+            said = getattr(error, name, None)
+            if isinstance(said, str):
+                setattr(error, name, escaped(said))
+            elif isinstance(said, (list, tuple)):
+                setattr(error, name, [escaped(str(each)) for each in said])
+        raise
+
+
 class LazyGroup(click.RichGroup):
     """A group that may hold `Listed` commands: the real one takes their place once it is named."""
 
@@ -41,9 +61,17 @@ class LazyGroup(click.RichGroup):
         # As the table has them, not by the alphabet.
         return list(self.commands)
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.RichContext:
+        with _escaped_errors():
+            context: click.RichContext = super().make_context(info_name, args, parent, **extra)  # type: ignore[assignment]
+            return context
+
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            with _escaped_errors():
+                return super().invoke(ctx)
         except (KeyboardInterrupt, click.Abort):
             # Left to click it would end with 1, which here means that something failed.
             click.echo(err=True)

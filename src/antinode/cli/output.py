@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -23,11 +24,16 @@ def unread_is_fine() -> Iterator[None]:
 
 
 def write_lines(lines: Iterable[bytes]) -> None:
-    """Lines without their ends, as they are. Raises BrokenPipeError when nobody reads any more."""
+    """Lines of JSON without their ends. Raises BrokenPipeError when nobody reads any more.
+
+    What a terminal would obey or not show is written as an escape of JSON, so that they say the same.
+    """
+    from antinode.protocol.escaping import escaped_json  # noqa: PLC0415 - not for help and completion
+
     out = sys.stdout.buffer
     piece = bytearray()
     for line in lines:
-        piece += line
+        piece += escaped_json(line)
         piece += b"\n"
         if len(piece) >= _PIECE:
             out.write(piece)
@@ -51,4 +57,7 @@ def write_indented(value: Any) -> None:
 def _json(value: Any) -> bytes:
     import msgspec  # noqa: PLC0415 - not for help and completion
 
-    return msgspec.json.encode(value, enc_hook=str)
+    try:
+        return msgspec.json.encode(value, enc_hook=str)
+    except UnicodeEncodeError:  # the name of a file need not be text
+        return json.dumps(msgspec.to_builtins(value, enc_hook=str)).encode()

@@ -12,8 +12,12 @@ _LEVEL = 5
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's own way to say "with a gzip header"; its time stamp is then 0
 
 
+# One is the rule. Thousands of empty ones would cost much time and yield nothing that counts as long.
+_MAX_MEMBERS = 16
+
+
 class DamagedGzip(ValueError):
-    """The bytes are no gzip stream, or end before it does."""
+    """The bytes are no gzip stream, end before it does, or are one of an unreasonable number of members."""
 
 
 def compress(body: bytes) -> bytes:
@@ -25,11 +29,14 @@ def compress(body: bytes) -> bytes:
 def decompress(data: bytes, limit: int, *, was_cut: bool = False) -> bytes:
     """The first `limit` bytes of what `data` holds.
 
-    Raises `DamagedGzip` when the stream is invalid or, unless `was_cut`, incomplete.
+    Raises `DamagedGzip` when the stream is invalid, has more than 16 members or, unless `was_cut`, is
+    incomplete. Time and memory are bounded by the length of `data` and the limit, whatever `data` holds.
     """
     parts: list[bytes] = []
     room = limit
     while data and room > 0:
+        if len(parts) == _MAX_MEMBERS:
+            raise DamagedGzip("gzip of too many members")
         stream = zlib.decompressobj(_GZIP)
         try:
             part = stream.decompress(data, room)

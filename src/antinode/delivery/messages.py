@@ -7,18 +7,24 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Request:
     """One upload as it goes on the wire.
 
     `body` is the JSON text, not yet compressed; whether to compress it is the transport's business.
-    `timeout` is the total time in seconds that the request may take, connecting included.
+    `timeout` is the total time in seconds that the request may take, connecting included. The repr shows
+    neither the body, nor headers, nor what of the URL may be a secret.
     """
 
     url: str
-    body: bytes = field(repr=False)  # holds the API key and the events
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 10.0
+
+    def __repr__(self) -> str:
+        from antinode.protocol.secrets import public_url  # noqa: PLC0415 - seldom shown
+
+        return f"Request(url={public_url(self.url)!r}, timeout={self.timeout!r})"
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class HttpResponse:
     """What a server answered. Header names are lower-case; `body` is decompressed."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
 

@@ -33,6 +33,7 @@ from antinode.delivery.stock import SPOOL_FULL
 from antinode.delivery.telling import Teller
 from antinode.delivery.uploaders import Job, Uploaders
 from antinode.protocol.responses import Verdict, judge, unreached
+from antinode.protocol.secrets import public_url
 from antinode.protocol.status import Status
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class SenderConfig:
 
     core: CoreConfig
     envelope: Envelope
-    url: str
-    bulk_url: str
+    url: str = field(repr=False)  # its query may be a secret
+    bulk_url: str = field(repr=False)
     """Where uploads go that the core marks as bulk: another URL only if the endpoint is chosen by traffic."""
     make_transport: Callable[[], Transport]
     name: str = "antinode"
@@ -948,7 +949,7 @@ class Sender:
     @property
     def host(self) -> str:
         """Where uploads go, without path and credentials."""
-        return self.config.url.split("://", 1)[-1].split("/", 1)[0].rsplit("@", 1)[-1]
+        return public_url(self.config.url).partition("://")[2].partition("/")[0]
 
     @property
     def is_closed(self) -> bool:

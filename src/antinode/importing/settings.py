@@ -16,6 +16,7 @@ from antinode.importing.preparing import Recipe
 from antinode.importing.sources import Source
 from antinode.protocol.endpoints import Endpoint
 from antinode.protocol.limits import BATCH_EVENTS_PER_SECOND, HTTP_V2_EVENTS_PER_SECOND
+from antinode.protocol.secrets import public_url
 
 # Events a second of a whole project: what the reference has for each endpoint (section 5).
 _PROJECT_RATES: Final = {Endpoint.HTTP_V2: 50_000.0, Endpoint.BATCH: 100_000.0}
@@ -64,7 +65,7 @@ class Settings:
     def host(self) -> str:
         """Where events go, without path and credentials."""
         url, _, _ = destination(self.options)
-        return url.split("://", 1)[-1].split("/", 1)[0].rsplit("@", 1)[-1]
+        return public_url(url).partition("://")[2].partition("/")[0]
 
     def recipe(self) -> Recipe:
         """How rows become events."""

@@ -13,8 +13,9 @@ from typing import Any, Final, TypeAlias, TypeGuard
 import orjson
 
 from antinode.protocol.limits import ID_HOLD, MAX_RETRY_AFTER, PROJECT_WAIT
+from antinode.protocol.secrets import public_url, without_secrets
 from antinode.protocol.status import Status
-from antinode.protocol.texts import one_line, without_keys
+from antinode.protocol.texts import one_line
 
 _Ids: TypeAlias = Callable[[int], tuple[str | None, str | None]]
 
@@ -149,7 +150,7 @@ def _explained(answer: _Answer) -> str:
         return f"server_url leads to no upload endpoint: {answer.said}; end it in /2/httpapi or /batch"
     if 300 <= code < 400:
         target = answer.header("location")
-        place = f" to {one_line(target)}" if target else ""
+        place = f" to {one_line(public_url(target))}" if target else ""
         return f"server_url redirects{place} ({code}), which a POST does not follow; write the final URL"
     return f"the server does not take the request: {answer.said}; check server_url"
 
@@ -203,7 +204,7 @@ class _Answer:
         body = None
         if self.is_object:
             body = {
-                key: without_keys(value) if isinstance(value, str) else value
+                key: without_secrets(value) if isinstance(value, str) else value
                 for key, value in self.json.items()
             }
         return Verdict(action, status, self.code, message, body=body, **more)

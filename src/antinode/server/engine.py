@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from antinode.protocol.texts import without_keys
+from antinode.protocol.secrets import without_keys
 from antinode.server import answers, export, intake, strikes
 from antinode.server.answers import Refusal
 from antinode.server.checking import Checked, check

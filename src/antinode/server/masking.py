@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from antinode.protocol.secrets import EQUALS, HEX_KEY, KEY_NAME, QUOTE, cut
+
 _LENGTH: Final = 4096
 
 
 def beginning(body: bytes) -> str:
     """The first 4,096 characters of `body`. What is named an API key, or looks like one, is masked."""
     # No character has more than four bytes.
-    return _KEYS.sub(_masked, body[: 4 * _LENGTH].decode("utf-8", "replace")[:_LENGTH])
+    return _KEYS.sub(_masked, cut(body[: 4 * _LENGTH + 4].decode("utf-8", "replace"), _LENGTH))
 
 
 _KEYS: Final = re.compile(
-    r"""
-      (["']api[_-]?key["']\s*:\s*["'])[^"']*      # JSON
-    | (\b(?:api[_-]?key|client)=)[^&\s]*           # a form
-    | (name="(?:api_key|client)"\s+)[^\r\n]*       # a multipart form
-    | \b[0-9a-f]{32}\b
+    rf"""
+      ({KEY_NAME}{QUOTE}{EQUALS}{QUOTE})(?:(?!%(?:25)*2[27])[^"'`\\])*        # JSON, maybe percent-encoded
+    | ((?:{KEY_NAME}|\bclient){EQUALS}){QUOTE}?(?:(?!%(?:25)*26)[^&\s"'`])*   # a form
+    | (name="(?:api_key|client)"\s+)[^\r\n]*                                 # a multipart form
+    | {HEX_KEY}
     """,
     re.IGNORECASE | re.VERBOSE,
 )

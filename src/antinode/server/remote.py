@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 import urllib3
 
+from antinode.protocol.secrets import public_url
 from antinode.server.faults import Fault, FaultView, parse
 from antinode.server.rules import Rules
 from antinode.server.steering import ClockView, FaultList, Reached
@@ -116,7 +117,7 @@ class Api:
         self._pool = urllib3.PoolManager(retries=False, maxsize=4)
 
     def __repr__(self) -> str:
-        return f"<Api {self.url}>"
+        return f"<Api {public_url(self.url)}>"
 
     def close(self) -> None:
         """Give its connections back; it may be used again."""
@@ -286,6 +287,8 @@ class Api:
             body=None if body is None else msgspec.json.encode(body),
             headers={"content-type": "application/json"} if headers is None else headers,
             timeout=self._timeout + patience,
+            # None was asked for, and a few bytes of it could fill the memory.
+            decode_content=False,
         )
         return response.status, response.data
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from antinode.cli.console import printable
 from antinode.cli.output import write_json
 from antinode.cli.progress import pace
-from antinode.cli.terminal import print_hanging
+from antinode.cli.terminal import escaped_text, print_hanging
 from antinode.cli.words import counted
 from antinode.importing.findings import Finding, Findings
 from antinode.importing.reports import Report, Survey
@@ -57,7 +57,9 @@ def tell_survey(console: Console, survey: Survey) -> None:
     """What a dry run found, in words."""
     for source, row, event in survey.samples:
         console.print(Text(f"{printable(source.name)}, row {row:,}", "bold"))
-        console.print(Padding(JSON.from_data(event, indent=2).text, (0, 0, 1, 2), expand=False))
+        # Before its width is asked for, which escapes change.
+        sample = escaped_text(JSON.from_data(event, indent=2).text)
+        console.print(Padding(sample, (0, 0, 1, 2), expand=False))
     ends = "" if survey.is_whole else ", up to where it was stopped"
     looked = f"{counted(survey.rows, 'row')} {pace(survey.rows, survey.seconds)}"
     console.print(f"Looked at {looked}{ends}; nothing sent.")

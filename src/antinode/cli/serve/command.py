@@ -163,6 +163,8 @@ def serve(
         serving.serve(chosen, announce)
     except schema.DataError as error:
         raise Failed(str(error)) from None
+    except UnicodeError:  # a host that cannot be looked up at all
+        raise Failed(_no_address(host)) from None
     except OSError as error:
         raise Failed(_why_not_listening(error, host, port)) from None
     finally:
@@ -183,5 +185,9 @@ def _why_not_listening(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EACCES:
         return f"port {port} needs rights that this user does not have: choose one above 1023 with --port"
     if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-        return f"{host} is no address of this machine: write --host 127.0.0.1, or leave it out"
+        return _no_address(host)
     return f"cannot listen on port {port} of {host}: {error}"
+
+
+def _no_address(host: str) -> str:
+    return f"{host} is no address of this machine: write --host 127.0.0.1, or leave it out"

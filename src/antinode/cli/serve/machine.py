@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from antinode.cli.output import write_lines
 
 if TYPE_CHECKING:
     from antinode.cli.serve.banner import Listening
@@ -20,21 +21,17 @@ class LineWriter:
         self._encoder = msgspec.json.Encoder(enc_hook=str)
 
     def listening(self, listening: Listening) -> None:
-        self._write(self._line("listening", asdict(listening)))
+        write_lines([self._line("listening", asdict(listening))])
 
     def write(self, batch: Batch) -> None:
         lines = [self._line("upload", msgspec.structs.asdict(upload)) for upload, _ in batch.shown]
         if batch.omitted.uploads:
             facts = {"uploads": batch.omitted.uploads, "events": batch.omitted.events}
             lines.append(self._line("omitted", facts))
-        self._write(b"".join(lines))
+        write_lines(lines)
 
     def stopped(self, sums: Sums) -> None:
-        self._write(self._line("stopped", asdict(sums)))
+        write_lines([self._line("stopped", asdict(sums))])
 
     def _line(self, kind: str, facts: dict[str, Any]) -> bytes:
-        return self._encoder.encode({"type": kind, **facts}) + b"\n"
-
-    def _write(self, lines: bytes) -> None:
-        sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
+        return self._encoder.encode({"type": kind, **facts})

@@ -74,6 +74,7 @@ def tail(
       antinode tail -p plan=pro --json | jq .event.event_properties
     """
     from antinode.cli.tail.following import Follower, Unreachable  # noqa: PLC0415 - not for help and completion
+    from antinode.protocol.secrets import public_url  # noqa: PLC0415
 
     follower = Follower(
         _base(url),
@@ -90,7 +91,7 @@ def tail(
                     show(events)
     except Unreachable as error:
         raise Failed(
-            f"no local Amplitude answers at {_base(url)} ({console.printable(str(error), 120)}): "
+            f"no local Amplitude answers at {public_url(_base(url))} ({console.printable(str(error), 120)}): "
             "start one with `antinode serve`, or say with --url where it listens"
         ) from None
     except KeyboardInterrupt:
@@ -136,6 +137,8 @@ def _base(url: str) -> str:
     """The server's own address: a server_url does as well."""
     from urllib.parse import urlsplit  # noqa: PLC0415 - as above
 
+    from antinode.protocol.secrets import public_url  # noqa: PLC0415 - as above
+
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
@@ -143,5 +146,5 @@ def _base(url: str) -> str:
     except ValueError:
         pass
     raise click.BadParameter(
-        f"{console.printable(url, 60)!r} is no address: write {LOCAL_URL}", param_hint="--url"
+        f"{console.printable(public_url(url), 60)!r} is no address: write {LOCAL_URL}", param_hint="--url"
     )

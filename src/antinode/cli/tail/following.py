@@ -15,6 +15,7 @@ import msgspec
 import urllib3
 
 from antinode.delivery._failures import to_transport_error
+from antinode.protocol.secrets import public_url
 from antinode.server.remote import Api, ApiError
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _PATIENCE_S: Final = 25.0
 """The stream shows that it lives every ten seconds."""
 _PAUSE_S: Final = 0.3
 _FAR_BEHIND: Final = 5_000
+_LONGEST_LINE: Final = 1 << 20
+"""Bytes. The server's own are a hundredth of that."""
 
 
 class Unreachable(Exception):
@@ -61,6 +64,7 @@ class Follower:
         """
         self.omitted = 0
         self._url = url
+        self._shown_url = public_url(url)
         self._api = Api(url, timeout=30.0)
         self._selection = selection
         self._skips = skips
@@ -81,7 +85,7 @@ class Follower:
         except urllib3.exceptions.HTTPError as error:
             # urllib3 calls a refused connection a timeout, so the socket's own error is told.
             cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-            raise Unreachable(str(to_transport_error(cause, self._url.partition("://")[2]))) from error
+            raise Unreachable(str(to_transport_error(cause, self._shown_url.partition("://")[2]))) from error
         except ApiError as error:
             raise Unreachable(f"what is there {error}") from error
         except msgspec.DecodeError:
@@ -109,19 +113,21 @@ class Follower:
                 for _ in self._bells():
                     if is_gone:
                         is_gone = False
-                        self._tell(f"{self._url} is back.")
+                        self._tell(f"{self._shown_url} is back.")
                         self._find_place()
                     yield from self._news()
             if not is_gone:
                 is_gone = True
-                self._tell(f"{self._url} is gone; waiting for it to come back. Ctrl-C ends this.")
+                self._tell(f"{self._shown_url} is gone; waiting for it to come back. Ctrl-C ends this.")
             time.sleep(_PAUSE_S)
 
     def _bells(self) -> Iterator[None]:
         """Rings at the beginning and whenever something has come, until the stream ends."""
         timeout = urllib3.Timeout(connect=5.0, read=_PATIENCE_S)
         with urllib3.PoolManager(retries=False) as pool:
-            response = pool.request("GET", f"{self._url}/api/live", preload_content=False, timeout=timeout)
+            response = pool.request(
+                "GET", f"{self._url}/api/live", preload_content=False, decode_content=False, timeout=timeout
+            )
             if response.status != 200:
                 raise ApiError(response.status, "no live stream")
             try:
@@ -133,6 +139,8 @@ class Follower:
                     # Several messages in one piece ring once: what came is read in any case.
                     if b"data: " in lines:
                         yield
+                    if len(rest) > _LONGEST_LINE:
+                        raise ApiError(200, "no live stream")
                     lines = rest
             finally:
                 response.close()
