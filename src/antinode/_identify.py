@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from antinode._numbers import is_real_number, json_number
+from antinode.delivery.notices import write
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
         | DataclassInstance
     )
 
-_logger = logging.getLogger("antinode")
 
 # In the order in which the server applies them, whatever their order in the JSON.
 _METHODS = {
@@ -235,7 +235,7 @@ class Identify:
             raise ValueError(problem)
         if problem not in self._problems:  # building an event a second time finds the same again
             self._problems.append(problem)
-        _logger.warning("Identify: %s", problem)
+        write(logging.WARNING, "Identify: %s", problem)
 
     def _payload(self, operations: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:
         if self._is_clear_all:

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
+from antinode.protocol.escaping import escaped
+
 log = logging.getLogger("antinode")
 
 QUIET_SECONDS = 60.0
@@ -13,9 +15,17 @@ _LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARN
 
 
 def write(level: int, text: str, *args: object, exc_info: bool = False) -> None:
-    """Log, whatever the application's handlers do: one that raises must not cost an event."""
+    """Log one line, whatever the application's handlers do: one that raises must not cost an event.
+
+    What a text quotes of events, answers and paths neither acts on a terminal nor looks like another line.
+    """
     with suppress(Exception):
-        log.log(level, text, *args, exc_info=exc_info)
+        shown = [_on_one_line(each) if isinstance(each, str) else each for each in args]
+        log.log(level, _on_one_line(text), *shown, exc_info=exc_info)
+
+
+def _on_one_line(text: str) -> str:
+    return escaped(text).replace("\n", "\\n")
 
 
 class Notices:
