@@ -72,7 +72,7 @@ def resident_mb() -> float | None:
 
 def main() -> None:
     from antinode.server import running  # noqa: PLC0415 - the process that starts this one does without
-    from antinode.server.serving import collect_rarely  # noqa: PLC0415
+    from antinode.server.http.run import collect_rarely  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--max-events", type=int, required=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 import orjson
 
 from antinode.server.engine import Amplitude
-from antinode.server.messages import Received
+from antinode.server.ingest.requests import Received
 
 USERS = 1_000
 KEY = "0123456789abcdef0123456789abcdef"

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from antinode.server.views import EventView, Problem, UploadView
+from antinode.server.models import EventView, Problem, UploadView
 
 COMMAND = [sys.executable, "-m", "antinode"]
 

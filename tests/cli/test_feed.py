@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from antinode.cli.serve.feed import Batch, Feed, Pace
-from antinode.server.views import EventView, Totals
+from antinode.server.models import EventView, Totals
 from tests.cli.reading import upload
 
 QUICK = Pace(uploads=2, failed_uploads=1, interval_s=0.001, longest_interval_s=0.001)

@@ -17,7 +17,7 @@ from antinode.cli.validate.judging import Judged, Row, judge
 from antinode.cli.validate.tally import Tally
 from antinode.protocol.endpoints import Endpoint
 from antinode.server import running
-from antinode.server.views import Problem
+from antinode.server.models import Problem
 from tests.cli.nursery import run
 from tests.cli.reading import COMMAND, environment, words
 from tests.cli.terminals import Screen

@@ -17,7 +17,7 @@ from antinode.delivery.transport import HttpTransport
 from antinode.protocol.responses import judge
 from antinode.protocol.secrets import public_url, without_secrets
 from antinode.protocol.texts import one_line
-from antinode.server.masking import beginning
+from antinode.server.ingest.masking import beginning
 
 KEY = "0123456789abcdef0123456789abcdef"
 SHADES: list[Callable[[str], str]] = [one_line, without_secrets, lambda text: beginning(text.encode())]

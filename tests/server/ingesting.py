@@ -7,7 +7,7 @@ from typing import Any
 
 from antinode.server.clock import Clock
 from antinode.server.engine import Amplitude
-from antinode.server.messages import Answer, Received
+from antinode.server.ingest.requests import Answer, Received
 from antinode.server.rules import KNOWN_API_KEY
 
 AT_MS = 1_793_817_970_000

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from antinode.server import exact
 from antinode.server.engine import Amplitude
-from antinode.server.messages import Answer
+from antinode.server.ingest.requests import Answer
+from antinode.server.models import EventQuery
 from antinode.server.rules import KNOWN_API_KEY
-from antinode.server.views import EventQuery
 from tests.server.ingesting import AT_MS, event, fixed, send
 
 LONG = 123456789012345678901234

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.server import searching
 from antinode.server.clock import Clock
 from antinode.server.engine import Amplitude
-from antinode.server.faults import Faults, parse
-from antinode.server.profiles import EMPTY
-from antinode.server.profiles import after as profile_after
-from antinode.server.properties import apply, is_same
+from antinode.server.faults.faults import Faults, parse
+from antinode.server.models import EventHistory, EventQuery, EventView, Totals, UploadQuery, UploadView
+from antinode.server.queries import events as event_queries
 from antinode.server.rules import ApiKey, Rules
-from antinode.server.views import EventHistory, EventQuery, EventView, Totals, UploadQuery, UploadView
+from antinode.server.storage.profiles import EMPTY
+from antinode.server.storage.profiles import after as profile_after
+from antinode.server.storage.property_operations import apply, is_same
 from tests.server.ingesting import AT_MS, event, fixed, identify, post, send
-from tests.server.test_properties import MIXED
+from tests.server.storage.test_property_operations import MIXED
 
 DAY_MS = 86_400_000
 
@@ -310,14 +310,14 @@ def test_pages_join(count: int, limit: int) -> None:
 
 def test_a_long_search_stops_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """When its time is up a search tells what it has, and where to go on; each call gets further."""
-    monkeypatch.setattr(searching, "_SLICE", 10)
+    monkeypatch.setattr(event_queries, "_SLICE", 10)
     ticks = iter(range(10_000))
     with Amplitude(clock=fixed()) as amplitude:
         send(
             amplitude,
             *(event(number, event_type="rare" if number == 3 else "often") for number in range(100)),
         )
-        amplitude._search = searching.Search(amplitude._store, timer=lambda: next(ticks))
+        amplitude._search = event_queries.Search(amplitude._store, timer=lambda: next(ticks))
         pages, before, events = 0, None, []
         while True:
             page = amplitude.events(EventQuery(event_type="rare", before=before))

@@ -209,7 +209,7 @@ class TestOurClient:
 
 SERVE = """
 import sys
-from antinode.server.serving import Settings, serve
+from antinode.server.http.run import Settings, serve
 serve(Settings(port=0), lambda url: print(url, flush=True))
 print("left", flush=True)
 """

@@ -13,9 +13,9 @@ import pytest
 
 from antinode.server.clock import Clock
 from antinode.server.engine import Amplitude
-from antinode.server.messages import Answer, Received
+from antinode.server.ingest.requests import Answer, Received
+from antinode.server.models import EventQuery, EventView
 from antinode.server.rules import KNOWN_API_KEY, KNOWN_PROJECT_ID, Rules
-from antinode.server.views import EventQuery, EventView
 from tests import vectors
 from tests.vectors import Vector
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from . import _compression
-from .messages import HttpResponse
+from antinode.delivery import _compression
+from antinode.delivery.messages import HttpResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

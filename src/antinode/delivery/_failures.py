@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import urllib3.exceptions
 
-from ._compression import DamagedGzip
-from ._connection import ConnectTimeout
-from .messages import TransportError, TransportTimeout
+from antinode.delivery._compression import DamagedGzip
+from antinode.delivery._connection import ConnectTimeout
+from antinode.delivery.messages import TransportError, TransportTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from urllib3.connection import ProxyConfig
 from urllib3.util import Url, parse_url
 
-from ._connection import BoundedHTTPConnection, BoundedHTTPSConnection, BoundedIO
+from antinode.delivery._connection import BoundedHTTPConnection, BoundedHTTPSConnection, BoundedIO
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
 
-    from ._proxies import Proxy
+    from antinode.delivery._proxies import Proxy
 
 _PORTS = {"http": 80, "https": 443}
 

@@ -7,18 +7,18 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-from ._compression import compress
-from ._headers import checked_headers
-from ._proxies import Proxy, parse_proxy, proxy_from_environment
-from .messages import HttpResponse, Request, TransportError
+from antinode.delivery._compression import compress
+from antinode.delivery._headers import checked_headers
+from antinode.delivery._proxies import Proxy, parse_proxy, proxy_from_environment
+from antinode.delivery.messages import HttpResponse, Request, TransportError
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
     from os import PathLike
 
-    from ._connection import Exchange
-    from ._origin import Address, Origin
+    from antinode.delivery._connection import Exchange
+    from antinode.delivery._origin import Address, Origin
 
 _CONNECT_TIMEOUT = 5.0  # seconds; a SYN lost twice still gets through
 # Seconds. Load balancers and NAT drop an idle connection after one to six minutes, some without a word, and
@@ -83,7 +83,7 @@ class HttpTransport:
         when there is no complete answer for another reason.
         """
         # Loaded with the first request: an application that only imports antinode does without them.
-        from ._connection import Exchange  # noqa: PLC0415
+        from antinode.delivery._connection import Exchange  # noqa: PLC0415
 
         exchange = Exchange(request.timeout, self._connect_timeout)
         with self._lock:
@@ -127,7 +127,7 @@ class HttpTransport:
         self._forget()
         if not (origins or under_way):
             return
-        from ._connection import close_descriptor  # noqa: PLC0415 - loaded already when there was a request
+        from antinode.delivery._connection import close_descriptor  # noqa: PLC0415 - loaded already when there was a request
 
         for exchange in under_way:
             exchange.forget()
@@ -146,7 +146,7 @@ class HttpTransport:
         route = self._routes.get(url)
         if route is not None:
             return route
-        from ._origin import Origin, parse_target  # noqa: PLC0415 - loads urllib3, as `send` says
+        from antinode.delivery._origin import Origin, parse_target  # noqa: PLC0415 - loads urllib3, as `send` says
 
         try:
             address, path = parse_target(url)
@@ -174,8 +174,8 @@ class HttpTransport:
     def _carry(
         self, exchange: Exchange, origin: Origin, target: str, body: bytes, headers: Mapping[str, str]
     ) -> HttpResponse:
-        from ._connection import converse  # noqa: PLC0415 - loads urllib3, as `send` says
-        from ._failures import FAILURES, died_while_idle, to_transport_error  # noqa: PLC0415 - the same
+        from antinode.delivery._connection import converse  # noqa: PLC0415 - loads urllib3, as `send` says
+        from antinode.delivery._failures import FAILURES, died_while_idle, to_transport_error  # noqa: PLC0415 - the same
 
         connection = self._take_idle(origin)
         is_reused = connection is not None

@@ -9,10 +9,10 @@
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from antinode.server.companion import Running, running
-    from antinode.server.faults import Fault, FaultView
-    from antinode.server.remote import Api, ApiError, Event, History, Upload
+    from antinode.server.client import Api, ApiError, Event, History, Upload
+    from antinode.server.faults.faults import Fault, FaultView
     from antinode.server.rules import ApiKey, Rules
+    from antinode.server.running import Running, running
 else:
     from antinode._lazy import exports as _exports
 
@@ -20,10 +20,10 @@ else:
     __getattr__, __dir__ = _exports(
         __name__,
         {
-            "antinode.server.faults": "Fault FaultView",
-            "antinode.server.remote": "Api ApiError Event History Upload",
+            "antinode.server.faults.faults": "Fault FaultView",
+            "antinode.server.client": "Api ApiError Event History Upload",
             "antinode.server.rules": "ApiKey Rules",
-            "antinode.server.companion": "Running running",
+            "antinode.server.running": "Running running",
         },
     )
     del TYPE_CHECKING

@@ -9,23 +9,16 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from antinode.protocol.secrets import without_keys
-from antinode.server import answers, export, intake, strikes
-from antinode.server.answers import Refusal
-from antinode.server.checking import Checked, check
 from antinode.server.clock import Clock
-from antinode.server.entries import Entries
-from antinode.server.faults import Faults, Strike
-from antinode.server.histories import history
-from antinode.server.messages import Answer, Received
-from antinode.server.population import Population
-from antinode.server.rates import Rates
-from antinode.server.reading import Reading, read
-from antinode.server.records import Records
-from antinode.server.rules import Rules
-from antinode.server.searching import Search
-from antinode.server.series import Recent
-from antinode.server.store import Store, Taken
-from antinode.server.views import (
+from antinode.server.faults import responses as fault_responses
+from antinode.server.faults.faults import Faults, Strike
+from antinode.server.ingest import responses
+from antinode.server.ingest.parsing import Reading, read
+from antinode.server.ingest.rate_limits import Rates
+from antinode.server.ingest.requests import Answer, Received
+from antinode.server.ingest.responses import Refusal
+from antinode.server.ingest.validation import Checked, check
+from antinode.server.models import (
     EventHistory,
     EventPage,
     EventQuery,
@@ -41,6 +34,16 @@ from antinode.server.views import (
     UserPage,
     UserView,
 )
+from antinode.server.queries import export
+from antinode.server.queries.entries import Entries
+from antinode.server.queries.events import Search
+from antinode.server.queries.history import history
+from antinode.server.queries.series import Recent
+from antinode.server.queries.uploads import Records
+from antinode.server.queries.users import Population
+from antinode.server.rules import Rules
+from antinode.server.storage import apply
+from antinode.server.storage.store import Store, Taken
 
 OnUpload: TypeAlias = Callable[[UploadView, Callable[[], Sequence[EventView]], Totals], None]
 """Told of each upload once it is committed: the upload, a function that gives views of its newest 20 events
@@ -139,25 +142,25 @@ class Amplitude:
             project_id = self._store.project_id(reading.api_key, self.rules)
         verdict: Refusal | Checked
         if strike is not None and strike.is_refused:
-            verdict = strikes.refusal(strike, received.path, reading)
+            verdict = fault_responses.refusal(strike, received.path, reading)
         else:
             verdict = self._judge(found, project_id, now_ms)
         if isinstance(verdict, Refusal):
             taken = Taken()
             if reading is not None:
                 is_final = verdict.outcome == "rejected" and not (strike and strike.is_refused)
-                taken = intake.refuse(self._store, reading, verdict.reasons, is_final=is_final)
+                taken = apply.refuse(self._store, reading, verdict.reasons, is_final=is_final)
             answer, told = verdict.answer(), verdict
         else:
             assert project_id is not None  # noqa: S101 - a request whose key is not known was refused
-            taken = intake.take(self._store, verdict, project_id, now_ms)
+            taken = apply.take(self._store, verdict, project_id, now_ms)
             self._rates.count(verdict, project_id, now_ms)
-            answer, told = answers.accepted(verdict.reading, received, now_ms), None
+            answer, told = responses.accepted(verdict.reading, received, now_ms), None
         if strike is not None:
             if strike.status is not None and strike.stored:
-                told = strikes.refusal(strike, received.path, reading)
+                told = fault_responses.refusal(strike, received.path, reading)
                 answer = told.answer()
-            answer = strikes.struck(answer, strike)
+            answer = fault_responses.struck(answer, strike)
         client_upload_time = reading.client_upload_time if reading is not None else None
         upload = self._upload(received, found, project_id, taken, told, strike, answer, now_ms, began)
         self._store.write(upload, taken, client_upload_time)
@@ -213,7 +216,7 @@ class Amplitude:
             duplicates=taken.duplicates,
             rejected=taken.rejected,
             returned=taken.returned,
-            library=intake.as_text(first.get("library")),
+            library=apply.as_text(first.get("library")),
             user_agent=_clean(received.user_agent),
             duration_us=max(0, round((time.perf_counter() - began) * 1e6)),
             answer=shown,
@@ -333,7 +336,7 @@ class Amplitude:
 def _ids(reading: Reading | None, name: str) -> Iterator[str]:
     """The ids that a request names; looked at only if a fault asks."""
     for event in reading.events if reading is not None else ():
-        found: Any = intake.as_text(event.get(name))
+        found: Any = apply.as_text(event.get(name))
         if found:
             yield found
 

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from antinode.server.bounds import Amount, Id, Natural, Seconds
+from antinode.server.numbers import Amount, Id, Natural, Seconds
 
 KNOWN_API_KEY: Final = "0123456789abcdef0123456789abcdef"
 """The key of the examples. Its project and secret are known wherever a rule names it without them."""

@@ -9,7 +9,7 @@ import msgspec
 
 from antinode.server.clock import Clock
 from antinode.server.engine import Amplitude, OnUpload
-from antinode.server.faults import Fault, Faults
+from antinode.server.faults.faults import Fault, Faults
 from antinode.server.rules import Rules
 
 DEFAULT_PORT: Final = 8300

@@ -110,8 +110,10 @@ def serve(
       antinode serve --json | jq 'select(.type == "upload" and .status != 200)'
     """
     try:
-        from antinode.server import faults as spelling  # noqa: PLC0415 - only serving needs the extra
-        from antinode.server import rules, schema, serving, settings  # noqa: PLC0415
+        from antinode.server import rules, settings  # noqa: PLC0415
+        from antinode.server.faults import faults as spelling  # noqa: PLC0415 - only serving needs the extra
+        from antinode.server.http import run  # noqa: PLC0415
+        from antinode.server.storage import schema  # noqa: PLC0415
     except ImportError as error:
         reason = error.__cause__ or error
         raise NotSetUp(f'serve needs its extra: pip install "antinode[server]" ({reason})') from None
@@ -160,7 +162,7 @@ def serve(
         on_upload=output.on_upload,
     )
     try:
-        serving.serve(chosen, announce)
+        run.serve(chosen, announce)
     except schema.DataError as error:
         raise Failed(str(error)) from None
     except UnicodeError:  # a host that cannot be looked up at all

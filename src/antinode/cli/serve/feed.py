@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from antinode.server.views import EventView, Totals, UploadView
+    from antinode.server.models import EventView, Totals, UploadView
 
 _LAST_WORDS_S: Final = 2.0
 """How long the end waits for a terminal that takes nothing, such as one stopped with Ctrl-S."""

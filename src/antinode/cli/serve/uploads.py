@@ -16,7 +16,7 @@ from antinode.cli.words import counted, size
 
 if TYPE_CHECKING:
     from antinode.cli.serve.feed import Batch, Omitted
-    from antinode.server.views import EventView, Problem, UploadView
+    from antinode.server.models import EventView, Problem, UploadView
 
 _INDENT: Final = 10
 """As wide as the time and the space behind it."""

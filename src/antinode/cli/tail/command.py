@@ -16,7 +16,7 @@ from antinode.cli.pairs import pair
 if TYPE_CHECKING:
     from antinode.cli.tail.following import Follower
     from antinode.cli.tail.selection import Selection
-    from antinode.server.remote import Event, EventFilters
+    from antinode.server.client import Event, EventFilters
 
 
 @click.command(short_help="Follow the events of the local Amplitude.")

@@ -16,11 +16,11 @@ import urllib3
 
 from antinode.delivery._failures import to_transport_error
 from antinode.protocol.secrets import public_url
-from antinode.server.remote import Api, ApiError
+from antinode.server.client import Api, ApiError
 
 if TYPE_CHECKING:
     from antinode.cli.tail.selection import Selection
-    from antinode.server.remote import Event, EventFilters
+    from antinode.server.client import Event, EventFilters
 
 _PAGE: Final = 1_000
 _LOOK_BACK: Final = 100_000

@@ -15,7 +15,7 @@ from antinode.cli.console import printable
 from antinode.protocol.fields import GROUP_IDENTIFY, IDENTIFY
 
 if TYPE_CHECKING:
-    from antinode.server.remote import Event
+    from antinode.server.client import Event
 
 _STYLES: Final = {"accepted": "green", "duplicate": "dim", "rejected": "bold red", "returned": "yellow"}
 _INDENT: Final = 10

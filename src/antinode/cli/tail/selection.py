@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from antinode.server.remote import Event, EventFilters
+    from antinode.server.client import Event, EventFilters
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ import msgspec
 import orjson
 
 from antinode.protocol.endpoints import Endpoint
-from antinode.server.apis import Api
-from antinode.server.checking import find_problems
-from antinode.server.dialects import no_object
-from antinode.server.reading import Reading
+from antinode.server.ingest.apis import Api
+from antinode.server.ingest.form_events import no_object
+from antinode.server.ingest.parsing import Reading
+from antinode.server.ingest.validation import find_problems
+from antinode.server.models import Problem
 from antinode.server.rules import Rules
-from antinode.server.views import Problem
 
 _AT_A_TIME: Final = 1_000
 _RULES: Final = Rules()

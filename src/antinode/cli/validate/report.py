@@ -17,7 +17,7 @@ from antinode.cli.words import counted
 if TYPE_CHECKING:
     from antinode.cli.validate.judging import Judged
     from antinode.cli.validate.tally import Kind, Tally
-    from antinode.server.views import Problem
+    from antinode.server.models import Problem
 
 _ROWS_SHOWN: Final = 10
 _ROWS_ALIKE: Final = 3

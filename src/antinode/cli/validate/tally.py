@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from antinode.cli.validate.judging import Judged
-    from antinode.server.views import Problem, Severity
+    from antinode.server.models import Problem, Severity
 
 _FIRST_ROWS: Final = 5
 _MAX_PROBLEMS: Final = 1_000
