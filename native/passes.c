@@ -1,4 +1,4 @@
-/* The passes over all records of an upload: what antinode/delivery/passes.py says in Python, which is the reference.
+/* The passes over all records of an upload: what antinode/_delivery/core/loops.py says in Python, which is the reference.
 
    While a list is passed over, nothing runs that could change it: the few calls into Python come last, or are
    followed by a look at the length. */

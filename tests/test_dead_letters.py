@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import antinode
 from antinode import Client, Outcome, Status
 from antinode._dead_letters import KEPT, MAX_BYTES, DeadLetters, Letter, decode, encode, files_of
-from antinode.delivery.record import Delivery
+from antinode._delivery.record import Delivery
 from antinode.server import running
 from antinode.server.rules import Rules
 from antinode.spool import inspect
@@ -244,7 +244,7 @@ def test_a_bound_holds_for_letters_that_come_at_once(tmp_path: Path) -> None:
 WRITER = """
     import os
     from antinode._dead_letters import DeadLetters
-    from antinode.delivery.record import Delivery
+    from antinode._delivery.record import Delivery
     from antinode import Outcome, Status
 
     kept = DeadLetters({path!r}, max_bytes={bound})

@@ -12,7 +12,7 @@ HEAVY = [
     "email",
     "rich",
     "antinode.testing",
-    "antinode.delivery.transport",
+    "antinode._delivery.http.transport",
     "logging.handlers",
     "multiprocessing",
     "urllib.request",

@@ -18,11 +18,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from antinode import Client, Delivery, Outcome, Status, _door
+from antinode._delivery.core import loops
+from antinode._delivery.core.stream_queues import Lane
+from antinode._delivery.record import DELIVERED
 from antinode._door import Door, Refused
 from antinode._hot_path import make_hot
-from antinode.delivery import passes
-from antinode.delivery.lanes import Lane
-from antinode.delivery.record import DELIVERED
 from antinode.protocol.fields import RESERVED_EVENT_TYPES
 from antinode.protocol.ids import INVALID_IDS, is_good_id
 from antinode.spool import writers
@@ -31,7 +31,7 @@ from tests.memory import KEY, SONG, Memory, logging_client, sent
 from tests.test_door import events
 
 ROOT = Path(__file__).parent.parent
-PYTHON = {each.__name__: each for each in passes.PASSES}
+PYTHON = {each.__name__: each for each in loops.PASSES}
 OUTCOME = Outcome(DELIVERED, Status.SUCCESS, "delivered", 200, attempts=1)
 
 # Python's own memory grows and shrinks by hundreds of blocks for no reason of ours; a leak is one a call.
@@ -65,7 +65,7 @@ def by_python(door: Door, event: dict[str, Any]) -> tuple[bytes, int] | None:
 def test_the_compiled_parts_are_used_where_they_are(native: Any, client: Any) -> None:
     """An installation that has them logs through them."""
     assert type(client._hot) is native.Log
-    assert all(getattr(passes, name) is getattr(native, name) for name in PYTHON)
+    assert all(getattr(loops, name) is getattr(native, name) for name in PYTHON)
 
 
 @given(events, st.booleans())
@@ -450,7 +450,7 @@ def test_the_tests_pass_without_the_compiled_parts(native: Any) -> None:
     """antinode is complete in Python alone."""
     suites = [
         "test_client.py",
-        "test_delivery_handle.py",
+        "delivery/test_record_handle.py",
         "test_middleware.py",
         "test_storage.py",
     ]

@@ -24,7 +24,7 @@ import pytest
 
 import antinode
 from antinode import Client
-from antinode.delivery import record as records
+from antinode._delivery import record as records
 from antinode.testing import Endpoint, faults
 from tests.memory import Memory
 from tests.process.driver import KEY, Ended, run, sequence
@@ -269,8 +269,8 @@ def test_forked_child_that_is_killed_leaves_its_events_to_the_parent(
         directory,
         """
         import antinode, os, signal
-        from antinode.delivery import keeping
-        keeping.ADOPT_EVERY = 0.05
+        from antinode._delivery.shell import spooler
+        spooler.ADOPT_EVERY = 0.05
         client = antinode.init(KEY, server_url=URL, storage=DIR, upload_interval_in_sec=60)
         client.log_event(event(0, "parent"))
         child = os.fork()

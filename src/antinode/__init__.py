@@ -15,6 +15,10 @@ TYPE_CHECKING = False  # as type checkers know it; typing itself would be the de
 
 if TYPE_CHECKING:
     from antinode._client import Client
+    from antinode._delivery.ledger import Report, Stats
+    from antinode._delivery.messages import HttpResponse, Request, Transport, TransportError, TransportTimeout
+    from antinode._delivery.record import Delivery, Outcome
+    from antinode._delivery.retry import Response, RetryPolicy
     from antinode._errors import AntinodeError, ConfigurationError, EventError, MiddlewareError
     from antinode._events import Event, EventDict, IngestionMetadata, IngestionMetadataDict, Plan, PlanDict
     from antinode._identify import Identify
@@ -33,10 +37,6 @@ if TYPE_CHECKING:
     from antinode._options import Options, OptionsDict
     from antinode._revenue import Revenue
     from antinode._serverless import flushing
-    from antinode.delivery.ledger import Report, Stats
-    from antinode.delivery.messages import HttpResponse, Request, Transport, TransportError, TransportTimeout
-    from antinode.delivery.record import Delivery, Outcome
-    from antinode.delivery.retry import Response, RetryPolicy
     from antinode.protocol.status import Status
 else:
     from antinode import _exit  # noqa: F401 - takes its place among the exit handlers
@@ -55,10 +55,10 @@ else:
             "antinode._options": "Options OptionsDict",
             "antinode._revenue": "Revenue",
             "antinode._serverless": "flushing",
-            "antinode.delivery.ledger": "Report Stats",
-            "antinode.delivery.messages": "HttpResponse Request Transport TransportError TransportTimeout",
-            "antinode.delivery.record": "Delivery Outcome",
-            "antinode.delivery.retry": "Response RetryPolicy",
+            "antinode._delivery.ledger": "Report Stats",
+            "antinode._delivery.messages": "HttpResponse Request Transport TransportError TransportTimeout",
+            "antinode._delivery.record": "Delivery Outcome",
+            "antinode._delivery.retry": "Response RetryPolicy",
             "antinode.protocol.status": "Status",
         },
     )

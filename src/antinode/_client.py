@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from antinode import _process
+from antinode._delivery.ledger import Report, Stats
+from antinode._delivery.record import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
 from antinode._door import Door, Refused
 from antinode._errors import ConfigurationError, EventError, MiddlewareError
 from antinode._events import Event, as_event_dict
@@ -23,8 +25,6 @@ from antinode._middleware import Middleware, MiddlewarePayload, check_middleware
 from antinode._options import Options, check_api_key, read_options
 from antinode._revenue import Revenue
 from antinode._wiring import is_in_the_clear, make_sender
-from antinode.delivery.ledger import Report, Stats
-from antinode.delivery.record import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
 from antinode.protocol.status import Status
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+    from antinode._delivery.shell.sender import Sender
     from antinode._events import EventDict
     from antinode._options import OptionsDict
-    from antinode.delivery.sender import Sender
 
 _log = logging.getLogger("antinode")
 _page = _process.page

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from antinode.delivery.notices import write
-from antinode.delivery.record import Delivery, Outcome
+from antinode._delivery.record import Delivery, Outcome
+from antinode._delivery.shell.log_limiter import write
 
 # A file larger than this is set aside as PATH.1, what was there before as PATH.2, and so on up to KEPT.
 MAX_BYTES = 16 * 1024 * 1024

@@ -15,9 +15,9 @@ from antinode.protocol.ids import INVALID_IDS
 
 if TYPE_CHECKING:
     from antinode._client import Client
+    from antinode._delivery.record import Delivery
+    from antinode._delivery.shell.sender import Sender
     from antinode._door import Door
-    from antinode.delivery.record import Delivery
-    from antinode.delivery.sender import Sender
 
 
 def use_compiled_log_event(client: type[Client]) -> None:

@@ -10,8 +10,8 @@ from datetime import date, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from antinode._delivery.shell.log_limiter import write
 from antinode._numbers import is_real_number, json_number
-from antinode.delivery.notices import write
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

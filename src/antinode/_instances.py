@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from antinode._delivery.ledger import Report
+    from antinode._delivery.record import Delivery
     from antinode._events import Event, EventDict
     from antinode._identify import Identify
     from antinode._options import OptionsDict
     from antinode._revenue import Revenue
-    from antinode.delivery.ledger import Report
-    from antinode.delivery.record import Delivery
 
 _default = Client()
 _instances: dict[str, Client] = {}

@@ -9,11 +9,11 @@ from typing import Any, Literal, TypedDict
 
 import msgspec
 
+from antinode._delivery.messages import Transport
+from antinode._delivery.record import Delivery
+from antinode._delivery.retry import Response, RetryPolicy
 from antinode._errors import ConfigurationError
 from antinode._events import IngestionMetadata, IngestionMetadataDict, Plan, PlanDict
-from antinode.delivery.messages import Transport
-from antinode.delivery.record import Delivery
-from antinode.delivery.retry import Response, RetryPolicy
 from antinode.protocol.limits import DEDUPLICATION_WINDOW
 
 Zone = Literal["US", "EU"]
@@ -275,7 +275,7 @@ def _proxy(name: str, value: Any) -> str | Literal[False]:
         return False
     if not isinstance(value, str):
         raise _wrong(name, value, 'a URL such as "http://host:port", or False for no proxy')
-    from antinode.delivery._proxies import parse_proxy  # noqa: PLC0415 - only with a proxy
+    from antinode._delivery.http.proxies import parse_proxy  # noqa: PLC0415 - only with a proxy
 
     try:
         parse_proxy(value)
@@ -307,7 +307,7 @@ def _ca_bundle(name: str, value: Any) -> str:
 def _headers(name: str, value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise _wrong(name, value, "a dict of header names and values")
-    from antinode.delivery._headers import checked_headers  # noqa: PLC0415 - only with headers of one's own
+    from antinode._delivery._headers import checked_headers  # noqa: PLC0415 - only with headers of one's own
 
     try:
         return checked_headers(value)

@@ -13,8 +13,8 @@ import weakref
 from typing import Any, Protocol
 
 from antinode import _exit
-from antinode.delivery import record
-from antinode.delivery.notices import write
+from antinode._delivery import record
+from antinode._delivery.shell.log_limiter import write
 
 # Linux: the kernel empties such a page in a forked child, so that reading one byte of it tells a fork, even
 # one made in C, for a fraction of what asking for the process id costs.
@@ -124,9 +124,9 @@ record.notice_fork = notice_fork
 
 # What the first upload and the first unusual event import, with what the standard library imports for them.
 _IMPORTED_LATE = (
-    "antinode.delivery._failures",
-    "antinode.delivery._origin",
-    "antinode.delivery.transport",
+    "antinode._delivery.http.failures",
+    "antinode._delivery.http.origin",
+    "antinode._delivery.http.transport",
     "antinode.protocol.validation",
     "encodings.idna",
     "urllib.request",

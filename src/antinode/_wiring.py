@@ -6,24 +6,24 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from antinode._delivery.core.core import CoreConfig
+from antinode._delivery.core.envelope import Envelope
+from antinode._delivery.record import DELIVERED, DROPPED, REJECTED
+from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
+from antinode._delivery.shell.sender import Sender, SenderConfig
 from antinode._errors import ConfigurationError
 from antinode._process import watch_exit_of_worker
 from antinode._version import __version__
-from antinode.delivery.core import CoreConfig
-from antinode.delivery.envelope import Envelope
-from antinode.delivery.record import DELIVERED, DROPPED, REJECTED
-from antinode.delivery.retry import Backoff, RetryPolicy, Schedule
-from antinode.delivery.sender import Sender, SenderConfig
 from antinode.protocol.endpoints import Endpoint, endpoint_of, is_amplitude_host, sibling, url
 from antinode.protocol.limits import MAX_EVENTS_PER_REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from antinode._delivery.messages import Transport
+    from antinode._delivery.record import Delivery
+    from antinode._delivery.shell.spooler import Keeper
     from antinode._options import Options
-    from antinode.delivery.keeping import Keeper
-    from antinode.delivery.messages import Transport
-    from antinode.delivery.record import Delivery
     from antinode.spool import Spool
 
 __all__ = ["fingerprint", "is_in_the_clear", "make_sender", "upload_urls"]
@@ -86,7 +86,7 @@ def _keeper(
 ) -> Keeper | None:
     if options.storage is None:
         return None
-    from antinode.delivery.keeping import Keeper  # noqa: PLC0415 - only with a spool
+    from antinode._delivery.shell.spooler import Keeper  # noqa: PLC0415 - only with a spool
     from antinode.spool import Spool, format  # noqa: PLC0415 - the same
 
     disk = (spool or Spool)(
@@ -177,7 +177,7 @@ def _policy(options: Options) -> RetryPolicy:
 def _transport(options: Options, server_url: str) -> Transport:
     if options.transport is not None:
         return options.transport
-    from antinode.delivery.transport import HttpTransport  # noqa: PLC0415 - loads when the first upload is made
+    from antinode._delivery.http.transport import HttpTransport  # noqa: PLC0415 - loads when the first upload is made
 
     return HttpTransport(
         connections=options.connections,

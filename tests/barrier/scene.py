@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import antinode
 from antinode import Client, Delivery, HttpResponse, Request
-from antinode.delivery.transport import HttpTransport
+from antinode._delivery.http.transport import HttpTransport
 
 # Which answers of an odd transport are lost: so few that a flush need not wait long until it is tried again.
 CUT = (1, 3)

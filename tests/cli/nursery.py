@@ -73,18 +73,6 @@ def _nursery() -> subprocess.Popen[str]:
 
 def _serve() -> None:
     # Each of these is for the children.
-    import antinode.cli.doctor.network
-    import antinode.cli.importing.running
-    import antinode.cli.program
-    import antinode.cli.replay.running
-    import antinode.cli.send.sending
-    import antinode.cli.spool.draining
-    import antinode.cli.spool.listing
-    import antinode.cli.spool.printing
-    import antinode.cli.spool.verifying
-    import antinode.cli.validate.report
-    import antinode.cli.validate.rows
-    import antinode.delivery.transport  # noqa: F401
 
     for line in sys.stdin:
         child = os.fork()

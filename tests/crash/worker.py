@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from antinode import Client
-from antinode.delivery import keeping
+from antinode._delivery.shell import spooler
 from antinode.spool import spool as spool_module
 from antinode.spool.disk import Disk
 
@@ -97,7 +97,7 @@ def work(orders: Orders) -> None:
     log = logging.getLogger("antinode")
     log.propagate = False
     log.addHandler(_Errors(orders.report))
-    keeping.ADOPT_EVERY = ADOPT_EVERY
+    spooler.ADOPT_EVERY = ADOPT_EVERY
     spool_module.FIRST_SIZE = orders.first_segment
     DeadlyDisk.orders = orders
     spool_module.Disk = DeadlyDisk

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from antinode.delivery.backlog import SCAN, ids_of
-from antinode.delivery.batch import Upload
-from antinode.delivery.core import QUEUE_FULL, Core, CoreConfig, Note, Retried
-from antinode.delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome, StoredDelivery
+from antinode._delivery.core.backlog import SCAN, ids_of
+from antinode._delivery.core.batch import Upload
+from antinode._delivery.core.core import QUEUE_FULL, Core, CoreConfig, Note, Retried
+from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome, StoredDelivery
 from antinode.protocol.responses import Action, Verdict, judge, unreached
 from antinode.protocol.status import Status
 

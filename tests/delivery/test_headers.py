@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from antinode import ConfigurationError
+from antinode._delivery._headers import OURS
+from antinode._delivery.http.transport import HttpTransport
+from antinode._delivery.messages import Request
 from antinode._options import read_options
-from antinode.delivery._headers import OURS
-from antinode.delivery.messages import Request
-from antinode.delivery.transport import HttpTransport
 from tests.delivery.rawserver import Peer, RawServer
 
 BAD: list[dict[Any, Any]] = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode.delivery.core import Core, CoreConfig
-from antinode.delivery.ledger import Ledger, Report, Stats
-from antinode.delivery.record import DELIVERED, DROPPED, REJECTED, SKIPPED, Delivery, Outcome
+from antinode._delivery.core.core import Core, CoreConfig
+from antinode._delivery.ledger import Ledger, Report, Stats
+from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, SKIPPED, Delivery, Outcome
 from antinode.protocol.status import Status
 
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import antinode
-from antinode.delivery.messages import HttpResponse, Request
-from antinode.delivery.notices import Notices, write
+from antinode._delivery.messages import HttpResponse, Request
+from antinode._delivery.shell.log_limiter import Notices, write
 
 HOSTILE = "\x1b[31m\x9b1m\x7f\x85\u202e\u200b\u2028\r\nWARNING forged"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from antinode.delivery.record import DELIVERED, DROPPED, Delivery, Outcome, notify
+from antinode._delivery.record import DELIVERED, DROPPED, Delivery, Outcome, notify
 from antinode.protocol.status import Status
 
 GOOD = Outcome(DELIVERED, Status.SUCCESS, "delivered", 200, attempts=1)

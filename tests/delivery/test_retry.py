@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from antinode.delivery.retry import Backoff, Response, RetryPolicy, Schedule
+from antinode._delivery.retry import Backoff, Response, RetryPolicy, Schedule
 from antinode.protocol.status import Status
 
 FAILED = Response(Status.FAILED, 500)

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.delivery.pace import Pacer
+from antinode._delivery.core.rate_limits import Pacer
 from antinode.importing.pacing import ProjectRate, UserRates
 from antinode.protocol.limits import RATE_WINDOW
 

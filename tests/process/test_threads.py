@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from antinode import Client, Delivery, HttpResponse, Request
-from antinode.delivery.sender import Sender
+from antinode._delivery.shell.sender import Sender
 from antinode.testing import Arrival, Endpoint, faults
 from tests.process.driver import KEY, sequence
 

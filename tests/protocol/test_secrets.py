@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antinode import ConfigurationError
+from antinode._delivery.http.transport import HttpTransport
+from antinode._delivery.messages import HttpResponse, Request, TransportError
 from antinode._options import read_options
-from antinode.delivery.messages import HttpResponse, Request, TransportError
-from antinode.delivery.transport import HttpTransport
 from antinode.protocol.responses import judge
 from antinode.protocol.secrets import public_url, without_secrets
 from antinode.protocol.texts import one_line

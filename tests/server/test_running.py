@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import antinode
-from antinode.delivery import link
+from antinode._delivery.core import link
 from antinode.protocol import responses
 from antinode.server import Fault, Rules, running
 from tests.server.conftest import API_KEY, event

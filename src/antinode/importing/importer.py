@@ -12,13 +12,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
+from antinode._delivery.core.backlog import ids_of
+from antinode._delivery.core.batch import Upload
+from antinode._delivery.core.core import Core, CoreConfig, Note
+from antinode._delivery.messages import Request, TransportTimeout
+from antinode._delivery.record import DELIVERED, REJECTED, Delivery
+from antinode._delivery.shell.uploaders import Job, Uploaders
 from antinode._wiring import destination
-from antinode.delivery.backlog import ids_of
-from antinode.delivery.batch import Upload
-from antinode.delivery.core import Core, CoreConfig, Note
-from antinode.delivery.messages import Request, TransportTimeout
-from antinode.delivery.record import DELIVERED, REJECTED, Delivery
-from antinode.delivery.uploaders import Job, Uploaders
 from antinode.importing import checkpoint
 from antinode.importing.checkpoint import Counts, State
 from antinode.importing.chunks import Chunk

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from antinode.delivery.pace import MARGIN, Key, Pacer
+from antinode._delivery.core.rate_limits import MARGIN, Key, Pacer
 
 # Within so many seconds, a user's events are counted together; as many as the core lets go at once.
 _SECOND: Final = 1.0

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from antinode._delivery.core.envelope import Envelope
 from antinode._options import Options
 from antinode._wiring import destination
-from antinode.delivery.envelope import Envelope
 from antinode.importing.columns import Columns
 from antinode.importing.formats import Format
 from antinode.importing.preparing import Recipe

@@ -103,8 +103,8 @@ def _findings(
 
 
 def _way(url: str, options: Options, timeout: float) -> Way:
+    from antinode._delivery.http.origin import parse_target  # noqa: PLC0415
     from antinode.cli.doctor.network import Way  # noqa: PLC0415 - as above
-    from antinode.delivery._origin import parse_target  # noqa: PLC0415
 
     address, _ = parse_target(url)
     bundle = None if options.ca_bundle is None else os.fspath(options.ca_bundle)

@@ -14,11 +14,11 @@ from typing import Any, Final, Literal, TypeVar
 
 import orjson
 
+from antinode._delivery.http.proxies import Proxy, parse_proxy, proxy_from_environment
+from antinode._delivery.http.transport import HttpTransport
+from antinode._delivery.messages import HttpResponse, Request, TransportError
 from antinode.cli.doctor.findings import Finding
 from antinode.cli.serve.banner import is_loopback
-from antinode.delivery._proxies import Proxy, parse_proxy, proxy_from_environment
-from antinode.delivery.messages import HttpResponse, Request, TransportError
-from antinode.delivery.transport import HttpTransport
 from antinode.protocol.endpoints import is_amplitude_host
 
 STEPS: Final = ("proxy", "name", "connection", "TLS", "request", "clock")

@@ -8,8 +8,8 @@ import re
 from typing import BinaryIO
 
 from antinode._dead_letters import encode
+from antinode._delivery.record import Outcome
 from antinode.cli.errors import Failed
-from antinode.delivery.record import Outcome
 
 _NUMBERED = re.compile(r"(.+)\.failed-\d+")
 _MOST = 10_000

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 
 from antinode import Client, Delivery, Outcome, Status
+from antinode._delivery.record import DROPPED
 from antinode.cli.destination import Destination, usage_errors
 from antinode.cli.interrupts import Interrupts
 from antinode.cli.progress import Bar
 from antinode.cli.replay.failed import FailedFile
 from antinode.cli.replay.mending import Item
 from antinode.cli.sending import flush_watched, init_options, is_faulted, paused
-from antinode.delivery.record import DROPPED
 
 if TYPE_CHECKING:
     from antinode import EventDict

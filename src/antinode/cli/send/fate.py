@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from antinode.protocol.endpoints import is_amplitude_host
 
 if TYPE_CHECKING:
-    from antinode.delivery.ledger import Stats
-    from antinode.delivery.record import Outcome
+    from antinode._delivery.ledger import Stats
+    from antinode._delivery.record import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)

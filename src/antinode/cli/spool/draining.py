@@ -24,7 +24,7 @@ from antinode.spool.segment import is_claimed
 
 if TYPE_CHECKING:
     from antinode import Options, Stats
-    from antinode.delivery.sender import Sender
+    from antinode._delivery.shell.sender import Sender
 
 _UNLIMITED: Final = 10**15
 _IDLE_ROUNDS: Final = 3

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import urllib3
 
-from antinode.delivery._failures import to_transport_error
+from antinode._delivery.http.failures import to_transport_error
 from antinode.protocol.secrets import public_url
 from antinode.server.client import Api, ApiError
 

@@ -1,0 +1,294 @@
+"""The records that wait for an upload: the queue they enter by, and lanes for streams that wait alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from antinode._delivery.core.loops import drain, sift
+from antinode._delivery.core.rate_limits import Key, Pacer
+from antinode._delivery.core.stream_queues import Lane, Lanes
+from antinode._delivery.record import Delivery
+
+# How many records a search for free streams may pass over before others get their turn.
+SCAN = 20_000
+# Ids remembered for streams while gates exist; forgotten together when there are more.
+MAX_KEYS = 50_000
+
+
+class _Ids(msgspec.Struct):
+    user_id: str | None = None
+    device_id: str | None = None
+
+
+_decode_ids = msgspec.json.Decoder(_Ids).decode
+
+
+def ids_of(record: Delivery) -> tuple[str | None, str | None]:
+    """A record's user_id and device_id, read back from its bytes: only a throttled one's are ever needed."""
+    try:
+        ids = _decode_ids(record.body)
+    except msgspec.MsgspecError:
+        return None, None
+    return ids.user_id, ids.device_id
+
+
+class Backlog:
+    """Gives out records for uploads such that each stream stays in order.
+
+    `fresh` is the queue in log order; any thread may append to it. A record whose stream is busy (another
+    upload holds earlier records of it) or held (a gate is closed) moves to the stream's lane when its turn
+    comes, and later ones of the stream follow it there: each record moves at most once.
+    """
+
+    def __init__(self, pace: float | None = None) -> None:
+        self.fresh: deque[Delivery] = deque()
+        self.lanes = Lanes()
+        self.pacer = Pacer(pace)
+        self.must_go_on = False
+        """The last search stopped early without finding anything: there may be more behind."""
+        self._is_fresh_first = False
+        """Whose turn it is when lanes alone would fill an upload: one deep lane must not starve the queue."""
+        self._busy: set[int] = set()
+        self._keys: dict[int, tuple[Key, ...]] = {}
+
+    def __iter__(self) -> Iterator[Delivery]:
+        for lane in self.lanes:
+            yield from lane.records
+        yield from self.fresh
+
+    @property
+    def available(self) -> int:
+        """Records that may be taken now, as far as is known without looking at each."""
+        return len(self.fresh) + self.lanes.ready_count
+
+    def clear(self) -> None:
+        self.fresh.clear()
+        self.lanes = Lanes()
+        self._busy.clear()
+
+    # Streams that uploads hold.
+
+    def occupy(self, streams: Iterable[int]) -> None:
+        """An upload holds records of these streams: their later ones wait."""
+        self._busy.update(streams)
+
+    def vacate(self, streams: set[int], now: float) -> None:
+        """The upload has ended: what waited for it may go, unless a gate is closed."""
+        self._busy -= streams
+        lanes = self.lanes
+        if not lanes:
+            return
+        if len(lanes) < len(streams):
+            freed = [lane for lane in lanes if lane.stream in streams]
+        else:
+            freed = [lane for stream in streams if (lane := lanes.get(stream)) is not None]
+        for lane in freed:
+            is_held = lane.release_at is not None and lane.release_at > now
+            if not lane.is_ready and not is_held and not lanes.discard_empty(lane):
+                lanes.make_ready(lane)
+
+    def hold(self, stream: int, records: list[Delivery], until: float) -> None:
+        """Give records back to the front of their stream, which then waits until its gates open."""
+        lane = self.lanes.prepend(stream, records)
+        self.lanes.hold(lane, until)
+
+    # Taking.
+
+    def take(self, now: float, *, events: int, size: int) -> list[Delivery]:
+        """Records for one upload: at most so many events and bytes, but one in any case if one may go."""
+        self.must_go_on = False
+        self.lanes.release_due(now)
+        search = _Search(now, events, size, is_paced=self.pacer.is_active)
+        if search.is_paced:
+            self.pacer.prune(now)
+        elif self._keys:
+            self._keys.clear()
+        if self._is_fresh_first:
+            self._take_from_queue(search)
+            self._take_ready(search)
+        else:
+            self._take_ready(search)
+            self._take_from_queue(search)
+        self.must_go_on = self.must_go_on and not search.taken
+        return search.taken
+
+    def _take_from_queue(self, search: _Search) -> None:
+        from_lanes = len(search.taken)
+        if search.is_paced:
+            self._sift_paced(search)
+        else:
+            self._sift(search)
+        self._is_fresh_first = 0 < from_lanes == len(search.taken) and bool(self.fresh)
+
+    def _take_ready(self, search: _Search) -> None:
+        lanes = self.lanes
+        while search.room > 0 and (lane := lanes.next_ready()) is not None:
+            # A lane that became ready in time, while an earlier upload of its stream still goes on, stays
+            # busy: `vacate` makes it ready.
+            if lane.stream in self._busy:
+                continue
+            if not self._take_lane(lane, search):
+                return
+
+    def _take_lane(self, lane: Lane, search: _Search) -> bool:
+        """Take from one lane; False when the upload is full. What stays in it is busy, or held."""
+        lanes = self.lanes
+        before = len(search.taken)
+        if search.is_paced:
+            while lane.records and search.room > 0 and search.fits(lane.records[0]):
+                if not self._passes(lane.records[0], search):
+                    if len(search.taken) == before:
+                        lanes.hold(lane, search.opens_at)
+                    return True
+                search.take(lanes.pop(lane))
+        else:
+            search.room, search.space = drain(lane.records, search.taken, search.room, search.space)
+            lanes.drained(lane, len(search.taken) - before)
+        if lane.records and search.room > 0:
+            if len(search.taken) == before:
+                lanes.make_ready(lane, first=True)
+            return False
+        lanes.discard_empty(lane)
+        return True
+
+    def _sift(self, search: _Search) -> None:
+        """Take from the queue what may go, and move what must wait to its lane."""
+        fresh, lanes, busy = self.fresh, self.lanes, self._busy
+        passed = 0
+        while passed < SCAN:
+            search.room, search.space, moved, ready = sift(
+                fresh, search.taken, search.room, search.space, busy, lanes.by_stream, SCAN - passed
+            )
+            lanes.count += moved
+            lanes.ready_count += ready
+            passed += moved
+            if search.room <= 0 or not fresh:
+                return
+            if passed < SCAN:
+                stream = fresh[0].stream
+                if stream not in busy and lanes.get(stream) is None:
+                    return  # it has no room here
+                lanes.append(stream, fresh.popleft())
+                passed += 1
+        self.must_go_on = not search.taken
+
+    def _sift_paced(self, search: _Search) -> None:
+        """The same where each record has to pass its gates."""
+        fresh, lanes, busy = self.fresh, self.lanes, self._busy
+        # What this very upload has taken is busy too, but may be followed by more of the same stream.
+        own = {record.stream for record in search.taken}
+        for _ in range(SCAN):
+            if search.room <= 0 or not fresh:
+                return
+            record = fresh[0]
+            stream = record.stream
+            if stream in busy or lanes.get(stream) is not None:
+                lanes.append(stream, fresh.popleft())
+                continue
+            if not search.fits(record):
+                return
+            if not self._passes(record, search):
+                lane = lanes.append(stream, fresh.popleft())
+                if stream not in own:
+                    lanes.hold(lane, search.opens_at)
+                continue
+            own.add(stream)
+            search.take(fresh.popleft())
+        self.must_go_on = not search.taken
+
+    def _passes(self, record: Delivery, search: _Search) -> bool:
+        keys = self.keys_of(record)
+        search.opens_at = self.pacer.opens_at(keys, search.now)
+        if search.opens_at > search.now:
+            return False
+        self.pacer.pass_one(keys, search.now)
+        return True
+
+    def keys_of(self, record: Delivery) -> tuple[Key, ...]:
+        """The gates that a record must pass."""
+        keys = self._keys.get(record.stream)
+        if keys is None:
+            user, device = ids_of(record)
+            named: list[Key] = [("stream", record.stream)]
+            if user:
+                named.append(("user", user))
+            if device:
+                named.append(("device", device))
+            if len(self._keys) >= MAX_KEYS:
+                self._keys.clear()
+            keys = self._keys[record.stream] = tuple(named)
+        return keys
+
+    # Giving up.
+
+    @property
+    def oldest(self) -> Delivery | None:
+        """The record that `pop_oldest` would take out."""
+        lane = self.lanes.first_filled()
+        if lane is not None:
+            return lane.records[0]
+        return self.fresh[0] if self.fresh else None
+
+    def pop_oldest(self) -> Delivery | None:
+        """Take out the record to drop first: of a lane if there is one, for those have waited longest, and a
+        throttled user must not cost another's events."""
+        lane = self.lanes.first_filled()
+        if lane is None:
+            return self.fresh.popleft() if self.fresh else None
+        record = self.lanes.pop(lane)
+        self._forget_if_empty(lane)
+        return record
+
+    def pop_while(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Take out the records at the front of the queue and of each lane for which `is_gone` holds."""
+        gone: list[Delivery] = []
+        for lane in list(self.lanes):
+            while lane.records and is_gone(lane.records[0]):
+                gone.append(self.lanes.pop(lane))
+            self._forget_if_empty(lane)
+        while self.fresh and is_gone(self.fresh[0]):
+            gone.append(self.fresh.popleft())
+        return gone
+
+    def _forget_if_empty(self, lane: Lane) -> None:
+        if lane.stream not in self._busy:
+            self.lanes.discard_empty(lane)
+
+    def recount(self) -> None:
+        """Put right what an exception in the midst of a change left half done."""
+        for lane in list(self.lanes):
+            self._forget_if_empty(lane)
+        self.lanes.recount()
+
+    def heads(self) -> list[Delivery]:
+        """The oldest record of the queue and of each lane."""
+        heads = [lane.records[0] for lane in self.lanes if lane.records]
+        if self.fresh:
+            heads.append(self.fresh[0])
+        return heads
+
+
+class _Search:
+    """One filling of an upload: what it may still take, and what it has."""
+
+    __slots__ = ("is_paced", "now", "opens_at", "room", "space", "taken")
+
+    def __init__(self, now: float, events: int, size: int, *, is_paced: bool) -> None:
+        self.now = now
+        self.room = events
+        self.space = size
+        self.is_paced = is_paced
+        self.opens_at = now
+        """When the gate opens that stopped the last record."""
+        self.taken: list[Delivery] = []
+
+    def fits(self, record: Delivery) -> bool:
+        return not self.taken or len(record.body) + 1 <= self.space
+
+    def take(self, record: Delivery) -> None:
+        self.taken.append(record)
+        self.room -= 1
+        self.space -= len(record.body) + 1

@@ -1,0 +1,615 @@
+"""The delivery core: every decision about what is sent, when, with what, and how each event ends.
+
+Pure: no thread, socket, file, clock or random source of its own. Records, verdicts and the time go in;
+uploads to make, a time to wake up and settled records come out. The threaded shell, the simulation in the
+tests, and whatever shell comes next, drive the same object.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+from antinode._delivery.core.backlog import Backlog
+from antinode._delivery.core.batch import Batch, Upload
+from antinode._delivery.core.link import Cause, Link, LinkState
+from antinode._delivery.core.loops import streams_of
+from antinode._delivery.core.response_handler import Note, Reactions, Retried
+from antinode._delivery.core.settlement import Books
+from antinode._delivery.core.spooled_queue import Stock
+from antinode._delivery.ledger import Stats
+from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome
+from antinode._delivery.retry import Backoff, RetryPolicy
+from antinode._delivery.storage import Store, Stored
+from antinode.protocol.responses import Action, Verdict
+from antinode.protocol.status import Status
+
+__all__ = ["QUEUE_FULL", "Core", "CoreConfig", "Note", "Retried"]
+
+# Uploads of a steady trickle start at least this many seconds apart, so that each carries several events;
+# the first event after a pause, a full batch and a flush do not wait.
+LINGER = 0.02
+# A server that answers within so many seconds gets one request after the other: to keep the streams of
+# several apart costs more than waiting for it. Uploads run side by side only at a slower one, or at one that
+# has not answered yet and takes as long as this.
+PROMPT = 0.04
+# The quickest of so many answers tells how far away the server is, whatever else made the others late.
+ANSWERS = 4
+# One that used to be prompt is waited for longer: what is late may be this process, not the server.
+HICCUP = 0.2
+# After this many seconds without an answer, a hanging request no longer keeps the others' events waiting.
+PATIENCE = 1.0
+# Records that wait are looked through for expired ones at most this often, in seconds.
+EXPIRE_EVERY = 1.0
+# More records than a queue holds: nobody is woken. Of one digit, as CPython has them: each call reads it.
+NEVER = (1 << 30) - 1
+FOREVER = float("inf")
+
+QUEUE_FULL = Outcome(
+    DROPPED,
+    Status.FAILED,
+    "queue_full",
+    message="the queue was full: raise max_queue_events or max_queue_bytes, or see why events do not leave",
+)
+_EXPIRED = Outcome(
+    DROPPED, Status.FAILED, "expired", message="older than max_event_age before it could be sent"
+)
+
+
+@dataclass(frozen=True)
+class CoreConfig:
+    """What the core is told once. Sizes in bytes, times in seconds."""
+
+    max_batch_events: int = 2000
+    max_batch_bytes: int = 990_000
+    """Of the events and the commas between them: the request limit less the envelope."""
+    connections: int = 4
+    interval: float = 0.0
+    rush_events: int = 16_000
+    """So many queued events are sent at once, whatever the interval (`max_cached_events`)."""
+    max_events: int = 1_000_000
+    max_bytes: int = 128 * 1024 * 1024
+    max_age: float | None = None
+    pace: float | None = None
+    policy: RetryPolicy = field(default_factory=Backoff)
+    memory_events: int = 20_000
+    """With a store: when so many events are in memory, new ones are left to the store until their turn comes.
+    Some ten large uploads, so that reading them never holds up sending."""
+    memory_bytes: int = 16 * 1024 * 1024
+    waits_for_room: bool = False
+    """Whether new records are refused while a store is full; otherwise the oldest make room for them."""
+    can_choose_batch: bool = False
+    """Whether uploads of a backlog may go to the Batch API (`endpoint="auto"`)."""
+
+
+class Core:
+    """The delivery state machine of one client.
+
+    `guard` protects what `admit` touches (the queue's end and the books), so that logging threads need no
+    other lock; everything else must be called by one thread at a time. `random` gives jitter in [0, 1).
+    With a `store`, records are kept there from the moment they are admitted; see `Stock`.
+    """
+
+    # Compiled code finds `ring_at` where it lies.
+    __slots__ = ("__dict__", "ring_at")
+
+    def __init__(
+        self,
+        config: CoreConfig,
+        *,
+        random: Callable[[], float],
+        guard: AbstractContextManager[object] | None = None,
+        store: Store | None = None,
+    ) -> None:
+        self.config = config
+        self.ring_at = 1
+        """The shell wants to be woken when so many records are queued."""
+        self.backlog = Backlog(config.pace)
+        self.queued = self.backlog.fresh
+        self.books = Books(guard if guard is not None else nullcontext())
+        self.ledger = self.books.ledger
+        self._guard = self.books.guard
+        self._max_events = config.max_events
+        self._max_bytes = config.max_bytes
+        self._reactions = Reactions(
+            self.books,
+            self.backlog,
+            config.policy,
+            max_bytes=config.max_batch_bytes,
+            random=random,
+            keeps_on_fault=store is not None,
+        )
+        self.stock = None if store is None else self._stock(store)
+        self.admit = self._admit if self.stock is None else self.stock.admit
+        """Take a record, or return False and change nothing when there is no room for it.
+
+        The only method, with `Books.refuse` and `Books.skip`, that any thread may call at any time.
+        """
+        self._batches: dict[int, Batch] = {}
+        self._uploads: dict[int, tuple[int, float]] = {}  # upload -> its batch, and when it started
+        self._probe: int | None = None
+        """The upload that tests a server which was not well; nothing else is sent beside it."""
+        self._answer_times: deque[float] = deque(maxlen=ANSWERS)
+        self._last_number = 0
+        self._last_start = -FOREVER
+        self._hurried_at = -FOREVER
+        """Records logged up to then do not wait for the interval."""
+        self._expire_at = FOREVER if config.max_age is None else -FOREVER
+        """When the next record may have to expire."""
+        self._leaving: Delivery | None = None
+        """The record that is being dropped to make room."""
+        self._awaited: int | None = None
+        self._looked_at = -FOREVER
+        self._saw_queued = self._saw_full = False
+        self._enough = min(config.max_batch_events, config.rush_events)
+        """So many events are worth an upload of their own, beside others and before their time: as of the
+        last `wake_at`, whatever was logged since. `set_ring` counts on it, and is told of no sizes."""
+
+    @property
+    def link(self) -> Link:
+        return self._reactions.link
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is pending at all."""
+        return self.ledger.pending == 0
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """How large one upload may be at present: smaller for a while after a 413."""
+        return self._reactions.max_bytes
+
+    def _stock(self, store: Store) -> Stock:
+        config = self.config
+        return Stock(
+            store,
+            self.books,
+            self.backlog,
+            max_events=config.max_events,
+            max_bytes=config.max_bytes,
+            memory_events=config.memory_events,
+            memory_bytes=config.memory_bytes,
+            waits_for_room=config.waits_for_room,
+        )
+
+    # What comes in at the door.
+
+    def _admit(self, record: Delivery) -> bool:
+        ledger = self.ledger
+        size = len(record.body)
+        with self._guard:
+            if ledger.pending >= self._max_events or ledger.pending_bytes + size > self._max_bytes:
+                return False
+            # No call and no loop from here to the last line: from Python 3.11 on, no signal handler that logs
+            # can get in between, and no KeyboardInterrupt can part the counts from the queue.
+            epoch = record.epoch = ledger.epoch
+            epoch.accepted += 1
+            ledger.accepted += 1
+            ledger.pending += 1
+            ledger.pending_bytes += size
+            self.queued.append(record)
+        return True
+
+    def make_room(self, size: int) -> bool:
+        """Drop the oldest records until one of `size` bytes fits; False if it never will.
+
+        Those in lanes go first, then the queue's front, at last those that a batch has yet to send; what is
+        in a request stays.
+        """
+        ledger = self.ledger
+        if size > self._max_bytes:
+            return False
+        while (
+            ledger.pending - ledger.on_disk >= self._max_events
+            or ledger.pending_bytes - ledger.on_disk_bytes + size > self._max_bytes
+        ):
+            # Named before it is taken out, so that an exception in between does not lose it: see `mend`.
+            victim, take_out = self._oldest()
+            if victim is None:
+                return False
+            self._leaving = victim
+            take_out()
+            self.books.settle([victim], QUEUE_FULL)
+            self._leaving = None
+        return True
+
+    def _oldest(self) -> tuple[Delivery | None, Callable[[], object]]:
+        """The record to drop first, and what takes it out."""
+        backlog, stock = self.backlog, self.stock
+        oldest = backlog.oldest
+        if oldest is not None:
+            return oldest, backlog.pop_oldest
+        for batch in self._batches.values():
+            if batch.chunks:
+                return batch.oldest, batch.pop_oldest
+        if stock is not None and stock.rear:
+            return stock.rear[0], stock.rear.popleft
+        return None, tuple
+
+    def mend(self) -> None:
+        """Put right what an exception left half done, between whichever steps of `admit` or `make_room`.
+
+        A signal handler may raise anywhere. What counts then is where the records are: the books follow. To
+        be called under every lock, by the thread that the exception came to.
+        """
+        with self._guard:
+            self.backlog.recount()
+            stock = self.stock
+            pending = self.pending_records()
+            if stock is not None:
+                stock.recover()
+                pending += stock.rear
+            victim, self._leaving = self._leaving, None
+            if victim is not None and any(record is victim for record in pending):
+                victim = None  # it has not left
+            self.books.recount(pending, victim, QUEUE_FULL)
+
+    # What goes out.
+
+    def next_uploads(self, now: float) -> list[Upload]:
+        """The uploads to start now; each must be answered with `respond`."""
+        self._looked_at = now
+        if now >= self._expire_at:
+            self._expire(now)
+        for number in [number for number, batch in self._batches.items() if batch.is_done]:
+            # It lost its last records to age, to the queue's bound or to a flush that gave up.
+            self._end(number, now)
+        backlog = self.backlog
+        backlog.must_go_on = False
+        backlog.lanes.release_due(now)
+        if backlog.available >= self.config.rush_events:
+            self._hurried_at = now
+        uploads: list[Upload] = []
+        while (upload := self._next_upload(now)) is not None:
+            uploads.append(upload)
+        return uploads
+
+    def wake_at(self, now: float) -> float | None:
+        """When `next_uploads` should be called again if nothing happens until then; None: not needed."""
+        self._enough = self._full_batch()
+        self._saw_queued, self._saw_full = bool(self.queued), self._is_full_batch()
+        if self.stock is not None and self.stock.wanted:
+            return now
+        free_at = self._free_at()
+        times = [] if self.is_idle else [self._expire_at]
+        if free_at is None or len(self._uploads) >= self.config.connections:
+            # Only an answer can change anything.
+            return min((time for time in times if time < FOREVER), default=None)
+        if free_at > now:
+            # Until then `set_ring` is deaf, so it is a time to look again whatever is there to send.
+            times.append(free_at)
+        else:
+            times.append(self._sendable_at(now))
+            if self._uploads and (patient_until := self._newest_start() + PATIENCE) > now:
+                times.append(patient_until)
+        return min((time for time in times if time < FOREVER), default=None)
+
+    def set_ring(self) -> int:
+        """Decide at which length of the queue logging should wake the shell, which is about to sleep.
+
+        To be called after `wake_at`, whose answer it completes: what the one does not foresee rings.
+        """
+        config = self.config
+        free_at = self._free_at()
+        if free_at is None or free_at > self._looked_at or len(self._uploads) >= config.connections:
+            self.ring_at = NEVER
+        elif self.queued and not self._saw_queued:
+            # They came after `wake_at` had looked: it has to look again.
+            self.ring_at = 1
+        elif self._uploads and self._looked_at < self._newest_start() + PATIENCE:
+            # A full batch that `wake_at` saw has its time; one that came since makes it look again.
+            self.ring_at = NEVER if self._saw_full else self._missing()
+        elif self.queued:
+            self.ring_at = config.rush_events if config.interval > 0 else self._missing()
+        else:
+            self.ring_at = 1
+        return self.ring_at
+
+    def _free_at(self) -> float | None:
+        """From when on the link lets an upload start; None: not before an answer."""
+        link = self.link
+        if self._probe is not None:
+            if link.state is not LinkState.OPEN:
+                return None
+            _, started = self._uploads[self._probe]
+            return started + PATIENCE
+        return link.until if link.state is LinkState.WAITING else -FOREVER
+
+    def _sendable_at(self, now: float) -> float:
+        """When there is something that is worth sending, as far as the link lets it."""
+        if any(batch.flying is None and batch.chunks for batch in self._batches.values()):
+            return now
+        backlog = self.backlog
+        if len(self._batches) >= self.config.connections:
+            return FOREVER
+        if backlog.must_go_on:
+            return now
+        release = backlog.lanes.next_release
+        return min(
+            self._worth_at(now) if backlog.available else FOREVER, FOREVER if release is None else release
+        )
+
+    def _next_upload(self, now: float) -> Upload | None:
+        free_at = self._free_at()
+        if free_at is None or now < free_at:
+            return None
+        if self.link.cause is Cause.REFUSAL:
+            # Those it refused may be one nest of bad events: an event from elsewhere is the better probe.
+            return self._begin(now) or self._resume(now)
+        return self._resume(now) or self._begin(now)
+
+    def _resume(self, now: float) -> Upload | None:
+        """The next upload of a batch that has been begun."""
+        for number, batch in self._batches.items():
+            if batch.flying is None and batch.chunks:
+                return self._start(number, batch, now)
+        return None
+
+    def _begin(self, now: float) -> Upload | None:
+        """The first upload of a new batch, if there are records worth one."""
+        config = self.config
+        if len(self._batches) >= config.connections or not self.backlog.available:
+            return None
+        if now < self._worth_at(now):
+            return None
+        for batch in self._batches.values():
+            self._occupy(batch)
+        events = min(config.max_batch_events, self.link.allowance)
+        records = self.backlog.take(now, events=events, size=self._reactions.max_bytes)
+        if not records:
+            return None
+        is_bulk = config.can_choose_batch and self.backlog.available >= config.max_batch_events
+        batch = Batch(records, is_bulk=is_bulk)
+        number = self._number()
+        self._batches[number] = batch
+        if self.backlog.lanes or len(self._batches) > 1:
+            self._occupy(batch)
+        return self._start(number, batch, now)
+
+    def _start(self, number: int, batch: Batch, now: float) -> Upload:
+        link = self.link
+        batch.flying = batch.cut_front(min(link.allowance, batch.limit), self._reactions.max_bytes)
+        upload = Upload(self._number(), batch.flying, batch.is_bulk)
+        self._uploads[upload.number] = (number, now)
+        if not link.is_healthy:
+            self._probe = upload.number
+        if link.state is LinkState.WAITING:
+            self._reactions.link = link.due()
+        self._last_start = now
+        self.ledger.requests += 1
+        if batch.rounds or batch.flying[0].attempts:
+            self.ledger.retries += 1
+        return upload
+
+    def _number(self) -> int:
+        self._last_number += 1
+        return self._last_number
+
+    def _worth_at(self, now: float) -> float:
+        """When the records that may be taken are worth an upload, beside those under way."""
+        if self._is_full_batch():
+            return max(now, self._oldest_start() + self._patience()) if self._uploads else now
+        ripe_at = self._ripe_at(now)
+        # Natural batching: the answer to come is waited for, unless that request hangs.
+        return max(ripe_at, self._newest_start() + PATIENCE) if self._uploads else ripe_at
+
+    def _patience(self) -> float:
+        """How long a full batch waits for the uploads under way before it goes beside them."""
+        if not self._answer_times:
+            return PROMPT
+        return HICCUP if min(self._answer_times) < PROMPT else 0.0
+
+    def _ripe_at(self, now: float) -> float:
+        """When the records that may be taken have waited for company long enough."""
+        queued, interval = self.queued, self.config.interval
+        if queued:
+            logged_at = queued[0].logged_at
+            if logged_at <= self._hurried_at:
+                return now
+            if interval > 0 and not self.backlog.lanes.ready_count:
+                return logged_at + interval
+        return self._last_start + LINGER
+
+    def _is_full_batch(self) -> bool:
+        available = self.backlog.available
+        if available >= self.config.rush_events:
+            return True
+        if self.config.interval > 0 and not self._uploads:
+            return False
+        return available >= self._enough
+
+    def _missing(self) -> int:
+        """At this length of the queue there is a full batch, with what is ready in lanes."""
+        return max(1, self._enough - self.backlog.lanes.ready_count)
+
+    def _full_batch(self) -> int:
+        """How many events of the average size make a request that need not wait for more."""
+        config, ledger = self.config, self.ledger
+        # The bytes of those that wait are not counted apart; the average record tells enough.
+        fitting = self._reactions.max_bytes * max(1, ledger.pending) // max(1, ledger.pending_bytes)
+        return max(1, min(config.max_batch_events, config.rush_events, fitting))
+
+    def _oldest_start(self) -> float:
+        return min(started for _, started in self._uploads.values())
+
+    def _newest_start(self) -> float:
+        return max(started for _, started in self._uploads.values())
+
+    def _occupy(self, batch: Batch) -> None:
+        if batch.streams is None:
+            batch.streams = streams_of(list(batch.records()))
+            self.backlog.occupy(batch.streams)
+
+    def _end(self, number: int, now: float) -> None:
+        """A batch has nothing left: its streams are free, and what waited behind it may go."""
+        streams = self._batches.pop(number).streams
+        if streams is not None:
+            self.backlog.vacate(streams, now)
+
+    # What comes back.
+
+    def respond(self, number: int, verdict: Verdict, now: float, took: float | None = None) -> None:
+        """Apply what an answer, or the lack of one, means for the records of an upload.
+
+        `took` is how long the exchange itself lasted, if that is known better than from `now`. An upload that
+        is not under way (given up for lost, abandoned) is ignored.
+        """
+        batch_number, started = self._uploads.pop(number, (0, 0.0))
+        batch = self._batches.get(batch_number)
+        if batch is None or batch.flying is None:
+            return
+        if verdict.action is Action.DELIVERED:
+            self._answer_times.append(now - started if took is None else took)
+        records, batch.flying = batch.flying, None
+        if number == self._probe:
+            self._probe = None
+        self._reactions.apply(batch, records, verdict, now)
+        if self.link.is_healthy:
+            # Whatever it was to find out is known.
+            self._probe = None
+        if verdict.action is not Action.DELIVERED and self.config.max_age is not None:
+            # Back among those that wait, where they were not when these were last looked through.
+            oldest = min([record.logged_at for record in records])
+            self._expire_at = min(self._expire_at, oldest + self.config.max_age)
+        self._give_up_if_faulted(now)
+        if batch.is_done:
+            self._end(batch_number, now)
+
+    # Endings that no answer decides, and those who wait for endings.
+
+    def flush(self, now: float) -> int:
+        """Send what waits without regard to the interval; returns the epoch that this flush covers.
+
+        It does not shorten a wait that the server asked for. While a configuration fault stands, one probe is
+        made, and if that fails too, what the flush covers is given up: its caller wants to know.
+        """
+        with self._guard:
+            index = self.ledger.close_epoch()
+        self._awaited = index if self._awaited is None else max(index, self._awaited)
+        self.hurry(now)
+        # A fault that was found within the last second is not probed anew.
+        self._give_up_if_faulted(now)
+        return index
+
+    def stop_waiting(self, awaited: int | None) -> None:
+        """A flush has ended; `awaited` is the last epoch that anybody still waits for, if anybody does."""
+        self._awaited = awaited
+
+    def hurry(self, now: float) -> None:
+        """Send without regard to the interval, and probe early if that is ours to decide."""
+        self._hurried_at = now
+        self._reactions.link = self.link.hurried(now)
+
+    def abandon(self, reason: str, message: str) -> int:
+        """Settle everything that is pending as dropped, requests under way included; returns how many."""
+        dropped = Outcome(DROPPED, Status.FAILED, reason, message=message)
+        kept = Outcome(SPOOLED, Status.FAILED, reason, message=f"{message}; the spool keeps it")
+        pending = self.pending_records()
+        if self.stock is not None:
+            pending += self.stock.give_up(kept)
+            self.stock.store_anew(pending)
+        self.backlog.clear()
+        self._batches.clear()
+        self._uploads.clear()
+        self._probe = None
+        self.ring_at = 1
+        lost = [record for record in pending if record.place == NOT_STORED]
+        self.books.settle(lost, dropped)
+        self.books.settle([record for record in pending if record.place != NOT_STORED], kept)
+        return len(lost)
+
+    def pending_records(self) -> list[Delivery]:
+        """Every record that has not settled, each stream in order."""
+        return [*(record for batch in self._batches.values() for record in batch.records()), *self.backlog]
+
+    def _expire(self, now: float) -> None:
+        max_age = self.config.max_age
+        if max_age is None:
+            return
+        limit = now - max_age
+        expired = self._remove(lambda record: record.logged_at < limit)
+        if expired:
+            self.books.settle(expired, _EXPIRED)
+            text = f"{len(expired)} events were dropped, older than max_event_age"
+            self._reactions.note("WARNING", "expired", text)
+        # Whatever is logged from here on is younger than `now`.
+        oldest = min((record.logged_at for record in self._waiting_heads()), default=now)
+        self._expire_at = max(min(oldest, now) + max_age, now + min(EXPIRE_EVERY, max_age))
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether nothing can be sent for a configuration fault, which only the user can mend."""
+        link = self.link
+        return link.is_faulted and link.state is LinkState.WAITING and now < link.until
+
+    def restock(self, items: Sequence[Stored]) -> None:
+        """Take in what was read from the store, after `stock.wanted` asked for it."""
+        assert self.stock is not None  # noqa: S101 - nobody else reads
+        self.stock.restock(items)
+        if items and self.config.max_age is not None:
+            self._expire_at = min(self._expire_at, items[0].logged_at + self.config.max_age)
+
+    def _give_up_if_faulted(self, now: float) -> None:
+        """While a fault stands, settle what a flush waits for and is not in a request."""
+        link, awaited = self.link, self._awaited
+        if not self.is_stuck(now) or awaited is None or self.stock is not None:
+            return
+        given_up = self._remove(lambda record: record.epoch is not None and record.epoch.index <= awaited)
+        self.books.settle(given_up, Outcome(DROPPED, Status.FAILED, "configuration", message=link.why))
+
+    def _remove(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Take out waiting records for which `is_gone` holds: in the queue and in lanes, those in front."""
+        gone: list[Delivery] = []
+        for batch in self._batches.values():
+            gone += batch.remove(is_gone)
+        return gone + self.backlog.pop_while(is_gone)
+
+    def _waiting_heads(self) -> list[Delivery]:
+        """Records that are not in a request, among them the oldest of these."""
+        chunks = [record for batch in self._batches.values() for chunk in batch.chunks for record in chunk]
+        return [*chunks, *self.backlog.heads()]
+
+    # What the shell collects after each step.
+
+    def take_notes(self) -> list[Note]:
+        notes, self._reactions.notes = self._reactions.notes, []
+        return notes
+
+    def take_retried(self) -> list[Retried]:
+        retried, self._reactions.retried = self._reactions.retried, []
+        return retried
+
+    def stats(self, now: float) -> Stats:
+        """The books and the state of delivery, consistent with each other."""
+        batches = self._batches.values()
+        waiting = sum(len(chunk) for batch in batches for chunk in batch.chunks) + self.backlog.lanes.count
+        flying = [record for batch in batches if batch.flying is not None for record in batch.flying]
+        link, ledger = self.link, self.ledger
+        heads = [*self._waiting_heads(), *flying]
+        oldest = min((record.logged_at for record in heads), default=now)
+        # Not held for longer than this: logging threads wait for it.
+        with self._guard:
+            return Stats(
+                accepted=ledger.accepted,
+                recovered=ledger.recovered,
+                spooled=ledger.spooled,
+                on_disk=ledger.on_disk,
+                delivered=ledger.delivered,
+                rejected=dict(ledger.rejected),
+                dropped=dict(ledger.dropped),
+                skipped=dict(ledger.skipped),
+                queued=len(self.queued)
+                + ledger.on_disk
+                + (0 if self.stock is None else len(self.stock.rear)),
+                waiting=waiting,
+                in_flight=len(flying),
+                pending_bytes=ledger.pending_bytes,
+                requests=ledger.requests,
+                retries=ledger.retries,
+                bytes_sent=ledger.bytes_sent,
+                discrepancies=ledger.discrepancies,
+                oldest_age=max(0.0, now - oldest),
+                last_error=ledger.last_error,
+                stalled=None if link.is_open or link.cause is None else f"{link.cause.value}: {link.why}",
+            )

@@ -1,0 +1,119 @@
+"""The passes over all records of an upload: a loop each, compiled where possible (`native/passes.c`)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Container, Mapping
+from contextlib import suppress
+
+from antinode import _compiled
+from antinode._delivery.core.stream_queues import Lane
+from antinode._delivery.record import Delivery, Outcome
+
+
+def sift(
+    queue: deque[Delivery],
+    taken: list[Delivery],
+    room: int,
+    space: int,
+    busy: Container[int],
+    lanes: Mapping[int, Lane],
+    most: int,
+) -> tuple[int, int, int, int]:
+    """Take records from the queue's front, and have those follow their stream that wait in its lane.
+
+    Takes at most `room` records, of `space` bytes with commas, but one at least. Ends at the first of a busy
+    stream that has nothing in a lane, and when `most` were moved to lanes. Returns what is left of room and
+    space, how many were moved, and how many of them to lanes that are ready.
+    """
+    moved = ready = 0
+    while room > 0 and queue and moved < most:
+        record = queue[0]
+        size = len(record.body) + 1
+        lane = lanes.get(record.stream)
+        if lane is not None:
+            if not lane.records:
+                break
+            lane.records.append(queue.popleft())
+            moved += 1
+            ready += lane.is_ready
+            continue
+        if record.stream in busy or (size > space and taken):
+            break
+        taken.append(queue.popleft())
+        space -= size
+        room -= 1
+    return room, space, moved, ready
+
+
+def drain(queue: deque[Delivery], taken: list[Delivery], room: int, space: int) -> tuple[int, int]:
+    """Take records as `sift` does, whatever their stream. Returns what is left of both."""
+    while room > 0 and queue:
+        size = len(queue[0].body) + 1
+        if size > space and taken:
+            break
+        taken.append(queue.popleft())
+        space -= size
+        room -= 1
+    return room, space
+
+
+def fitting(records: list[Delivery], events: int, size: int) -> int:
+    """How many from the front are at most `events`, of `size` bytes with commas: one at least."""
+    end = min(len(records), events)
+    taken = 0
+    for position in range(end):
+        taken += len(records[position].body) + 1
+        if taken > size and position:
+            return position
+    return end
+
+
+def total_size(records: list[Delivery]) -> int:
+    """Bytes of all bodies."""
+    return sum([len(record.body) for record in records])
+
+
+def join(head: bytes, records: list[Delivery], tail: bytes) -> bytes:
+    """The bodies with commas between them, `head` before and `tail` behind."""
+    return b"".join((head, b",".join([record.body for record in records]), tail))
+
+
+def streams_of(records: list[Delivery]) -> set[int]:
+    """Their streams."""
+    return {record.stream for record in records}
+
+
+def most_attempts(records: list[Delivery]) -> int:
+    """The attempts of the record that has most."""
+    return max([record.attempts for record in records], default=0)
+
+
+def deliver(records: list[Delivery], outcome: Outcome) -> tuple[list[Delivery], list[Delivery]]:
+    """Deliver those that were sent for the first time, and let go of the bodies that nobody asked to hear of.
+
+    Returns the others, untouched, and those delivered that have callbacks.
+    """
+    others, asked = [], []
+    for record in records:
+        if record.attempts:
+            others.append(record)
+            continue
+        record.attempts = 1
+        record.outcome = outcome
+        # In this order: whoever adds a callback looks for the outcome afterwards.
+        if record.callbacks is not None:
+            asked.append(record)
+        else:
+            record.body = b""
+    return others, asked
+
+
+PASSES = (sift, drain, fitting, total_size, join, streams_of, most_attempts, deliver)
+"""As they are above; what the module's names stand for may be their compiled twins."""
+
+if _compiled.native is not None:
+    # Not if msgspec has changed how records lie in memory.
+    with suppress(TypeError):
+        _compiled.native.know(Delivery, Lane)
+        globals().update((each.__name__, getattr(_compiled.native, each.__name__)) for each in PASSES)

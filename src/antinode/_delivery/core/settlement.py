@@ -1,0 +1,147 @@
+"""Settling: giving records their one final outcome and writing it into the books."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from operator import attrgetter
+
+from antinode._delivery.core.loops import deliver, total_size
+from antinode._delivery.ledger import Ledger
+from antinode._delivery.record import DELIVERED, DROPPED, NOT_STORED, REJECTED, SPOOLED, Delivery, Outcome
+from antinode._delivery.storage import ENDS
+
+_EPOCH = attrgetter("epoch")
+
+
+class Books:
+    """The ledger, its guard, and the records whose outcome somebody wants to hear of."""
+
+    def __init__(self, guard: AbstractContextManager[object]) -> None:
+        self.ledger = Ledger()
+        self.guard = guard
+        self.keeps_all = False
+        """Whether every settled record is kept for the shell, not only those with callbacks."""
+        self.keeps_failures = False
+        """The same for records that were not delivered."""
+        self.is_stored = False
+        """Whether records may have places in a store, which has to hear of their ends."""
+        # Any thread may add to them, while another takes out what is there.
+        self._settled: deque[Delivery] = deque()
+        self._ended: deque[tuple[str, list[int]]] = deque()
+
+    def refuse(self, record: Delivery, outcome: Outcome, *, is_kept: bool = False) -> None:
+        """Settle a record that never got in: accepted and ended in the same instant.
+
+        `is_kept`: the shell, which did not ask for this, hears of it.
+        """
+        with self.guard:
+            ledger = self.ledger
+            epoch = record.epoch = ledger.epoch
+            ledger.accepted += 1
+            epoch.accepted += 1
+            ledger.settle(outcome, 1)
+            epoch.settle(outcome.kind, 1)
+        record.outcome = outcome
+        if is_kept and (self.keeps_all or self.keeps_failures):
+            self._settled.append(record)
+
+    def skip(self, record: Delivery, outcome: Outcome) -> None:
+        """Settle a record that was never meant to be sent: counted, but not as accepted."""
+        with self.guard:
+            self.ledger.settle(outcome, 1)
+        record.outcome = outcome
+
+    def settle(self, records: Sequence[Delivery], outcome: Outcome, *, sent: int = 0) -> None:
+        """Settle pending records; in the books first, so that whoever sees an outcome finds it counted.
+
+        `sent` is 1 if the request that decided counts as an attempt that they have not been charged for.
+        """
+        if not records:
+            return
+        if type(records) is not list:
+            records = list(records)
+        size = total_size(records)
+        ledger = self.ledger
+        with self.guard:
+            ledger.pending -= len(records)
+            ledger.pending_bytes -= size
+            ledger.settle(outcome, len(records))
+            if ledger.has_one_epoch:
+                ledger.epoch.settle(outcome.kind, len(records))
+            else:
+                for epoch, count in Counter(map(_EPOCH, records)).items():
+                    if epoch is not None:
+                        epoch.settle(outcome.kind, count)
+        settled = self._settled
+        is_delivered = outcome.kind == DELIVERED
+        # What stays in the store has not ended: the next process will tell of it.
+        keeps_all = (self.keeps_all and outcome.kind != SPOOLED) or (
+            self.keeps_failures and outcome.kind in (REJECTED, DROPPED)
+        )
+        usual = outcome.attempts
+        variants: dict[int, Outcome] = {}
+        rest = records
+        if is_delivered and sent == usual == 1 and not keeps_all:
+            rest, asked = deliver(records, outcome)
+            settled.extend(asked)
+        for record in rest:
+            attempts = record.attempts = record.attempts + sent
+            if attempts == usual:
+                record.outcome = outcome
+            else:
+                own = variants.get(attempts)
+                if own is None:
+                    own = variants[attempts] = outcome.after(attempts)
+                record.outcome = own
+            if keeps_all or record.callbacks is not None:
+                settled.append(record)
+            elif is_delivered:
+                record.body = b""
+        # Last: the store may forget only what the shell can hear of.
+        if self.is_stored and outcome.kind in ENDS:
+            self.end(outcome.kind, [record.place for record in records if record.place != NOT_STORED])
+
+    def end(self, kind: str, places: Iterable[int]) -> None:
+        """Have the store hear that these places are not needed any more."""
+        self._ended.append((kind, list(places)))
+
+    def settle_unread(self, handles: Sequence[Delivery], outcome: Outcome) -> None:
+        """Settle all records that are in the store alone, `handles` being those that somebody holds."""
+        ledger = self.ledger
+        with self.guard:
+            count = ledger.on_disk
+            ledger.settle(outcome, count)
+            ledger.pending -= count
+            ledger.pending_bytes -= ledger.on_disk_bytes
+            ledger.on_disk = ledger.on_disk_bytes = 0
+            ledger.settle_on_disk(outcome.kind)
+        for record in handles:
+            record.outcome = outcome
+            if record.callbacks is not None:
+                self._settled.append(record)
+
+    def recount(self, pending: Sequence[Delivery], victim: Delivery | None, outcome: Outcome) -> None:
+        """Make the counts agree with what is `pending` in memory, after an exception while they changed.
+
+        `victim` is the record whose settling was interrupted, if any was; it ends with this outcome. Under
+        the guard.
+        """
+        self.ledger.recount(pending, None if victim is None else victim.epoch, outcome)
+        if victim is None:
+            return
+        victim.outcome = victim.outcome or outcome
+        is_kept = self.keeps_all or self.keeps_failures or victim.callbacks is not None
+        if is_kept and not any(record is victim for record in self._settled):
+            self._settled.append(victim)
+        if self.is_stored and victim.place != NOT_STORED:
+            self.end(outcome.kind, [victim.place])
+
+    def take_ended(self) -> list[tuple[str, list[int]]]:
+        """Places in the store of records that ended since the last call, by the kind of outcome."""
+        return [self._ended.popleft() for _ in range(len(self._ended))]
+
+    def take_settled(self) -> list[Delivery]:
+        """Records settled since the last call whose callbacks, or whose outcome, somebody wants."""
+        return [self._settled.popleft() for _ in range(len(self._settled))]

@@ -1,0 +1,309 @@
+"""The keeper of a store on disk: opens it, adopts what dead processes left, makes room, syncs, and mends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, NoReturn
+
+from antinode._delivery.core.response_handler import Note
+from antinode._delivery.storage import DiskStore, Stored, is_full
+
+if TYPE_CHECKING:
+    from antinode._delivery.core.core import Core
+
+Ends = Sequence[tuple[str, Sequence[int]]]
+"""Places of records that have ended, by the kind of their outcome."""
+
+# Every so often, in seconds, it is looked for what processes that died meanwhile have left.
+ADOPT_EVERY = 10.0
+# After trouble the disk is tried again after so many seconds, doubling.
+FIRST_WAIT = 1.0
+LAST_WAIT = 30.0
+# To make room in a full store, records are dropped so many at a time, and so many times.
+DROPPED_TOGETHER = 500
+DROPS = 400
+# So long, in seconds, the end waits for a disk that hangs. What is there stays for the next process.
+PATIENCE = 5.0
+# So long, in seconds, room is made at the end.
+LAST_ROOM = 1.0
+
+
+class Keeper:
+    """Keeps one process's store. `append` is called under the guard, `wait_durable` by any thread.
+
+    Everything else is the coordinator's, or at the end that of the thread which closes: `_tending` keeps the
+    two apart. Locks are taken in the order `_tending`, the sender's `_deciding`, guard.
+
+    It is the store that a core knows, so that a forked child opens files of its own with its first event.
+    """
+
+    def __init__(
+        self,
+        disk: DiskStore,
+        *,
+        codes: Mapping[str, int],
+        sync_every: float | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._disk = disk
+        self._codes = codes
+        """What the store writes down for a record that has ended, by the kind of its outcome."""
+        self._sync_every = sync_every
+        """Seconds between two syncs; None: never here."""
+        self._clock = clock
+        self.take_ends: Callable[[], Ends] = list
+        """Gives what has ended and can be forgotten here: whoever has to hear of it has. The shell's."""
+        self.notes: list[Note] = []
+        self.is_open = False
+        self._renew()
+
+    def _renew(self) -> None:
+        self._tending = threading.RLock()
+        self.append = self._append_first
+        self.is_open = False
+        self._adopt_at = self._sync_at = float("-inf")
+        self._synced = 0
+        self._trouble: Exception | None = None
+        self._mend_at = float("-inf")
+        self._wait = FIRST_WAIT
+        self._is_disowned = False
+        self._is_reading = False
+        """Something is read and not counted yet."""
+
+    def renew_after_fork(self) -> None:
+        """In a forked child: what is open is the parent's."""
+        self._disk.renew_after_fork()
+        self.notes.clear()
+        self._renew()
+
+    # The store, as the core knows it.
+
+    def open(self) -> None:
+        """Open the store, and adopt what there is; a trouble with it is noted, not raised."""
+        with self._tending:
+            try:
+                self._open()
+                self._adopt(self._clock())
+            except Exception as error:
+                self._note_trouble(error, None, self._clock())
+
+    def _open(self) -> None:
+        self._disk.open()
+        self.is_open = True
+        self.append = self._disk.append
+
+    def _append_first(self, body: bytes, logged_at: float, *, direct: bool) -> int:
+        self._open()
+        return self._disk.append(body, logged_at, direct=direct)
+
+    def _append_in_trouble(self, body: bytes, logged_at: float, *, direct: bool) -> NoReturn:  # noqa: ARG002
+        """While the store cannot be opened, logging does not try it anew with each event."""
+        raise OSError(f"{self._trouble}")
+
+    @property
+    def has_unread(self) -> bool:
+        return self._disk.has_unread
+
+    @property
+    def has_left(self) -> bool:
+        """Whether something of a dead process is unread."""
+        return self.is_open and (self._is_reading or self._disk.stats().unread_adopted > 0)
+
+    def read(self, max_events: int, max_bytes: int) -> Sequence[Stored]:
+        return self._disk.read(max_events, max_bytes)
+
+    def lost(self, places: Iterable[int]) -> set[int]:
+        return self._disk.lost(places)
+
+    def _acknowledge(self) -> bool:
+        """Tell the store what has ended; whether anything has."""
+        ended = self.take_ends()
+        for kind, places in ended:
+            self._disk.acknowledge(places, self._codes[kind])
+        return bool(ended)
+
+    def wait_durable(self, place: int, *, alone: bool) -> None:
+        """Return once the record survives a power cut; at once if the disk refuses, which is noted later.
+
+        `alone`: waits for no other thread.
+        """
+        try:
+            self._disk.wait_durable(place, alone=alone)
+        except Exception as error:
+            self.notes.append(Note("WARNING", "spool", f"events are not synced to disk: {error}"))
+
+    # What the coordinator does for it.
+
+    def tend(self, core: Core, now: float, deciding: AbstractContextManager[object]) -> float:
+        """See to everything that is due; returns when to come again."""
+        with self._tending:
+            return self._tend(core, now, deciding)
+
+    def _tend(self, core: Core, now: float, deciding: AbstractContextManager[object]) -> float:
+        stock = core.stock
+        if stock is None:
+            return float("inf")
+        if self._acknowledge() and is_full(self._trouble):
+            self._mend_at = now
+        failure = stock.take_failure()
+        if failure is not None and self._trouble is None:
+            self._note_trouble(failure, core, now)
+        if self.is_open or self._trouble is not None:
+            self._mend(core, now, deciding)
+        if self.is_open and self._trouble is None:
+            self._look_after(core, now)
+        stock.find()
+        if stock.rear and self._trouble is None:
+            stock.put_away()
+        wanted = stock.wanted
+        if wanted:
+            self._is_reading = True
+            items = self._disk.read(wanted, stock.wanted_bytes)
+            with deciding:
+                core.restock(items)
+                self._is_reading = False
+        return self._next_time(core, now)
+
+    def _look_after(self, core: Core, now: float) -> None:
+        """What is done from time to time while all is well."""
+        if core.link.is_faulted and not self._is_disowned:
+            self._is_disowned = True
+            self._disk.disown()
+        try:
+            if now >= self._adopt_at:
+                self._adopt(now)
+            self._sync(core, now)
+        except Exception as error:
+            self._note_trouble(error, core, now)
+
+    def _mend(self, core: Core, now: float, deciding: AbstractContextManager[object]) -> None:
+        if self._trouble is not None and now < self._mend_at:
+            return
+        try:
+            if not self.is_open:
+                self._open()
+            self._disk.prepare()
+        except Exception as error:
+            self._note_trouble(error, core, now)
+            if is_full(error) and not core.config.waits_for_room and self._drop_oldest(core, deciding):
+                self._end_trouble(core, deciding)
+            return
+        if self._trouble is not None:
+            if not is_full(self._trouble):
+                self.notes.append(Note("WARNING", "spool recovered", "the spool takes events again"))
+            self._end_trouble(core, deciding)
+
+    def _drop_oldest(self, core: Core, deciding: AbstractContextManager[object]) -> bool:
+        """Make room in a full store; False if what it is full of is not this process's to drop."""
+        stock = core.stock
+        assert stock is not None  # noqa: S101 - there is a store
+        for _ in range(DROPS):
+            items = self._disk.read(DROPPED_TOGETHER, stock.wanted_bytes)
+            with deciding:
+                if items:
+                    stock.drop(items)
+                elif not stock.drop_from_queue():
+                    return False
+            self._acknowledge()
+            try:
+                self._disk.prepare()
+            except Exception as error:
+                if not is_full(error):
+                    return False
+            else:
+                return True
+        return False
+
+    def _adopt(self, now: float) -> None:
+        self._adopt_at = now + ADOPT_EVERY
+        adopted = self._disk.adopt()
+        if adopted:
+            self.notes.append(
+                Note("INFO", "adopted", f"{adopted} spool files of ended processes are taken over")
+            )
+
+    def _sync(self, core: Core, now: float) -> None:
+        if self._sync_every is None or now < self._sync_at or core.ledger.accepted == self._synced:
+            return
+        self._synced = core.ledger.accepted
+        self._sync_at = now + self._sync_every
+        self._disk.sync()
+
+    def _note_trouble(self, error: Exception, core: Core | None, now: float) -> None:
+        """The first time, the disk is tried again at once; then after waits that grow."""
+        is_new, self._trouble = self._trouble is None, error
+        if not self.is_open:
+            self.append = self._append_in_trouble
+        if not is_new:
+            self._mend_at = now + self._wait
+            self._wait = min(LAST_WAIT, self._wait * 2)
+            return
+        self._mend_at = now
+        consequence = "events are kept in memory alone until it can be used again"
+        if is_full(error) and core is not None:
+            consequence = (
+                "new events have to wait, or are dropped"
+                if core.config.waits_for_room
+                else "the oldest events are dropped"
+            )
+        self.notes.append(Note("WARNING", "spool", f"{error}; {consequence}"))
+
+    def _end_trouble(self, core: Core, deciding: AbstractContextManager[object]) -> None:
+        self._trouble = None
+        self._wait = FIRST_WAIT
+        if core.stock is not None:
+            core.stock.is_mended()
+            if not self._disk.has_unread:
+                with deciding:
+                    core.stock.store_anew(core.pending_records())
+
+    def _next_time(self, core: Core, now: float) -> float:
+        times = [self._adopt_at] if self.is_open else []
+        if self._trouble is not None:
+            times.append(self._mend_at)
+        elif self._sync_every is not None and not core.is_idle:
+            # Whoever logs in an outage wakes nobody.
+            times.append(max(self._sync_at, now + self._sync_every))
+        return min(times, default=float("inf"))
+
+    # The end.
+
+    def make_last_room(self, core: Core, deciding: AbstractContextManager[object]) -> None:
+        """Before the end: let what is in memory alone, since the store was full, take the oldest's place."""
+        stock = core.stock
+        if stock is None or not self._tending.acquire(timeout=PATIENCE):
+            return
+        try:
+            self._acknowledge()
+            end = self._clock() + LAST_ROOM
+            while (now := self._clock()) < end:
+                failure = stock.take_failure()
+                if failure is not None and self._trouble is None:
+                    self._note_trouble(failure, core, now)
+                if self._trouble is None:
+                    return
+                self._mend_at = now
+                self._mend(core, now, deciding)
+                if self._trouble is not None:
+                    return
+        finally:
+            self._tending.release()
+
+    def close(self, core: Core) -> None:
+        """Write down what has ended, and leave the rest to the next process."""
+        if not self._tending.acquire(timeout=PATIENCE):
+            return
+        try:
+            self._acknowledge()
+            # Nobody may append meanwhile.
+            with core.books.guard:
+                if self.is_open:
+                    self.is_open = self._is_disowned = False
+                    self._disk.close()
+                self.append = self._append_first
+                if core.stock is not None:
+                    core.stock.begin_again()
+        finally:
+            self._tending.release()

@@ -1,0 +1,100 @@
+"""What the core and its shells ask of a store: a queue on disk that outlives the process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from antinode._delivery.record import DELIVERED, DROPPED, REJECTED
+
+
+class Stored(Protocol):
+    """A record as it is read back."""
+
+    @property
+    def place(self) -> int: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+    @property
+    def logged_at(self) -> float:
+        """By this process's monotonic clock, even if another process logged it."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this process logged it, and not one that died."""
+
+
+class Store(Protocol):
+    """Keeps records until they are acknowledged; whatever a process leaves behind, the next one is given."""
+
+    def append(self, body: bytes, logged_at: float, *, direct: bool) -> int:
+        """Keep a record, and return its place. Makes no system call, but for a rare one.
+
+        `direct`: the caller keeps it in memory too, so that `read` does not give it again; only while there
+        is nothing unread. Raises when it cannot be kept; with a true `is_full` when a bound was reached.
+        """
+
+    @property
+    def has_unread(self) -> bool: ...
+
+    def read(self, max_events: int, max_bytes: int) -> Sequence[Stored]:
+        """The next records, in order; each is given once."""
+
+    def lost(self, places: Iterable[int]) -> set[int]:
+        """Those of the places whose files have been removed."""
+
+
+ENDS = frozenset({DELIVERED, REJECTED, DROPPED})
+"""Kinds of outcomes after which a record need not be kept."""
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether a store refused a record for lack of room, and not because something is wrong with it."""
+    return bool(getattr(error, "is_full", False))
+
+
+class Left(Protocol):
+    """What a disk store holds when it is closed."""
+
+    @property
+    def events(self) -> int: ...
+
+
+class DiskStats(Protocol):
+    """What a disk store tells of itself."""
+
+    @property
+    def unread_adopted(self) -> int:
+        """Files of dead processes that are not read to their end."""
+
+
+class DiskStore(Store, Protocol):
+    """A store with what its keeper has to do for it. All of it raises when the disk refuses."""
+
+    def open(self) -> None: ...
+
+    def acknowledge(self, places: Iterable[int], code: int) -> None:
+        """These records have ended, in the way that the code says, and need not be kept."""
+
+    def adopt(self) -> int:
+        """Take over what dead processes left; returns how many files. What it was is then unread."""
+
+    def prepare(self) -> None:
+        """Make room ahead of need, and delete what has ended. After any trouble: try again."""
+
+    def disown(self) -> None:
+        """Let a process with another API key take over what this one leaves."""
+
+    def stats(self) -> DiskStats: ...
+
+    def sync(self) -> None:
+        """Make what was appended survive a power cut."""
+
+    def wait_durable(self, place: int, *, alone: bool = False) -> None:
+        """The same for one record, together with what other threads wait for unless `alone`."""
+
+    def renew_after_fork(self) -> None: ...
+
+    def close(self) -> Left: ...
