@@ -161,10 +161,10 @@ def test_columns(tmp_path: Path) -> None:
 
 def test_formats_are_those_of_the_reader() -> None:
     """What --format takes is what can be read."""
+    from antinode._importing.readers import detect
     from antinode.cli.mapping import FORMATS
-    from antinode.importing import formats
 
-    assert FORMATS == formats.FORMATS
+    assert FORMATS == detect.FORMATS
 
 
 def test_standard_input() -> None:

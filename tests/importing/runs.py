@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from antinode._importing.columns import Columns
+from antinode._importing.dry_run import Surveyor
+from antinode._importing.importer import Importer
+from antinode._importing.reports import Progress, Report, Survey
+from antinode._importing.settings import Settings
+from antinode._importing.sources import find_sources
 from antinode._options import read_options
-from antinode.importing.columns import Columns
-from antinode.importing.importer import Importer
-from antinode.importing.reports import Progress, Report, Survey
-from antinode.importing.settings import Settings
-from antinode.importing.sources import find_sources
-from antinode.importing.surveying import Surveyor
 
 KEY = "0123456789abcdef0123456789abcdef"
 ROOT = Path(__file__).parent.parent.parent

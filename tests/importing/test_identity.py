@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode.importing.identity import insert_ids
+from antinode._importing.identity import insert_ids
 
 rows = st.tuples(st.text(max_size=5), st.integers(1, 10**9), st.text(max_size=5), st.binary(max_size=20))
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from antinode.importing import importer
-from antinode.importing.columns import Columns
-from antinode.importing.importer import Importer
-from antinode.importing.reports import Progress, Report
-from antinode.importing.troubles import CannotResume, Halted
+from antinode._importing import importer
+from antinode._importing.columns import Columns
+from antinode._importing.errors import CannotResume, Halted
+from antinode._importing.importer import Importer
+from antinode._importing.reports import Progress, Report
 from antinode.server import Rules, Running, running
 from tests.importing.comparing import check, flight_events, shop_events, stored
 from tests.importing.runs import (

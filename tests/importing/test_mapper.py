@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode.importing.columns import Columns, read_mapping
-from antinode.importing.mapper import Mapper, Unmappable, typed
-from antinode.importing.times import time_reader
-from antinode.importing.troubles import BadMapping
+from antinode._importing.columns import Columns, read_mapping
+from antinode._importing.errors import BadMapping
+from antinode._importing.mapper import Mapper, Unmappable, typed
+from antinode._importing.readers.timestamps import time_reader
 
 ROW = {
     "who": "user-1",

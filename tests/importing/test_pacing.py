@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antinode._delivery.core.rate_limits import Pacer
-from antinode.importing.pacing import ProjectRate, UserRates
+from antinode._importing.pacing import ProjectRate, UserRates
 from antinode.protocol.limits import RATE_WINDOW
 
 

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode.importing.tracking import Position, Span, Tracker
+from antinode._importing.tracking import Position, Span, Tracker
 
 Row = tuple[int, int]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from antinode._importing.columns import Columns, read_mapping
+from antinode._importing.errors import BadMapping
 from antinode.cli.pairs import split
-from antinode.importing.columns import Columns, read_mapping
-from antinode.importing.troubles import BadMapping
 from antinode.protocol.fields import FIELDS, Kind
 
 

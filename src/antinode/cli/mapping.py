@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import rich_click as click
 
 if TYPE_CHECKING:
-    from antinode.importing.columns import Columns
+    from antinode._importing.columns import Columns
 
 FORMATS: Final = ("jsonl", "json", "csv", "tsv", "parquet")
-"""Those of `antinode.importing.formats`, which is not loaded to complete an option."""
+"""Those of `antinode._importing.readers.detect`, which is not loaded to complete an option."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -57,7 +57,7 @@ def property_option(help: str) -> _Option[Any]:
 
 
 def files_argument(metavar: str) -> _Option[Any]:
-    """What `antinode.importing.sources` finds rows in: files, patterns, `-` … Shells complete it."""
+    """What `antinode._importing.sources` finds rows in: files, patterns, `-` … Shells complete it."""
     return click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar=metavar)
 
 

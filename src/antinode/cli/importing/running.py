@@ -6,6 +6,12 @@ from typing import Any, Final, Protocol, TypeVar
 
 import rich_click as click
 
+from antinode._importing.dry_run import Surveyor
+from antinode._importing.errors import BadMapping, ImportTrouble, NotInstalled
+from antinode._importing.importer import Importer
+from antinode._importing.pool import tune_interpreter
+from antinode._importing.settings import Settings
+from antinode._importing.sources import find_sources
 from antinode._options import Options, read_options
 from antinode.cli import console
 from antinode.cli.destination import Destination, usage_errors
@@ -15,12 +21,6 @@ from antinode.cli.importing.watching import Watcher
 from antinode.cli.interrupts import Interrupts
 from antinode.cli.lazy import INTERRUPTED
 from antinode.cli.mapping import read_columns
-from antinode.importing.importer import Importer
-from antinode.importing.settings import Settings
-from antinode.importing.sources import find_sources
-from antinode.importing.surveying import Surveyor
-from antinode.importing.troubles import BadMapping, ImportTrouble, NotInstalled
-from antinode.importing.workshop import tune_interpreter
 
 # A request of 20 MB takes its time on a slow line.
 _REQUEST_TIMEOUT_MS: Final = 60_000

@@ -11,13 +11,13 @@ from rich.json import JSON
 from rich.padding import Padding
 from rich.text import Text
 
+from antinode._importing.findings import Finding, Findings
+from antinode._importing.reports import Report, Survey
 from antinode.cli.console import printable
 from antinode.cli.output import write_json
 from antinode.cli.progress import pace
 from antinode.cli.terminal import escaped_text, print_hanging
 from antinode.cli.words import counted
-from antinode.importing.findings import Finding, Findings
-from antinode.importing.reports import Report, Survey
 
 _MOST_SHOWN: Final = 12
 _KEPT_FOR_MACHINES: Final = 100

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from antinode._importing.reports import Progress
 from antinode.cli import console
 from antinode.cli.progress import Bar
-from antinode.importing.reports import Progress
 
 
 class Watcher:

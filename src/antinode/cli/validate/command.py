@@ -12,8 +12,8 @@ from antinode.cli.mapping import mapping_options, read_columns
 from antinode.cli.options import api_option, files_argument, min_id_length_option
 
 if TYPE_CHECKING:
+    from antinode._importing.readers.detect import Format
     from antinode.cli.validate.report import Report
-    from antinode.importing.formats import Format
 
 
 @click.command(short_help="Say what Amplitude would object to in files of events.")
@@ -53,12 +53,12 @@ def validate(
       zcat events.jsonl.gz | antinode validate - --strict
       antinode validate events.jsonl --json | jq 'select(.code == "invalid_time") | .row'
     """
+    from antinode._importing.errors import BadMapping, ImportTrouble  # noqa: PLC0415
+    from antinode._importing.sources import find_sources  # noqa: PLC0415
     from antinode.cli.validate.judging import judge  # noqa: PLC0415 - not for help and completion
     from antinode.cli.validate.report import MachineReport, PeopleReport  # noqa: PLC0415
     from antinode.cli.validate.rows import Rows  # noqa: PLC0415
     from antinode.cli.validate.tally import Tally  # noqa: PLC0415
-    from antinode.importing.sources import find_sources  # noqa: PLC0415
-    from antinode.importing.troubles import BadMapping, ImportTrouble  # noqa: PLC0415
     from antinode.protocol.endpoints import Endpoint  # noqa: PLC0415
     from antinode.protocol.limits import DEFAULT_MIN_ID_LENGTH  # noqa: PLC0415
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from antinode._importing.errors import Damaged
+from antinode._importing.mapper import Mapper, Unmappable
+from antinode._importing.readers.amplitude_export import is_exported
+from antinode._importing.readers.detect import Reading
 from antinode.cli.validate.judging import Row
-from antinode.importing.exports import is_exported
-from antinode.importing.formats import Reading
-from antinode.importing.mapper import Mapper, Unmappable
-from antinode.importing.troubles import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from antinode.importing.chunks import Chunk
-    from antinode.importing.columns import Columns
-    from antinode.importing.formats import Format
-    from antinode.importing.sources import Source
+    from antinode._importing.chunks import Chunk
+    from antinode._importing.columns import Columns
+    from antinode._importing.readers.detect import Format
+    from antinode._importing.sources import Source
 
 
 class Rows:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from antinode.importing.chunks import CHUNK_ROWS, Chunk, Chunks
-from antinode.importing.troubles import Damaged, NotInstalled, NotReadable
+from antinode._importing.chunks import CHUNK_ROWS, Chunk, Chunks
+from antinode._importing.errors import Damaged, NotInstalled, NotReadable
 
 if TYPE_CHECKING:
-    from antinode.importing.sources import Source
+    from antinode._importing.sources import Source
 
 
 class Parquet:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
-from antinode.importing.troubles import BadMapping
+from antinode._importing.errors import BadMapping
 
 Convert = Callable[[Any], int]
 """Raises ValueError with the reason for what is no time."""

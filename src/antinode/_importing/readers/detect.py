@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from antinode.importing.arrays import read_array
-from antinode.importing.chunks import Chunks
-from antinode.importing.lines import read_lines
-from antinode.importing.streams import Stream
-from antinode.importing.tables import read_table
-from antinode.importing.troubles import NotReadable
+from antinode._importing.chunks import Chunks
+from antinode._importing.errors import NotReadable
+from antinode._importing.readers.decompression import Stream
+from antinode._importing.readers.delimited import read_table
+from antinode._importing.readers.json_array import read_array
+from antinode._importing.readers.jsonl import read_lines
 
 if TYPE_CHECKING:
-    from antinode.importing.sources import Source
+    from antinode._importing.sources import Source
 
 Format = Literal["jsonl", "json", "csv", "tsv", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -57,7 +57,7 @@ class Reading:
 
     def _chunks(self) -> Chunks:
         if self._format == "parquet" or (self._format is None and _is_parquet(self._source)):
-            from antinode.importing.parquet import Parquet  # noqa: PLC0415 - its library is large
+            from antinode._importing.readers.parquet import Parquet  # noqa: PLC0415 - its library is large
 
             parquet = Parquet(self._source)
             self._position = lambda: parquet.position

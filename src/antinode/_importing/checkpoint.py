@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from antinode.importing.sources import Source
-from antinode.importing.tracking import Position
-from antinode.importing.troubles import CannotResume
+from antinode._importing.errors import CannotResume
+from antinode._importing.sources import Source
+from antinode._importing.tracking import Position
 
 _VERSION: Final = 1
 

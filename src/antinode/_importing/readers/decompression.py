@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from antinode.importing.troubles import Damaged, ImportTrouble, NotInstalled, NotReadable
+from antinode._importing.errors import Damaged, ImportTrouble, NotInstalled, NotReadable
 
 if TYPE_CHECKING:
-    from antinode.importing.sources import Source
+    from antinode._importing.sources import Source
 
 BLOCK: Final = 512 * 1024
 # Blocks that wait to be taken, so that reading goes on while rows are made of them.

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from antinode.importing.mapper import NOTE, TEXT
-from antinode.importing.sources import Source
+from antinode._importing.mapper import NOTE, TEXT
+from antinode._importing.sources import Source
 
 
 def default_rejects(sources: Sequence[Source]) -> Path:

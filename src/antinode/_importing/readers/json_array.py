@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from antinode.importing.chunks import MAX_ROW, Blocks, Chunk, Chunks, nothing_yet
+from antinode._importing.chunks import MAX_ROW, Blocks, Chunk, Chunks, nothing_yet
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from antinode.importing.times import Convert, time_reader
+from antinode._importing.readers.timestamps import Convert, time_reader
 
 _SAME: Final = (
     "user_id",

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from antinode.importing.findings import Findings
-from antinode.importing.sources import Source
+from antinode._importing.findings import Findings
+from antinode._importing.sources import Source
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import Final, Protocol
 
-from antinode.importing.chunks import Chunk
-from antinode.importing.preparing import Prepared, Preparer, Recipe
-from antinode.importing.tracking import Span
-from antinode.importing.troubles import Halted
+from antinode._importing.chunks import Chunk
+from antinode._importing.errors import Halted
+from antinode._importing.prepare import Prepared, Preparer, Recipe
+from antinode._importing.tracking import Span
 
 # Chunks in the hands of each process, so that none waits for the next.
 _AHEAD: Final = 4

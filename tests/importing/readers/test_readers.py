@@ -19,14 +19,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode.importing import chunks, streams
-from antinode.importing.arrays import read_array
-from antinode.importing.chunks import Chunk
-from antinode.importing.formats import Reading, detect
-from antinode.importing.lines import read_lines
-from antinode.importing.sources import Source, find_sources
-from antinode.importing.tables import read_table
-from antinode.importing.troubles import NotInstalled, NotReadable
+from antinode._importing import chunks
+from antinode._importing.chunks import Chunk
+from antinode._importing.errors import NotInstalled, NotReadable
+from antinode._importing.readers import decompression
+from antinode._importing.readers.delimited import read_table
+from antinode._importing.readers.detect import Reading, detect
+from antinode._importing.readers.json_array import read_array
+from antinode._importing.readers.jsonl import read_lines
+from antinode._importing.sources import Source, find_sources
 
 Read = Callable[[Iterator[bytes]], Iterator[Chunk]]
 Row = tuple[int, Any, bool]
@@ -161,8 +162,8 @@ def test_a_broken_table_row_costs_only_itself(broken: bytes, reason: str) -> Non
 
 def test_a_row_that_never_ends_does_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line beyond the limit is one problem, its text cut, and the line behind it is read."""
-    monkeypatch.setattr("antinode.importing.lines.MAX_ROW", 1000)
-    monkeypatch.setattr("antinode.importing.arrays.MAX_ROW", 1000)
+    monkeypatch.setattr("antinode._importing.readers.jsonl.MAX_ROW", 1000)
+    monkeypatch.setattr("antinode._importing.readers.json_array.MAX_ROW", 1000)
     blocks = [b"x" * 400] * 10
     (first, second) = found(read_lines, iter([*blocks, b'\n{"n": 2}\n']))
     assert first[2]
@@ -339,8 +340,8 @@ def test_columns_may_be_given() -> None:
 def test_a_stream_that_is_given_up_ends_its_thread(tmp_path: Path) -> None:
     """Closing a stream in the middle lets its thread end."""
     path = tmp_path / "rows"
-    path.write_bytes(b"x" * streams.BLOCK * 40)
-    stream = streams.Stream(Source("rows", path))
+    path.write_bytes(b"x" * decompression.BLOCK * 40)
+    stream = decompression.Stream(Source("rows", path))
     next(iter(stream))
     stream.close()
     import threading

@@ -9,16 +9,16 @@ from typing import Any
 
 import orjson
 
-from antinode.importing.chunks import Chunk
-from antinode.importing.findings import Findings
-from antinode.importing.formats import Reading
-from antinode.importing.preparing import Prepared
-from antinode.importing.reports import Observer, Progress, Survey
-from antinode.importing.settings import Settings
-from antinode.importing.sources import Source
-from antinode.importing.tracking import Span
-from antinode.importing.troubles import Damaged
-from antinode.importing.workshop import open_workshop, usual_processes
+from antinode._importing.chunks import Chunk
+from antinode._importing.errors import Damaged
+from antinode._importing.findings import Findings
+from antinode._importing.pool import open_workshop, usual_processes
+from antinode._importing.prepare import Prepared
+from antinode._importing.readers.detect import Reading
+from antinode._importing.reports import Observer, Progress, Survey
+from antinode._importing.settings import Settings
+from antinode._importing.sources import Source
+from antinode._importing.tracking import Span
 
 
 class Surveyor:

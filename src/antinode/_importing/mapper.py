@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from antinode.importing.columns import OBJECTS, Columns
-from antinode.importing.exports import from_export, is_exported
-from antinode.importing.times import Convert, time_reader
+from antinode._importing.columns import OBJECTS, Columns
+from antinode._importing.readers.amplitude_export import from_export, is_exported
+from antinode._importing.readers.timestamps import Convert, time_reader
 from antinode.protocol.fields import FIELDS, Kind
 from antinode.protocol.validation import as_text
 

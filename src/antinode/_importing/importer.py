@@ -18,20 +18,20 @@ from antinode._delivery.core.core import Core, CoreConfig, Note
 from antinode._delivery.messages import Request, TransportTimeout
 from antinode._delivery.record import DELIVERED, REJECTED, Delivery
 from antinode._delivery.shell.uploaders import Job, Uploaders
+from antinode._importing import checkpoint
+from antinode._importing.checkpoint import Counts, State
+from antinode._importing.chunks import Chunk
+from antinode._importing.errors import CannotResume, Damaged, Halted, NotReadable
+from antinode._importing.findings import Findings
+from antinode._importing.pacing import ProjectRate, UserRates
+from antinode._importing.pool import open_workshop, usual_processes
+from antinode._importing.prepare import Prepared
+from antinode._importing.readers.detect import Reading
+from antinode._importing.rejects import Rejects, default_rejects
+from antinode._importing.reports import Observer, Progress, Report
+from antinode._importing.settings import Settings, max_upload_bytes, project_rate, user_rate
+from antinode._importing.tracking import Span, Tracker
 from antinode._wiring import destination
-from antinode.importing import checkpoint
-from antinode.importing.checkpoint import Counts, State
-from antinode.importing.chunks import Chunk
-from antinode.importing.findings import Findings
-from antinode.importing.formats import Reading
-from antinode.importing.pacing import ProjectRate, UserRates
-from antinode.importing.preparing import Prepared
-from antinode.importing.rejects import Rejects, default_rejects
-from antinode.importing.reports import Observer, Progress, Report
-from antinode.importing.settings import Settings, max_upload_bytes, project_rate, user_rate
-from antinode.importing.tracking import Span, Tracker
-from antinode.importing.troubles import CannotResume, Damaged, Halted, NotReadable
-from antinode.importing.workshop import open_workshop, usual_processes
 from antinode.protocol.limits import MAX_EVENTS_PER_REQUEST
 from antinode.protocol.responses import Verdict, judge, unreached
 from antinode.protocol.status import Status

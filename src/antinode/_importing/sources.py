@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from antinode.importing.troubles import NotReadable
+from antinode._importing.errors import NotReadable
 
 STDIN: Final = "-"
 _PACKED: Final = frozenset({".gz", ".gzip", ".zst", ".zstd"})

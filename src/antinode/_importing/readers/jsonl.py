@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from antinode.importing.chunks import MAX_ROW, Blocks, Chunk, Chunks, nothing_yet
+from antinode._importing.chunks import MAX_ROW, Blocks, Chunk, Chunks, nothing_yet
 
 _TOO_LONG = f"the line is longer than {MAX_ROW >> 20} MiB: no request can carry it"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from antinode._delivery.core.envelope import Envelope
+from antinode._importing.columns import Columns
+from antinode._importing.prepare import Recipe
+from antinode._importing.readers.detect import Format
+from antinode._importing.sources import Source
 from antinode._options import Options
 from antinode._wiring import destination
-from antinode.importing.columns import Columns
-from antinode.importing.formats import Format
-from antinode.importing.preparing import Recipe
-from antinode.importing.sources import Source
 from antinode.protocol.endpoints import Endpoint
 from antinode.protocol.limits import BATCH_EVENTS_PER_SECOND, HTTP_V2_EVENTS_PER_SECOND
 from antinode.protocol.secrets import public_url

@@ -9,10 +9,10 @@ import msgspec
 import orjson
 
 from antinode._door import Door, Refused
-from antinode.importing.chunks import Chunk
-from antinode.importing.columns import Columns
-from antinode.importing.identity import insert_ids
-from antinode.importing.mapper import Mapper, Unmappable
+from antinode._importing.chunks import Chunk
+from antinode._importing.columns import Columns
+from antinode._importing.identity import insert_ids
+from antinode._importing.mapper import Mapper, Unmappable
 
 # Files have more users than a process of a web service sees. Some 20 MB if each of them comes up.
 _REMEMBERED_IDS: Final = 200_000

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from antinode.importing.times import time_reader
-from antinode.importing.troubles import BadMapping, NotInstalled
+from antinode._importing.errors import BadMapping, NotInstalled
+from antinode._importing.readers.timestamps import time_reader
 from antinode.protocol.fields import FIELDS, GROUP_IDENTIFY, ID_FIELDS
 
 OBJECTS: Final = ("event_properties", "user_properties", "groups", "group_properties")

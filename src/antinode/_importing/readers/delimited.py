@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from antinode.importing.chunks import Blocks, Chunk, Chunks, nothing_yet
-from antinode.importing.troubles import NotReadable
+from antinode._importing.chunks import Blocks, Chunk, Chunks, nothing_yet
+from antinode._importing.errors import NotReadable
 
 # Characters of one cell. A quote without its partner takes everything up to here with it, at first.
 _MAX_CELL: Final = 1024 * 1024
