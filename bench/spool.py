@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from antinode.spool import DELIVERED, Spool
+from antinode._spool import DELIVERED, Spool
 
 BODY = b'{"event_type":"Song Played","user_id":"user-20391","insert_id":"' + b"x" * 236
 BATCH = 1000

@@ -1,4 +1,4 @@
-/* A record of the spool, stored into mapped memory: `store_frame` of antinode/spool/writers.py, which is the
+/* A record of the spool, stored into mapped memory: `store_frame` of antinode/_spool/writers.py, which is the
    reference, in one call. The format is told in docs/spool-format.md. */
 
 #include "slots.h"

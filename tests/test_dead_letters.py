@@ -22,9 +22,9 @@ import antinode
 from antinode import Client, Outcome, Status
 from antinode._dead_letters import KEPT, MAX_BYTES, DeadLetters, Letter, decode, encode, files_of
 from antinode._delivery.record import Delivery
+from antinode._spool.inspection import inspect
 from antinode.server import running
 from antinode.server.rules import Rules
-from antinode.spool import inspect
 from antinode.testing import Answer, Endpoint, faults
 from tests.memory import Memory
 from tests.process.driver import KEY, finish, run, start

@@ -33,7 +33,6 @@ def test_public_modules_are_themes():
         "cli",
         "protocol",
         "server",
-        "spool",
         "testing",
     }
 

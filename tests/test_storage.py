@@ -526,7 +526,7 @@ def test_a_directory_that_cannot_be_made_is_not_tried_with_each_event(
     tmp_path: Path, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Logging stays cheap: trying again is left to the background."""
-    from antinode.spool.disk import Disk
+    from antinode._spool.disk import Disk
 
     tried = []
     make_directory = Disk.make_directory
@@ -805,7 +805,7 @@ def test_strict_syncs_before_log_event_returns(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each call waits for a sync of its own record."""
-    from antinode.spool.disk import Disk
+    from antinode._spool.disk import Disk
 
     synced: list[int] = []
     sync = Disk.sync
@@ -821,7 +821,7 @@ def test_sync_that_fails_is_said(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The application goes on: the event is safe from everything but a power cut."""
-    from antinode.spool.disk import Disk
+    from antinode._spool.disk import Disk
 
     def fail(self: Disk, file: int) -> None:
         raise OSError(errno.EIO, "broken")
@@ -838,7 +838,7 @@ def test_interval_syncs_while_nothing_can_be_sent(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is logged in an outage survives a power cut after the interval, though nobody uploads."""
-    from antinode.spool.disk import Disk
+    from antinode._spool.disk import Disk
 
     synced: list[int] = []
     sync = Disk.sync
@@ -1005,7 +1005,7 @@ def test_storage_is_not_loaded_unless_it_is_used() -> None:
         import antinode
         client = antinode.init(KEY, server_url=URL)
         client.shutdown(0)
-        say([name for name in sys.modules if name.startswith("antinode.spool")])
+        say([name for name in sys.modules if name.startswith("antinode._spool")])
         """
     )
     assert ended.lines == ["[]"]

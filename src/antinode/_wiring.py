@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from antinode._delivery.record import Delivery
     from antinode._delivery.shell.spooler import Keeper
     from antinode._options import Options
-    from antinode.spool import Spool
+    from antinode._spool import Spool
 
 __all__ = ["fingerprint", "is_in_the_clear", "make_sender", "upload_urls"]
 
@@ -87,7 +87,7 @@ def _keeper(
     if options.storage is None:
         return None
     from antinode._delivery.shell.spooler import Keeper  # noqa: PLC0415 - only with a spool
-    from antinode.spool import Spool, format  # noqa: PLC0415 - the same
+    from antinode._spool import Spool, format  # noqa: PLC0415 - the same
 
     disk = (spool or Spool)(
         options.storage,

@@ -315,7 +315,7 @@ def test_a_spool_is_shown_as_text(place: Path, arguments: list[str]) -> None:
 
 def test_what_a_crafted_spool_holds_is_printed_escaped(tmp_path: Path) -> None:
     """A body that never was JSON does not act on the terminal, either."""
-    from antinode.spool import Spool
+    from antinode._spool import Spool
 
     spool = Spool(tmp_path, max_bytes=1 << 30)
     spool.open()

@@ -18,10 +18,11 @@ from typing import Any
 import orjson
 import pytest
 
+from antinode._spool import Spool
+from antinode._spool.inspection import inspect
 from antinode._wiring import fingerprint
 from antinode.server import running
 from antinode.server.rules import Rules
-from antinode.spool import Spool, inspect
 from antinode.testing import Endpoint, faults
 from tests.cli.nursery import Ended, run
 from tests.cli.reading import COMMAND, environment, words

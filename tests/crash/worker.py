@@ -13,8 +13,8 @@ from typing import Any
 
 from antinode import Client
 from antinode._delivery.shell import spooler
-from antinode.spool import spool as spool_module
-from antinode.spool.disk import Disk
+from antinode._spool import spool as spool_module
+from antinode._spool.disk import Disk
 
 KEY = "0123456789abcdef0123456789abcdef"
 # How often these look for what the dead have left, in seconds: in earnest it is ten.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from antinode.spool import DELIVERED, Recovered, Spool
-from antinode.spool.disk import Disk
-from antinode.spool.scanning import Damage, Frame, scan
+from antinode._spool import DELIVERED, Recovered, Spool
+from antinode._spool.disk import Disk
+from antinode._spool.scanning import Damage, Frame, scan
 
 LIMIT = 64 * 1024 * 1024
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from antinode.spool import inspect
+from antinode._spool.inspection import inspect
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from antinode.spool import inspect
+from antinode._spool.inspection import inspect
 from tests.spool.files import drain, opened, segments
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -47,6 +47,6 @@ def test_a_stored_segment_is_read(version: str, tmp_path: Path) -> None:
 
 def test_there_is_a_fixture_of_this_version() -> None:
     """A change of the format brings its fixture along."""
-    from antinode.spool.format import VERSION
+    from antinode._spool.format import VERSION
 
     assert f"v{VERSION}" in VERSIONS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.spool.format import (
+from antinode._spool.format import (
     CODES,
     DAMAGED,
     FRAME_MAGIC_BYTES,
@@ -30,7 +30,7 @@ from antinode.spool.format import (
     segment_name,
     size_for,
 )
-from antinode.spool.scanning import CHUNK
+from antinode._spool.scanning import CHUNK
 from tests.spool.files import scanned
 
 SALT = 0x5EED

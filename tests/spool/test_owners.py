@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from antinode.spool import DELIVERED, Spool
-from antinode.spool.disk import Disk
-from antinode.spool.owners import acquire, is_held
+from antinode._spool import DELIVERED, Spool
+from antinode._spool.disk import Disk
+from antinode._spool.owners import acquire, is_held
 from tests.spool.files import LIMIT, bodies, drain, opened, segments, settle
 
 ADOPTER = """
 import sys
-from antinode.spool import Spool
+from antinode._spool import Spool
 spool = Spool(sys.argv[1], max_bytes=1 << 28)
 spool.open()
 print("ready", flush=True)
@@ -100,7 +100,7 @@ def test_a_living_owner_keeps_its_segments(tmp_path: Path) -> None:
     assert second.adopt() == 0
     script = """
 import sys
-from antinode.spool import Spool
+from antinode._spool import Spool
 spool = Spool(sys.argv[1], max_bytes=1 << 28)
 spool.open()
 print(spool.adopt())

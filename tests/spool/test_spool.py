@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from antinode.spool import DELIVERED, DROPPED, REJECTED, Spool, SpoolFull
-from antinode.spool.disk import Disk
-from antinode.spool.errors import SpoolError
-from antinode.spool.filesystems import type_of
+from antinode._spool import DELIVERED, DROPPED, REJECTED, Spool, SpoolFull
+from antinode._spool.disk import Disk
+from antinode._spool.errors import SpoolError
+from antinode._spool.filesystems import type_of
 from tests.spool.files import bodies, drain, opened, segments, settle
 
 
@@ -236,7 +236,7 @@ def test_only_this_user_may_read_it(make: Make, tmp_path: Path) -> None:
 
 def test_a_closed_spool_takes_nothing(make: Make) -> None:
     """Before open() and after close() append says so; the rest does nothing."""
-    from antinode.spool import SpoolBroken
+    from antinode._spool import SpoolBroken
 
     spool = make()
     spool.close()

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.spool import DELIVERED, Spool, SpoolBroken, SpoolError, SpoolFull
-from antinode.spool.disk import PAGE, Disk, read_through
-from antinode.spool.format import ACKS_AT, HEADER_BLOCK, SMALLEST
-from antinode.spool.inspect import verify
+from antinode._spool import DELIVERED, Spool, SpoolBroken, SpoolError, SpoolFull
+from antinode._spool.disk import PAGE, Disk, read_through
+from antinode._spool.format import ACKS_AT, HEADER_BLOCK, SMALLEST
+from antinode._spool.inspection.inspect import verify
 from tests.spool.files import bodies, drain, opened, segments, settle
 
 
@@ -491,7 +491,7 @@ def test_a_file_size_limit_is_an_error_like_others(tmp_path: Path) -> None:
     pytest.importorskip("resource")
     script = """
 import resource, sys
-from antinode.spool import Spool, SpoolBroken
+from antinode._spool import Spool, SpoolBroken
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 for is_mapped in (None, False):
     spool = Spool(sys.argv[1], max_bytes=1 << 24, is_mapped=is_mapped)

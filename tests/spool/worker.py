@@ -13,7 +13,7 @@ import sys
 import time
 from collections import deque
 
-from antinode.spool import DELIVERED, Spool
+from antinode._spool import DELIVERED, Spool
 
 LIMIT = 256 * 1024 * 1024
 

@@ -37,4 +37,4 @@ def is_interrupting() -> bool:
 
 def _is_ours(frame: FrameType) -> bool:
     # The store's too: compiled code calls it while it holds the guard, and has no frame itself.
-    return str(frame.f_globals.get("__name__", "")).startswith(("antinode._delivery.", "antinode.spool."))
+    return str(frame.f_globals.get("__name__", "")).startswith(("antinode._delivery.", "antinode._spool."))

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from antinode._spool.filesystems import filesystem_of, may_map
+from antinode._spool.inspection import inspect
 from antinode.cli.doctor.findings import Finding
-from antinode.spool import inspect
-from antinode.spool.filesystems import filesystem_of, may_map
 
 _LEAST_FREE: Final = 64 * 1024 * 1024
 _REMOTE: Final = frozenset(

@@ -6,11 +6,11 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 
+from antinode._spool.format import parse_segment_name
+from antinode._spool.inspection.damage import DIRECTORY as DAMAGED
+from antinode._spool.inspection.inspect import SegmentSummary, survey
 from antinode.cli import console
 from antinode.cli.errors import Failed
-from antinode.spool.damage import DIRECTORY as DAMAGED
-from antinode.spool.format import parse_segment_name
-from antinode.spool.inspect import SegmentSummary, survey
 
 
 @contextlib.contextmanager

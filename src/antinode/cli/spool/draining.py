@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from antinode import Client
+from antinode._spool import Spool
+from antinode._spool.disk import Disk
+from antinode._spool.inspection.inspect import SegmentSummary
+from antinode._spool.segment import is_claimed
 from antinode._wiring import fingerprint, make_sender
 from antinode.cli import console
 from antinode.cli.destination import Destination, usage_errors
@@ -17,10 +21,6 @@ from antinode.cli.progress import Bar, pace
 from antinode.cli.sending import flush_watched, init_options, is_faulted, paused
 from antinode.cli.spool.directory import reading, set_aside, surveyed
 from antinode.cli.words import counted
-from antinode.spool import Spool
-from antinode.spool.disk import Disk
-from antinode.spool.inspect import SegmentSummary
-from antinode.spool.segment import is_claimed
 
 if TYPE_CHECKING:
     from antinode import Options, Stats

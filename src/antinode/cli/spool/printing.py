@@ -10,11 +10,11 @@ from typing import Final
 
 import msgspec
 
+from antinode._spool.format import DAMAGED, DELIVERED, DROPPED, PENDING, REJECTED
+from antinode._spool.inspection.inspect import StoredRecord, records
 from antinode.cli import console
 from antinode.cli.output import unread_is_fine, write_lines
 from antinode.cli.spool.directory import reading, segment_names
-from antinode.spool.format import DAMAGED, DELIVERED, DROPPED, PENDING, REJECTED
-from antinode.spool.inspect import StoredRecord, records
 
 _STATES: Final = {
     PENDING: "pending",

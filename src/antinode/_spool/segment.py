@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from antinode.spool.disk import Disk, read_through
-from antinode.spool.format import ACKS_AT, CLAIM_AT, CLAIMED, HEADER_BLOCK, UNCLAIMED, Header, read_acks
+from antinode._spool.disk import Disk, read_through
+from antinode._spool.format import ACKS_AT, CLAIM_AT, CLAIMED, HEADER_BLOCK, UNCLAIMED, Header, read_acks
 
 _NEAR = 256
 """Acknowledgements that lie no further apart go to disk in one write."""

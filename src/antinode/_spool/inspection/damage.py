@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-from antinode.spool.disk import Disk
-from antinode.spool.scanning import ReadAt
+from antinode._spool.disk import Disk
+from antinode._spool.scanning import ReadAt
 
 DIRECTORY = "damaged"
 _PIECE = 256 * 1024

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from antinode import _compiled
-from antinode.spool.disk import HAS_POSITION, Disk
-from antinode.spool.format import (
+from antinode._spool.disk import HAS_POSITION, Disk
+from antinode._spool.format import (
     CLAIM_AT,
     CLAIMED,
     FRAME_CRC,
@@ -24,7 +24,7 @@ from antinode.spool.format import (
     layout,
     segment_name,
 )
-from antinode.spool.segment import Segment
+from antinode._spool.segment import Segment
 
 if TYPE_CHECKING:
     import mmap

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from stat import S_ISREG
 from typing import NamedTuple
 
-from antinode.spool.adoption import read_header
-from antinode.spool.damage import DIRECTORY
-from antinode.spool.disk import Disk, read_through
-from antinode.spool.format import (
+from antinode._spool.adoption import read_header
+from antinode._spool.disk import Disk, read_through
+from antinode._spool.format import (
     ACKS_AT,
     Header,
     Newer,
@@ -24,8 +23,9 @@ from antinode.spool.format import (
     pid_of,
     read_acks,
 )
-from antinode.spool.owners import is_held
-from antinode.spool.scanning import Damage, Frame, scan
+from antinode._spool.inspection.damage import DIRECTORY
+from antinode._spool.owners import is_held
+from antinode._spool.scanning import Damage, Frame, scan
 
 
 class SegmentSummary(NamedTuple):

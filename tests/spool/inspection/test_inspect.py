@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from antinode.spool import DELIVERED, REJECTED, inspect
-from antinode.spool.disk import Disk
-from antinode.spool.format import encode_frame
-from antinode.spool.owners import is_held
-from antinode.spool.scanning import Frame, scan
+from antinode._spool import DELIVERED, REJECTED
+from antinode._spool.disk import Disk
+from antinode._spool.format import encode_frame
+from antinode._spool.inspection import inspect
+from antinode._spool.owners import is_held
+from antinode._spool.scanning import Frame, scan
 from tests.spool.files import opened, segments
 
 

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from antinode.spool.disk import Disk
-from antinode.spool.format import lock_name
+from antinode._spool.disk import Disk
+from antinode._spool.format import lock_name
 
 if sys.platform == "win32":
     import msvcrt

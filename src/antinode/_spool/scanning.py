@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from zlib import crc32
 
-from antinode.spool.format import (
+from antinode._spool.format import (
     FRAME,
     FRAME_CRC_SIZE,
     FRAME_MAGIC,

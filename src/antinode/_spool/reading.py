@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from antinode.spool.format import DAMAGED
-from antinode.spool.scanning import Damage, Frame, scan
-from antinode.spool.segment import AdoptedSegment, Segment
-from antinode.spool.writers import OwnSegment
+from antinode._spool.format import DAMAGED
+from antinode._spool.scanning import Damage, Frame, scan
+from antinode._spool.segment import AdoptedSegment, Segment
+from antinode._spool.writers import OwnSegment
 
 OnDamage = Callable[[Segment, Damage], None]
 

@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple, NoReturn
 
 from antinode._locks import is_owned
-from antinode.spool.adoption import Adoption
-from antinode.spool.damage import DIRECTORY as DAMAGED_DIRECTORY
-from antinode.spool.damage import SetAside
-from antinode.spool.disk import Disk
-from antinode.spool.errors import SpoolBroken, SpoolError, SpoolFull
-from antinode.spool.filesystems import may_map
-from antinode.spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, created_of, new_owner, size_for
-from antinode.spool.owners import OwnerLock, acquire
-from antinode.spool.reading import AdoptedReader, OwnReader, Start
-from antinode.spool.scanning import Damage
-from antinode.spool.segment import INDEX_MASK, PLACE_BITS, AdoptedSegment, Segment
-from antinode.spool.writers import OwnSegment, make_segment
+from antinode._spool.adoption import Adoption
+from antinode._spool.disk import Disk
+from antinode._spool.errors import SpoolBroken, SpoolError, SpoolFull
+from antinode._spool.filesystems import may_map
+from antinode._spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, created_of, new_owner, size_for
+from antinode._spool.inspection.damage import DIRECTORY as DAMAGED_DIRECTORY
+from antinode._spool.inspection.damage import SetAside
+from antinode._spool.owners import OwnerLock, acquire
+from antinode._spool.reading import AdoptedReader, OwnReader, Start
+from antinode._spool.scanning import Damage
+from antinode._spool.segment import INDEX_MASK, PLACE_BITS, AdoptedSegment, Segment
+from antinode._spool.writers import OwnSegment, make_segment
 
 Durability = Literal["process", "interval", "strict"]
 

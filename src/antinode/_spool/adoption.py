@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable
 from stat import S_ISREG
 
-from antinode.spool.damage import SetAside
-from antinode.spool.disk import Disk
-from antinode.spool.format import (
+from antinode._spool.disk import Disk
+from antinode._spool.format import (
     Header,
     Newer,
     NotReadable,
@@ -16,8 +15,9 @@ from antinode.spool.format import (
     parse_lock_name,
     parse_segment_name,
 )
-from antinode.spool.owners import OwnerLock, acquire
-from antinode.spool.segment import AdoptedSegment, headers_of, is_claimed
+from antinode._spool.inspection.damage import SetAside
+from antinode._spool.owners import OwnerLock, acquire
+from antinode._spool.segment import AdoptedSegment, headers_of, is_claimed
 
 
 class Unsuitable(Exception):
