@@ -1,4 +1,4 @@
-/* Which ids the API refuses: antinode/protocol/ids.py, which is the reference. */
+/* Which ids the API refuses: antinode/_protocol/ids.py, which is the reference. */
 
 #ifndef ANTINODE_IDS_H
 #define ANTINODE_IDS_H

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from antinode import IngestionMetadata, Plan
 from antinode._door import LIBRARY, Door, Refused, _may_exceed
 from antinode._events import as_event_dict
-from antinode.protocol.fields import FIELDS
-from antinode.protocol.ids import INVALID_IDS
-from antinode.protocol.status import Status
-from antinode.protocol.validation import examine
+from antinode._protocol.fields import FIELDS
+from antinode._protocol.ids import INVALID_IDS
+from antinode._protocol.status import Status
+from antinode._protocol.validation import examine
 from tests.memory import SONG
 
 NOW = time.time_ns() // 1_000_000

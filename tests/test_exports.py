@@ -31,7 +31,6 @@ def test_public_modules_are_themes():
     }
     assert {name for name in names if not name.startswith("_")} == {
         "cli",
-        "protocol",
         "server",
         "testing",
     }

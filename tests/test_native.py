@@ -23,9 +23,9 @@ from antinode._delivery.core.stream_queues import Lane
 from antinode._delivery.record import DELIVERED
 from antinode._door import Door, Refused
 from antinode._hot_path import make_hot
+from antinode._protocol.fields import RESERVED_EVENT_TYPES
+from antinode._protocol.ids import INVALID_IDS, is_good_id
 from antinode._spool import writers
-from antinode.protocol.fields import RESERVED_EVENT_TYPES
-from antinode.protocol.ids import INVALID_IDS, is_good_id
 from tests import needs
 from tests.memory import KEY, SONG, Memory, logging_client, sent
 from tests.test_door import events

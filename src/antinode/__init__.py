@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     )
     from antinode._middleware import Middleware, MiddlewareNext, MiddlewarePayload
     from antinode._options import Options, OptionsDict
+    from antinode._protocol.status import Status
     from antinode._revenue import Revenue
     from antinode._serverless import flushing
-    from antinode.protocol.status import Status
 else:
     from antinode import _exit  # noqa: F401 - takes its place among the exit handlers
     from antinode._lazy import exports as _exports
@@ -59,7 +59,7 @@ else:
             "antinode._delivery.messages": "HttpResponse Request Transport TransportError TransportTimeout",
             "antinode._delivery.record": "Delivery Outcome",
             "antinode._delivery.retry": "Response RetryPolicy",
-            "antinode.protocol.status": "Status",
+            "antinode._protocol.status": "Status",
         },
     )
     del TYPE_CHECKING

@@ -23,9 +23,9 @@ from antinode._identify import Identify
 from antinode._insert_ids import from_business_key
 from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
 from antinode._options import Options, check_api_key, read_options
+from antinode._protocol.status import Status
 from antinode._revenue import Revenue
 from antinode._wiring import is_in_the_clear, make_sender
-from antinode.protocol.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

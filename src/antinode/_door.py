@@ -11,10 +11,9 @@ import orjson
 
 from antinode._events import IngestionMetadata, Plan
 from antinode._insert_ids import InsertIds
-from antinode._version import __version__
-from antinode.protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, Kind
-from antinode.protocol.ids import is_good_id
-from antinode.protocol.limits import (
+from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, Kind
+from antinode._protocol.ids import is_good_id
+from antinode._protocol.limits import (
     DEFAULT_MIN_ID_LENGTH,
     MAX_DEPTH,
     MAX_GROUP_TYPES,
@@ -22,7 +21,8 @@ from antinode.protocol.limits import (
     MAX_PROPERTIES,
     MAX_STRING,
 )
-from antinode.protocol.status import Status
+from antinode._protocol.status import Status
+from antinode._version import __version__
 
 LIBRARY: Final = f"antinode/{__version__}"
 
@@ -77,7 +77,7 @@ class Door:
     """Checks and encodes events for one client: its defaults, its id length, its largest event in bytes.
 
     Two paths lead through it. The fast one takes the events that need no more than encoding; everything else,
-    whatever it is, goes to `antinode.protocol.validation`, which mends it or says what is wrong. Both send
+    whatever it is, goes to `antinode._protocol.validation`, which mends it or says what is wrong. Both send
     the same JSON for the same event.
     """
 
@@ -186,7 +186,7 @@ class Door:
 
     def _is_other_key(self, key: str) -> bool:
         """Whether a key that is no field of the API is no misspelt one either."""
-        from antinode.protocol.validation import meant_key  # noqa: PLC0415 - as in `_examine`
+        from antinode._protocol.validation import meant_key  # noqa: PLC0415 - as in `_examine`
 
         if meant_key(key) is not None:
             return False
@@ -257,7 +257,7 @@ class Door:
         return self._examine(event)
 
     def _examine(self, event: dict[str, Any]) -> tuple[bytes, int, tuple[str, ...]]:
-        from antinode.protocol.validation import examine  # noqa: PLC0415 - its imports cost more than the rest
+        from antinode._protocol.validation import examine  # noqa: PLC0415 - its imports cost more than the rest
 
         examined = examine(event, min_id_length=self._min_id_length, now_ms=time.time_ns() // 1_000_000)
         if examined.problems:

@@ -11,7 +11,7 @@ import orjson
 
 from antinode import _compiled, _door
 from antinode._process import page
-from antinode.protocol.ids import INVALID_IDS
+from antinode._protocol.ids import INVALID_IDS
 
 if TYPE_CHECKING:
     from antinode._client import Client

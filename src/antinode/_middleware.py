@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from antinode._errors import ConfigurationError
-from antinode.protocol.limits import MAX_DEPTH
+from antinode._protocol.limits import MAX_DEPTH
 
 
 class MiddlewarePayload(msgspec.Struct):

@@ -14,7 +14,7 @@ from antinode._delivery.record import Delivery
 from antinode._delivery.retry import Response, RetryPolicy
 from antinode._errors import ConfigurationError
 from antinode._events import IngestionMetadata, IngestionMetadataDict, Plan, PlanDict
-from antinode.protocol.limits import DEDUPLICATION_WINDOW
+from antinode._protocol.limits import DEDUPLICATION_WINDOW
 
 Zone = Literal["US", "EU"]
 Overflow = Literal["drop_oldest", "drop_newest", "block"]
@@ -259,7 +259,7 @@ def _server_url(name: str, value: Any) -> str:
     except ValueError:
         is_usable = False
     if not is_usable or parts.fragment or not value.isascii() or not value.isprintable() or " " in value:
-        from antinode.protocol.secrets import public_url  # noqa: PLC0415 - only for the message
+        from antinode._protocol.secrets import public_url  # noqa: PLC0415 - only for the message
 
         # What is no URL tells nothing of where a password in it ends.
         shown = "" if "@" in value else f" {public_url(value)!r:.100}"

@@ -127,7 +127,7 @@ _IMPORTED_LATE = (
     "antinode._delivery.http.failures",
     "antinode._delivery.http.origin",
     "antinode._delivery.http.transport",
-    "antinode.protocol.validation",
+    "antinode._protocol.validation",
     "encodings.idna",
     "urllib.request",
 )

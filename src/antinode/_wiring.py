@@ -13,9 +13,9 @@ from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
 from antinode._delivery.shell.sender import Sender, SenderConfig
 from antinode._errors import ConfigurationError
 from antinode._process import watch_exit_of_worker
+from antinode._protocol.endpoints import Endpoint, endpoint_of, is_amplitude_host, sibling, url
+from antinode._protocol.limits import MAX_EVENTS_PER_REQUEST
 from antinode._version import __version__
-from antinode.protocol.endpoints import Endpoint, endpoint_of, is_amplitude_host, sibling, url
-from antinode.protocol.limits import MAX_EVENTS_PER_REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+from antinode._protocol.validation import problems
 from antinode.cli.demo.clickstream import busiest_early_user, made_up, read_shop
-from antinode.protocol.validation import problems
 from tests.cli.reading import run, words
 
 DATA = Path(__file__).parents[2] / "examples" / "data" / "ecom.csv.gz"

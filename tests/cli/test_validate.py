@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antinode._protocol.endpoints import Endpoint
 from antinode.cli.validate.judging import Judged, Row, judge
 from antinode.cli.validate.tally import Tally
-from antinode.protocol.endpoints import Endpoint
 from antinode.server import running
 from antinode.server.models import Problem
 from tests.cli.nursery import run

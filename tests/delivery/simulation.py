@@ -19,8 +19,8 @@ from antinode._delivery.core.backlog import SCAN, ids_of
 from antinode._delivery.core.batch import Upload
 from antinode._delivery.core.core import QUEUE_FULL, Core, CoreConfig, Note, Retried
 from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome, StoredDelivery
-from antinode.protocol.responses import Action, Verdict, judge, unreached
-from antinode.protocol.status import Status
+from antinode._protocol.responses import Action, Verdict, judge, unreached
+from antinode._protocol.status import Status
 
 HTML = b"<html>\n<head><title>400 Bad Request</title></head>\n</html>\n"
 # An envelope's bytes beside the events, as the model server counts them.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from antinode._delivery.core.core import Core, CoreConfig
 from antinode._delivery.ledger import Ledger, Report, Stats
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, SKIPPED, Delivery, Outcome
-from antinode.protocol.status import Status
+from antinode._protocol.status import Status
 
 
 def outcome(kind: str, reason: str = "why") -> Outcome:

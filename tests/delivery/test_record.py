@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from antinode._delivery.record import DELIVERED, DROPPED, Delivery, Outcome, notify
-from antinode.protocol.status import Status
+from antinode._protocol.status import Status
 
 GOOD = Outcome(DELIVERED, Status.SUCCESS, "delivered", 200, attempts=1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from antinode._delivery.retry import Backoff, Response, RetryPolicy, Schedule
-from antinode.protocol.status import Status
+from antinode._protocol.status import Status
 
 FAILED = Response(Status.FAILED, 500)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from antinode._delivery.core.core import CoreConfig
-from antinode.protocol.status import Status
+from antinode._protocol.status import Status
 from tests.delivery.simulation import Answer, Misbehaviour, Server, Simulation, saying
 from tests.vectors import Vector, answer_body, load
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from antinode._delivery.core.rate_limits import Pacer
 from antinode._importing.pacing import ProjectRate, UserRates
-from antinode.protocol.limits import RATE_WINDOW
+from antinode._protocol.limits import RATE_WINDOW
 
 
 @settings(max_examples=30, deadline=None)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.protocol.endpoints import (
+from antinode._protocol.endpoints import (
     Endpoint,
     Zone,
     endpoint_of,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.protocol.escaping import escaped, escaped_json
+from antinode._protocol.escaping import escaped, escaped_json
 
 # Unicode's Default_Ignorable_Code_Point where Python counts a character as printable; not the two selectors
 # by which a sign is shown as a picture or as text.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode.protocol.ids import INVALID_IDS, is_good_id, is_invalid_id
+from antinode._protocol.ids import INVALID_IDS, is_good_id, is_invalid_id
 
 
 @given(st.sampled_from(sorted(INVALID_IDS)), st.sampled_from(["", " ", "\t ", "\n"]))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.protocol.responses import Action, Verdict, judge, unreached
-from antinode.protocol.status import Status
+from antinode._protocol.responses import Action, Verdict, judge, unreached
+from antinode._protocol.status import Status
 
 KEY = "0123456789abcdef0123456789abcdef"
 

@@ -14,9 +14,9 @@ from antinode import ConfigurationError
 from antinode._delivery.http.transport import HttpTransport
 from antinode._delivery.messages import HttpResponse, Request, TransportError
 from antinode._options import read_options
-from antinode.protocol.responses import judge
-from antinode.protocol.secrets import public_url, without_secrets
-from antinode.protocol.texts import one_line
+from antinode._protocol.responses import judge
+from antinode._protocol.secrets import public_url, without_secrets
+from antinode._protocol.texts import one_line
 from antinode.server.ingest.masking import beginning
 
 KEY = "0123456789abcdef0123456789abcdef"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.protocol.texts import one_line
+from antinode._protocol.texts import one_line
 
 KEY = "0123456789abcdef0123456789abcdef"
 

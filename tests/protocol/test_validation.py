@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.protocol.fields import FIELDS, OPERATIONS, RESERVED_EVENT_TYPES
-from antinode.protocol.validation import Examined, examine, problems, repair
+from antinode._protocol.fields import FIELDS, OPERATIONS, RESERVED_EVENT_TYPES
+from antinode._protocol.validation import Examined, examine, problems, repair
 from tests.protocol.test_values import VALUES, Hostile, Liar, Scalar, itself, nest
 
 NOW = 1793817970000

@@ -22,8 +22,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.protocol.limits import MAX_DEPTH, MAX_STRING
-from antinode.protocol.values import Unencodable, count_properties, depth, describe, make_safe, truncate
+from antinode._protocol.limits import MAX_DEPTH, MAX_STRING
+from antinode._protocol.values import Unencodable, count_properties, depth, describe, make_safe, truncate
 
 
 class Color(enum.Enum):

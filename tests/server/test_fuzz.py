@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from antinode.protocol.fields import FIELDS, OPERATIONS
+from antinode._protocol.fields import FIELDS, OPERATIONS
 from antinode.server import Running, running
 
 PATHS = ["/2/httpapi", "/batch", "/identify", "/groupidentify", "/", "/v1/capture", "/nowhere"]

@@ -16,7 +16,7 @@ import pytest
 
 import antinode
 from antinode._delivery.core import link
-from antinode.protocol import responses
+from antinode._protocol import responses
 from antinode.server import Fault, Rules, running
 from tests.server.conftest import API_KEY, event
 

@@ -22,7 +22,7 @@ class Request:
     timeout: float = 10.0
 
     def __repr__(self) -> str:
-        from antinode.protocol.secrets import public_url  # noqa: PLC0415 - seldom shown
+        from antinode._protocol.secrets import public_url  # noqa: PLC0415 - seldom shown
 
         return f"Request(url={public_url(self.url)!r}, timeout={self.timeout!r})"
 

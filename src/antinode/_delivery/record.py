@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from antinode.protocol.status import Status
+from antinode._protocol.status import Status
 
 if TYPE_CHECKING:
     from antinode._delivery.ledger import Epoch

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from antinode.protocol.status import Status
+from antinode._protocol.status import Status
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from antinode._importing.errors import BadMapping, NotInstalled
 from antinode._importing.readers.timestamps import time_reader
-from antinode.protocol.fields import FIELDS, GROUP_IDENTIFY, ID_FIELDS
+from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, ID_FIELDS
 
 OBJECTS: Final = ("event_properties", "user_properties", "groups", "group_properties")
 """What `prefix.key` may name a key of."""

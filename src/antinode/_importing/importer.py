@@ -31,10 +31,10 @@ from antinode._importing.rejects import Rejects, default_rejects
 from antinode._importing.reports import Observer, Progress, Report
 from antinode._importing.settings import Settings, max_upload_bytes, project_rate, user_rate
 from antinode._importing.tracking import Span, Tracker
+from antinode._protocol.limits import MAX_EVENTS_PER_REQUEST
+from antinode._protocol.responses import Verdict, judge, unreached
+from antinode._protocol.status import Status
 from antinode._wiring import destination
-from antinode.protocol.limits import MAX_EVENTS_PER_REQUEST
-from antinode.protocol.responses import Verdict, judge, unreached
-from antinode.protocol.status import Status
 
 # Events on their way at most, and their bytes. Some 25 of the largest uploads: enough to keep every
 # connection busy, while those of a user who is paced wait.

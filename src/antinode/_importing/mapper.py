@@ -12,8 +12,8 @@ import orjson
 from antinode._importing.columns import OBJECTS, Columns
 from antinode._importing.readers.amplitude_export import from_export, is_exported
 from antinode._importing.readers.timestamps import Convert, time_reader
-from antinode.protocol.fields import FIELDS, Kind
-from antinode.protocol.validation import as_text
+from antinode._protocol.fields import FIELDS, Kind
+from antinode._protocol.validation import as_text
 
 Row: TypeAlias = dict[str, Any]
 Event: TypeAlias = dict[str, Any]

@@ -13,10 +13,10 @@ from antinode._importing.prepare import Recipe
 from antinode._importing.readers.detect import Format
 from antinode._importing.sources import Source
 from antinode._options import Options
+from antinode._protocol.endpoints import Endpoint
+from antinode._protocol.limits import BATCH_EVENTS_PER_SECOND, HTTP_V2_EVENTS_PER_SECOND
+from antinode._protocol.secrets import public_url
 from antinode._wiring import destination
-from antinode.protocol.endpoints import Endpoint
-from antinode.protocol.limits import BATCH_EVENTS_PER_SECOND, HTTP_V2_EVENTS_PER_SECOND
-from antinode.protocol.secrets import public_url
 
 # Events a second of a whole project: what the reference has for each endpoint (section 5).
 _PROJECT_RATES: Final = {Endpoint.HTTP_V2: 50_000.0, Endpoint.BATCH: 100_000.0}

@@ -97,7 +97,7 @@ def _progress(*, has_bar: bool) -> Progress:
 
 def printable(text: str, at_most: int = 300) -> str:
     """`text` on one line of at most so many characters, with what is not plainly seen `escaped`."""
-    from antinode.protocol.escaping import escaped  # noqa: PLC0415 - not for help and completion
+    from antinode._protocol.escaping import escaped  # noqa: PLC0415 - not for help and completion
 
     shown = escaped(" ".join(text[: at_most + 1].split()))
     return shown if len(text) <= at_most and len(shown) <= at_most else f"{shown[: at_most - 1]}…"

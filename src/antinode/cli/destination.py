@@ -76,7 +76,7 @@ class Destination:
 
     def shown_url(self) -> str:
         """The same without what may be a secret in it: user name, password and query."""
-        from antinode.protocol.secrets import public_url  # noqa: PLC0415 - as above
+        from antinode._protocol.secrets import public_url  # noqa: PLC0415 - as above
 
         return public_url(self.url())
 
@@ -165,7 +165,7 @@ def read_destination(given: dict[str, Any], *, usual: Api = "http-v2") -> Destin
 
 def _named_api(server_url: str | None) -> bool | None:
     """Whether the URL ends as that of the Batch API does; None if it ends as neither."""
-    from antinode.protocol.endpoints import Endpoint, endpoint_of  # noqa: PLC0415 - not for help and completion
+    from antinode._protocol.endpoints import Endpoint, endpoint_of  # noqa: PLC0415 - not for help and completion
 
     named = None if server_url is None else endpoint_of(server_url)
     return None if named is None else named is Endpoint.BATCH

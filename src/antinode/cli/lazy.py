@@ -35,7 +35,7 @@ def _escaped_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        from antinode.protocol.escaping import escaped  # noqa: PLC0415 - not for help and completion
+        from antinode._protocol.escaping import escaped  # noqa: PLC0415 - not for help and completion
 
         for name in ("message", "param_hint", "ui_filename", "option_name", "possibilities"):
             said = getattr(error, name, None)

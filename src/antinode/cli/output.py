@@ -28,7 +28,7 @@ def write_lines(lines: Iterable[bytes]) -> None:
 
     What a terminal would obey or not show is written as an escape of JSON, so that they say the same.
     """
-    from antinode.protocol.escaping import escaped_json  # noqa: PLC0415 - not for help and completion
+    from antinode._protocol.escaping import escaped_json  # noqa: PLC0415 - not for help and completion
 
     out = sys.stdout.buffer
     piece = bytearray()

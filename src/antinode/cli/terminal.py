@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from antinode.protocol.escaping import escaped
+from antinode._protocol.escaping import escaped
 
 
 class Terminal(Console):

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 import urllib3
 
-from antinode.protocol.secrets import public_url
+from antinode._protocol.secrets import public_url
 from antinode.server.control import ClockView, FaultList, Reached
 from antinode.server.faults.faults import Fault, FaultView, parse
 from antinode.server.models import (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from antinode.protocol.secrets import without_keys
+from antinode._protocol.secrets import without_keys
 from antinode.server.clock import Clock
 from antinode.server.faults import responses as fault_responses
 from antinode.server.faults.faults import Faults, Strike

@@ -14,8 +14,8 @@ from antinode._delivery.core.link import LinkState
 from antinode._delivery.core.response_handler import GROW_AFTER, REFUSALS_TO_PAUSE
 from antinode._delivery.record import Delivery
 from antinode._delivery.retry import Response, Schedule
-from antinode.protocol.responses import Action, Verdict
-from antinode.protocol.status import Status
+from antinode._protocol.responses import Action, Verdict
+from antinode._protocol.status import Status
 from tests.delivery.simulation import (
     NO_ANSWER,
     TIMED_OUT,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antinode._delivery.core.rate_limits import FORGET_AFTER, MANY_GATES, Pacer
-from antinode.protocol.limits import RATE_WINDOW
+from antinode._protocol.limits import RATE_WINDOW
 
 KEYS = (("stream", 7), ("user", "u"), ("device", "d"))
 

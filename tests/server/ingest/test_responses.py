@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from antinode.protocol.responses import Action, judge
+from antinode._protocol.responses import Action, judge
 from antinode.server.ingest import responses
 from antinode.server.ingest.apis import Api
 from antinode.server.ingest.parsing import Reading, read

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode.protocol.fields import FIELDS, Kind
-from antinode.protocol.validation import problems
+from antinode._protocol.fields import FIELDS, Kind
+from antinode._protocol.validation import problems
 from antinode.server.ingest.parsing import Api, Reading, read
 from antinode.server.ingest.requests import Received
 from antinode.server.ingest.responses import Refusal

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode.protocol.fields import OPERATIONS
-from antinode.protocol.limits import MAX_PROPERTY_ARRAY
+from antinode._protocol.fields import OPERATIONS
+from antinode._protocol.limits import MAX_PROPERTY_ARRAY
 from antinode.server.storage.property_operations import apply, changed_keys, is_same
 
 KEYS = st.sampled_from(["a", "b", "plan", "n"])

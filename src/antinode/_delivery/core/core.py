@@ -23,8 +23,8 @@ from antinode._delivery.ledger import Stats
 from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome
 from antinode._delivery.retry import Backoff, RetryPolicy
 from antinode._delivery.storage import Store, Stored
-from antinode.protocol.responses import Action, Verdict
-from antinode.protocol.status import Status
+from antinode._protocol.responses import Action, Verdict
+from antinode._protocol.status import Status
 
 __all__ = ["QUEUE_FULL", "Core", "CoreConfig", "Note", "Retried"]
 

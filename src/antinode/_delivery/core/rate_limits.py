@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from antinode.protocol.limits import RATE_WINDOW
+from antinode._protocol.limits import RATE_WINDOW
 
 # The server averages over a window that may not begin where ours does, hence below its threshold.
 MARGIN = 0.9

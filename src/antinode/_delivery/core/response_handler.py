@@ -13,8 +13,8 @@ from antinode._delivery.core.loops import most_attempts
 from antinode._delivery.core.settlement import Books
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, Delivery, Outcome
 from antinode._delivery.retry import Response, RetryPolicy
-from antinode.protocol.responses import Action, Verdict
-from antinode.protocol.status import Status
+from antinode._protocol.responses import Action, Verdict
+from antinode._protocol.status import Status
 
 # Rounds in which an answer named bad events, after which requests get smaller: on V2 each names only the
 # first bad one, and a large body is not repeated for each of many.

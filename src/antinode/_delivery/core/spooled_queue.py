@@ -16,7 +16,7 @@ from antinode._delivery.core.backlog import Backlog, ids_of
 from antinode._delivery.core.settlement import Books
 from antinode._delivery.record import DROPPED, NOT_STORED, Delivery, Outcome, StoredDelivery, anchor
 from antinode._delivery.storage import Store, Stored, is_full
-from antinode.protocol.status import Status
+from antinode._protocol.status import Status
 
 # The guard, which logging threads wait for, is given back after so many records.
 SLICE = 500

@@ -154,7 +154,7 @@ class HttpTransport:
             if self._follows_environment:
                 proxy = proxy_from_environment(address.scheme, address.host, address.port)
         except (ValueError, ImportError) as error:
-            from antinode.protocol.secrets import without_secrets  # noqa: PLC0415 - only for the message
+            from antinode._protocol.secrets import without_secrets  # noqa: PLC0415 - only for the message
 
             # Without its context, and masked: urllib3 quotes the whole URL.
             raise TransportError(f"no way to the server: {without_secrets(str(error))}") from None

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from antinode.protocol.escaping import escaped
+from antinode._protocol.escaping import escaped
 
 log = logging.getLogger("antinode")
 

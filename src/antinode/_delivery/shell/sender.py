@@ -32,9 +32,9 @@ from antinode._delivery.shell.log_limiter import write
 from antinode._delivery.shell.notifier import Teller
 from antinode._delivery.shell.uploaders import Job, Uploaders
 from antinode._locks import is_owned, let_go
-from antinode.protocol.responses import Verdict, judge, unreached
-from antinode.protocol.secrets import public_url
-from antinode.protocol.status import Status
+from antinode._protocol.responses import Verdict, judge, unreached
+from antinode._protocol.secrets import public_url
+from antinode._protocol.status import Status
 
 if TYPE_CHECKING:
     from antinode._delivery.core.envelope import Envelope

@@ -17,9 +17,9 @@ import orjson
 from antinode._delivery.http.proxies import Proxy, parse_proxy, proxy_from_environment
 from antinode._delivery.http.transport import HttpTransport
 from antinode._delivery.messages import HttpResponse, Request, TransportError
+from antinode._protocol.endpoints import is_amplitude_host
 from antinode.cli.doctor.findings import Finding
 from antinode.cli.serve.banner import is_loopback
-from antinode.protocol.endpoints import is_amplitude_host
 
 STEPS: Final = ("proxy", "name", "connection", "TLS", "request", "clock")
 

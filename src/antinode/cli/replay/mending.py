@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from antinode._dead_letters import Letter
+from antinode._protocol.fields import FIELDS, Kind
 from antinode.cli.replay.reading import Entry
-from antinode.protocol.fields import FIELDS, Kind
 
 
 class Item(NamedTuple):

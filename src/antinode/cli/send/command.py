@@ -109,8 +109,8 @@ def _tell(fate: Fate) -> None:
 
 
 def _show_dry(event: dict[str, Any], min_id_length: int | None, is_json: bool) -> None:
-    from antinode.protocol.limits import DEFAULT_MIN_ID_LENGTH  # noqa: PLC0415 - as above
-    from antinode.protocol.validation import examine  # noqa: PLC0415
+    from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH  # noqa: PLC0415 - as above
+    from antinode._protocol.validation import examine  # noqa: PLC0415
 
     now_ms = time.time_ns() // 1_000_000
     examined = examine(event, min_id_length=min_id_length or DEFAULT_MIN_ID_LENGTH, now_ms=now_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from antinode.protocol.endpoints import is_amplitude_host
+from antinode._protocol.endpoints import is_amplitude_host
 
 if TYPE_CHECKING:
     from antinode._delivery.ledger import Stats

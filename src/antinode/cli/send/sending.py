@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from antinode._client import Client
+from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH
+from antinode._protocol.validation import examine
 from antinode.cli.destination import usage_errors
 from antinode.cli.send import fate
-from antinode.protocol.limits import DEFAULT_MIN_ID_LENGTH
-from antinode.protocol.validation import examine
 
 if TYPE_CHECKING:
     from antinode.cli.destination import Destination

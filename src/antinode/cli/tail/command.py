@@ -73,8 +73,8 @@ def tail(
       antinode tail --problems -n 100 --no-follow
       antinode tail -p plan=pro --json | jq .event.event_properties
     """
+    from antinode._protocol.secrets import public_url  # noqa: PLC0415
     from antinode.cli.tail.following import Follower, Unreachable  # noqa: PLC0415 - not for help and completion
-    from antinode.protocol.secrets import public_url  # noqa: PLC0415
 
     follower = Follower(
         _base(url),
@@ -137,7 +137,7 @@ def _base(url: str) -> str:
     """The server's own address: a server_url does as well."""
     from urllib.parse import urlsplit  # noqa: PLC0415 - as above
 
-    from antinode.protocol.secrets import public_url  # noqa: PLC0415 - as above
+    from antinode._protocol.secrets import public_url  # noqa: PLC0415 - as above
 
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")

@@ -15,7 +15,7 @@ import msgspec
 import urllib3
 
 from antinode._delivery.http.failures import to_transport_error
-from antinode.protocol.secrets import public_url
+from antinode._protocol.secrets import public_url
 from antinode.server.client import Api, ApiError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
 from antinode.cli.console import printable
-from antinode.protocol.fields import GROUP_IDENTIFY, IDENTIFY
 
 if TYPE_CHECKING:
     from antinode.server.client import Event

@@ -55,12 +55,12 @@ def validate(
     """
     from antinode._importing.errors import BadMapping, ImportTrouble  # noqa: PLC0415
     from antinode._importing.sources import find_sources  # noqa: PLC0415
+    from antinode._protocol.endpoints import Endpoint  # noqa: PLC0415
+    from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH  # noqa: PLC0415
     from antinode.cli.validate.judging import judge  # noqa: PLC0415 - not for help and completion
     from antinode.cli.validate.report import MachineReport, PeopleReport  # noqa: PLC0415
     from antinode.cli.validate.rows import Rows  # noqa: PLC0415
     from antinode.cli.validate.tally import Tally  # noqa: PLC0415
-    from antinode.protocol.endpoints import Endpoint  # noqa: PLC0415
-    from antinode.protocol.limits import DEFAULT_MIN_ID_LENGTH  # noqa: PLC0415
 
     try:
         mapping = read_columns(given)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import orjson
 
-from antinode.protocol.endpoints import Endpoint
+from antinode._protocol.endpoints import Endpoint
 from antinode.server.ingest.apis import Api
 from antinode.server.ingest.form_events import no_object
 from antinode.server.ingest.parsing import Reading

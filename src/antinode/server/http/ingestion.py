@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from antinode.protocol.endpoints import Endpoint
+from antinode._protocol.endpoints import Endpoint
 from antinode.server.http.bodies import BODY_WITHIN_S, BodyLate, ClientGone, read_body
 from antinode.server.http.connections import cut
 from antinode.server.http.engine_thread import Worker

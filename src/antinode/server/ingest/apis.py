@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 
-from antinode.protocol.endpoints import Endpoint
-from antinode.protocol.limits import (
+from antinode._protocol.endpoints import Endpoint
+from antinode._protocol.limits import (
     BATCH_EVENTS_PER_SECOND,
     HTTP_V2_BODY_LIMIT,
     HTTP_V2_EVENTS_PER_SECOND,

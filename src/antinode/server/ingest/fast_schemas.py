@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeAlias, ca
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from antinode.protocol.fields import FIELDS, Kind
-from antinode.protocol.limits import MAX_GROUP_TYPES, MAX_STRING
+from antinode._protocol.fields import FIELDS, Kind
+from antinode._protocol.limits import MAX_GROUP_TYPES, MAX_STRING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

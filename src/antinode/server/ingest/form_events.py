@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from antinode.protocol.fields import GROUP_IDENTIFY, IDENTIFY
+from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
 from antinode.server.ingest.apis import Api
 from antinode.server.models import Problem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from antinode.protocol.secrets import EQUALS, HEX_KEY, KEY_NAME, QUOTE, cut
+from antinode._protocol.secrets import EQUALS, HEX_KEY, KEY_NAME, QUOTE, cut
 
 _LENGTH: Final = 4096
 

@@ -10,8 +10,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from antinode.protocol.fields import ID_FIELDS
-from antinode.protocol.limits import DAILY_QUOTA
+from antinode._protocol.fields import ID_FIELDS
+from antinode._protocol.limits import DAILY_QUOTA
 from antinode.server.ingest import responses
 from antinode.server.ingest.apis import Api
 from antinode.server.models import Problem

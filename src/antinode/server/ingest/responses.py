@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
-from antinode.protocol.limits import ID_HOLD, PROJECT_WAIT
-from antinode.protocol.texts import one_line
+from antinode._protocol.limits import ID_HOLD, PROJECT_WAIT
+from antinode._protocol.texts import one_line
 from antinode.server.ingest.apis import Api
 from antinode.server.ingest.requests import Answer
 

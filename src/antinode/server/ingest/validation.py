@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET
 
-from antinode.protocol import validation
-from antinode.protocol.fields import (
+from antinode._protocol import validation
+from antinode._protocol.fields import (
     FIELDS,
     GROUP_IDENTIFY,
     ID_FIELDS,
@@ -20,9 +20,9 @@ from antinode.protocol.fields import (
     REVENUE,
     Kind,
 )
-from antinode.protocol.ids import INVALID_IDS, is_good_id
-from antinode.protocol.limits import MAX_DEPTH, MAX_STRING
-from antinode.protocol.values import depth, truncate
+from antinode._protocol.ids import INVALID_IDS, is_good_id
+from antinode._protocol.limits import MAX_DEPTH, MAX_STRING
+from antinode._protocol.values import depth, truncate
 from antinode.server.ingest import responses, warnings
 from antinode.server.ingest.apis import Api
 from antinode.server.ingest.fast_schemas import LooseShape, Shape, plain, sound

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from antinode.protocol.fields import (
+from antinode._protocol.fields import (
     GROUP_IDENTIFY,
     GROUP_OPERATIONS,
     IDENTIFY,
     OPERATIONS,
     REVENUE,
 )
-from antinode.protocol.limits import MAX_DEPTH, MAX_GROUP_TYPES, MAX_GROUP_VALUES, MAX_STRING
-from antinode.protocol.validation import meant_key
-from antinode.protocol.values import describe
+from antinode._protocol.limits import MAX_DEPTH, MAX_GROUP_TYPES, MAX_GROUP_VALUES, MAX_STRING
+from antinode._protocol.validation import meant_key
+from antinode._protocol.values import describe
 from antinode.server.ingest.fast_schemas import FIRST_MS, LAST_MS
 from antinode.server.models import Problem
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from antinode.protocol.fields import GROUP_IDENTIFY, IDENTIFY
+from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
 from antinode.server import exact
 from antinode.server.models import Arrival, EventView, Problem, Setting, UploadView
 from antinode.server.queries.export_rows import row

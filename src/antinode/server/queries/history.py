@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from antinode.protocol.fields import GROUP_IDENTIFY, IDENTIFY
+from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
 from antinode.server.models import Arrival, EventHistory
 from antinode.server.queries.export_rows import timestamp
 

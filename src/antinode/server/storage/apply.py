@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from zlib import crc32
 
-from antinode.protocol.fields import GROUP_IDENTIFY, IDENTIFY
-from antinode.protocol.limits import DEDUPLICATION_WINDOW
+from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
+from antinode._protocol.limits import DEDUPLICATION_WINDOW
 from antinode.server import exact
 from antinode.server.ingest.parsing import Reading
 from antinode.server.ingest.validation import Checked

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from antinode.protocol.fields import IDENTIFY
+from antinode._protocol.fields import IDENTIFY
 from antinode.server.storage import property_operations
 
 DEVICE_FIELDS: Final = (

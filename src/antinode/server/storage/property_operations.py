@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from antinode.protocol.fields import OPERATIONS
-from antinode.protocol.limits import MAX_PROPERTY_ARRAY
+from antinode._protocol.fields import OPERATIONS
+from antinode._protocol.limits import MAX_PROPERTY_ARRAY
 from antinode.server import exact
 
 Table: TypeAlias = Mapping[str, Any]

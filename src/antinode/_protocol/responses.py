@@ -12,10 +12,10 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 import orjson
 
-from antinode.protocol.limits import ID_HOLD, MAX_RETRY_AFTER, PROJECT_WAIT
-from antinode.protocol.secrets import public_url, without_secrets
-from antinode.protocol.status import Status
-from antinode.protocol.texts import one_line
+from antinode._protocol.limits import ID_HOLD, MAX_RETRY_AFTER, PROJECT_WAIT
+from antinode._protocol.secrets import public_url, without_secrets
+from antinode._protocol.status import Status
+from antinode._protocol.texts import one_line
 
 _Ids: TypeAlias = Callable[[int], tuple[str | None, str | None]]
 

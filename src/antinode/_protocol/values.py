@@ -26,8 +26,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from antinode.protocol.fields import OPERATIONS, PROPERTY_FIELDS
-from antinode.protocol.limits import BATCH_BODY_LIMIT, MAX_DEPTH, MAX_STRING, UNLIMITED_PROPERTIES
+from antinode._protocol.fields import OPERATIONS, PROPERTY_FIELDS
+from antinode._protocol.limits import BATCH_BODY_LIMIT, MAX_DEPTH, MAX_STRING, UNLIMITED_PROPERTIES
 
 _MIN_INTEGER: Final = -(2**63)
 _MAX_INTEGER: Final = 2**64 - 1  # orjson and msgspec write no integer outside these two as a number

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from antinode.protocol.escaping import escaped
-from antinode.protocol.secrets import cut, without_secrets
+from antinode._protocol.escaping import escaped
+from antinode._protocol.secrets import cut, without_secrets
 
 _LONGEST_TEXT: Final = 4096
 _LONGEST_LINE: Final = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from antinode.protocol.limits import DEFAULT_MIN_ID_LENGTH
+from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH
 
 INVALID_IDS: Final = frozenset(
     {

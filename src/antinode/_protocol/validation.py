@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-from antinode.protocol.fields import (
+from antinode._protocol.fields import (
     FIELDS,
     GROUP_IDENTIFY,
     ID_FIELDS,
@@ -22,8 +22,8 @@ from antinode.protocol.fields import (
     RESERVED_EVENT_TYPES,
     Kind,
 )
-from antinode.protocol.ids import is_good_id, is_invalid_id
-from antinode.protocol.limits import (
+from antinode._protocol.ids import is_good_id, is_invalid_id
+from antinode._protocol.limits import (
     DEFAULT_MIN_ID_LENGTH,
     MAX_DEPTH,
     MAX_GROUP_TYPES,
@@ -31,7 +31,7 @@ from antinode.protocol.limits import (
     MAX_PROPERTIES,
     MAX_STRING,
 )
-from antinode.protocol.values import Unencodable, count_properties, depth, describe, make_safe, truncate
+from antinode._protocol.values import Unencodable, count_properties, depth, describe, make_safe, truncate
 
 ProblemKind = Literal["missing", "invalid", "id_length"]
 """Which of the server's maps would name the event: missing fields, invalid fields, or id lengths."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final, Literal
 
-from antinode.protocol.limits import BATCH_BODY_LIMIT, HTTP_V2_BODY_LIMIT
+from antinode._protocol.limits import BATCH_BODY_LIMIT, HTTP_V2_BODY_LIMIT
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
