@@ -1,4 +1,4 @@
-/* A look over an event's JSON text: `_may_exceed` of antinode/_door.py, which is the reference. */
+/* A look over an event's JSON text: `_may_exceed` of antinode/_encoding/encoder.py, which is the reference. */
 
 #include "slots.h"
 

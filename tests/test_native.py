@@ -17,18 +17,24 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from antinode import Client, Delivery, Outcome, Status, _door
+from antinode import (
+    Client,
+    Delivery,
+    Outcome,
+    Status,
+)
 from antinode._delivery.core import loops
 from antinode._delivery.core.stream_queues import Lane
 from antinode._delivery.record import DELIVERED
-from antinode._door import Door, Refused
+from antinode._encoding import encoder
+from antinode._encoding.encoder import Door, Refused
 from antinode._hot_path import make_hot
 from antinode._protocol.fields import RESERVED_EVENT_TYPES
 from antinode._protocol.ids import INVALID_IDS, is_good_id
 from antinode._spool import writers
 from tests import needs
+from tests.encoding.test_encoder import events
 from tests.memory import KEY, SONG, Memory, logging_client, sent
-from tests.test_door import events
 
 ROOT = Path(__file__).parent.parent
 PYTHON = {each.__name__: each for each in loops.PASSES}
@@ -341,10 +347,10 @@ def test_limits_are_seen_as_by_the_python_code(
 ) -> None:
     """A string too long, too many properties, too many layers: in the text alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_door, "MAX_STRING", max_string)
-        patch.setattr(_door, "MAX_PROPERTIES", max_properties)
-        patch.setattr(_door, "MAX_DEPTH", max_depth)
-        expected = _door._may_exceed(text)
+        patch.setattr(encoder, "MAX_STRING", max_string)
+        patch.setattr(encoder, "MAX_PROPERTIES", max_properties)
+        patch.setattr(encoder, "MAX_DEPTH", max_depth)
+        expected = encoder._may_exceed(text)
     assert native.exceeds(text, max_string, max_properties, max_depth + 1) is expected
 
 

@@ -15,12 +15,12 @@ import msgspec
 from antinode import _process
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.record import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
-from antinode._door import Door, Refused
+from antinode._encoding.encoder import Door, Refused
+from antinode._encoding.insert_ids import from_business_key
 from antinode._errors import ConfigurationError, EventError, MiddlewareError
 from antinode._events import Event, as_event_dict
 from antinode._hot_path import make_hot, use_compiled_log_event
 from antinode._identify import Identify
-from antinode._insert_ids import from_business_key
 from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
 from antinode._options import Options, check_api_key, read_options
 from antinode._protocol.status import Status

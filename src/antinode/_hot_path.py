@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from antinode import _compiled, _door
+from antinode import _compiled
+from antinode._encoding import encoder
 from antinode._process import page
 from antinode._protocol.ids import INVALID_IDS
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from antinode._client import Client
     from antinode._delivery.record import Delivery
     from antinode._delivery.shell.sender import Sender
-    from antinode._door import Door
+    from antinode._encoding.encoder import Door
 
 
 def use_compiled_log_event(client: type[Client]) -> None:
@@ -36,7 +37,7 @@ def make_hot(door: Door, sender: Sender) -> Callable[[object], Delivery | None] 
     try:
         log = _compiled.native.Log(
             door,
-            _door,
+            encoder,
             INVALID_IDS,
             orjson,
             sender,

@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from antinode._delivery.shell.log_limiter import write
-from antinode._numbers import is_real_number, json_number
+from antinode._encoding.numbers import is_real_number, json_number
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from antinode._encoding.numbers import Number
     from antinode._events import EventDict
-    from antinode._numbers import Number
 
     PropertyValue: TypeAlias = (
         str

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
-from antinode._numbers import is_real_number, json_number
+from antinode._encoding.numbers import is_real_number, json_number
 
 if TYPE_CHECKING:
+    from antinode._encoding.numbers import Number
     from antinode._events import EventDict
-    from antinode._numbers import Number
 
 # Exact for any amount of money, and independent of the context that the application has set.
 _EXACT = Context(prec=200, traps=[])

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 import orjson
 
-from antinode._door import Door, Refused
+from antinode._encoding.encoder import Door, Refused
 from antinode._importing.chunks import Chunk
 from antinode._importing.columns import Columns
 from antinode._importing.identity import insert_ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from antinode._door import Door, Refused
+from antinode._encoding.encoder import Door, Refused
 from antinode._wiring import make_sender
 from antinode.cli import console
 from antinode.cli.destination import Destination, usage_errors

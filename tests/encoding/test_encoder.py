@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from antinode import IngestionMetadata, Plan
-from antinode._door import LIBRARY, Door, Refused, _may_exceed
+from antinode._encoding.encoder import LIBRARY, Door, Refused, _may_exceed
 from antinode._events import as_event_dict
 from antinode._protocol.fields import FIELDS
 from antinode._protocol.ids import INVALID_IDS

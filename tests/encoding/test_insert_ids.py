@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antinode import EventError, Status
-from antinode._insert_ids import from_business_key
+from antinode._encoding.insert_ids import from_business_key
 from tests.memory import SONG, Memory, logging_client, sent
 
 PINNED = "499a906d-2935-8191-ad59-114190b016ba"
@@ -32,7 +32,10 @@ def test_the_same_key_gives_the_same_id():
 
 def test_the_id_of_a_fact_never_changes():
     """Another process, and another version, makes the same id."""
-    code = "from antinode._insert_ids import from_business_key as f; print(f('Song Played', 'order-88231'))"
+    code = (
+        "from antinode._encoding.insert_ids import from_business_key as key;"
+        " print(key('Song Played', 'order-88231'))"
+    )
     elsewhere = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert elsewhere.stdout.strip() == from_business_key("Song Played", "order-88231") == PINNED
 

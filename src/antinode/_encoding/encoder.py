@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import orjson
 
+from antinode._encoding.insert_ids import InsertIds
 from antinode._events import IngestionMetadata, Plan
-from antinode._insert_ids import InsertIds
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, Kind
 from antinode._protocol.ids import is_good_id
 from antinode._protocol.limits import (
