@@ -41,8 +41,9 @@ def test_import_loads_what_is_used():
     """By itself it loads nothing of its own; the client comes with the first name that needs it."""
     loaded = "sorted(name for name in sys.modules if name.startswith('antinode.'))"
     assert fresh(f"import antinode\nresult = {loaded}") == [
-        "antinode._exit",
         "antinode._lazy",
+        "antinode._lifecycle",
+        "antinode._lifecycle.exit",
         "antinode._version",
     ]
     assert "antinode._client" in fresh(f"import antinode\nantinode.init\nresult = {loaded}")

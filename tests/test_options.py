@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import antinode
 from antinode import Client, ConfigurationError, HttpResponse, IngestionMetadata, Options, OptionsDict, Plan
+from antinode._factory import is_in_the_clear, make_sender
 from antinode._options import check_api_key, read_options
-from antinode._wiring import is_in_the_clear, make_sender
 from tests.memory import KEY, SONG, Memory, logging_client
 
 

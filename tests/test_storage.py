@@ -26,8 +26,8 @@ import antinode
 from antinode import Client
 from antinode._delivery import record as records
 from antinode.testing import Endpoint, faults
+from tests.lifecycle.driver import KEY, Ended, run, sequence
 from tests.memory import Memory
-from tests.process.driver import KEY, Ended, run, sequence
 
 OTHER_KEY = "fedcba9876543210fedcba9876543210"
 NOBODY = "http://127.0.0.1:9/2/httpapi"

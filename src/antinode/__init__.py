@@ -33,14 +33,14 @@ if TYPE_CHECKING:
         set_group,
         shutdown,
     )
+    from antinode._lifecycle.serverless import flushing
     from antinode._middleware import Middleware, MiddlewareNext, MiddlewarePayload
     from antinode._options import Options, OptionsDict
     from antinode._protocol.status import Status
     from antinode._revenue import Revenue
-    from antinode._serverless import flushing
 else:
-    from antinode import _exit  # noqa: F401 - takes its place among the exit handlers
     from antinode._lazy import exports as _exports
+    from antinode._lifecycle import exit as process_exit  # noqa: F401 - takes its place among the exit handlers
 
     __getattr__, __dir__ = _exports(
         __name__,
@@ -54,7 +54,7 @@ else:
             "antinode._middleware": "Middleware MiddlewareNext MiddlewarePayload",
             "antinode._options": "Options OptionsDict",
             "antinode._revenue": "Revenue",
-            "antinode._serverless": "flushing",
+            "antinode._lifecycle.serverless": "flushing",
             "antinode._delivery.ledger": "Report Stats",
             "antinode._delivery.messages": "HttpResponse Request Transport TransportError TransportTimeout",
             "antinode._delivery.record": "Delivery Outcome",

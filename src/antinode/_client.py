@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from antinode import _process
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.record import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
 from antinode._encoding.encoder import Door, Refused
 from antinode._encoding.insert_ids import from_business_key
 from antinode._errors import ConfigurationError, EventError, MiddlewareError
 from antinode._events import Event, as_event_dict
+from antinode._factory import is_in_the_clear, make_sender
 from antinode._hot_path import make_hot, use_compiled_log_event
 from antinode._identify import Identify
+from antinode._lifecycle import fork
 from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
 from antinode._options import Options, check_api_key, read_options
 from antinode._protocol.status import Status
 from antinode._revenue import Revenue
-from antinode._wiring import is_in_the_clear, make_sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from antinode._options import OptionsDict
 
 _log = logging.getLogger("antinode")
-_page = _process.page
+_page = fork.page
 _monotonic = time.monotonic
 
 _OPTED_OUT = Outcome(SKIPPED, Status.SKIPPED, "opt_out", message="the client is opted out")
@@ -90,11 +90,11 @@ class Client:
         set at run time, unless the call gives another. Raises `ConfigurationError`, and then changes nothing.
         """
         if not _page[0]:
-            _process.renew()
+            fork.renew()
         checked = read_options(options)
         key = check_api_key(api_key) if checked.enabled or api_key is not None else ""
         sender = self._make_sender(key, checked)
-        _process.register(self)
+        fork.register(self)
         timeout = self._options.shutdown_timeout
         deadline = _monotonic() + timeout
         if self._sender is not None and not self._sender.is_closed:
@@ -133,7 +133,7 @@ class Client:
             )
         if options.drain_on_sigterm:
             self._take_sigterm()
-        if _process.uwsgi_without_threads():
+        if fork.uwsgi_without_threads():
             _log.warning(
                 "uWSGI runs without threads, so antinode cannot send in the background: "
                 "start uWSGI with --enable-threads, or call flush() after each request"
@@ -177,7 +177,7 @@ class Client:
         Under `strict=True` it raises `EventError`, and `MiddlewareError` if a middleware broke.
         """
         if not _page[0]:
-            _process.renew()
+            fork.renew()
         ready = self._ready
         if ready is None or once is not None or self._middleware or type(event) is not dict:
             return self._log_unusual(event, extra, once)
@@ -324,7 +324,7 @@ class Client:
 
     def _refuse_call(self, message: str) -> Delivery:
         if not _page[0]:
-            _process.renew()
+            fork.renew()
         sender = self._sender
         if self._why_off is not None or sender is None:
             return self._skip(self._why_off or _NOT_INITIALISED)
@@ -375,7 +375,7 @@ class Client:
     def stats(self) -> Stats:
         """The client's books at this instant; see `Stats`. Zero before `init`."""
         if not _page[0]:
-            _process.renew()
+            fork.renew()
         if self._sender is None:
             return Stats(skipped={"not_initialised": self._skipped_before} if self._skipped_before else {})
         return self._sender.stats()
@@ -399,13 +399,13 @@ class Client:
         failed.
         """
         if not _page[0]:
-            _process.renew()
+            fork.renew()
         return Report() if self._sender is None else self._sender.flush(_checked_timeout(timeout))
 
     async def aflush(self, timeout: float | None = None) -> Report:
         """`flush` for asyncio: waits without blocking the loop."""
         if not _page[0]:
-            _process.renew()
+            fork.renew()
         return Report() if self._sender is None else await self._sender.aflush(_checked_timeout(timeout))
 
     def shutdown(self, timeout: float | None = None) -> Report:
@@ -424,7 +424,7 @@ class Client:
 
     def _prepare_shutdown(self, timeout: float | None) -> tuple[Sender | None, float]:
         if not _page[0]:
-            _process.renew()
+            fork.renew()
         given = _checked_timeout(timeout)
         self._give_sigterm_back()
         return self._sender, self._options.shutdown_timeout if given is None else given
@@ -466,7 +466,7 @@ class Client:
             self._sender.finish(seconds)
 
     def _take_sigterm(self) -> None:
-        from antinode._sigterm import Drain  # noqa: PLC0415 - only with drain_on_sigterm
+        from antinode._lifecycle.sigterm import Drain  # noqa: PLC0415 - only with drain_on_sigterm
 
         drain = Drain(lambda: self._sender, self._options.shutdown_timeout)
         hindrance = drain.install()

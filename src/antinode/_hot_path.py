@@ -11,7 +11,7 @@ import orjson
 
 from antinode import _compiled
 from antinode._encoding import encoder
-from antinode._process import page
+from antinode._lifecycle.fork import page
 from antinode._protocol.ids import INVALID_IDS
 
 if TYPE_CHECKING:

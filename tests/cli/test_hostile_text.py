@@ -14,12 +14,12 @@ import pytest
 import urllib3
 
 from antinode import Outcome, Status
-from antinode._dead_letters import encode
+from antinode._deadletters import encode
 from antinode.server import running
 from tests.cli.nursery import Ended, run
 from tests.cli.serving import Serving
 from tests.delivery.rawserver import Peer, RawServer
-from tests.process.driver import KEY
+from tests.lifecycle.driver import KEY
 
 if sys.platform == "win32":
     pytest.skip("file names may hold these characters as POSIX has them", allow_module_level=True)

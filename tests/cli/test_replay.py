@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antinode import Outcome, Status
-from antinode._dead_letters import decode, encode
+from antinode._deadletters import decode, encode
 from antinode.cli.replay.mending import Mending
 from antinode.cli.replay.reading import Entry
 from antinode.server import running
@@ -25,8 +25,8 @@ from antinode.server.rules import Rules
 from antinode.testing import Endpoint, faults
 from tests.cli.nursery import Ended, run
 from tests.cli.reading import COMMAND, environment, words
-from tests.process.driver import KEY, sequence
-from tests.process.driver import run as run_program
+from tests.lifecycle.driver import KEY, sequence
+from tests.lifecycle.driver import run as run_program
 
 if sys.platform == "win32":
     pytest.skip("signals and modes as POSIX has them", allow_module_level=True)

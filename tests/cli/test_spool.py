@@ -18,16 +18,16 @@ from typing import Any
 import orjson
 import pytest
 
+from antinode._factory import fingerprint
 from antinode._spool import Spool
 from antinode._spool.inspection import inspect
-from antinode._wiring import fingerprint
 from antinode.server import running
 from antinode.server.rules import Rules
 from antinode.testing import Endpoint, faults
 from tests.cli.nursery import Ended, run
 from tests.cli.reading import COMMAND, environment, words
-from tests.process.driver import KEY, sequence, start
-from tests.process.driver import run as run_program
+from tests.lifecycle.driver import KEY, sequence, start
+from tests.lifecycle.driver import run as run_program
 
 if sys.platform == "win32":
     pytest.skip("signals and terminals as POSIX has them", allow_module_level=True)

@@ -22,7 +22,8 @@ main()
 """
 FRAME = {
     "antinode",
-    "antinode._exit",
+    "antinode._lifecycle",
+    "antinode._lifecycle.exit",
     "antinode._lazy",
     "antinode._version",
     "antinode.cli",

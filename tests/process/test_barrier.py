@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 
 import pytest
-
 from tests.barrier.runner import play
 
 # With a spool and one connection: of each kind of transport and each way to fork, and small.

@@ -84,7 +84,7 @@ def _nothing_to_notice() -> None:
     """Nothing to notice, as long as nobody watches for forks."""
 
 
-# Called before waiting, since a child that was forked in C does not know it yet. Set by `antinode._process`.
+# Called before waiting, since a child that was forked in C does not know it yet. `_lifecycle.fork` sets it.
 notice_fork: Callable[[], None] = _nothing_to_notice
 
 

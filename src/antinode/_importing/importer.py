@@ -18,6 +18,7 @@ from antinode._delivery.core.core import Core, CoreConfig, Note
 from antinode._delivery.messages import Request, TransportTimeout
 from antinode._delivery.record import DELIVERED, REJECTED, Delivery
 from antinode._delivery.shell.uploaders import Job, Uploaders
+from antinode._factory import destination
 from antinode._importing import checkpoint
 from antinode._importing.checkpoint import Counts, State
 from antinode._importing.chunks import Chunk
@@ -34,7 +35,6 @@ from antinode._importing.tracking import Span, Tracker
 from antinode._protocol.limits import MAX_EVENTS_PER_REQUEST
 from antinode._protocol.responses import Verdict, judge, unreached
 from antinode._protocol.status import Status
-from antinode._wiring import destination
 
 # Events on their way at most, and their bytes. Some 25 of the largest uploads: enough to keep every
 # connection busy, while those of a user who is paced wait.

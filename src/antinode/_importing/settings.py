@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from antinode._delivery.core.envelope import Envelope
+from antinode._factory import destination
 from antinode._importing.columns import Columns
 from antinode._importing.prepare import Recipe
 from antinode._importing.readers.detect import Format
@@ -16,7 +17,6 @@ from antinode._options import Options
 from antinode._protocol.endpoints import Endpoint
 from antinode._protocol.limits import BATCH_EVENTS_PER_SECOND, HTTP_V2_EVENTS_PER_SECOND
 from antinode._protocol.secrets import public_url
-from antinode._wiring import destination
 
 # Events a second of a whole project: what the reference has for each endpoint (section 5).
 _PROJECT_RATES: Final = {Endpoint.HTTP_V2: 50_000.0, Endpoint.BATCH: 100_000.0}

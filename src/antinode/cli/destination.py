@@ -69,7 +69,7 @@ class Destination:
 
     def url(self) -> str:
         """Where events go. Raises click.UsageError where the options contradict each other."""
-        from antinode._wiring import upload_urls  # noqa: PLC0415 - as above
+        from antinode._factory import upload_urls  # noqa: PLC0415 - as above
 
         with usage_errors():
             return upload_urls(self.check())[0]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import rich_click as click
 
-from antinode._dead_letters import Letter
+from antinode._deadletters import Letter
 from antinode.cli import console
 from antinode.cli.errors import Failed
 from antinode.cli.replay.mending import Item

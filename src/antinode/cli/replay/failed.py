@@ -7,7 +7,7 @@ import os
 import re
 from typing import BinaryIO
 
-from antinode._dead_letters import encode
+from antinode._deadletters import encode
 from antinode._delivery.record import Outcome
 from antinode.cli.errors import Failed
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from antinode._dead_letters import Letter
+from antinode._deadletters import Letter
 from antinode._protocol.fields import FIELDS, Kind
 from antinode.cli.replay.reading import Entry
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from antinode._dead_letters import Letter, decode, files_of
+from antinode._deadletters import Letter, decode, files_of
 from antinode.cli.errors import Failed
 
 _PIECE = 1024 * 1024

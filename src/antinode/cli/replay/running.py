@@ -8,7 +8,7 @@ from typing import Any
 
 import rich_click as click
 
-from antinode._dead_letters import files_of
+from antinode._deadletters import files_of
 from antinode.cli import console
 from antinode.cli.destination import Destination
 from antinode.cli.errors import Failed

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from antinode._encoding.encoder import Door, Refused
-from antinode._wiring import make_sender
+from antinode._factory import make_sender
 from antinode.cli import console
 from antinode.cli.destination import Destination, usage_errors
 from antinode.cli.replay.mending import Item

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from antinode import Client
+from antinode._factory import fingerprint, make_sender
 from antinode._spool import Spool
 from antinode._spool.disk import Disk
 from antinode._spool.inspection.inspect import SegmentSummary
 from antinode._spool.segment import is_claimed
-from antinode._wiring import fingerprint, make_sender
 from antinode.cli import console
 from antinode.cli.destination import Destination, usage_errors
 from antinode.cli.interrupts import Interrupts

@@ -14,7 +14,7 @@ import pytest
 from antinode import Client, Delivery, HttpResponse, Request
 from antinode._delivery.shell.sender import Sender
 from antinode.testing import Arrival, Endpoint, faults
-from tests.process.driver import KEY, sequence
+from tests.lifecycle.driver import KEY, sequence
 
 MakeClient = Callable[..., Client]
 

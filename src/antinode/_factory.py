@@ -12,7 +12,7 @@ from antinode._delivery.record import DELIVERED, DROPPED, REJECTED
 from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
 from antinode._delivery.shell.sender import Sender, SenderConfig
 from antinode._errors import ConfigurationError
-from antinode._process import watch_exit_of_worker
+from antinode._lifecycle.fork import watch_exit_of_worker
 from antinode._protocol.endpoints import Endpoint, endpoint_of, is_amplitude_host, sibling, url
 from antinode._protocol.limits import MAX_EVENTS_PER_REQUEST
 from antinode._version import __version__
@@ -111,7 +111,7 @@ def fingerprint(api_key: str) -> bytes:
 
 
 def _dead_letters(path: str) -> Callable[[Sequence[Delivery]], object]:
-    from antinode._dead_letters import DeadLetters  # noqa: PLC0415 - only where they are kept
+    from antinode._deadletters import DeadLetters  # noqa: PLC0415 - only where they are kept
 
     return DeadLetters(path).bury
 

@@ -11,7 +11,7 @@ import pytest
 
 from antinode import Client
 from antinode.testing import Endpoint, faults
-from tests.process.driver import KEY
+from tests.lifecycle.driver import KEY
 
 MakeClient = Callable[..., Client]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from antinode.testing import Endpoint, faults
-from tests.process.driver import run, sequence
+from tests.lifecycle.driver import run, sequence
 
 pytest.importorskip("gevent")
 

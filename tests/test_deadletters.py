@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 
 import antinode
 from antinode import Client, Outcome, Status
-from antinode._dead_letters import KEPT, MAX_BYTES, DeadLetters, Letter, decode, encode, files_of
+from antinode._deadletters import KEPT, MAX_BYTES, DeadLetters, Letter, decode, encode, files_of
 from antinode._delivery.record import Delivery
 from antinode._spool.inspection import inspect
 from antinode.server import running
 from antinode.server.rules import Rules
 from antinode.testing import Answer, Endpoint, faults
+from tests.lifecycle.driver import KEY, finish, run, start
 from tests.memory import Memory
-from tests.process.driver import KEY, finish, run, start
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals as POSIX has them")
 
@@ -243,7 +243,7 @@ def test_a_bound_holds_for_letters_that_come_at_once(tmp_path: Path) -> None:
 
 WRITER = """
     import os
-    from antinode._dead_letters import DeadLetters
+    from antinode._deadletters import DeadLetters
     from antinode._delivery.record import Delivery
     from antinode import Outcome, Status
 
@@ -363,7 +363,7 @@ def test_a_letter_is_written_before_the_spool_forgets(tmp_path: Path, path: Path
     """Killed at any moment in between, every event was delivered or is in the file, though maybe twice."""
     spool = tmp_path / "spool"
     program = f"""
-        import antinode, antinode._dead_letters as dead, os, signal
+        import antinode, antinode._deadletters as dead, os, signal
         bury = dead.DeadLetters.bury
         def bury_and_die(self, records):
             bury(self, records)
@@ -489,7 +489,7 @@ def test_an_event_alone_is_read() -> None:
 
 def test_importing_antinode_does_not_load_it() -> None:
     """Only a client that keeps dead letters pays for them."""
-    assert run("import antinode; assert 'antinode._dead_letters' not in sys.modules").status == 0
+    assert run("import antinode; assert 'antinode._deadletters' not in sys.modules").status == 0
     assert antinode.Options().dead_letters is None
 
 
@@ -497,7 +497,7 @@ def test_what_a_full_spool_drops_is_buried_before_it_is_forgotten(tmp_path: Path
     """Killed while it makes room, every event is still in the spool or in the file."""
     spool = tmp_path / "spool"
     program = f"""
-        import antinode, antinode._dead_letters as dead, os, signal
+        import antinode, antinode._deadletters as dead, os, signal
         dead.DeadLetters.bury = lambda self, records: os.kill(os.getpid(), signal.SIGKILL)
         client = antinode.init(KEY, server_url=URL, storage={str(spool)!r}, max_spool_bytes=1 << 20,
                                dead_letters={str(path)!r})

@@ -12,7 +12,7 @@ import pytest
 
 from antinode import Client, Delivery, MiddlewareNext, MiddlewarePayload
 from antinode.testing import Endpoint, faults
-from tests.process.driver import run, sequence
+from tests.lifecycle.driver import run, sequence
 
 MakeClient = Callable[..., Client]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from antinode.testing import Endpoint, faults
-from tests.process.driver import run, sequence
+from tests.lifecycle.driver import run, sequence
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -28,8 +28,8 @@ _FORKS = {
     "in C": _FORK_IN_C,
     # Where the kernel cannot empty a page in the child, the process id is asked for.
     "in C, told by pid": f"""
-import antinode._process, antinode._client
-antinode._process.page = antinode._client._page = antinode._process._PidPage()
+import antinode._lifecycle.fork, antinode._client
+antinode._lifecycle.fork.page = antinode._client._page = antinode._lifecycle.fork._PidPage()
 {_FORK_IN_C}
 """,
 }
@@ -308,6 +308,6 @@ def test_fork_at_any_moment_hangs_no_child(endpoint: Endpoint) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux empties a page in a child")
 def test_linux_tells_a_fork_without_asking_for_the_process_id() -> None:
     """The page is what the kernel wipes, not the stand-in that costs a system call per event."""
-    from antinode import _process
+    from antinode._lifecycle import fork as fork_watch
 
-    assert type(_process.page).__name__ == "mmap"
+    assert type(fork_watch.page).__name__ == "mmap"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.process.driver import run
+from tests.lifecycle.driver import run
 
 MEGABYTE = 1024 * 1024
 

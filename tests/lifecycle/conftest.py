@@ -9,7 +9,7 @@ import pytest
 
 from antinode import Client
 from antinode.testing import Endpoint
-from tests.process.driver import KEY
+from tests.lifecycle.driver import KEY
 
 
 @pytest.fixture

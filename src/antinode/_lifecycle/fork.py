@@ -12,9 +12,9 @@ import time
 import weakref
 from typing import Any, Protocol
 
-from antinode import _exit
 from antinode._delivery import record
 from antinode._delivery.shell.log_limiter import write
+from antinode._lifecycle import exit as process_exit
 
 # Linux: the kernel empties such a page in a forked child, so that reading one byte of it tells a fork, even
 # one made in C, for a fraction of what asking for the process id costs.
@@ -180,7 +180,7 @@ def _at_exit() -> None:
             write(logging.ERROR, "sending what was queued at exit failed", exc_info=True)
 
 
-_exit.handler = _at_exit
+process_exit.handler = _at_exit
 
 
 def uwsgi_without_threads() -> bool:

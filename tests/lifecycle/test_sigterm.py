@@ -11,7 +11,7 @@ import pytest
 
 from antinode import Client
 from antinode.testing import Endpoint, faults
-from tests.process.driver import KEY, finish, run, sequence, start
+from tests.lifecycle.driver import KEY, finish, run, sequence, start
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="this system has no SIGTERM to handle")
 
