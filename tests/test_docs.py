@@ -13,7 +13,7 @@ import pytest
 import antinode
 from antinode import _client
 from antinode._options import Options
-from antinode.cli.destination import LOCAL_URL
+from antinode.cli.params.destination import LOCAL_URL
 from antinode.testing import Endpoint
 
 ROOT = Path(__file__).parent.parent

@@ -7,11 +7,11 @@ from typing import Any
 import click
 import pytest
 
-from antinode.cli.destination import LOCAL_URL, Destination, read_destination
-from antinode.cli.errors import NotSetUp
-from antinode.cli.options import Api
+from antinode.cli.params.destination import LOCAL_URL, Destination, read_destination
+from antinode.cli.params.options import Api
 from antinode.cli.program import antinode
 from antinode.cli.spool.command import spool
+from antinode.cli.ui.errors import NotSetUp
 
 OPTIONS = {"api_key", "local", "server_url", "zone", "is_batch", "proxy", "ca_bundle", "min_id_length"}
 KEY = "0123456789abcdef0123456789abcdef"

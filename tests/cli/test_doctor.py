@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 import trustme
 
-from antinode.cli.destination import Destination
 from antinode.cli.doctor.findings import Finding
 from antinode.cli.doctor.key import check_key
 from antinode.cli.doctor.network import STEPS, Way, check_way, judge_clock
 from antinode.cli.doctor.storage import check_dead_letters, check_spool
 from antinode.cli.doctor.surroundings import check_surroundings
 from antinode.cli.doctor.versions import check_versions
+from antinode.cli.params.destination import Destination
 from antinode.server import running
 from tests.cli.nursery import run
 from tests.cli.reading import words

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from antinode.cli.interrupts import Interrupts
+from antinode.cli.ui.interrupts import Interrupts
 
 if sys.platform == "win32":
     pytest.skip("signals as POSIX has them", allow_module_level=True)

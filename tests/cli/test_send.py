@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode.cli.pairs import pair
+from antinode.cli.params.pairs import pair
 from antinode.cli.send.event import Flags, build_event
 from antinode.server import Running, running
 from tests.cli.nursery import run

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from antinode.cli.console import printable
 from antinode.cli.serve.feed import Batch, Omitted
 from antinode.cli.serve.uploads import UploadPrinter, omitted_line, upload_line
+from antinode.cli.ui.console import printable
 from tests.cli.reading import event, problem, upload
 
 ATTACK = "\x1b[2J\x1b]0;owned\x07[bold]shout[/bold]\r\n\u202eevil"

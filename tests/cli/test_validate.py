@@ -162,7 +162,7 @@ def test_columns(tmp_path: Path) -> None:
 def test_formats_are_those_of_the_reader() -> None:
     """What --format takes is what can be read."""
     from antinode._importing.readers import detect
-    from antinode.cli.mapping import FORMATS
+    from antinode.cli.params.mapping import FORMATS
 
     assert FORMATS == detect.FORMATS
 

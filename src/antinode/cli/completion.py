@@ -5,7 +5,7 @@ from __future__ import annotations
 import rich_click as click
 from click.shell_completion import get_completion_class
 
-from antinode.cli.errors import Failed
+from antinode.cli.ui.errors import Failed
 
 
 @click.command(short_help="Print the completion script of a shell.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
-from antinode.cli.errors import EXIT_FAILED, NotSetUp
+from antinode.cli.ui.errors import EXIT_FAILED, NotSetUp
 
 if TYPE_CHECKING:
     from antinode.cli.demo.clickstream import Event

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from antinode.cli import console
-from antinode.cli.destination import Destination, destination_options, read_destination
-from antinode.cli.errors import EXIT_FAILED
-from antinode.cli.options import timeout_option
-from antinode.cli.output import write_json
+from antinode.cli.params.destination import Destination, destination_options, read_destination
+from antinode.cli.params.options import timeout_option
+from antinode.cli.ui import console
+from antinode.cli.ui.errors import EXIT_FAILED
+from antinode.cli.ui.output import write_json
 
 if TYPE_CHECKING:
     from antinode._options import Options

@@ -8,8 +8,8 @@ import re
 from antinode._errors import ConfigurationError
 from antinode._options import check_api_key
 from antinode._protocol.endpoints import is_amplitude_host
-from antinode.cli.destination import Destination
 from antinode.cli.doctor.findings import Finding
+from antinode.cli.params.destination import Destination
 
 _TOPIC = "API key"
 

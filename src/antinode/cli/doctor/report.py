@@ -9,9 +9,9 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from antinode.cli.console import printable
 from antinode.cli.doctor.findings import Finding
-from antinode.cli.terminal import print_hanging
+from antinode.cli.ui.console import printable
+from antinode.cli.ui.terminal import print_hanging
 
 _STYLES: Final = {"ok": "green", "warning": "yellow", "problem": "bold red", "unchecked": "dim"}
 _MARKS: Final = {"ok": "✓", "warning": "!", "problem": "✗", "unchecked": "?"}

@@ -7,9 +7,9 @@ from typing import Any
 
 import rich_click as click
 
-from antinode.cli.destination import destination_options, read_destination
-from antinode.cli.mapping import mapping_options
-from antinode.cli.options import files_argument
+from antinode.cli.params.destination import destination_options, read_destination
+from antinode.cli.params.mapping import mapping_options
+from antinode.cli.params.options import files_argument
 
 _PATH = click.Path(path_type=Path, dir_okay=False)
 _RATE = click.FloatRange(min=0)

@@ -13,14 +13,14 @@ from antinode._importing.pool import tune_interpreter
 from antinode._importing.settings import Settings
 from antinode._importing.sources import find_sources
 from antinode._options import Options, read_options
-from antinode.cli import console
-from antinode.cli.destination import Destination, usage_errors
-from antinode.cli.errors import EXIT_FAILED, Failed, NotSetUp
 from antinode.cli.importing import telling
 from antinode.cli.importing.watching import Watcher
-from antinode.cli.interrupts import Interrupts
 from antinode.cli.lazy import INTERRUPTED
-from antinode.cli.mapping import read_columns
+from antinode.cli.params.destination import Destination, usage_errors
+from antinode.cli.params.mapping import read_columns
+from antinode.cli.ui import console
+from antinode.cli.ui.errors import EXIT_FAILED, Failed, NotSetUp
+from antinode.cli.ui.interrupts import Interrupts
 
 # A request of 20 MB takes its time on a slow line.
 _REQUEST_TIMEOUT_MS: Final = 60_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.text import Text
 
 from antinode._importing.reports import Progress
-from antinode.cli import console
-from antinode.cli.progress import Bar
+from antinode.cli.ui import console
+from antinode.cli.ui.progress import Bar
 
 
 class Watcher:

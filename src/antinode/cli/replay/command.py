@@ -6,8 +6,8 @@ from typing import Any
 
 import rich_click as click
 
-from antinode.cli.destination import destination_options, read_destination
-from antinode.cli.options import resend_timeout_option
+from antinode.cli.params.destination import destination_options, read_destination
+from antinode.cli.params.options import resend_timeout_option
 
 
 @click.command(short_help="Send dead letters again, mended or not.")

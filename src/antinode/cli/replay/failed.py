@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from antinode._deadletters import encode
 from antinode._delivery.record import Outcome
-from antinode.cli.errors import Failed
+from antinode.cli.ui.errors import Failed
 
 _NUMBERED = re.compile(r"(.+)\.failed-\d+")
 _MOST = 10_000

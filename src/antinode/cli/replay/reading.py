@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from antinode._deadletters import Letter, decode, files_of
-from antinode.cli.errors import Failed
+from antinode.cli.ui.errors import Failed
 
 _PIECE = 1024 * 1024
 

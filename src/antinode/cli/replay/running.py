@@ -9,21 +9,21 @@ from typing import Any
 import rich_click as click
 
 from antinode._deadletters import files_of
-from antinode.cli import console
-from antinode.cli.destination import Destination
-from antinode.cli.errors import Failed
-from antinode.cli.interrupts import Interrupts
 from antinode.cli.lazy import INTERRUPTED
-from antinode.cli.output import unread_is_fine, write_json, write_lines
-from antinode.cli.progress import Bar, pace
+from antinode.cli.params.destination import Destination
 from antinode.cli.replay.editing import edit
 from antinode.cli.replay.failed import FailedFile
 from antinode.cli.replay.mending import Item, Mending
 from antinode.cli.replay.reading import Choice, Source
 from antinode.cli.replay.sending import Sending
 from antinode.cli.replay.trying import Trial
-from antinode.cli.sending import sdk_lines
-from antinode.cli.words import counted
+from antinode.cli.ui import console
+from antinode.cli.ui.errors import Failed
+from antinode.cli.ui.interrupts import Interrupts
+from antinode.cli.ui.output import unread_is_fine, write_json, write_lines
+from antinode.cli.ui.progress import Bar, pace
+from antinode.cli.ui.sending import sdk_lines
+from antinode.cli.ui.words import counted
 
 
 def run(

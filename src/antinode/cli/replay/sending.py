@@ -13,12 +13,12 @@ import msgspec
 
 from antinode import Client, Delivery, Outcome, Status
 from antinode._delivery.record import DROPPED
-from antinode.cli.destination import Destination, usage_errors
-from antinode.cli.interrupts import Interrupts
-from antinode.cli.progress import Bar
+from antinode.cli.params.destination import Destination, usage_errors
 from antinode.cli.replay.failed import FailedFile
 from antinode.cli.replay.mending import Item
-from antinode.cli.sending import flush_watched, init_options, is_faulted, paused
+from antinode.cli.ui.interrupts import Interrupts
+from antinode.cli.ui.progress import Bar
+from antinode.cli.ui.sending import flush_watched, init_options, is_faulted, paused
 
 if TYPE_CHECKING:
     from antinode import EventDict

@@ -7,9 +7,9 @@ from typing import Final
 
 from antinode._encoding.encoder import Door, Refused
 from antinode._factory import make_sender
-from antinode.cli import console
-from antinode.cli.destination import Destination, usage_errors
+from antinode.cli.params.destination import Destination, usage_errors
 from antinode.cli.replay.mending import Item
+from antinode.cli.ui import console
 
 _MOST: Final = 50
 """Lines about single events; the rest is counted."""

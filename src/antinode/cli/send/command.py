@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from antinode.cli import console
-from antinode.cli.destination import destination_options, read_destination
-from antinode.cli.errors import EXIT_FAILED
-from antinode.cli.options import property_option, timeout_option
-from antinode.cli.output import write_indented, write_json
+from antinode.cli.params.destination import destination_options, read_destination
+from antinode.cli.params.options import property_option, timeout_option
+from antinode.cli.ui import console
+from antinode.cli.ui.errors import EXIT_FAILED
+from antinode.cli.ui.output import write_indented, write_json
 
 if TYPE_CHECKING:
     from antinode.cli.send.fate import Fate

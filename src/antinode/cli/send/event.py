@@ -14,8 +14,8 @@ import rich_click as click
 
 from antinode._identify import Identify
 from antinode._revenue import Revenue
-from antinode.cli.console import printable
-from antinode.cli.pairs import pair, split
+from antinode.cli.params.pairs import pair, split
+from antinode.cli.ui.console import printable
 
 
 @dataclass(frozen=True, kw_only=True)

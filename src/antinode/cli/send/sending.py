@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from antinode._client import Client
 from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH
 from antinode._protocol.validation import examine
-from antinode.cli.destination import usage_errors
+from antinode.cli.params.destination import usage_errors
 from antinode.cli.send import fate
 
 if TYPE_CHECKING:
-    from antinode.cli.destination import Destination
+    from antinode.cli.params.destination import Destination
 
 _LOOK_EVERY_S: Final = 0.25
 

@@ -11,13 +11,13 @@ from typing import Literal
 
 import rich_click as click
 
-from antinode.cli import console
-from antinode.cli.errors import Failed, NotSetUp
 from antinode.cli.serve.banner import Listening, is_loopback
 from antinode.cli.serve.feed import FOR_MACHINES, FOR_PEOPLE
 from antinode.cli.serve.machine import LineWriter
 from antinode.cli.serve.output import Output
 from antinode.cli.serve.people import PeopleWriter
+from antinode.cli.ui import console
+from antinode.cli.ui.errors import Failed, NotSetUp
 
 
 @click.command(short_help="Run a local Amplitude and watch events arrive.")

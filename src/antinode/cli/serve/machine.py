@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from antinode.cli.output import write_lines
+from antinode.cli.ui.output import write_lines
 
 if TYPE_CHECKING:
     from antinode.cli.serve.banner import Listening

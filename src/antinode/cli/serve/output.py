@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from antinode.cli import console
 from antinode.cli.serve.feed import Batch, Feed, Pace, Sums
+from antinode.cli.ui import console
 
 if TYPE_CHECKING:
     from antinode.cli.serve.banner import Listening

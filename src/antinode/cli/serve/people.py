@@ -8,7 +8,7 @@ from rich.console import Console
 
 from antinode.cli.serve.banner import print_banner
 from antinode.cli.serve.uploads import UploadPrinter
-from antinode.cli.words import counted
+from antinode.cli.ui.words import counted
 
 if TYPE_CHECKING:
     from antinode.cli.serve.banner import Listening

@@ -6,8 +6,8 @@ from typing import Any
 
 import rich_click as click
 
-from antinode.cli.errors import EXIT_FAILED
-from antinode.cli.options import directory_argument
+from antinode.cli.params.options import directory_argument
+from antinode.cli.ui.errors import EXIT_FAILED
 
 
 @click.command(short_help="Print the events of a spool as JSON lines.")

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from antinode._spool.format import parse_segment_name
 from antinode._spool.inspection.damage import DIRECTORY as DAMAGED
 from antinode._spool.inspection.inspect import SegmentSummary, survey
-from antinode.cli import console
-from antinode.cli.errors import Failed
+from antinode.cli.ui import console
+from antinode.cli.ui.errors import Failed
 
 
 @contextlib.contextmanager

@@ -7,10 +7,10 @@ from typing import Any
 
 import rich_click as click
 
-from antinode.cli.destination import destination_options, read_destination
-from antinode.cli.errors import EXIT_FAILED
 from antinode.cli.lazy import INTERRUPTED
-from antinode.cli.options import directory_argument, resend_timeout_option
+from antinode.cli.params.destination import destination_options, read_destination
+from antinode.cli.params.options import directory_argument, resend_timeout_option
+from antinode.cli.ui.errors import EXIT_FAILED
 
 
 @click.command(short_help="Send what ended processes have left in a spool.")
@@ -50,10 +50,10 @@ def drain(
       antinode spool drain /var/spool/shop --local --any-key
     """
     destination = read_destination(given)
-    from antinode.cli.interrupts import Interrupts  # noqa: PLC0415 - not for help and completion
-    from antinode.cli.output import unread_is_fine, write_json  # noqa: PLC0415
-    from antinode.cli.sending import sdk_lines  # noqa: PLC0415
     from antinode.cli.spool.draining import Draining  # noqa: PLC0415
+    from antinode.cli.ui.interrupts import Interrupts  # noqa: PLC0415 - not for help and completion
+    from antinode.cli.ui.output import unread_is_fine, write_json  # noqa: PLC0415
+    from antinode.cli.ui.sending import sdk_lines  # noqa: PLC0415
 
     draining = Draining(
         Path(path), destination, takes_any_key=any_key, dead_letters=dead_letters, timeout=timeout

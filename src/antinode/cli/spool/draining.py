@@ -14,13 +14,13 @@ from antinode._spool import Spool
 from antinode._spool.disk import Disk
 from antinode._spool.inspection.inspect import SegmentSummary
 from antinode._spool.segment import is_claimed
-from antinode.cli import console
-from antinode.cli.destination import Destination, usage_errors
-from antinode.cli.interrupts import Interrupts
-from antinode.cli.progress import Bar, pace
-from antinode.cli.sending import flush_watched, init_options, is_faulted, paused
+from antinode.cli.params.destination import Destination, usage_errors
 from antinode.cli.spool.directory import reading, set_aside, surveyed
-from antinode.cli.words import counted
+from antinode.cli.ui import console
+from antinode.cli.ui.interrupts import Interrupts
+from antinode.cli.ui.progress import Bar, pace
+from antinode.cli.ui.sending import flush_watched, init_options, is_faulted, paused
+from antinode.cli.ui.words import counted
 
 if TYPE_CHECKING:
     from antinode import Options, Stats

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from antinode.cli.options import directory_argument
+from antinode.cli.params.options import directory_argument
 
 
 @click.command(short_help="List the files of a spool: how much is pending, and whose it is.")

@@ -12,9 +12,9 @@ import msgspec
 
 from antinode._spool.format import DAMAGED, DELIVERED, DROPPED, PENDING, REJECTED
 from antinode._spool.inspection.inspect import StoredRecord, records
-from antinode.cli import console
-from antinode.cli.output import unread_is_fine, write_lines
 from antinode.cli.spool.directory import reading, segment_names
+from antinode.cli.ui import console
+from antinode.cli.ui.output import unread_is_fine, write_lines
 
 _STATES: Final = {
     PENDING: "pending",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import rich_click as click
 
-from antinode.cli.errors import EXIT_FAILED
-from antinode.cli.options import directory_argument
+from antinode.cli.params.options import directory_argument
+from antinode.cli.ui.errors import EXIT_FAILED
 
 
 @click.command(short_help="Look for damage in a spool.")

@@ -8,10 +8,10 @@ from rich.text import Text
 
 from antinode._spool.inspection.inspect import Finding
 from antinode._spool.inspection.inspect import verify as findings_in
-from antinode.cli import console
-from antinode.cli.output import unread_is_fine, write_json
 from antinode.cli.spool.directory import reading, segment_names
-from antinode.cli.words import counted
+from antinode.cli.ui import console
+from antinode.cli.ui.output import unread_is_fine, write_json
+from antinode.cli.ui.words import counted
 
 
 def tell_findings(path: str, *, is_json: bool) -> bool:

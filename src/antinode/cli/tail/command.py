@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from antinode.cli import console
-from antinode.cli.destination import LOCAL_URL
-from antinode.cli.errors import Failed
-from antinode.cli.options import property_option
-from antinode.cli.output import unread_is_fine, write_json
-from antinode.cli.pairs import pair
+from antinode.cli.params.destination import LOCAL_URL
+from antinode.cli.params.options import property_option
+from antinode.cli.params.pairs import pair
+from antinode.cli.ui import console
+from antinode.cli.ui.errors import Failed
+from antinode.cli.ui.output import unread_is_fine, write_json
 
 if TYPE_CHECKING:
     from antinode.cli.tail.following import Follower

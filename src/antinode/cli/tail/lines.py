@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
-from antinode.cli.console import printable
+from antinode.cli.ui.console import printable
 
 if TYPE_CHECKING:
     from antinode.server.client import Event

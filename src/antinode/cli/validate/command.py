@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from antinode.cli import console
-from antinode.cli.errors import EXIT_FAILED, NotSetUp
-from antinode.cli.mapping import mapping_options, read_columns
-from antinode.cli.options import api_option, files_argument, min_id_length_option
+from antinode.cli.params.mapping import mapping_options, read_columns
+from antinode.cli.params.options import api_option, files_argument, min_id_length_option
+from antinode.cli.ui import console
+from antinode.cli.ui.errors import EXIT_FAILED, NotSetUp
 
 if TYPE_CHECKING:
     from antinode._importing.readers.detect import Format

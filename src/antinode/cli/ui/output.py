@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from antinode.cli import console
+from antinode.cli.ui import console
 
 _PIECE: Final = 64 * 1024
 

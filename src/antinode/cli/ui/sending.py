@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from antinode.cli import console
+from antinode.cli.ui import console
 
 if TYPE_CHECKING:
     from antinode import Client
-    from antinode.cli.destination import Destination
+    from antinode.cli.params.destination import Destination
 
 _TICK: Final = 0.1
 

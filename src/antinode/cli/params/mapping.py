@@ -112,7 +112,7 @@ def read_columns(given: dict[str, Any]) -> Columns:
 
     Raises BadMapping, and click.BadParameter.
     """
-    from antinode.cli.columns import mapping  # noqa: PLC0415 - not for help and completion
+    from antinode.cli.params.columns import mapping  # noqa: PLC0415 - not for help and completion
 
     keys = ("event_type", "user_id", "device_id", "time", "insert_id", "session_id")
     return mapping(

@@ -10,7 +10,7 @@ from typing import Any
 from antinode._importing.columns import Columns, read_mapping
 from antinode._importing.errors import BadMapping
 from antinode._protocol.fields import FIELDS, Kind
-from antinode.cli.pairs import split
+from antinode.cli.params.pairs import split
 
 
 def pairs(option: str, given: Sequence[str], form: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ def err() -> Console:
 
 
 def _console(*, stderr: bool) -> Console:
-    from antinode.cli.terminal import Terminal  # noqa: PLC0415 - rich is loaded to print, not to complete
+    from antinode.cli.ui.terminal import Terminal  # noqa: PLC0415 - rich is loaded to print, not to complete
 
     stream = sys.stderr if stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper):

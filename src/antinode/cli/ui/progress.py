@@ -21,8 +21,8 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from antinode.cli import console
-from antinode.cli.words import lapse
+from antinode.cli.ui import console
+from antinode.cli.ui.words import lapse
 
 if TYPE_CHECKING:
     from typing_extensions import Self

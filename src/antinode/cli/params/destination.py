@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import rich_click as click
 
-from antinode.cli.errors import NotSetUp
-from antinode.cli.options import Api, api_option, min_id_length_option
+from antinode.cli.params.options import Api, api_option, min_id_length_option
+from antinode.cli.ui.errors import NotSetUp
 
 if TYPE_CHECKING:
     from antinode._options import Options
