@@ -29,7 +29,7 @@ def read_header(disk: Disk, descriptor: int, size: int) -> Header:
     problem = NotReadable("empty")
     for block in headers_of(disk, descriptor, size):
         try:
-            return decode_header(block)
+            return decode_header(block).within(size)
         except NotReadable as error:
             problem = error
     raise problem
@@ -114,7 +114,7 @@ class Adoption:
         for name in names:
             try:
                 descriptor = self._disk.open_to_read(os.path.join(self._directory, name))
-            except FileNotFoundError:
+            except (FileNotFoundError, NotReadable):
                 continue
             try:
                 header = read_header(self._disk, descriptor, self._disk.stat_open(descriptor).st_size)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from stat import S_ISREG
 from typing import TYPE_CHECKING
+
+from antinode._spool.format import NotReadable
 
 if TYPE_CHECKING:
     import mmap
@@ -13,27 +17,35 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows only
 _NOFOLLOW = getattr(
     os, "O_NOFOLLOW", 0
 )  # not on Windows: a link planted in a shared directory is not followed
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # not on Windows: a FIFO would keep the opener waiting
+_FLAGS = _BINARY | _NOFOLLOW | _NONBLOCK
+_IN_THE_WAY = frozenset({errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EISDIR, errno.ENODEV})
+"""What open(2) says of links, FIFOs, sockets, directories and devices without a driver."""
 PAGE = 4096
 HAS_POSITION = os.name == "nt"
 """Reading and writing at an offset moves the descriptor's position, so that threads may not share one."""
+
+
+class NotRegular(OSError, NotReadable):
+    """A link, FIFO, directory or device has the name of a file of the spool. It is not used."""
 
 
 class Disk:
     """What the spool asks of the operating system; everything raises OSError as `os` does."""
 
     def open(self, path: str) -> int:
-        """For reading and writing."""
-        return os.open(path, os.O_RDWR | _BINARY | _NOFOLLOW)
+        """For reading and writing. Like the others, raises NotRegular for what is no regular file."""
+        return _open_regular(path, os.O_RDWR)
 
     def open_to_read(self, path: str) -> int:
-        return os.open(path, os.O_RDONLY | _BINARY | _NOFOLLOW)
+        return _open_regular(path, os.O_RDONLY)
 
     def create(self, path: str) -> int:
         """A new file that only this user may read."""
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY | _NOFOLLOW, 0o600)
 
     def open_lock(self, path: str) -> int:
-        return os.open(path, os.O_RDWR | os.O_CREAT | _BINARY | _NOFOLLOW, 0o600)
+        return _open_regular(path, os.O_RDWR | os.O_CREAT)
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
@@ -115,6 +127,25 @@ class Disk:
         os.unlink(path)
 
 
+def _open_regular(path: str, flags: int) -> int:
+    try:
+        descriptor = os.open(path, flags | _FLAGS, 0o600)
+    except OSError as error:
+        if error.errno in _IN_THE_WAY:
+            raise NotRegular(error.errno, "not a regular file", path) from error
+        raise
+    if not S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotRegular(errno.EINVAL, "not a regular file", path)
+    return descriptor
+
+
+def bytes_of(status: os.stat_result) -> int:
+    """What a file takes on disk: the holes of a sparse one take nothing."""
+    blocks = getattr(status, "st_blocks", None)  # not on Windows
+    return status.st_size if blocks is None else min(status.st_size, int(blocks) * 512)
+
+
 def read_through(disk: Disk, descriptor: int, offset: int, length: int) -> bytes:
     """That stretch, or up to the end of the file; pages the disk cannot give are 0xFF, which is no record."""
     try:
@@ -125,7 +156,7 @@ def read_through(disk: Disk, descriptor: int, offset: int, length: int) -> bytes
             data += more
         return data
     except OSError:
-        if length <= PAGE:
+        if offset % PAGE + length <= PAGE:
             end = disk.stat_open(descriptor).st_size
             return b"\xff" * max(0, min(length, end - offset))
     pieces = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from typing import NamedTuple
@@ -49,6 +50,10 @@ _NAME = re.compile(r"([0-9a-f]{12}-[0-9]{1,10}-[0-9a-f]{8})-([0-9]{8})\.seg")
 _OWNER = re.compile(r"[0-9a-f]{12}-([0-9]{1,10})-[0-9a-f]{8}")
 
 
+_LATEST = 253_402_300_799.0
+"""Unix time of the last second of the year 9999."""
+
+
 class NotReadable(ValueError):
     """A block is not a segment's header: foreign, damaged, or empty."""
 
@@ -79,8 +84,18 @@ class Header(NamedTuple):
         return self.data_end + HEADER_BLOCK
 
     def wall_of(self, logged_at: float) -> float:
-        """Unix time of a frame's clock reading."""
-        return self.wall + (logged_at - self.monotonic)
+        """Unix time of a frame's clock reading, within the years that a date can have."""
+        time = self.wall + (logged_at - self.monotonic)
+        return _LATEST if math.isnan(time) else min(max(time, 0.0), _LATEST)
+
+    def within(self, size: int) -> Header:
+        """This header for a file of that size: what it claims costs no more memory than the file has bytes.
+
+        Raises NotReadable where its parts do not follow one another.
+        """
+        if not ACKS_AT + self.slots <= self.data_start <= self.data_end:
+            raise NotReadable("the header's numbers do not fit together")
+        return self._replace(slots=min(self.slots, size))
 
 
 class Layout(NamedTuple):

@@ -16,6 +16,13 @@ from antinode._spool.format import (
 )
 
 CHUNK = 256 * 1024
+_FIRST_CHUNK = 1024
+"""Read so much first behind damage, then twice as much: many small damages must not each cost a chunk."""
+_SHORT = 4096
+"""Records up to this size are looked for behind damage however many there seem to be."""
+_CHECKS = 4
+"""Longer ones, until so many times the bytes of the area have been checked: frames that only look like it,
+each inside the one before, would take quadratic time."""
 _ZEROS = bytes(CHUNK)
 
 ReadAt = Callable[[int, int], bytes]
@@ -52,6 +59,12 @@ class _Window:
         self.end = end
         self.base = offset
         self.data = b""
+        self._chunk = CHUNK
+
+    def restart(self) -> None:
+        """Fetch afresh: where a living owner writes, what was fetched may be older than what was found."""
+        self.data = b""
+        self._chunk = _FIRST_CHUNK
 
     def hold(self, offset: int, length: int) -> int:
         """Have that stretch in `data` (less where the file ends); returns where in `data` it begins."""
@@ -60,7 +73,8 @@ class _Window:
         if at < 0 or have < length:
             kept = self.data[at:] if at >= 0 and have > 0 else b""
             start = offset + len(kept)
-            wanted = min(max(length - len(kept), CHUNK), self.end - start)
+            wanted = min(max(length - len(kept), self._chunk), self.end - start)
+            self._chunk = min(self._chunk * 2, CHUNK)
             self.data = kept + (self._read_at(start, wanted) if wanted > 0 else b"")
             self.base = offset
             at = 0
@@ -74,6 +88,7 @@ def scan(read_at: ReadAt, offset: int, end: int, index: int, salt: int) -> Itera
     checksum tell. Holds about a chunk in memory, or one record if that is larger.
     """
     window = _Window(read_at, offset, end)
+    search = _Search(read_at, end, salt, _CHECKS * (end - offset))
     hold, unpack = window.hold, FRAME.unpack_from
     data, at = b"", 0
     while end - offset >= FRAME_SIZE:
@@ -95,57 +110,66 @@ def scan(read_at: ReadAt, offset: int, end: int, index: int, salt: int) -> Itera
                 at += size
                 index += 1
                 continue
-        resumed = _next_frame(read_at, offset, end, index, salt)
+        resumed = search.next_frame(offset, index)
         if resumed is None:
             break
         start, following = resumed
         if start > offset or following > index:
             yield Damage(index, offset, start, following - index, "unreadable")
         offset, index = start, following
-        # Afresh: where a living owner writes, what was fetched may be older than what was found.
         data, at = b"", 0
-        window.data = b""
+        window.restart()
     written = _end_of_data(read_at, offset, end)
     if written > offset:
         yield Damage(index, offset, written, 1, "torn or unreadable at the end", is_at_end=True)
 
 
-def _next_frame(read_at: ReadAt, offset: int, end: int, index: int, salt: int) -> tuple[int, int] | None:
-    """The first place from `offset` on where a later record (or this one) can be read, and its index."""
-    base = offset
-    while base + FRAME_SIZE <= end:
-        data = read_at(base, min(CHUNK, end - base))
-        if len(data) < FRAME_SIZE:
+class _Search:
+    """Looks behind damage for the next record, within bounds over the whole of a scan."""
+
+    def __init__(self, read_at: ReadAt, end: int, salt: int, budget: int) -> None:
+        self._read_at = read_at
+        self._end = end
+        self._salt = salt
+        self._budget = budget
+
+    def next_frame(self, offset: int, index: int) -> tuple[int, int] | None:
+        """The first place from `offset` on where a later record (or this one) can be read, and its index."""
+        base, chunk = offset, _FIRST_CHUNK
+        while base + FRAME_SIZE <= self._end:
+            data = self._read_at(base, min(chunk, self._end - base))
+            if len(data) < FRAME_SIZE:
+                return None
+            at = -1 if data == _ZEROS[: len(data)] else data.find(FRAME_MAGIC_BYTES, FRAME_MAGIC_AT)
+            while at >= 0:
+                start = base + at - FRAME_MAGIC_AT
+                # A record takes at least its frame's room, so the index cannot have advanced further than
+                # this (and one more, for a reader of a growing segment may have been told of it too late).
+                furthest = index + (start - offset) // FRAME_SIZE + 1
+                found = self._index_of_frame(start, index, furthest)
+                if found is not None:
+                    return start, found
+                at = data.find(FRAME_MAGIC_BYTES, at + 1)
+            # Overlap, so that a magic that lies across two chunks is found.
+            base += len(data) - (FRAME_MAGIC_AT + len(FRAME_MAGIC_BYTES)) + 1
+            chunk = min(chunk * 2, CHUNK)
+        return None
+
+    def _index_of_frame(self, start: int, least: int, most: int) -> int | None:
+        """The index of the frame there; None where none is whole, or its index does not fit."""
+        head = self._read_at(start, FRAME_SIZE)
+        if len(head) < FRAME_SIZE:
             return None
-        at = -1 if data == _ZEROS[: len(data)] else data.find(FRAME_MAGIC_BYTES, FRAME_MAGIC_AT)
-        while at >= 0:
-            start = base + at - FRAME_MAGIC_AT
-            # A record takes at least its frame's room, so the index cannot have advanced further than this
-            # (and one more, for a reader of a growing segment may have been told of a record too late).
-            furthest = index + (start - offset) // FRAME_SIZE + 1
-            found = _index_at(read_at, start)
-            if index <= found <= furthest and _is_whole(read_at, start, end, salt):
-                return start, found
-            at = data.find(FRAME_MAGIC_BYTES, at + 1)
-        # Overlap, so that a magic that lies across two chunks is found.
-        base += len(data) - (FRAME_MAGIC_AT + len(FRAME_MAGIC_BYTES)) + 1
-    return None
-
-
-def _index_at(read_at: ReadAt, start: int) -> int:
-    """The index that a frame there would have; -1 where the file ends before."""
-    head = read_at(start, FRAME_SIZE)
-    return int(FRAME.unpack(head)[2]) if len(head) == FRAME_SIZE else -1
-
-
-def _is_whole(read_at: ReadAt, start: int, end: int, salt: int) -> bool:
-    """A frame begins there, and its checksum is right."""
-    head = read_at(start, FRAME_SIZE)
-    checksum, _, _, length, _ = FRAME.unpack(head)
-    if length > end - start - FRAME_SIZE:
-        return False
-    body = read_at(start + FRAME_SIZE, length)
-    return len(body) == length and bool(crc32(body, crc32(head[FRAME_CRC_SIZE:], salt)) == checksum)
+        checksum, _, found, length, _ = FRAME.unpack(head)
+        if not least <= found <= most or length > self._end - start - FRAME_SIZE:
+            return None
+        if length > max(_SHORT, self._budget):
+            return None
+        self._budget -= length
+        body = self._read_at(start + FRAME_SIZE, length)
+        if len(body) != length or crc32(body, crc32(head[FRAME_CRC_SIZE:], self._salt)) != checksum:
+            return None
+        return int(found)
 
 
 def _end_of_data(read_at: ReadAt, offset: int, end: int) -> int:

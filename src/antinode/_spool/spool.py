@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, NoReturn
 
 from antinode._locks import is_owned
 from antinode._spool.adoption import Adoption
-from antinode._spool.disk import Disk
+from antinode._spool.disk import Disk, bytes_of
 from antinode._spool.errors import SpoolBroken, SpoolError, SpoolFull
 from antinode._spool.filesystems import may_map
 from antinode._spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, created_of, new_owner, size_for
@@ -399,7 +399,7 @@ class Spool:
                 continue
             for name in names:
                 try:
-                    total += self._disk.stat(os.path.join(directory, name)).st_size
+                    total += bytes_of(self._disk.stat(os.path.join(directory, name)))
                 except OSError:
                     continue
         return total

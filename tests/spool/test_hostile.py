@@ -1,0 +1,156 @@
+"""Whatever lies in a spool directory costs no more than its size, and no good record beside it."""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from antinode._spool.disk import Disk, NotRegular
+from antinode._spool.format import (
+    FRAME_MAGIC,
+    Header,
+    encode_frame,
+    encode_header,
+    layout,
+    lock_name,
+    segment_name,
+)
+from antinode._spool.inspection import inspect
+from antinode._spool.scanning import scan
+from tests.spool.files import opened, settle
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="FIFOs and links as POSIX has them")
+
+GOOD = "0197f0000000-4000001-00000001"
+BAD = "0197f0000001-4000002-00000002"
+SIZE = 64 * 1024
+
+
+def plant(directory: Path, owner: str, bodies: list[bytes], **claims: object) -> Path:
+    """A segment of a dead owner, with some claims of its header changed."""
+    plan = layout(SIZE)
+    header = Header(owner, 1, plan.slots, plan.data_start, plan.data_end, 1.8e9, 0.0, bytes(8), 7)
+    block = encode_header(header._replace(**claims))  # type: ignore[arg-type]
+    data = bytearray(SIZE)
+    data[: len(block)] = data[-len(block) :] = block
+    at = plan.data_start
+    for nth, body in enumerate(bodies):
+        frame = encode_frame(nth, 1.0, body, 7)
+        data[at : at + len(frame)] = frame
+        at += len(frame)
+    path = directory / segment_name(owner, 1)
+    path.write_bytes(data)
+    return path
+
+
+def make_link(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, make_link])
+@pytest.mark.parametrize("name", [segment_name(BAD, 1), lock_name(BAD), "stray.seg"])
+def test_what_is_no_regular_file_is_neither_waited_for_nor_followed(
+    tmp_path: Path, make: Callable[[Path], None], name: str
+) -> None:
+    """A FIFO, a directory or a link with a name of the spool's hinders no command and no other owner."""
+    plant(tmp_path, GOOD, [b"good"])
+    make(tmp_path / name)
+    assert [each.pending for each in inspect.survey(str(tmp_path))] == [1]
+    inspect.verify(str(tmp_path))
+    spool = opened(tmp_path)
+    spool.adopt()
+    assert settle(spool) == [b"good"]
+    spool.close()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, make_link])
+def test_only_regular_files_are_opened(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """Each way to open a file refuses everything else, at once."""
+    make(tmp_path / "odd")
+    for open_it in (Disk().open, Disk().open_to_read, Disk().open_lock):
+        with pytest.raises(NotRegular):
+            open_it(str(tmp_path / "odd"))
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"slots": 2**32 - 1},
+        {"data_start": 2**64 - 1},
+        {"data_start": 0},
+        {"data_start": 2**63, "data_end": 0},
+        {"data_end": 2**64 - 1},
+    ],
+)
+def test_a_headers_claims_take_no_memory_that_the_file_does_not_have(
+    tmp_path: Path, claims: dict[str, int]
+) -> None:
+    """A header may claim what it likes: the acknowledgements held are no more than the file's bytes."""
+    plant(tmp_path, GOOD, [b"good"])
+    path = plant(tmp_path, BAD, [], **claims)
+    inspect.survey(str(tmp_path))
+    spool = opened(tmp_path)
+    spool.adopt()
+    assert settle(spool) == [b"good"]
+    assert all(segment.header.slots <= SIZE for segment in spool._segments.values())
+    spool.close()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("wall", [float("nan"), float("inf"), -float("inf"), 1e308, -1e300, 1e18])
+def test_a_time_out_of_all_bounds_is_a_date_all_the_same(tmp_path: Path, wall: float) -> None:
+    """Times that no calendar has are brought within it, and the record is given."""
+    path = plant(tmp_path, BAD, [b"body"], wall=wall)
+    (record,) = inspect.records(str(path))
+    assert 0 <= record.logged < 253_402_300_800
+    spool = opened(tmp_path)
+    spool.adopt()
+    assert settle(spool) == [b"body"]
+    spool.close()
+
+
+def test_frames_within_frames_take_linear_time() -> None:
+    """Claimed records that lie in one another are not each checked to their end."""
+    read = 0
+    size = 1 << 20
+    raw = bytearray()
+    while len(raw) < size // 2:
+        raw += struct.pack("<IIIId", 0, FRAME_MAGIC, len(raw) // 24, size // 2 - 100, 0.0)
+    raw = raw.ljust(size, b"\1")
+
+    def read_at(offset: int, length: int) -> bytes:
+        nonlocal read
+        read += length
+        return bytes(raw[offset : offset + length])
+
+    list(scan(read_at, 0, size, 0, 7))
+    assert read < 12 * size
+
+
+def test_many_small_damages_take_linear_time() -> None:
+    """A byte of damage between any two records costs a little reading, not a whole chunk."""
+    read = 0
+    raw = b"".join(encode_frame(nth, 1.0, b"{}", 7) + b"\1" for nth in range(20_000))
+
+    def read_at(offset: int, length: int) -> bytes:
+        nonlocal read
+        read += length
+        return raw[offset : offset + length]
+
+    found = list(scan(read_at, 0, len(raw), 0, 7))
+    assert len(found) == 40_000
+    assert read < 200 * len(raw)
+
+
+def test_a_sparse_file_counts_with_its_blocks(tmp_path: Path) -> None:
+    """A file with a hole of gigabytes leaves the room that it does not take."""
+    path = plant(tmp_path, BAD, [b"body"])
+    os.truncate(path, 50 * 2**30)
+    spool = opened(tmp_path)
+    assert spool.append(b"own", 1.0, direct=True)
+    spool.close()
