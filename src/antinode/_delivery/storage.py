@@ -95,6 +95,9 @@ class DiskStore(Store, Protocol):
     def wait_durable(self, place: int, *, alone: bool = False) -> None:
         """The same for one record, together with what other threads wait for unless `alone`."""
 
+    def recover(self) -> None:
+        """Give back the locks that an exception left taken, on the thread that it came to."""
+
     def renew_after_fork(self) -> None: ...
 
     def close(self) -> Left: ...

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple, NoReturn
 
-from antinode._locks import is_owned
+from antinode._locks import is_owned, let_go
 from antinode._spool.adoption import Adoption
 from antinode._spool.disk import Disk, bytes_of
 from antinode._spool.errors import SpoolBroken, SpoolError, SpoolFull
@@ -640,6 +640,10 @@ class Spool:
         except OSError as error:
             raise SpoolBroken.of(self.path, "be made durable", error) from error
         self._durable = max(self._durable, latest)
+
+    def recover(self) -> None:
+        """Give back what an exception out of a signal handler left taken, on the thread that it came to."""
+        let_go((self._syncing, self._making))
 
     def stats(self) -> SpoolStats:
         segments = list(self._segments.values())

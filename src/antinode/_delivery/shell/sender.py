@@ -285,6 +285,8 @@ class Sender:
             return
         self._teller.recover()
         let_go((self._guard, self._deciding, self._starting, self._stepping))
+        if self._keeper is not None:
+            self._keeper.recover()
         with self._deciding:
             self._mend()
         # Whoever was interrupted before the bell has logged all the same.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.storage import DiskStore, Stored, is_full
+from antinode._locks import let_go
 
 if TYPE_CHECKING:
     from antinode._delivery.core.core import Core
@@ -133,6 +134,11 @@ class Keeper:
             self._disk.wait_durable(place, alone=alone)
         except Exception as error:
             self.notes.append(Note("WARNING", "spool", f"events are not synced to disk: {error}"))
+
+    def recover(self) -> None:
+        """Give back the locks that an exception left taken, on the thread that it came to."""
+        let_go((self._tending,))
+        self._disk.recover()
 
     # What the coordinator does for it.
 
