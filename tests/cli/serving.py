@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from tests.cli.reading import COMMAND, environment
 
 KEY = "0123456789abcdef0123456789abcdef"
-URL = re.compile(r"http://[\w.:\[\]]+:\d+")
+URL = re.compile(r"https?://[\w.:\[\]]+:\d+")
 
 
 class Serving:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Names by which the API is asked besides the server's own; whoever owns one can read everything."""
     port: int = DEFAULT_PORT
     """0: any free one."""
+    tls: Callable[[], ssl.SSLContext] | None = None
+    """Gives the context of each new connection over TLS; None: plain HTTP."""
     data: Path | None = None
     """The SQLite file to keep everything in; None: in memory, gone at the end."""
     max_events: int | None = None

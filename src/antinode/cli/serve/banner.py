@@ -27,6 +27,10 @@ class Listening:
     has_documented_rates: bool = False
     api_keys: int = 0
     """How many keys are accepted, and no others; 0: any."""
+    authority: Path | None = None
+    """The certificate that clients have to trust, if it is one of this machine's own."""
+    trust_lines: Sequence[tuple[str, str]] = ()
+    """For each kind of client, the line that makes it trust that certificate."""
 
 
 def print_banner(console: Console, listening: Listening) -> None:
@@ -39,19 +43,29 @@ def print_banner(console: Console, listening: Listening) -> None:
     for label, fact in _facts(listening):
         console.print(Text.assemble((f"  {label:<9}", "dim"), fact), soft_wrap=True)
     console.print()
-    console.print("Point an SDK at it:")
-    for label, line in sdk_lines(listening):
+    _print_lines(console, "Point an SDK at it:", sdk_lines(listening))
+    if listening.trust_lines:
+        _print_lines(
+            console,
+            "Make it trust the certificate, which is good for this machine alone:",
+            listening.trust_lines,
+        )
+    console.print("Ctrl-C ends it.\n", style="dim")
+
+
+def _print_lines(console: Console, title: str, lines: Sequence[tuple[str, str]]) -> None:
+    console.print(title)
+    for label, line in lines:
         # Wrapped by the terminal itself, if at all, so that it is copied as one line.
         console.print(Text.assemble((f"  {label:<9}", "dim"), line), soft_wrap=True)
     console.print()
-    console.print("Ctrl-C ends it.\n", style="dim")
 
 
 def sdk_lines(listening: Listening) -> list[tuple[str, str]]:
     """For each kind of SDK, the line that makes it send here."""
     key = "API_KEY" if listening.api_keys else "any-key"
     url = listening.server_url
-    return [
+    lines = [
         ("Python", f'antinode.init("{key}", server_url="{url}")'),
         ("Node", f"amplitude.init('{key}', {{ serverUrl: '{url}' }})"),
         (
@@ -60,6 +74,9 @@ def sdk_lines(listening: Listening) -> list[tuple[str, str]]:
             f"{{ serverUrl: '{url}', remoteConfig: {{ fetchRemoteConfig: false }} }})",
         ),
     ]
+    if url.startswith("https:"):  # Amplitude's Java SDK takes nothing else
+        lines.append(("Java", f'client.setServerUrl("{url}");'))
+    return lines
 
 
 def _facts(listening: Listening) -> list[tuple[str, str]]:

@@ -7,10 +7,11 @@ import socket
 import threading
 import webbrowser
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import rich_click as click
 
+from antinode.cli.serve import encryption
 from antinode.cli.serve.banner import Listening, is_loopback
 from antinode.cli.serve.feed import FOR_MACHINES, FOR_PEOPLE
 from antinode.cli.serve.machine import LineWriter
@@ -38,6 +39,25 @@ from antinode.cli.ui.errors import Failed, NotSetUp
     metavar="PORT",
     show_default=True,
     help="Port to listen on; 0 takes any free one.",
+)
+@click.option(
+    "--tls",
+    "is_tls",
+    is_flag=True,
+    help="Serve HTTPS, with a certificate for localhost of an authority that is made on first use; "
+    "prints what makes clients trust it.",
+)
+@click.option(
+    "--cert",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="PATH",
+    help="Serve HTTPS with this certificate, in PEM.",
+)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="PATH",
+    help="The key of --cert, in PEM; not needed if it is in the same file.",
 )
 @click.option(
     "--data",
@@ -85,6 +105,9 @@ def serve(
     host: str,
     allowed_hosts: tuple[str, ...],
     port: int,
+    is_tls: bool,
+    cert: Path | None,
+    key: Path | None,
     data: Path | None,
     max_events: int | None,
     faults: tuple[str, ...],
@@ -105,6 +128,7 @@ def serve(
     Examples:
       antinode serve
       antinode serve --port 0 --open
+      antinode serve --tls
       antinode serve --data events.db --max-events 1000000
       antinode serve --faults 500@10%,delay:2s@20% --rates documented
       antinode serve --json | jq 'select(.type == "upload" and .status != 200)'
@@ -114,6 +138,9 @@ def serve(
         from antinode.server.faults import faults as spelling  # noqa: PLC0415 - only serving needs the extra
         from antinode.server.http import run  # noqa: PLC0415
         from antinode.server.storage import schema  # noqa: PLC0415
+
+        if is_tls or cert is not None:
+            import cryptography  # noqa: F401, PLC0415
     except ImportError as error:
         reason = error.__cause__ or error
         raise NotSetUp(f'serve needs its extra: pip install "antinode[server]" ({reason})') from None
@@ -121,6 +148,18 @@ def serve(
         given_faults = [spelling.parse(each) for text in faults for each in text.split(",") if each.strip()]
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--faults") from None
+    if key is not None and cert is None:
+        raise click.UsageError("--key is the key of a certificate: give --cert too")
+    secured = None
+    if cert is not None:
+        secured = encryption.given(cert, key)
+    elif is_tls:
+        if not is_loopback(host) and host.strip("[]") not in _ANY_ADDRESS:
+            raise click.UsageError(
+                f"--tls makes a certificate for localhost, and nobody asks for that at {host}: "
+                "give one for it with --cert and --key"
+            )
+        secured = encryption.local(data)
     if max_events is None and data is None:
         max_events = settings.MAX_EVENTS_IN_MEMORY
     if is_json:
@@ -138,6 +177,8 @@ def serve(
                 faults=[spelling.spell(each) for each in given_faults],
                 has_documented_rates=rates == "documented",
                 api_keys=len(api_keys),
+                authority=secured.authority if secured else None,
+                trust_lines=secured.trust_lines if secured else (),
             )
         )
         if is_opened:
@@ -154,6 +195,7 @@ def serve(
         host=host,
         allowed_hosts=allowed_hosts,
         port=port,
+        tls=secured.context if secured else None,
         data=data,
         max_events=max_events,
         rules=rules.Rules(api_keys=api_keys, rates=rates),
@@ -171,6 +213,9 @@ def serve(
         raise Failed(_why_not_listening(error, host, port)) from None
     finally:
         output.close()
+
+
+_ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def _open(url: str) -> None:

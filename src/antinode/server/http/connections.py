@@ -7,14 +7,18 @@ import contextlib
 import logging
 import re
 import socket
+import ssl
 import struct
 import sys
+from collections.abc import Callable
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from antinode.server.handshakes import Handshakes
 
 HEADERS_WITHIN_S: Final = 30.0
 """From a request's first byte, or a connection's beginning, until the headers are there."""
@@ -142,23 +146,30 @@ class Listener:
         self._config.load()
         self._state = ServerState()
 
-    async def open(self, listening: socket.socket) -> None:
-        """Take connections from `listening`, which is bound; from then on it is closed with this."""
+    async def open(self, listening: socket.socket, tls: Callable[[], ssl.SSLContext] | None = None) -> None:
+        """Take connections from `listening`, which is bound; from then on it is closed with this.
+
+        `tls` gives the context for each new connection; without it they are plain.
+        """
         loop = asyncio.get_running_loop()
         self._listening = listening
-        self._server = await loop.create_server(
-            lambda: Connection(self._config, self._state, loop), sock=listening, backlog=2048
-        )
+        self._server: asyncio.Server | None = None
+        self._handshakes: Handshakes | None = None
+
+        def connection() -> Connection:
+            return Connection(self._config, self._state, loop)
+
+        if tls is not None:
+            self._handshakes = Handshakes(listening, tls, connection, HEADERS_WITHIN_S)
+        else:
+            self._server = await loop.create_server(connection, sock=listening, backlog=2048)
 
     async def close(self, within_s: float) -> None:
         """Take no more requests, let those that are here end for so long, and cut the rest."""
-        # asyncio fails for a connection that is accepted but not set up yet when its server is closed. So
-        # accept no more at first; what was accepted becomes a connection within three rounds of the loop.
-        with contextlib.suppress(NotImplementedError):
-            asyncio.get_running_loop().remove_reader(self._listening)
-        for _ in range(3):
-            await asyncio.sleep(0)
-        self._server.close()
+        if self._handshakes is not None:
+            await self._handshakes.close()
+        if self._server is not None:
+            await self._accept_no_more(self._server)
         for connection in list(self._state.connections):
             connection.shutdown()
         if self._state.tasks:
@@ -171,7 +182,17 @@ class Listener:
         for task in list(self._state.tasks):
             task.cancel()
         await asyncio.gather(*self._state.tasks, return_exceptions=True)
-        await self._server.wait_closed()
+        if self._server is not None:
+            await self._server.wait_closed()
+
+    async def _accept_no_more(self, server: asyncio.Server) -> None:
+        # asyncio fails for a connection that is accepted but not set up yet when its server is closed. So
+        # accept no more at first; what was accepted becomes a connection within three rounds of the loop.
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().remove_reader(self._listening)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        server.close()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -197,9 +218,9 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def url_of(listening: socket.socket) -> str:
+def url_of(listening: socket.socket, scheme: str) -> str:
     """The base URL under which this machine reaches it."""
     host, port = listening.getsockname()[:2]
     if listening.family == socket.AF_INET6:
-        return f"http://[{'::1' if host == '::' else host}]:{port}"
-    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 - compared, not bound
+        return f"{scheme}://[{'::1' if host == '::' else host}]:{port}"
+    return f"{scheme}://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 - compared, not bound

@@ -34,8 +34,8 @@ class Site:
             raise
         self._application = Application(self._worker, settings.host, settings.allowed_hosts, self._on_error)
         self._listener = Listener(self._application)
-        await self._listener.open(listening)
-        return url_of(listening)
+        await self._listener.open(listening, settings.tls)
+        return url_of(listening, "http" if settings.tls is None else "https")
 
     async def close(self) -> None:
         """Take no more requests, end those that are being answered, and keep what was stored."""
