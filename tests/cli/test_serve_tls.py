@@ -22,8 +22,8 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from antinode.server import authority
-from antinode.server.authority import Authority, AuthorityError
+from antinode.server.http import authority
+from antinode.server.http.authority import Authority, AuthorityError
 from tests.cli.nursery import run
 from tests.cli.serving import Serving
 

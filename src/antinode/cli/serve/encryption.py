@@ -49,7 +49,7 @@ class Encryption:
 
 def given(certificate: Path, key: Path | None) -> Encryption:
     """With a certificate of the user's. Raises `Failed`."""
-    from antinode.server.authority import serving_with  # noqa: PLC0415 - only serving needs the extra
+    from antinode.server.http.authority import serving_with  # noqa: PLC0415 - only serving needs the extra
 
     try:
         context = serving_with(certificate, key)
@@ -65,7 +65,7 @@ def given(certificate: Path, key: Path | None) -> Encryption:
 
 def local(data: Path | None) -> Encryption:
     """With this machine's own authority, beside `data` or in the user's folder. Raises `Failed`."""
-    from antinode.server.authority import TRUST_STORE_PASSWORD, Authority, AuthorityError  # noqa: PLC0415
+    from antinode.server.http.authority import TRUST_STORE_PASSWORD, Authority, AuthorityError  # noqa: PLC0415
 
     folder = _user_folder() if data is None else data.absolute().with_name(f"{data.name}-tls")
     try:

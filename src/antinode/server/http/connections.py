@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from antinode.server.handshakes import Handshakes
+from antinode.server.http.handshakes import Handshakes
 
 HEADERS_WITHIN_S: Final = 30.0
 """From a request's first byte, or a connection's beginning, until the headers are there."""
