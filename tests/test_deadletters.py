@@ -512,3 +512,33 @@ def test_what_a_full_spool_drops_is_buried_before_it_is_forgotten(tmp_path: Path
     ]
     assert seqs
     assert seqs == list(range(len(seqs)))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to(path.with_name("victim"))])
+def test_only_a_regular_file_is_written_to(path: Path, make: Callable[[Path], None]) -> None:
+    """A FIFO that nobody reads keeps nobody waiting, and a link is not followed."""
+    victim = path.with_name("victim")
+    victim.touch()
+    make(path)
+    DeadLetters(str(path)).bury([settled_record()])
+    assert victim.read_bytes() == b""
+
+
+@pytest.mark.parametrize("kind", ["file", "from the future"])
+def test_what_stands_in_the_guards_place_does_not_end_rotation(path: Path, kind: str) -> None:
+    """A file there, or a directory with a date ahead of the clock, is taken away."""
+    guard = path.with_name(path.name + ".rotating")
+    if kind == "file":
+        guard.touch()
+    else:
+        guard.mkdir()
+        os.utime(guard, (4e9, 4e9))
+    letters = DeadLetters(str(path), max_bytes=20_000)
+    for _ in range(100):
+        letters.bury([settled_record(b'{"a":"%s"}' % (b"x" * 1000))])
+    assert path.stat().st_size <= 20_000
+    assert not guard.exists()
+
+
+def settled_record(body: bytes = b"{}") -> Delivery:
+    return Delivery(body, 0, 0.0, outcome=Outcome("rejected", Status.INVALID, "reason"))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import struct
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from antinode import Client
+from antinode._factory import fingerprint
 from antinode._spool.disk import Disk, NotRegular
 from antinode._spool.format import (
     FRAME_MAGIC,
@@ -22,6 +25,7 @@ from antinode._spool.format import (
 )
 from antinode._spool.inspection import inspect
 from antinode._spool.scanning import scan
+from tests.memory import KEY, Memory
 from tests.spool.files import opened, settle
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="FIFOs and links as POSIX has them")
@@ -46,6 +50,42 @@ def plant(directory: Path, owner: str, bodies: list[bytes], **claims: object) ->
     path = directory / segment_name(owner, 1)
     path.write_bytes(data)
     return path
+
+
+NOT_EVENTS = [
+    b"",
+    b"\xff\xfe",
+    b'{"user_id":"\xff"}',
+    b"[]",
+    b"null",
+    b'{"user_id":5}',
+    b'{"a":1},{"event_type":"smuggled","user_id":"user-1"}',
+    b'{"a":1}],"api_key":"other","events":[{"event_type":"stolen"}',
+    b'{"user_id":"user-1","x":' + b"[" * 15_000 + b"]" * 15_000 + b"}",
+]
+
+
+@pytest.mark.parametrize("body", NOT_EVENTS)
+def test_a_record_that_is_no_event_is_given_up_alone(tmp_path: Path, body: bytes) -> None:
+    """It is counted and kept as a dead letter; the good ones around it are delivered."""
+    good = b'{"event_type":"good","user_id":"user-good"}'
+    directory = tmp_path / "spool"
+    directory.mkdir()
+    plant(directory, GOOD, [good, body, good], fingerprint=fingerprint(KEY), wall=time.time())
+    letters = tmp_path / "dead.jsonl"
+    client = Client("test").init(KEY, transport=Memory(), storage=directory, dead_letters=letters)
+    try:
+        client.flush(20)
+        stats = client.stats()
+        assert (stats.recovered, stats.delivered, stats.dropped, stats.pending) == (
+            3,
+            2,
+            {"unreadable": 1},
+            0,
+        )
+    finally:
+        client.shutdown()
+    assert len(letters.read_bytes().splitlines()) == 1
 
 
 def make_link(path: Path) -> None:

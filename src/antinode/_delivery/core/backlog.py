@@ -30,9 +30,18 @@ def ids_of(record: Delivery) -> tuple[str | None, str | None]:
     """A record's user_id and device_id, read back from its bytes: only a throttled one's are ever needed."""
     try:
         ids = _decode_ids(record.body)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):  # all that msgspec raises for bytes
         return None, None
     return ids.user_id, ids.device_id
+
+
+def is_event(body: bytes) -> bool:
+    """Whether these bytes are exactly one JSON object, whose ids are text. Raises nothing."""
+    try:
+        _decode_ids(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 class Backlog:

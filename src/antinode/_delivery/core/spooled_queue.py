@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
-from antinode._delivery.core.backlog import Backlog, ids_of
+from antinode._delivery.core.backlog import Backlog, ids_of, is_event
 from antinode._delivery.core.settlement import Books
 from antinode._delivery.record import DROPPED, NOT_STORED, Delivery, Outcome, StoredDelivery, anchor
 from antinode._delivery.storage import Store, Stored, is_full
@@ -26,6 +26,9 @@ SPOOL_FULL = Outcome(
     Status.FAILED,
     "spool_full",
     message="the spool was full: raise max_spool_bytes, or see why events do not leave",
+)
+INVALID = Outcome(
+    DROPPED, Status.INVALID, "unreadable", message="the spool gave what is not one JSON object with valid ids"
 )
 UNREADABLE = Outcome(
     DROPPED, Status.FAILED, "unreadable", message="the spool could not be read where this event was kept"
@@ -172,8 +175,14 @@ class Stock:
         if self.has_ended:
             return  # and counted as left there
         for start in range(0, len(items), SLICE):
+            invalid: list[Delivery] = []
             for record in self._taken_in(items[start : start + SLICE]):
-                self._queued.append(record)
+                if is_event(record.body):
+                    self._queued.append(record)
+                else:
+                    invalid.append(record)
+            # Alone: in a request with others it would cost them, or pass for several.
+            self._books.settle(invalid, INVALID)
         with self._books.guard:
             self.is_behind = self._store.has_unread
             if self.is_behind:
