@@ -78,8 +78,22 @@ class DiskStore(Store, Protocol):
     def acknowledge(self, places: Iterable[int], code: int) -> None:
         """These records have ended, in the way that the code says, and need not be kept."""
 
-    def adopt(self) -> int:
-        """Take over what dead processes left; returns how many files. What it was is then unread."""
+    def adopt(self, *, max_owners: int = ...) -> int:
+        """Take over what dead processes left; returns how many files. What it was is then unread.
+
+        Looks at so many of them at most, the rest is to be taken at `adopts_again_at`.
+        """
+
+    @property
+    def adopts_again_at(self) -> float:
+        """When `adopt` can go on with what it found; infinite when there is nothing, or no room for it."""
+
+    @property
+    def reads_again_at(self) -> float:
+        """When `read` can go on: after a refusal not at once; infinite when `adopt` has to go on before."""
+
+    def take_refusals(self) -> Sequence[Exception]:
+        """What could not be read or taken over since this was last asked, and will be tried again."""
 
     def prepare(self) -> None:
         """Make room ahead of need, and delete what has ended. After any trouble: try again."""

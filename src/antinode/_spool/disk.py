@@ -146,16 +146,23 @@ def bytes_of(status: os.stat_result) -> int:
     return status.st_size if blocks is None else min(status.st_size, int(blocks) * 512)
 
 
+def read_whole(disk: Disk, descriptor: int, offset: int, length: int) -> bytes:
+    """That stretch, or up to the end of the file. Raises OSError."""
+    data = disk.read_at(descriptor, length, offset)
+    while 0 < len(data) < length and (
+        more := disk.read_at(descriptor, length - len(data), offset + len(data))
+    ):
+        data += more
+    return data
+
+
 def read_through(disk: Disk, descriptor: int, offset: int, length: int) -> bytes:
     """That stretch, or up to the end of the file; pages the disk cannot give are 0xFF, which is no record."""
     try:
-        data = disk.read_at(descriptor, length, offset)
-        while 0 < len(data) < length and (
-            more := disk.read_at(descriptor, length - len(data), offset + len(data))
-        ):
-            data += more
-        return data
-    except OSError:
+        return read_whole(disk, descriptor, offset, length)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
         if offset % PAGE + length <= PAGE:
             end = disk.stat_open(descriptor).st_size
             return b"\xff" * max(0, min(length, end - offset))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from antinode._spool.disk import Disk
@@ -66,17 +67,21 @@ class OwnerLock:
 
     @property
     def is_in_place(self) -> bool:
-        """The path still names the locked file: otherwise somebody removed it, and others may lock anew."""
+        """The path still names the locked file: otherwise somebody removed it, and others may lock anew.
+
+        Raises OSError when that cannot be told.
+        """
         try:
-            named, held = self._disk.stat(self.path), self._disk.stat_open(self._descriptor)
-        except OSError:
+            named = self._disk.stat(self.path)
+        except FileNotFoundError:
             return False
-        return os.path.samestat(named, held)
+        return os.path.samestat(named, self._disk.stat_open(self._descriptor))
 
     def release(self, *, remove: bool) -> None:
         """Give it up; `remove` the file when no segment of the owner is left, while it is still locked."""
-        if remove and self.is_in_place and os.name != "nt":
-            _quietly(self._disk.unlink, self.path)
+        with suppress(OSError):
+            if remove and os.name != "nt" and self.is_in_place:
+                self._disk.unlink(self.path)
         self.forget()
         if remove and os.name == "nt":
             _quietly(self._disk.unlink, self.path)

@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from antinode._spool.backoff import Backoff
 from antinode._spool.format import DAMAGED
 from antinode._spool.scanning import Damage, Frame, scan
 from antinode._spool.segment import AdoptedSegment, Segment
 from antinode._spool.writers import OwnSegment
 
 OnDamage = Callable[[Segment, Damage], None]
+
+PASSES_OVER_AFTER = 8
+"""A disk that has answered EIO so many times in a row has bad pages: only what they held is lost."""
+
+
+class Tries:
+    """How reading goes. Only a file that is gone is given up; after any other refusal it is tried again."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._backoff = Backoff()
+        self.error: OSError | None = None
+        """Why nothing was read last time, until somebody asks."""
+
+    @property
+    def again_at(self) -> float:
+        return self._backoff.at
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._clock() < self._backoff.at
+
+    def fail(self, segment: Segment, error: OSError) -> None:
+        self._backoff.fail(self._clock())
+        self.error = error
+        segment.close()
+        if error.errno == errno.EIO and self._backoff.failures >= PASSES_OVER_AFTER:
+            segment.has_bad_pages = True
+
+    def succeed(self) -> None:
+        if self._backoff.failures:
+            self._backoff.succeed()
 
 
 class Start(NamedTuple):
@@ -32,8 +66,14 @@ class OwnReader:
     none can be missed.
     """
 
-    def __init__(self, next_own: Callable[[OwnSegment], OwnSegment | None], on_damage: OnDamage) -> None:
+    def __init__(
+        self,
+        next_own: Callable[[OwnSegment], OwnSegment | None],
+        on_damage: OnDamage,
+        clock: Callable[[], float],
+    ) -> None:
         self.handed = 0
+        self.tries = Tries(clock)
         self.segment: OwnSegment | None = None
         self._next_own = next_own
         self._on_damage = on_damage
@@ -49,7 +89,7 @@ class OwnReader:
         self.handed -= 1
 
     def next(self, buffered: int, start: Start | None) -> Frame | None:
-        """The next of `buffered` records in all; None when they are read."""
+        """The next of `buffered` records in all; None when they are read, or cannot be read now."""
         if self.handed >= buffered:
             return None
         if start is not None and start.ordinal == self.handed and start is not self._start:
@@ -59,12 +99,21 @@ class OwnReader:
             frame, self._put_back = self._put_back, None
             self.handed += 1
             return frame
-        while self.handed < buffered:
+        while self.handed < buffered and not self.tries.is_waiting:
             if self._frames is None:
                 if not self._look_further():
                     return None
-            elif (found := self._next_frame()) is not None:
-                return found
+            else:
+                try:
+                    found = self._next_frame()
+                except OSError as error:
+                    self._frames = None  # from where it was, once more
+                    if self.segment is not None:
+                        self.tries.fail(self.segment, error)
+                    return None
+                if found is not None:
+                    self.tries.succeed()
+                    return found
         return None
 
     def _go_to(self, segment: OwnSegment, offset: int, nth: int) -> None:
@@ -87,7 +136,10 @@ class OwnReader:
         return True
 
     def _next_frame(self) -> Frame | None:
-        """The next one in the frames at hand; None when they are used up, and what is missing is counted."""
+        """The next one in the frames at hand; None when they are used up, and what is missing is counted.
+
+        Raises OSError when the disk refuses. What a file held that is gone is missing.
+        """
         segment, frames = self.segment, self._frames
         if segment is None or frames is None:
             return None
@@ -99,8 +151,8 @@ class OwnReader:
                     return item
                 if item.end < self._bound:
                     self._lose(segment, item)
-        except OSError:
-            pass  # the file cannot be opened any more: the rest of it is missing
+        except FileNotFoundError:
+            pass
         self._frames = None
         if (missing := self._bound_count - self._nth) > 0:
             self._lose(segment, Damage(self._nth, self._offset, self._bound, missing, "unreadable"))
@@ -115,47 +167,64 @@ class OwnReader:
 
 
 class AdoptedReader:
-    """Reads adopted segments one after the other, each to its end, without what was acknowledged before."""
+    """Reads adopted segments one after the other, each to its end, without what was acknowledged before.
 
-    def __init__(self, queue: list[AdoptedSegment], on_damage: OnDamage) -> None:
+    Where the disk refuses, nothing behind is read before it has been tried again, so that order holds.
+    """
+
+    def __init__(self, queue: list[AdoptedSegment], on_damage: OnDamage, clock: Callable[[], float]) -> None:
         self.segment: AdoptedSegment | None = None
+        self.tries = Tries(clock)
         self._queue = queue
         self._on_damage = on_damage
         self._put_back: Frame | None = None
         self._frames: Iterator[Frame | Damage] | None = None
+        self._offset = self._nth = 0
+        """Where reading goes on after a refusal."""
 
     def put_back(self, frame: Frame) -> None:
         self._put_back = frame
 
     def next(self) -> Frame | None:
-        """None when all is read. A segment read to its end leaves the queue."""
+        """None when all is read, or cannot be read now. A segment read to its end leaves the queue."""
         if self._put_back is not None:
             frame, self._put_back = self._put_back, None
             return frame
-        while self.segment is not None or self._queue:
+        while (self.segment is not None or self._queue) and not self.tries.is_waiting:
             if self.segment is None:
                 # Stays in the queue until it is read, though others may be sorted in before it.
                 self.segment = self._queue[0]
-                self._frames = scan_adopted(self.segment)
-            if (found := self._next_frame(self.segment)) is not None:
+                self._offset, self._nth = self.segment.header.data_start, 0
+            try:
+                found = self._next_frame(self.segment)
+            except FileNotFoundError:
+                found = None
+            except OSError as error:
+                self._frames = None
+                self.tries.fail(self.segment, error)
+                return None
+            self.tries.succeed()
+            if found is not None:
                 return found
             self.segment.is_read = True
+            self.segment.close()
             self._queue.remove(self.segment)
             self.segment = self._frames = None
         return None
 
     def _next_frame(self, segment: AdoptedSegment) -> Frame | None:
+        """None at the end. Raises OSError when the disk refuses, FileNotFoundError when the file is gone."""
+        acks = segment.acks
         if self._frames is None:
-            return None
-        try:
-            acks = segment.acks
-            for item in self._frames:
-                if isinstance(item, Damage):
-                    self._lose(segment, item)
-                elif item.nth >= len(acks) or not acks[item.nth]:
-                    return item
-        except OSError:
-            return None  # removed meanwhile
+            self._frames = scan_adopted(segment, self._offset, self._nth)
+        for item in self._frames:
+            if isinstance(item, Damage):
+                self._lose(segment, item)
+                self._offset, self._nth = item.end, item.nth + item.records
+                continue
+            self._offset, self._nth = item.end, item.nth + 1
+            if item.nth >= len(acks) or not acks[item.nth]:
+                return item
         return None
 
     def _lose(self, segment: AdoptedSegment, damage: Damage) -> None:
@@ -167,10 +236,10 @@ class AdoptedReader:
         segment.given += segment.acknowledge(range(damage.nth, last), DAMAGED)
 
 
-def scan_adopted(segment: AdoptedSegment) -> Iterator[Frame | Damage]:
-    """All of a segment that nobody writes to any more."""
+def scan_adopted(segment: AdoptedSegment, offset: int, nth: int) -> Iterator[Frame | Damage]:
+    """What is from there to the end of a segment that nobody writes to any more."""
     header = segment.header
     end = min(header.data_end, segment.size)
-    yield from scan(segment.read_at, header.data_start, end, 0, header.salt)
+    yield from scan(segment.read_at, offset, end, nth, header.salt)
     if segment.size < header.size:
         yield Damage(0, end, end, 0, f"cut short by {header.size - segment.size} bytes")

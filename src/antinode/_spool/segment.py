@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 
-from antinode._spool.disk import Disk, read_through
+from antinode._spool.disk import Disk, NotRegular, read_through, read_whole
 from antinode._spool.format import ACKS_AT, CLAIM_AT, CLAIMED, HEADER_BLOCK, UNCLAIMED, Header, read_acks
 
 _NEAR = 256
@@ -21,12 +23,24 @@ class Segment:
 
     is_own = False
 
-    def __init__(self, disk: Disk, path: str, header: Header, serial: int, descriptor: int = -1) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        path: str,
+        header: Header,
+        serial: int,
+        status: os.stat_result,
+        descriptor: int = -1,
+    ) -> None:
         self.disk = disk
         self.path = path
         self.header = header
         self.base = serial << PLACE_BITS
         self.descriptor = descriptor
+        self._status = status
+        """Of the file that is meant: another one under the name is not it."""
+        self.has_bad_pages = False
+        """The disk has refused to read some of it so often that the rest is read without them."""
         self.is_idle = False
         """Nothing used the descriptor since this was last set."""
         self.acked = 0
@@ -43,14 +57,33 @@ class Segment:
         raise NotImplementedError
 
     def opened(self) -> int:
-        """The descriptor. Raises OSError when the file cannot be opened any more."""
+        """The descriptor. Raises FileNotFoundError when the file is gone, OSError when the disk refuses."""
         self.is_idle = False
         if self.descriptor < 0:
-            self.descriptor = self.disk.open(self.path)
+            try:
+                descriptor = self.disk.open(self.path)
+            except NotRegular as error:
+                raise FileNotFoundError(errno.ENOENT, str(error), self.path) from error
+            try:
+                is_same = os.path.samestat(self.disk.stat_open(descriptor), self._status)
+            except OSError:
+                self._close_quietly(descriptor)
+                raise
+            if not is_same:
+                self._close_quietly(descriptor)
+                raise FileNotFoundError(errno.ENOENT, "another file has its name", self.path)
+            self.descriptor = descriptor
         return self.descriptor
 
+    def _close_quietly(self, descriptor: int) -> None:
+        with suppress(OSError):
+            self.disk.close(descriptor)
+
     def read_at(self, offset: int, length: int) -> bytes:
-        return read_through(self.disk, self.opened(), offset, length)
+        """That stretch, or up to the end of the file. Raises OSError, but not for known bad pages."""
+        if self.has_bad_pages:
+            return read_through(self.disk, self.opened(), offset, length)
+        return read_whole(self.disk, self.opened(), offset, length)
 
     @property
     def acks(self) -> bytearray:
@@ -98,29 +131,34 @@ class Segment:
         """Let processes with another fingerprint adopt it. Raises OSError."""
         self.disk.write_at(self.opened(), bytes([UNCLAIMED]), CLAIM_AT)
 
-    def is_in_place(self) -> bool:
-        """The path still names this file (as far as it is open)."""
+    def is_gone(self) -> bool:
+        """Nothing has its name any more, or another file has. Raises OSError when that cannot be told."""
         try:
-            named = self.disk.stat(self.path)
-            return self.descriptor < 0 or os.path.samestat(named, self.disk.stat_open(self.descriptor))
+            return not os.path.samestat(self.disk.stat(self.path), self._status)
+        except FileNotFoundError:
+            return True
+
+    def is_left(self) -> bool:
+        """It is still there, as far as can be told."""
+        try:
+            return not self.is_gone()
         except OSError:
-            return False
+            return True
 
     def close(self) -> None:
         """Close the file; it is opened again when needed."""
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
-            try:
-                self.disk.close(descriptor)
-            except OSError:
-                return
+            self._close_quietly(descriptor)
 
     def delete(self) -> bool:
         """Remove the file; False when the disk refuses, to be tried again."""
         try:
-            if self.is_in_place():
+            if not self.is_gone():
                 self.close()
                 self.disk.unlink(self.path)
+        except FileNotFoundError:
+            pass
         except OSError:
             return False
         self.close()
@@ -131,9 +169,9 @@ class Segment:
 class AdoptedSegment(Segment):
     """A segment of a dead owner, read once from its beginning."""
 
-    def __init__(self, disk: Disk, path: str, header: Header, serial: int, size: int) -> None:
-        super().__init__(disk, path, header, serial)
-        self.size = size
+    def __init__(self, disk: Disk, path: str, header: Header, serial: int, status: os.stat_result) -> None:
+        super().__init__(disk, path, header, serial, status)
+        self.size = status.st_size
         self.is_read = False
         self.given = 0
 
@@ -155,6 +193,17 @@ def is_claimed(disk: Disk, descriptor: int) -> bool:
 
 
 def headers_of(disk: Disk, descriptor: int, size: int) -> Iterable[bytes]:
-    """The places where a header may be: the beginning and the end of the file."""
-    yield read_through(disk, descriptor, 0, HEADER_BLOCK)
-    yield read_through(disk, descriptor, max(0, size - HEADER_BLOCK), HEADER_BLOCK)
+    """The places where a header may be: the beginning and the end of the file.
+
+    Raises OSError, but only behind the blocks that could be read: one of them may do.
+    """
+    refused: OSError | None = None
+    for offset in (0, max(0, size - HEADER_BLOCK)):
+        try:
+            block = read_whole(disk, descriptor, offset, HEADER_BLOCK)
+        except OSError as error:
+            refused = error
+        else:
+            yield block
+    if refused is not None:
+        raise refused

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple, NoReturn
 
 from antinode._locks import is_owned, let_go
-from antinode._spool.adoption import Adoption
+from antinode._spool.adoption import MOST_HELD, Adoption
 from antinode._spool.disk import Disk, bytes_of
 from antinode._spool.errors import SpoolBroken, SpoolError, SpoolFull
 from antinode._spool.filesystems import may_map
@@ -70,7 +70,7 @@ class SpoolStats(NamedTuple):
     unread: int
     """Own records that only the disk holds."""
     unread_adopted: int
-    """Adopted segments that are not read to their end."""
+    """Adopted segments not read to their end, and owners that may be dead and are not adopted yet."""
     adopted: int
     """Segments taken over so far."""
     damaged_records: int
@@ -168,15 +168,15 @@ class Spool:
         self._durable = -1
         self._directory_bytes = 0
         self._aside = SetAside(self._disk, self.path)
-        self._adoption = Adoption(self._disk, self.path, self._fingerprint, self._aside)
+        self._adoption = Adoption(self._disk, self.path, self._fingerprint, self._aside, self._clock)
         # Own records that were not kept in memory: how many were appended, and the last Start (both written
         # by `append` alone); how many are read and kept by the caller (written by `read` alone). What makes
         # that safe without a lock is told at OwnReader.
         self._buffered = 0
         self._start: Start | None = None
         self._taken = 0
-        self._own = OwnReader(self._next_own, self._set_aside)
-        self._adopted = AdoptedReader(self._adoption.queue, self._set_aside)
+        self._own = OwnReader(self._next_own, self._set_aside, self._clock)
+        self._adopted = AdoptedReader(self._adoption.queue, self._set_aside, self._clock)
 
     # Life.
 
@@ -199,7 +199,7 @@ class Spool:
 
     def _become_owner(self) -> None:
         try:
-            self._disk.make_directory(self.path)
+            self._make_directory()
             self._may_map = may_map(self.path) if self._wants_map is None else self._wants_map
             lock = None
             for attempt in range(8):  # somebody looking whether it lives may have it for an instant
@@ -215,6 +215,34 @@ class Spool:
             raise SpoolBroken(self.path, "be opened", 0, "its lock files cannot be locked")
         self._owner_lock = lock
 
+    def _make_directory(self) -> None:
+        """With durability, a power cut does not take the directory's own name either. Raises OSError.
+
+        The parent is synced even if the directory is there: whoever made it may have died before that.
+        """
+        if self.durability == "process":
+            self._disk.make_directory(self.path)
+            return
+        made: list[str] = []
+        parent = os.path.dirname(self.path)
+        while not made or not self._is_there(made[-1]):
+            made.append(parent)
+            parent = os.path.dirname(parent)
+        self._disk.make_directory(self.path)
+        for directory in reversed(made):
+            try:
+                self._disk.sync_directory(directory)
+            except PermissionError:
+                # Whoever may not read a directory cannot sync it, nor has made anything in it.
+                continue
+
+    def _is_there(self, directory: str) -> bool:
+        try:
+            self._disk.stat_directory(directory)
+        except FileNotFoundError:
+            return False
+        return True
+
     def close(self) -> Left:
         """Delete what is settled, leave the rest to the next process, give up the locks. May be opened again.
 
@@ -227,7 +255,7 @@ class Spool:
             self._sweep()
             left = []
             for segment in self._segments.values():
-                if segment.is_in_place():
+                if segment.is_left():
                     left.append(segment)
                 self._leave(segment)
             result = Left(
@@ -413,7 +441,7 @@ class Spool:
         What `read` gave counts as read from the *next* call of `read` on: until then later records queue up
         behind it on disk, and the caller has time to put the batch into its queue. So: read until `[]` comes.
         """
-        return self._buffered != self._taken or bool(self._adoption.queue)
+        return self._buffered != self._taken or bool(self._adoption.queue) or self._adoption.is_pending
 
     @property
     def unread(self) -> int:
@@ -421,7 +449,11 @@ class Spool:
         return self._buffered - self._taken
 
     def read(self, max_events: int, max_bytes: int) -> list[Recovered]:
-        """The next records, adopted ones first (by owner's age and number), at least one if there is any."""
+        """The next records, adopted ones first (by owner's age and number), at least one if there is any.
+
+        None come while something older cannot be read, or is still to be adopted: `reads_again_at` says when
+        they may. Nothing is given up but what is gone.
+        """
         self._taken = self._own.handed
         batch: list[Recovered] = []
         clock, wall = self._clock(), self._wall()
@@ -437,6 +469,8 @@ class Spool:
             # A wall clock that was set back must not make a record younger than new.
             age = max(0.0, wall - adopted.header.wall_of(frame.logged_at))
             batch.append(Recovered(adopted.base + frame.nth, frame.body, clock - age, False))
+        if self._adoption.queue or self._adoption.is_pending:
+            return batch
         while len(batch) < max_events and (frame := self._own.next(self._buffered, self._start)) is not None:
             room -= len(frame.body)
             if room < 0 and batch:
@@ -446,6 +480,31 @@ class Spool:
                 break
             batch.append(Recovered(own.base + frame.nth, frame.body, frame.logged_at, True))
         return batch
+
+    @property
+    def reads_again_at(self) -> float:
+        """When `read` can go on: always, some time after a refusal, or (infinite) once `adopt` goes on."""
+        if self._adoption.queue:
+            return self._adopted.tries.again_at
+        return float("inf") if self._adoption.is_pending else self._own.tries.again_at
+
+    @property
+    def adopts_again_at(self) -> float:
+        """When `adopt` can go on with the owners it has found; infinite: when some have been delivered."""
+        return self._adoption.again_at
+
+    def take_refusals(self) -> list[SpoolError]:
+        """What the disk has refused to read or lock since this was last asked, and will be asked again."""
+        refusals: list[SpoolError] = []
+        for part, doing in (
+            (self._adopted.tries, "be read"),
+            (self._own.tries, "be read"),
+            (self._adoption, "be taken over from an ended process"),
+        ):
+            error, part.error = part.error, None
+            if error is not None:
+                refusals.append(SpoolBroken.of(self.path, doing, error))
+        return refusals
 
     def _next_own(self, segment: OwnSegment) -> OwnSegment | None:
         """The one that was made next, and is used."""
@@ -481,6 +540,8 @@ class Spool:
         for serial, nths in by_segment.items():
             if (segment := self._segments.get(serial)) is not None:
                 segment.acknowledge(nths, code)
+                if isinstance(segment, AdoptedSegment) and segment.is_read:
+                    segment.close()  # a batch may be of more segments than the process may have open files
 
     def lost(self, places: Iterable[int]) -> set[int]:
         """Those of these places whose files have been removed, by whomever."""
@@ -488,16 +549,21 @@ class Spool:
         gone = {
             serial
             for serial in {place >> PLACE_BITS for place in given}
-            if (segment := self._segments.get(serial)) is None or not segment.is_in_place()
+            if (segment := self._segments.get(serial)) is None or not segment.is_left()
         }
         return {place for place in given if place >> PLACE_BITS in gone}
 
-    def adopt(self, *, any_fingerprint: bool = False) -> int:
-        """Take over the segments of dead owners; returns how many. Each goes to one living process."""
+    def adopt(self, *, any_fingerprint: bool = False, max_owners: int = MOST_HELD) -> int:
+        """Take over the segments of dead owners; returns how many. Each goes to one living process.
+
+        Looks at so many owners at most: call it again when `adopts_again_at` says so.
+        """
         if not self._is_open:
             return 0
         try:
-            taken = self._adoption.adopt(lambda: next(self._serial), any_fingerprint=any_fingerprint)
+            taken = self._adoption.adopt(
+                lambda: next(self._serial), any_fingerprint=any_fingerprint, max_owners=max_owners
+            )
         except OSError as error:
             raise SpoolBroken.of(self.path, "be read", error) from error
         for segment in taken:
@@ -526,20 +592,32 @@ class Spool:
         self._sweep()
         with self._making:
             current = self._current
+            try:
+                is_in_place = self._is_in_place(current)
+            except OSError as error:
+                raise SpoolBroken.of(self.path, "be looked at", error) from error
             if isinstance(current, _Refusing):
-                if self._owner_lock is not None and not self._owner_lock.is_in_place:
+                if not is_in_place:
                     self._lose_lock()
+                    if self._spare is not None:
+                        self._spare.seal()  # the former owner's
+                        self._spare = None
                 if self._owner_lock is None:
                     self._become_owner()
-                self._current = self._make(self._size)
-            elif not self._is_in_place(current):
+                # A spare is older than what would be made now, so that order demands it first.
+                spare, self._spare = self._spare, None
+                self._current = spare or self._make(self._size)
+            elif not is_in_place:
                 raise self._break(SpoolBroken(self.path, "go on", errno.ENOENT, "its files were removed"))
             elif self._spare is None and current.free < current.header.size // 2:
                 self._make_spare()
 
-    def _is_in_place(self, current: OwnSegment) -> bool:
+    def _is_in_place(self, current: OwnSegment | _Refusing) -> bool:
+        """Lock and segment have their names. Raises OSError when that cannot be told."""
         lock = self._owner_lock
-        return lock is not None and lock.is_in_place and current.is_in_place()
+        if lock is None or not lock.is_in_place:
+            return False
+        return isinstance(current, _Refusing) or not current.is_gone()
 
     def _break(self, error: SpoolError) -> SpoolError:
         """The files are gone: what is in the segments at hand can still be read, but not be added to."""
@@ -554,7 +632,7 @@ class Spool:
         lock, self._owner_lock = self._owner_lock, None
         if lock is not None:
             lock.forget()
-            if any(segment.is_own and segment.is_in_place() for segment in list(self._segments.values())):
+            if any(segment.is_own and segment.is_left() for segment in list(self._segments.values())):
                 self._lock_again(lock.owner)
 
     def _lock_again(self, owner: str) -> None:
@@ -579,13 +657,22 @@ class Spool:
         for serial, segment in list(self._segments.items()):
             if segment.is_settled:
                 with self._syncing:
-                    is_deleted = segment.delete()
+                    is_deleted = self._put_away(segment) if segment.has_bad_pages else segment.delete()
                 if is_deleted:
                     del self._segments[serial]
                     if isinstance(segment, AdoptedSegment):
                         self._adoption.done(segment)
             elif not isinstance(segment, OwnSegment) or segment.is_sealed:
                 self._rest(segment)
+
+    def _put_away(self, segment: Segment) -> bool:
+        """What was not read to its end is not deleted: another day, or another tool, may read it."""
+        if segment.is_left():
+            segment.close()
+            if not self._aside.whole(segment.path, segment.header.size, "the disk could not read all of it"):
+                return not segment.is_left()
+        segment.close()
+        return True
 
     def _rest(self, segment: Segment) -> None:
         """Unmap a full segment; close its file if nothing has used it since last time."""
@@ -653,7 +740,7 @@ class Spool:
             bytes=sum(segment.header.size for segment in segments),
             pending=sum(segment.pending for segment in segments),
             unread=self.unread,
-            unread_adopted=len(self._adoption.queue),
+            unread_adopted=len(self._adoption.queue) + self._adoption.waiting,
             adopted=self._adoption.total,
             damaged_records=self._aside.records,
             damaged_bytes=self._aside.bytes,

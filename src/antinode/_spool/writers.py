@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -55,8 +56,16 @@ class OwnSegment(Segment):
     is_own = True
     is_mapped = False
 
-    def __init__(self, disk: Disk, path: str, header: Header, serial: int, descriptor: int) -> None:
-        super().__init__(disk, path, header, serial, descriptor)
+    def __init__(
+        self,
+        disk: Disk,
+        path: str,
+        header: Header,
+        serial: int,
+        status: os.stat_result,
+        descriptor: int,
+    ) -> None:
+        super().__init__(disk, path, header, serial, status, descriptor)
         self.count = 0
         self.end = header.data_start
         self.synced = 0
@@ -117,9 +126,16 @@ class MappedSegment(OwnSegment):
     is_mapped = True
 
     def __init__(
-        self, disk: Disk, path: str, header: Header, serial: int, descriptor: int, mapped: mmap.mmap
+        self,
+        disk: Disk,
+        path: str,
+        header: Header,
+        serial: int,
+        status: os.stat_result,
+        descriptor: int,
+        mapped: mmap.mmap,
     ) -> None:
-        super().__init__(disk, path, header, serial, descriptor)
+        super().__init__(disk, path, header, serial, status, descriptor)
         self._map = mapped
 
     def append(self, body: bytes, logged_at: float) -> int:
@@ -144,9 +160,17 @@ class MappedSegment(OwnSegment):
 class PlainSegment(OwnSegment):
     """Appended to with write calls, where mapping is not safe."""
 
-    def __init__(self, disk: Disk, path: str, header: Header, serial: int, descriptor: int) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        path: str,
+        header: Header,
+        serial: int,
+        status: os.stat_result,
+        descriptor: int,
+    ) -> None:
         # Where reading moves the position that writing uses, each has a descriptor.
-        super().__init__(disk, path, header, serial, -1 if HAS_POSITION else descriptor)
+        super().__init__(disk, path, header, serial, status, -1 if HAS_POSITION else descriptor)
         self._writer = descriptor
 
     def append(self, body: bytes, logged_at: float) -> int:
@@ -224,17 +248,19 @@ def make_segment(
             disk.rename(unfinished, path)
         if is_synced:
             disk.sync_directory(directory)
+        status = disk.stat_open(descriptor)
     except BaseException:
         for name in (unfinished, path):
             try:
                 disk.unlink(name)
             except OSError:
                 continue
-        disk.close(descriptor)
+        with suppress(OSError):
+            disk.close(descriptor)
         raise
     if mapped is None:
-        return PlainSegment(disk, path, header, serial, descriptor)
-    return MappedSegment(disk, path, header, serial, descriptor, mapped)
+        return PlainSegment(disk, path, header, serial, status, descriptor)
+    return MappedSegment(disk, path, header, serial, status, descriptor, mapped)
 
 
 def _take_room(disk: Disk, descriptor: int, size: int, may_map: bool) -> bool:

@@ -71,6 +71,8 @@ class Stock:
         """Whether the store has been known not to take records, until it is mended."""
         self.is_full = False
         """The same for lack of room."""
+        self.is_held_up = False
+        """Whether the store has nothing to give just now, though there is something unread."""
         self.has_ended = False
         """What is in the store has been left to the next process: nothing is read until it is opened anew."""
         self._is_admitting = False
@@ -157,7 +159,7 @@ class Stock:
     @property
     def wanted(self) -> int:
         """How many records should be read into the queue now."""
-        if not self.is_behind or self.has_ended:
+        if not self.is_behind or self.has_ended or self.is_held_up:
             return 0
         ledger = self._books.ledger
         room = self._queue_events - self._backlog.available

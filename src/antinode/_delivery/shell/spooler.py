@@ -19,6 +19,9 @@ Ends = Sequence[tuple[str, Sequence[int]]]
 
 # Every so often, in seconds, it is looked for what processes that died meanwhile have left.
 ADOPT_EVERY = 10.0
+# So many owners are looked at on the thread that calls `init`, and in one turn of the coordinator.
+FIRST_OWNERS = 16
+OWNERS = 64
 # After trouble the disk is tried again after so many seconds, doubling.
 FIRST_WAIT = 1.0
 LAST_WAIT = 30.0
@@ -86,7 +89,7 @@ class Keeper:
         with self._tending:
             try:
                 self._open()
-                self._adopt(self._clock())
+                self._adopt(self._clock(), FIRST_OWNERS)
             except Exception as error:
                 self._note_trouble(error, None, self._clock())
 
@@ -163,6 +166,7 @@ class Keeper:
         stock.find()
         if stock.rear and self._trouble is None:
             stock.put_away()
+        stock.is_held_up = self._disk.reads_again_at > now
         wanted = stock.wanted
         if wanted:
             self._is_reading = True
@@ -170,7 +174,14 @@ class Keeper:
             with deciding:
                 core.restock(items)
                 self._is_reading = False
+            stock.is_held_up = self._disk.reads_again_at > now
+        self._tell_refusals()
         return self._next_time(core, now)
+
+    def _tell_refusals(self) -> None:
+        for refusal in self._disk.take_refusals():
+            text = f"{refusal}; nothing is given up, and it is tried again"
+            self.notes.append(Note("WARNING", "spool read", text))
 
     def _look_after(self, core: Core, now: float) -> None:
         """What is done from time to time while all is well."""
@@ -178,8 +189,8 @@ class Keeper:
             self._is_disowned = True
             self._disk.disown()
         try:
-            if now >= self._adopt_at:
-                self._adopt(now)
+            if now >= min(self._adopt_at, self._disk.adopts_again_at):
+                self._adopt(now, OWNERS)
             self._sync(core, now)
         except Exception as error:
             self._note_trouble(error, core, now)
@@ -222,9 +233,9 @@ class Keeper:
                 return True
         return False
 
-    def _adopt(self, now: float) -> None:
+    def _adopt(self, now: float, max_owners: int) -> None:
         self._adopt_at = now + ADOPT_EVERY
-        adopted = self._disk.adopt()
+        adopted = self._disk.adopt(max_owners=max_owners)
         if adopted:
             self.notes.append(
                 Note("INFO", "adopted", f"{adopted} spool files of ended processes are taken over")
@@ -233,9 +244,10 @@ class Keeper:
     def _sync(self, core: Core, now: float) -> None:
         if self._sync_every is None or now < self._sync_at or core.ledger.accepted == self._synced:
             return
-        self._synced = core.ledger.accepted
+        accepted = core.ledger.accepted
         self._sync_at = now + self._sync_every
         self._disk.sync()
+        self._synced = accepted
 
     def _note_trouble(self, error: Exception, core: Core | None, now: float) -> None:
         """The first time, the disk is tried again at once; then after waits that grow."""
@@ -266,13 +278,25 @@ class Keeper:
                     core.stock.store_anew(core.pending_records())
 
     def _next_time(self, core: Core, now: float) -> float:
-        times = [self._adopt_at] if self.is_open else []
+        times: list[float] = []
+        if self.is_open:
+            times = [self._adopt_at, self._disk.adopts_again_at]
+            if self._disk.has_unread:
+                times.append(self._reads_at(core))
         if self._trouble is not None:
             times.append(self._mend_at)
         elif self._sync_every is not None and not core.is_idle:
-            # Whoever logs in an outage wakes nobody.
-            times.append(max(self._sync_at, now + self._sync_every))
-        return min(times, default=float("inf"))
+            if core.ledger.accepted != self._synced:
+                times.append(self._sync_at)
+            else:
+                # Whoever logs in an outage wakes nobody.
+                times.append(now + self._sync_every)
+        return max(now, min(times, default=float("inf")))
+
+    def _reads_at(self, core: Core) -> float:
+        """When the store gives something again; when it does now, the core says whether that is wanted."""
+        is_held_up = core.stock is not None and core.stock.is_held_up
+        return self._disk.reads_again_at if is_held_up else float("inf")
 
     # The end.
 

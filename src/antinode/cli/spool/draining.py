@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from antinode import Client
 from antinode._factory import fingerprint, make_sender
 from antinode._spool import Spool
+from antinode._spool.adoption import MOST_HELD
 from antinode._spool.disk import Disk
 from antinode._spool.inspection.inspect import SegmentSummary
 from antinode._spool.segment import is_claimed
@@ -34,8 +35,8 @@ _IDLE_ROUNDS: Final = 3
 class _Taking(Spool):
     """For `--any-key`. A refusal of the key at hand says nothing about the writers': they stay the owners."""
 
-    def adopt(self, *, any_fingerprint: bool = True) -> int:
-        return super().adopt(any_fingerprint=any_fingerprint)
+    def adopt(self, *, any_fingerprint: bool = True, max_owners: int = MOST_HELD) -> int:
+        return super().adopt(any_fingerprint=any_fingerprint, max_owners=max_owners)
 
     def disown(self) -> None:
         return
