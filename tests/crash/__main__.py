@@ -17,12 +17,12 @@ def main() -> int:
     options = _arguments()
     started = time.monotonic()
     directory = tempfile.mkdtemp(prefix="antinode-crash-", dir=options.directory)
-    rounds, finding = crash(directory, options.rounds, options.seed)
+    rounds, finding = crash(directory, options.rounds, options.seed, options.failures)
     account = rounds.account
     print(
         f"seed {options.seed}: {options.rounds} rounds, {account.starts} processes "
         f"({', '.join(f'{count} {end}' for end, count in sorted(account.ends.items()))}), "
-        f"{time.monotonic() - started:.0f} s"
+        f"{account.refusals} refusals of the disk, {time.monotonic() - started:.0f} s"
     )
     print(
         f"{account.calls} calls of log_event had returned; {finding.arrived} events arrived, "
@@ -35,9 +35,9 @@ def main() -> int:
     return 1 if finding.problems else 0
 
 
-def crash(directory: str, number: int, seed: int) -> tuple[Rounds, Finding]:
+def crash(directory: str, number: int, seed: int, failures: int = 0) -> tuple[Rounds, Finding]:
     """So many rounds in this directory, and what came of them."""
-    rounds = Rounds(directory, seed)
+    rounds = Rounds(directory, seed, failures)
     with make_endpoint() as endpoint:
         endpoint.answer({**WEATHER, "seed": seed})
         try:
@@ -55,6 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=main.__doc__)
     parser.add_argument("--rounds", type=int, default=300, help="default: 300")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="default: a new one")
+    parser.add_argument("--failures", type=int, default=0, help="refusals of the disk at least; default: 0")
     parser.add_argument("--directory", help="where the spool is made; default: the temporary directory")
     return parser.parse_args()
 

@@ -27,6 +27,8 @@ WEATHER = {
         [{"fault": "every", "n": 3, "of": "drop_after"}, 0.05],
     ],
 }
+# The part of the disk's operations that is refused, as long as refusals are wanted.
+FAILURE_RATE = 0.05
 # What a whole process may take, in seconds, before the run is given up.
 HANGS_AFTER = 60.0
 
@@ -43,6 +45,8 @@ class Account:
     starts: int = 0
     torn: int = 0
     """Processes that died in the middle of a write, perhaps."""
+    refusals: int = 0
+    """Operations of the disk that were refused."""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -50,6 +54,9 @@ class Account:
         return sum(count for users in self.returned.values() for count in users.values())
 
     def note(self, writer: str, line: str) -> None:
+        if line == "~":
+            self.refusals += 1
+            return
         if line.startswith("!"):
             self.problems.append(f"{writer} said {line[2:]}")
             return
@@ -80,8 +87,10 @@ class Running:
 class Rounds:
     """Starts and kills processes. Single-threaded, so that it may fork."""
 
-    def __init__(self, directory: str, seed: int) -> None:
+    def __init__(self, directory: str, seed: int, failures: int = 0) -> None:
         self.directory = directory
+        self._failures = failures
+        """Refusals are ordered until there were so many."""
         self.account = Account()
         self._seed = seed
         self._draw = random.Random(seed)
@@ -148,6 +157,7 @@ class Rounds:
             is_mapped=draw.random() < 0.7,
             durability=draw.choice(["process", "process", "process", "interval", "strict"]),
             dies_at=int(draw.lognormvariate(4.5, 1.3)) + 1 if draw.random() < 0.5 else None,
+            failures=FAILURE_RATE if self.account.refusals < self._failures else 0.0,
             is_torn=draw.random() < 0.5,
             leaves=draw.choice(["shutdown", "shutdown 0", "exit", "vanish"]),
         )
@@ -156,7 +166,13 @@ class Rounds:
         orders = self._orders(name, url, draw)
         changes: dict[str, object] = {"threads": 0}
         if is_last:
-            changes |= {"dies_at": None, "leaves": "shutdown", "memory_events": 1_000_000, "events": 300}
+            changes |= {
+                "dies_at": None,
+                "failures": 0.0,
+                "leaves": "shutdown",
+                "memory_events": 1_000_000,
+                "events": 300,
+            }
         return Orders(**{**vars(orders), **changes})  # type: ignore[arg-type]
 
     def _start(self, orders: Orders, draw: random.Random, *, is_last: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import random
@@ -46,21 +47,38 @@ class Orders:
     durability: str
     dies_at: int | None
     """The disk operation at which the process kills itself; None: it is killed from outside, or ends."""
+    failures: float
+    """The part of the disk's operations that is refused."""
     is_torn: bool
     """Whether half of that operation is done if it writes."""
     leaves: str
     """How it ends if it is not killed: "shutdown", "shutdown 0", "exit" or "vanish"."""
 
 
+# What a process that logs cannot write it keeps in memory, and a kill takes that: only reading is refused.
+READING = frozenset({"open", "open_to_read", "read_at"})
+ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.EINTR, errno.ENOLCK)
+
+
+def _refuse(*_arguments: object) -> None:
+    number = DeadlyDisk.draw.choice(ERRNOS)
+    raise OSError(number, os.strerror(number))
+
+
 class DeadlyDisk(Disk):
-    """Counts what is asked of the disk, and kills the process at one of these operations."""
+    """Counts what is asked of the disk, kills the process at one of these operations, and refuses others."""
 
     orders: Orders
     operations = 0
+    draw: random.Random
 
     def __getattribute__(self, name: str) -> Any:
         attribute = object.__getattribute__(self, name)
         orders = DeadlyDisk.orders
+        is_refusable = name in READING or (not orders.threads and name not in {"close", "path"})
+        if callable(attribute) and is_refusable and DeadlyDisk.draw.random() < orders.failures:
+            _tell(orders.report, "~")
+            return _refuse
         if orders.dies_at is None or not callable(attribute) or name.startswith("_"):
             return attribute
         DeadlyDisk.operations += 1
@@ -81,10 +99,11 @@ class _Errors(logging.Handler):
     def __init__(self, report: int) -> None:
         super().__init__(logging.WARNING)
         self._report = report
+        self.expects_refusals = False
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
-        if record.levelno >= logging.ERROR or "spool" in text:
+        if record.levelno >= logging.ERROR or ("spool" in text and not self.expects_refusals):
             _tell(self._report, f"! {text!r}")
 
 
@@ -96,10 +115,13 @@ def work(orders: Orders) -> None:
     """Do as ordered. Does not return if the process is killed, or is to vanish."""
     log = logging.getLogger("antinode")
     log.propagate = False
-    log.addHandler(_Errors(orders.report))
+    errors = _Errors(orders.report)
+    errors.expects_refusals = orders.failures > 0
+    log.addHandler(errors)
     spooler.ADOPT_EVERY = ADOPT_EVERY
     spool_module.FIRST_SIZE = orders.first_segment
     DeadlyDisk.orders = orders
+    DeadlyDisk.draw = random.Random(f"{orders.seed} refusals")
     spool_module.Disk = DeadlyDisk
     if not orders.is_mapped:
         spool_module.may_map = lambda path: False
