@@ -185,3 +185,23 @@ def test_the_page_finds_a_server_that_was_reset_by_a_script(visit, post, server)
     server.api.reset()
     post(event(1, event_type="After"))
     expect(page.get_by_test_id("event-row-type")).to_have_text(["After"])
+
+
+def test_long_numbers_keep_their_digits_in_every_view(visit, post):
+    """JavaScript would round them: in lists, in properties of users and groups, and in the event itself."""
+    long, longer = 9007199254740993, 123456789012345678901234
+    post(event(1, user_id=longer, event_properties={"tx": long, "cart": [{"id": longer}]}))
+    post(identify(2, longer, wallet=long))
+    describe = {"groups": {"org": "Acme"}, "group_properties": {"$set": {"ledger": longer}}}
+    post(event(3, event_type="$groupidentify", **describe))
+    page = visit("users")
+    page.get_by_test_id("user-row").filter(has_text=str(longer)).click()
+    expect(page.get_by_test_id("user-title")).to_have_text(str(longer))
+    expect(row(page, "wallet")).to_contain_text(str(long))
+    timeline = page.get_by_test_id("user-timeline")
+    expect(timeline).to_contain_text(f'"tx":{long},"cart":[{{"id":{longer}}}]')
+    row(page, "wallet").get_by_test_id("set-by").click()
+    expect(page.get_by_test_id("event-json")).to_contain_text(str(long))
+    page = visit("groups")
+    page.get_by_test_id("group-row").click()
+    expect(row(page, "ledger")).to_contain_text(str(longer))

@@ -22,6 +22,16 @@ function keepNumbers(_key, value, context) {
   return source === undefined || String(value) === source ? value : new ExactNumber(source);
 }
 
+function keepDigits(_key, value, context) {
+  const isCut = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
+  return isCut && context?.source !== undefined ? new ExactNumber(context.source) : value;
+}
+
+const LONG = /[0-9]{16}/;
+
+/** `text` as JSON, with the digits of integers that JavaScript would round. Long texts seldom have any. */
+export const parsed = (text) => JSON.parse(text, LONG.test(text) ? keepDigits : undefined);
+
 async function call(method, path, { query = {}, body, signal, isExact = false } = {}) {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
@@ -44,7 +54,7 @@ async function call(method, path, { query = {}, body, signal, isExact = false } 
   }
   let value = null;
   try {
-    value = text ? JSON.parse(text, isExact ? keepNumbers : undefined) : null;
+    value = text ? (isExact ? JSON.parse(text, keepNumbers) : parsed(text)) : null;
   } catch {
     throw new ApiError(
       response.status,

@@ -125,8 +125,17 @@ export function Json({ value }) {
   return html`<pre class="json" tabindex="0"><code>${shown}</code></pre>`;
 }
 
+/** A JSON value in one line, numbers as they were sent. */
+function lineOf(value) {
+  if (value instanceof ExactNumber) return value.source;
+  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "";
+  if (Array.isArray(value)) return `[${value.map(lineOf).join(",")}]`;
+  const entries = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}:${lineOf(item)}`);
+  return `{${entries.join(",")}}`;
+}
+
 /** A value of a property in one line, cut to `length` characters. */
 export function inline(value, length = 200) {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  const text = typeof value === "string" ? value : lineOf(value);
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }

@@ -1,5 +1,6 @@
 /** What is happening right now: the server's ticks, the newest events, and whether the server is there. */
 
+import { parsed } from "./api.js";
 import { useEffect, useRef, useState } from "./dom.js";
 import { whenReleased } from "./press.js";
 
@@ -85,7 +86,7 @@ function startOver() {
 }
 
 function onTick(message) {
-  const tick = JSON.parse(message.data);
+  const tick = parsed(message.data);
   live.version += 1;
   live.now = tick.now;
   live.heardAt = Date.now();

@@ -28,7 +28,7 @@ async function readPage({ failed, endpoint, before, upload }, signal) {
 /** JSON indented, anything else as it is. */
 function Answer({ text }) {
   try {
-    return html`<${Json} value=${JSON.parse(text)} />`;
+    return html`<${Json} value=${api.parsed(text)} />`;
   } catch {
     return html`<pre class="answer" tabindex="0">${text}</pre>`;
   }
