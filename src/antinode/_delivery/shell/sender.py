@@ -886,8 +886,10 @@ class Sender:
                     core.hurry(self._clock())
                 self._drive(lambda: core.is_idle, exit_by)
                 self._close_transport(in_flight=False)
-            if not core.is_idle:
-                with self._deciding, self._guard:
+            with self._deciding, self._guard:
+                if core.is_idle:
+                    self._hear(core)
+                else:
                     # What comes even later is stored too, where there is a spool.
                     self._is_closed = self._is_closed or exit_by is None or self._keeper is None
                     self._give_up_rest()
