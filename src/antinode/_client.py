@@ -393,8 +393,11 @@ class Client:
     def flush(self, timeout: float | None = None) -> Report:
         """Send what is queued now, and block until everything logged before the call has settled.
 
-        `timeout` is in seconds; None waits as long as it takes, which in an outage is long. Reports how the
-        events logged since the last complete flush ended, and how many are pending if the time was over.
+        `timeout` is in seconds; `math.inf` waits as long as it takes. None waits while delivery makes
+        progress, or the server has named a time to wait for. Once uploads have only failed for
+        `flush_patience` seconds (10 by default) it returns, and a line in the log says so. Reports how the
+        events logged since the last complete flush ended, and how many are pending: those go on.
+
         While a configuration fault stands (a wrong key), what the call covers is given up and settles as
         failed.
         """

@@ -50,6 +50,7 @@ def make_sender(
         max_age=options.max_event_age,
         pace=options.pace,
         policy=_policy(options),
+        flush_patience=options.flush_patience,
         can_choose_batch=usual != bulk,
         waits_for_room=options.overflow != "drop_oldest",
     )

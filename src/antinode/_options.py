@@ -52,6 +52,7 @@ class OptionsDict(TypedDict, total=False):
     max_queue_bytes: int
     overflow: Overflow
     shutdown_timeout: float
+    flush_patience: float
     on_outcome: Callable[[Delivery], object] | None
     transport: Transport | None
     retry: RetryPolicy | None
@@ -95,6 +96,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_queue_bytes: int = 128 * 1024 * 1024
     overflow: Overflow = "drop_oldest"
     shutdown_timeout: float = 5.0
+    flush_patience: float = 10.0
     on_outcome: Callable[[Delivery], object] | None = None
     transport: Transport | None = None
     retry: RetryPolicy | None = None
@@ -403,6 +405,7 @@ _CHECKS: Mapping[str, Check] = {
     "max_queue_bytes": _number(1024, "bytes", whole=True),
     "overflow": _one_of("drop_oldest", "drop_newest", "block"),
     "shutdown_timeout": _number(0, "seconds", maximum=_YEAR),
+    "flush_patience": _number(0, "seconds", maximum=_YEAR),
     "on_outcome": _maybe(_callable("(delivery)")),
     "transport": _maybe(_has_methods("antinode.Transport", "send", "close")),
     "retry": _maybe(_has_methods("antinode.RetryPolicy", "next_delay")),

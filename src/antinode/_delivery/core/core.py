@@ -16,6 +16,7 @@ from antinode._delivery.core.backlog import Backlog
 from antinode._delivery.core.batch import Batch, Upload
 from antinode._delivery.core.link import Cause, Link, LinkState
 from antinode._delivery.core.loops import streams_of
+from antinode._delivery.core.patience import FLUSH_PATIENCE, Failing
 from antinode._delivery.core.response_handler import Note, Reactions, Retried
 from antinode._delivery.core.settlement import Books
 from antinode._delivery.core.spooled_queue import Stock
@@ -80,6 +81,8 @@ class CoreConfig:
     memory_bytes: int = 16 * 1024 * 1024
     waits_for_room: bool = False
     """Whether new records are refused while a store is full; otherwise the oldest make room for them."""
+    flush_patience: float = FLUSH_PATIENCE
+    """So long a flush without a timeout waits for a link that fails."""
     can_choose_batch: bool = False
     """Whether uploads of a backlog may go to the Batch API (`endpoint="auto"`)."""
 
@@ -128,6 +131,8 @@ class Core:
         The only method, with `Books.refuse` and `Books.skip`, that any thread may call at any time.
         """
         self._batches: dict[int, Batch] = {}
+        self._failing: Failing | None = None
+        """While uploads fail, and none succeeds."""
         self._uploads: dict[int, tuple[int, float]] = {}  # upload -> its batch, and when it started
         self._probe: int | None = None
         """The upload that tests a server which was not well; nothing else is sent beside it."""
@@ -466,6 +471,11 @@ class Core:
         if number == self._probe:
             self._probe = None
         self._reactions.apply(batch, records, verdict, now)
+        link = self.link
+        if link.failures and link.cause is not Cause.THROTTLE and verdict.action is not Action.DELIVERED:
+            self._failing = Failing.after(self._failing, started=started, now=now)
+        else:
+            self._failing = None
         if self.link.is_healthy:
             # Whatever it was to find out is known.
             self._probe = None
@@ -496,6 +506,19 @@ class Core:
     def stop_waiting(self, awaited: int | None) -> None:
         """A flush has ended; `awaited` is the last epoch that anybody still waits for, if anybody does."""
         self._awaited = awaited
+
+    def ends_wait(self, waiting_since: float) -> float | None:
+        """When a flush without a timeout, begun at `waiting_since`, stops waiting, if it does."""
+        if self._failing is None:
+            return None
+        patience = self.config.flush_patience
+        return self._failing.ends_wait(waiting_since, patience=patience, named=self.link.not_before)
+
+    @property
+    def waits_for(self) -> str:
+        """What delivery waits for, in words; "" while it goes on."""
+        link = self.link
+        return "" if link.is_open or link.cause is None else f"{link.cause.value}: {link.why}"
 
     def hurry(self, now: float) -> None:
         """Send without regard to the interval, and probe early if that is ours to decide."""
@@ -585,7 +608,7 @@ class Core:
         batches = self._batches.values()
         waiting = sum(len(chunk) for batch in batches for chunk in batch.chunks) + self.backlog.lanes.count
         flying = [record for batch in batches if batch.flying is not None for record in batch.flying]
-        link, ledger = self.link, self.ledger
+        ledger = self.ledger
         heads = [*self._waiting_heads(), *flying]
         oldest = min((record.logged_at for record in heads), default=now)
         # Not held for longer than this: logging threads wait for it.
@@ -611,5 +634,5 @@ class Core:
                 discrepancies=ledger.discrepancies,
                 oldest_age=max(0.0, now - oldest),
                 last_error=ledger.last_error,
-                stalled=None if link.is_open or link.cause is None else f"{link.cause.value}: {link.why}",
+                stalled=self.waits_for or None,
             )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from antinode._delivery.core.backlog import ids_of
 from antinode._delivery.core.batch import Upload
 from antinode._delivery.core.core import NEVER, QUEUE_FULL, Core, CoreConfig, Note
+from antinode._delivery.core.patience import SAYS_WHY_AFTER
 from antinode._delivery.core.spooled_queue import SPOOL_FULL
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.messages import HttpResponse, Request, Transport, TransportTimeout
@@ -76,13 +77,20 @@ class SenderConfig:
 
 
 class Barrier:
-    """Somebody who waits until the epochs up to `index` have settled and been told of."""
+    """Somebody who waits until the epochs up to `index` have settled and been told of.
 
-    __slots__ = ("_opener", "index", "is_open")
+    `is_patient`: with no timeout, so that delivery itself must say when waiting makes no sense any more.
+    """
 
-    def __init__(self, index: int, opener: Callable[[], None]) -> None:
+    __slots__ = ("_opener", "has_given_up", "index", "is_open", "is_patient", "says_why_at", "since")
+
+    def __init__(self, index: int, opener: Callable[[], None], since: float, *, is_patient: bool) -> None:
         self.index = index
+        self.since = since
+        self.is_patient = is_patient
         self.is_open = False
+        self.has_given_up = False
+        self.says_why_at: float | None = since + SAYS_WHY_AFTER
         self._opener = opener
 
     def open(self) -> None:
@@ -501,7 +509,36 @@ class Sender:
         # has mended the configuration is not waited for.
         is_hopeless = core.stock is not None and core.is_stuck(now)
         complete = [each for each in self._barriers if is_hopeless or self._is_settled(each.index)]
-        return uploads, complete, core.wake_at(now)
+        times = [core.wake_at(now)]
+        for barrier in self._barriers:
+            if barrier not in complete:
+                times.append(self._look_after(barrier, now))
+                if barrier.has_given_up:
+                    complete.append(barrier)
+        return uploads, complete, min((time for time in times if time is not None), default=None)
+
+    def _look_after(self, barrier: Barrier, now: float) -> float | None:
+        """Tell what a barrier waits for, or let it give up; returns when to look at it again, if ever."""
+        if barrier.has_given_up:
+            return None
+        core = self._core
+        pending = core.ledger.pending_until(barrier.index)
+        what = f"{pending} event{'s' if pending != 1 else ''}" if pending else "what other processes left"
+        ends = core.ends_wait(barrier.since) if barrier.is_patient else None
+        if ends is not None and ends <= now:
+            barrier.has_given_up = True
+            text = (
+                f"flush() stopped waiting for {what}, still pending and tried again while this process runs"
+                f" ({core.waits_for or 'no answer'}); give flush() a timeout to wait longer"
+            )
+            self._teller.add(notes=(Note("WARNING", "flush_patience", text),))
+            return None
+        if barrier.says_why_at is not None and barrier.says_why_at <= now:
+            barrier.says_why_at = None
+            level, reason = ("WARNING", core.waits_for) if core.waits_for else ("INFO", "being sent")
+            text = f"still waiting for {what} after {now - barrier.since:.0f} s; {reason}"
+            self._teller.add(notes=(Note(level, "flush_waits", text),))
+        return min((time for time in (ends, barrier.says_why_at) if time is not None), default=None)
 
     def _take_next(self) -> Job | None:
         """On an uploader thread, after its answer: what goes next, if anything, for this thread to make.
@@ -679,6 +716,8 @@ class Sender:
     def flush(self, timeout: float | None = None) -> Report:
         """Block until everything logged before has settled, or `timeout` seconds are over.
 
+        Without a timeout, until it has settled or the link has failed for the patience of a flush.
+
         Called from a callback, a transport, or a signal handler that interrupted this object's own work, it
         does not wait: what it would wait for needs the calling thread.
         """
@@ -698,7 +737,7 @@ class Sender:
         gate = threading.Lock()
         gate.acquire()
         deadline = None if timeout is None else self._clock() + max(0.0, timeout)
-        barrier = self._raise(gate.release)
+        barrier = self._raise(gate.release, is_patient=timeout is None)
         try:
             while not barrier.is_open:
                 if not self._ensure_thread():
@@ -714,7 +753,7 @@ class Sender:
     def _drive(self, is_over: Callable[[], bool], deadline: float | None) -> None:
         """Do the coordinator's work on this thread: where none can be started, as at interpreter exit."""
         # A day: whoever steps meanwhile sees to everything.
-        patience = 86_400.0 if deadline is None else max(0.0, deadline - self._clock())
+        patience = 86_400.0 if deadline is None else min(86_400.0, max(0.0, deadline - self._clock()))
         if not self._stepping.acquire(timeout=patience):
             return
         try:
@@ -739,7 +778,7 @@ class Sender:
         from antinode._delivery.aio import new_future, wait_for, waker  # noqa: PLC0415 - loads asyncio
 
         future = new_future()
-        barrier = self._raise(waker(future))
+        barrier = self._raise(waker(future), is_patient=timeout is None)
 
         def check() -> None:
             if not self._ensure_thread():
@@ -753,11 +792,12 @@ class Sender:
             raise
         return barrier
 
-    def _raise(self, opener: Callable[[], None]) -> Barrier:
+    def _raise(self, opener: Callable[[], None], *, is_patient: bool = False) -> Barrier:
         """A barrier for everything logged so far; it is open if there is nothing to wait for."""
         with self._deciding:
-            index = self._core.flush(self._clock())
-            barrier = Barrier(index, opener)
+            now = self._clock()
+            index = self._core.flush(now)
+            barrier = Barrier(index, opener, now, is_patient=is_patient)
             if self._is_settled(index) and not self._teller.is_busy:
                 barrier.is_open = True
                 return barrier
