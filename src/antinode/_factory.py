@@ -60,7 +60,7 @@ def make_sender(
             envelope=envelope,
             url=usual,
             bulk_url=bulk,
-            make_transport=lambda: _transport(options, usual),
+            make_transport=_transport_maker(options, usual),
             name=f"antinode-{name}" if name else "antinode",
             request_timeout=options.request_timeout_millis / 1000,
             overflow=options.overflow,
@@ -79,7 +79,7 @@ def make_sender(
 def destination(options: Options) -> tuple[str, Endpoint, Callable[[], Transport]]:
     """Where these options send to, which API that is, and what makes the transport: for another shell."""
     usual, _ = upload_urls(options)
-    return usual, _endpoint(options), lambda: _transport(options, usual)
+    return usual, _endpoint(options), _transport_maker(options, usual)
 
 
 def _keeper(
@@ -175,14 +175,17 @@ def _policy(options: Options) -> RetryPolicy:
     return Backoff() if options.retry_timeouts is None else Schedule(options.retry_timeouts)
 
 
-def _transport(options: Options, server_url: str) -> Transport:
-    if options.transport is not None:
-        return options.transport
-    from antinode._delivery.http.transport import HttpTransport  # noqa: PLC0415 - loads when the first upload is made
+def _transport_maker(options: Options, server_url: str) -> Callable[[], Transport]:
+    """What makes the transport when the first upload is made, with nothing left to import then."""
+    transport = options.transport
+    if transport is not None:
+        return lambda: transport
+    from antinode._delivery.http.transport import HttpTransport  # noqa: PLC0415 - loads http.client, ssl and urllib3
 
-    return HttpTransport(
+    compresses = is_amplitude_host(server_url) if options.compress is None else options.compress
+    return lambda: HttpTransport(
         connections=options.connections,
-        compress=is_amplitude_host(server_url) if options.compress is None else options.compress,
+        compress=compresses,
         proxy=options.proxy,
         ca_bundle=options.ca_bundle,
         headers=options.headers,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+from pathlib import Path
+
 import pytest
 
 from antinode.testing import Endpoint, faults
-from tests.lifecycle.driver import run, sequence
+from tests.lifecycle.driver import finish, run, sequence, start
 
 
 @pytest.mark.parametrize(
@@ -99,6 +102,110 @@ def test_late_events_at_exit_share_the_shutdown_timeout(endpoint: Endpoint) -> N
         endpoint.url,
     )
     assert (ended.status, ended.lines) == (0, ["True {'shutdown': 1}"])
+
+
+def test_exit_goes_on_while_others_log(endpoint: Endpoint) -> None:
+    """What a thread logs while the exit sends is sent, too, as long as there is time left."""
+    endpoint.answer = faults.slow(0.1)
+    ended = run(
+        """
+        import antinode, threading
+        client = antinode.init(KEY, server_url=URL, upload_interval_in_sec=30, shutdown_timeout=20)
+        has_begun = threading.Event()
+
+        def work():
+            for seq in range(300):
+                client.log_event(event(seq))
+                has_begun.set()
+                time.sleep(0.002)
+
+        threading.Thread(target=work, daemon=True).start()
+        has_begun.wait()
+        """,
+        endpoint.url,
+    )
+    assert (ended.status, ended.errors) == (0, "")
+    assert sequence(endpoint.events) == list(range(300))
+
+
+def test_order_is_kept_at_exit_with_a_spool(endpoint: Endpoint, tmp_path: Path) -> None:
+    """What is logged to the very end does not overtake what stays in the spool for the next process."""
+    program = f"""
+        import antinode, sys, threading
+        client = antinode.init(KEY, server_url=URL, storage={str(tmp_path)!r}, upload_interval_in_sec=30)
+        has_begun = threading.Event()
+
+        def work():
+            seq = 0
+            while True:
+                client.log_event(event(seq))
+                has_begun.set()
+                seq += 1
+                time.sleep(0.0001)
+        """
+    begin = """
+        threading.Thread(target=work, daemon=True).start()
+        has_begun.wait()
+        """
+    for _ in range(3):
+        run(program + begin, endpoint.url)
+        run(program + "client.flush(20)\n", endpoint.url)
+        arrived = sequence(endpoint.events)
+        assert arrived == list(range(len(arrived)))
+        endpoint.clear()
+
+
+def test_a_destructor_logs_when_the_interpreter_ends(endpoint: Endpoint) -> None:
+    """An event that is logged while modules are taken apart arrives, be it the first of its process."""
+    ended = run(
+        """
+        import antinode
+        client = antinode.init(KEY, server_url=URL)
+
+        class Session:
+            def __del__(self, log=client.log_event, last=event(7)):
+                log(last)
+
+        session = Session()
+        """,
+        endpoint.url,
+    )
+    assert (ended.status, ended.errors) == (0, "")
+    assert sequence(endpoint.events) == [7]
+
+
+def test_ctrl_c_ends_the_wait_at_exit(tmp_path: Path) -> None:
+    """It settles what is pending as the end of `shutdown_timeout` does, for all clients, and quietly."""
+    letters = tmp_path / "dead-letters.jsonl"
+    process = start(
+        f"""
+        import antinode, threading
+        one = antinode.init(KEY, server_url=URL, shutdown_timeout=600, dead_letters={str(letters)!r},
+                            on_outcome=lambda delivery: say(delivery.outcome.reason))
+        two = antinode.get_instance("two").init(KEY, server_url=URL, shutdown_timeout=600,
+                                                on_outcome=lambda delivery: say(delivery.outcome.reason))
+        one.log_event(event(1))
+        two.log_event(event(2))
+
+        def watch():
+            while True:
+                frame = sys._current_frames()[threading.main_thread().ident]
+                while frame is not None:
+                    if frame.f_code.co_name == "finish":
+                        return say("exit")
+                    frame = frame.f_back
+                idle()
+
+        threading.Thread(target=watch, daemon=True).start()
+        """
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "exit\n"
+    process.send_signal(signal.SIGINT)
+    ended = finish(process)
+    assert ended.lines == ["shutdown", "shutdown"]
+    assert "Traceback" not in ended.errors
+    assert len(letters.read_text().splitlines()) == 1
 
 
 def test_events_for_callbacks_are_told_at_exit(endpoint: Endpoint) -> None:

@@ -128,7 +128,6 @@ _IMPORTED_LATE = (
     "antinode._delivery.http.origin",
     "antinode._delivery.http.transport",
     "antinode._protocol.validation",
-    "encodings.idna",
     "urllib.request",
 )
 
@@ -175,6 +174,9 @@ def _at_exit() -> None:
     for client in clients:
         try:
             client._finish_exit(max(0.0, deadline - time.monotonic()))
+        except KeyboardInterrupt:
+            # Whoever waits has had enough: the others settle at once, too.
+            deadline = time.monotonic()
         except Exception:
             # One client's failure must not cost another's events.
             write(logging.ERROR, "sending what was queued at exit failed", exc_info=True)

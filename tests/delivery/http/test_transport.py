@@ -1200,23 +1200,12 @@ def test_credentials_of_a_proxy_are_unquoted_and_hidden(
 # The process around it
 
 
-def test_module_is_light() -> None:
-    """The module loads no network library; those come with the first request."""
-    script = """
-import sys
-import antinode._delivery.http.transport
-antinode._delivery.http.transport.HttpTransport(proxy="http://127.0.0.1:1")
-sys.stdout.write(repr({"urllib3", "ssl", "http", "socket", "asyncio"} & sys.modules.keys()))
-"""
-    assert run_python(script) == "set()"
-
-
 def test_works_when_patched_by_gevent() -> None:
     """In a process patched by gevent after the import, other greenlets run while a request waits."""
     pytest.importorskip("gevent")
     script = """
 import sys
-import antinode._delivery.http.transport
+import antinode
 from gevent import monkey
 monkey.patch_all()
 import gevent

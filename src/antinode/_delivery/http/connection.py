@@ -13,6 +13,7 @@ connection through a SOCKS proxy or of TLS within TLS, where each receive has th
 
 from __future__ import annotations
 
+import codecs
 import http.client
 import io
 import socket
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from _typeshed import WriteableBuffer
+
+# Resolving a name looks this codec up, which imports it: too late at the end of the interpreter.
+codecs.lookup("idna")
 
 _BODY_LIMIT = 1 << 20  # bytes; an answer of Amplitude's is below 100 KB even when it names 2000 events
 

@@ -62,17 +62,6 @@ def parse_proxy(text: str) -> Proxy:
     )
 
 
-def proxy_from_environment(scheme: str, host: str, port: int) -> Proxy | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, unless NO_PROXY excepts the host."""
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - loads http.client and ssl
-
-    proxies = getproxies()
-    text = proxies.get(scheme) or proxies.get("all")
-    if not text or proxy_bypass(f"{host}:{port}"):
-        return None
-    return parse_proxy(text)
-
-
 def _require_pysocks() -> None:
     from importlib.util import find_spec  # noqa: PLC0415 - only a SOCKS proxy needs it
 

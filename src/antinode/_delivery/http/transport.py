@@ -1,24 +1,31 @@
-"""HTTP requests over kept-alive, verified, proxied connections, each within its total time."""
+"""HTTP requests over kept-alive, verified, proxied connections, each within its total time.
+
+Nothing here imports while it sends: a destructor may log when the interpreter is past importing.
+"""
 
 from __future__ import annotations
 
 import os
+import ssl
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from antinode._delivery._headers import checked_headers
 from antinode._delivery.http.compression import compress
-from antinode._delivery.http.proxies import Proxy, parse_proxy, proxy_from_environment
+from antinode._delivery.http.connection import Exchange, close_descriptor, converse
+from antinode._delivery.http.environment import proxy_from_environment
+from antinode._delivery.http.failures import FAILURES, died_while_idle, to_transport_error
+from antinode._delivery.http.origin import Origin, parse_target
+from antinode._delivery.http.proxies import Proxy, parse_proxy
 from antinode._delivery.messages import HttpResponse, Request, TransportError
+from antinode._protocol.secrets import without_secrets
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
     from os import PathLike
 
-    from antinode._delivery.http.connection import Exchange
-    from antinode._delivery.http.origin import Address, Origin
+    from antinode._delivery.http.origin import Address
 
 _CONNECT_TIMEOUT = 5.0  # seconds; a SYN lost twice still gets through
 # Seconds. Load balancers and NAT drop an idle connection after one to six minutes, some without a word, and
@@ -82,9 +89,6 @@ class HttpTransport:
         Blocks for up to `request.timeout` seconds, then raises `TransportTimeout`. Raises `TransportError`
         when there is no complete answer for another reason.
         """
-        # Loaded with the first request: an application that only imports antinode does without them.
-        from antinode._delivery.http.connection import Exchange  # noqa: PLC0415
-
         exchange = Exchange(request.timeout, self._connect_timeout)
         with self._lock:
             self._under_way.add(exchange)
@@ -127,8 +131,6 @@ class HttpTransport:
         self._forget()
         if not (origins or under_way):
             return
-        from antinode._delivery.http.connection import close_descriptor  # noqa: PLC0415 - loaded already when there was a request
-
         for exchange in under_way:
             exchange.forget()
         for origin in origins:
@@ -146,16 +148,12 @@ class HttpTransport:
         route = self._routes.get(url)
         if route is not None:
             return route
-        from antinode._delivery.http.origin import Origin, parse_target  # noqa: PLC0415 - loads urllib3, as `send` says
-
         try:
             address, path = parse_target(url)
             proxy = self._proxy
             if self._follows_environment:
                 proxy = proxy_from_environment(address.scheme, address.host, address.port)
         except (ValueError, ImportError) as error:
-            from antinode._protocol.secrets import without_secrets  # noqa: PLC0415 - only for the message
-
             # Without its context, and masked: urllib3 quotes the whole URL.
             raise TransportError(f"no way to the server: {without_secrets(str(error))}") from None
         origin = Origin(address, proxy, self._tls_context)
@@ -174,8 +172,6 @@ class HttpTransport:
     def _carry(
         self, exchange: Exchange, origin: Origin, target: str, body: bytes, headers: Mapping[str, str]
     ) -> HttpResponse:
-        from antinode._delivery.http.connection import converse  # noqa: PLC0415 - loads urllib3, as `send` says
-        from antinode._delivery.http.failures import FAILURES, died_while_idle, to_transport_error  # noqa: PLC0415 - the same
 
         connection = self._take_idle(origin)
         is_reused = connection is not None
@@ -223,8 +219,6 @@ class HttpTransport:
 
     def _tls_context(self) -> ssl.SSLContext:
         """One for all connections: loading the certificates takes tens of milliseconds."""
-        import ssl  # noqa: PLC0415 - only for https
-
         with self._lock:
             if self._tls is None:
                 bundle = self._ca_bundle

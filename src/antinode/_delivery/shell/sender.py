@@ -459,7 +459,7 @@ class Sender:
             close_by = self._close_by
             if close_by is not None:
                 if self._core.is_idle or self._clock() >= close_by:
-                    self._close(None)
+                    self._close_now(None)
                     return
                 wake_at = close_by if wake_at is None else min(wake_at, close_by)
             self._sleep(wake_at)
@@ -507,7 +507,7 @@ class Sender:
         self._hear(core)
         # Only these: what they cover is settled, and is told of below. What stays in the store until the user
         # has mended the configuration is not waited for.
-        is_hopeless = core.stock is not None and core.is_stuck(now)
+        is_hopeless = self._is_hopeless(now)
         complete = [each for each in self._barriers if is_hopeless or self._is_settled(each.index)]
         times = [core.wake_at(now)]
         for barrier in self._barriers:
@@ -516,6 +516,10 @@ class Sender:
                 if barrier.has_given_up:
                     complete.append(barrier)
         return uploads, complete, min((time for time in times if time is not None), default=None)
+
+    def _is_hopeless(self, now: float) -> bool:
+        """Whether what is left stays in the store until the user has mended the configuration."""
+        return self._core.stock is not None and self._core.is_stuck(now)
 
     def _look_after(self, barrier: Barrier, now: float) -> float | None:
         """Tell what a barrier waits for, or let it give up; returns when to look at it again, if ever."""
@@ -832,7 +836,7 @@ class Sender:
         self._is_closed = True
         if self._cannot_wait():
             return self._shutdown_without_waiting(timeout)
-        return self._close(self._wait(timeout))
+        return self._close_now(self._wait(timeout))
 
     async def ashutdown(self, timeout: float) -> Report:
         """`shutdown` without blocking the event loop."""
@@ -844,20 +848,35 @@ class Sender:
 
         try:
             # Threads are waited for there, and callbacks called.
-            return await asyncio.to_thread(self._close, barrier)
+            return await asyncio.to_thread(self._close_now, barrier)
         except RuntimeError:
-            return self._close(barrier)
+            return self._close_now(barrier)
 
     def finish(self, seconds: float) -> Report:
         """Do what `shutdown` does, for the process exits; but see to events that are logged even later.
 
         Other exit handlers may log. Their events are sent at once, on the thread that logs them, for as long
-        as there is time left of `seconds`.
+        as there is time left of `seconds`. Ctrl-C ends the time, and is raised again when all is settled.
         """
         if self._cannot_wait():
             return self._shutdown_without_waiting(seconds)
-        self._exit_by = self._clock() + seconds
-        return self._close(self._wait(seconds))
+        try:
+            return self._finish_by(self._clock() + seconds)
+        except KeyboardInterrupt:
+            self._recover()
+            self._exit_by = self._clock()
+            self._close_now(None)
+            raise
+
+    def _finish_by(self, exit_by: float) -> Report:
+        self._exit_by = exit_by
+        while True:
+            barrier = self._wait(max(0.0, exit_by - self._clock()))
+            report = self._close(barrier, unless_busy_until=exit_by)
+            if report is not None:
+                return report
+            # Other threads have logged meanwhile.
+            self._withdraw(barrier)
 
     def _shutdown_without_waiting(self, timeout: float) -> Report:
         if self._close_by is None:
@@ -865,11 +884,21 @@ class Sender:
         self.say("WARNING", "shutdown", "shutdown() was called where it cannot wait; it goes on elsewhere")
         return Report(pending=self._core.ledger.pending)
 
-    def _close(self, barrier: Barrier | None) -> Report:
+    def _close_now(self, barrier: Barrier | None) -> Report:
+        report = self._close(barrier, unless_busy_until=None)
+        assert report is not None  # noqa: S101 - it is None only where there was time left
+        return report
+
+    def _close(self, barrier: Barrier | None, *, unless_busy_until: float | None) -> Report | None:
+        """End all threads, and settle what is left. None, with nothing done, while it can be delivered."""
         if self._keeper is not None:
             self._keeper.make_last_room(self._core, self._deciding)
         # The guard too: a record that another thread lets in just now is either seen here, or rings later.
         with self._deciding, self._guard:
+            now = self._clock()
+            is_over = unless_busy_until is None or now >= unless_busy_until or self._is_hopeless(now)
+            if not (is_over or self._core.is_idle):
+                return None
             self._is_stopped = True
             self._core.ring_at = 1
             self._give_up_rest()

@@ -14,7 +14,8 @@ from typing import Any, Final, Literal, TypeVar
 
 import orjson
 
-from antinode._delivery.http.proxies import Proxy, parse_proxy, proxy_from_environment
+from antinode._delivery.http.environment import proxy_from_environment
+from antinode._delivery.http.proxies import Proxy, parse_proxy
 from antinode._delivery.http.transport import HttpTransport
 from antinode._delivery.messages import HttpResponse, Request, TransportError
 from antinode._protocol.endpoints import is_amplitude_host
