@@ -23,7 +23,7 @@ SOURCES = (
     "native/log.c",
     "native/method.c",
     "native/module.c",
-    "native/passes.c",
+    "native/loops.c",
     "native/texts.c",
 )
 

@@ -1,4 +1,4 @@
-/* The path of an ordinary event, compiled: what Door.encode, Client.log_event and Core.admit do for a plain dict.
+/* The path of an ordinary event, compiled: what EventEncoder.encode, Client.log_event and Core.admit do for a plain dict.
 
 Optional: antinode is complete without it, and the tests run both. It decides nothing of its own. Whatever is not
 plainly ordinary (an odd type, an unknown id, a missing field) makes it return None before anything has changed,
@@ -40,7 +40,7 @@ typedef struct {
     PyObject_HEAD
     vectorcallfunc vectorcall;
     /* Checks. */
-    PyObject *plain;          /* as the door has it: field -> type */
+    PyObject *plain;          /* as the encoder has it: field -> type */
     Field fields[FIELD_ROOM]; /* the same, found by hash and identity */
     PyObject *is_plain;
     PyObject *event_types;    /* known to be good */
@@ -72,7 +72,7 @@ typedef struct {
     PyObject *sender;
     PyObject *core;
     PyObject *submit;         /* for a sender with a store; else NULL */
-    PyObject *stock;          /* what is in the store, if this may put records there; else NULL */
+    PyObject *spooled;        /* what is in the store, if this may put records there; else NULL */
     PyObject *store;
     long long memory_events, memory_bytes;
     PyObject *acquire, *release;
@@ -95,7 +95,7 @@ typedef struct {
 #define OBJECTS(X)                                                                                              \
     X(plain) X(is_plain) X(event_types) X(is_good_type) X(ids) X(is_good_id) X(is_near)           \
     X(group_identify) X(dumps) X(dumps_option) X(time_ns) X(counter) X(insert_ids) X(prefix) X(tail)            \
-    X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(submit) X(stock) X(store) X(n_is_behind) X(n_rear)            \
+    X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(submit) X(spooled) X(store) X(n_is_behind) X(n_rear)            \
     X(n_is_admitting) X(n_has_ended) X(n_interrupting) X(n_admit_late) X(n_append) X(append_names) X(guard) X(acquire) X(release) X(ledger)       \
     X(queue) X(append) X(n_ring) X(n_overflow) X(n_prefix) X(n_tomorrow)
 
@@ -261,8 +261,8 @@ is_good_time(Log *self, PyObject *value)
     int is_near = PyObject_IsTrue(answer);
     Py_DECREF(answer);
     if (is_near == 1) {
-        PyObject *door = PyMethod_Check(self->is_near) ? PyMethod_GET_SELF(self->is_near) : NULL;
-        PyObject *tomorrow = door == NULL ? NULL : PyObject_GetAttr(door, self->n_tomorrow);
+        PyObject *encoder = PyMethod_Check(self->is_near) ? PyMethod_GET_SELF(self->is_near) : NULL;
+        PyObject *tomorrow = encoder == NULL ? NULL : PyObject_GetAttr(encoder, self->n_tomorrow);
         if (tomorrow == NULL) {
             return -1;
         }
@@ -566,7 +566,7 @@ place_of(Log *self, PyObject *body, PyObject *now)
     return place;
 }
 
-/* As Stock.admit, where all is well and nothing older is unread: 1: taken; 0: the Python code has to look, and
+/* As SpooledQueue.admit, where all is well and nothing older is unread: 1: taken; 0: the Python code has to look, and
    nothing has changed; -1: an error is set. */
 static int
 admit_stored(Log *self, PyObject *record, PyObject *body, PyObject *now)
@@ -575,17 +575,17 @@ admit_stored(Log *self, PyObject *record, PyObject *body, PyObject *now)
         return -1;
     }
     int taken = 0, failed = 0;
-    PyObject *ledger = self->ledger, *stock = self->stock;
+    PyObject *ledger = self->ledger, *spooled = self->spooled;
     Py_ssize_t size = PyBytes_GET_SIZE(body);
-    if (is_true(stock, self->n_is_admitting) || is_true(stock, self->n_is_behind) || is_true(stock, self->n_rear)
-        || is_true(stock, self->n_has_ended) || is_true(stock, self->n_interrupting)
+    if (is_true(spooled, self->n_is_admitting) || is_true(spooled, self->n_is_behind) || is_true(spooled, self->n_rear)
+        || is_true(spooled, self->n_has_ended) || is_true(spooled, self->n_interrupting)
         || *count_in(ledger, self->at_pending) - count_at(ledger, self->at_on_disk) >= self->memory_events
         || *count_in(ledger, self->at_pending_bytes) - count_at(ledger, self->at_on_disk_bytes) >= self->memory_bytes
         || *slot(ledger, self->at_epoch) == NULL) {
         goto end;
     }
     /* A signal handler may log in the middle of what the store does. */
-    if (PyObject_SetAttr(stock, self->n_is_admitting, Py_True) < 0) {
+    if (PyObject_SetAttr(spooled, self->n_is_admitting, Py_True) < 0) {
         goto end;
     }
     PyObject *place = place_of(self, body, now);
@@ -597,9 +597,9 @@ admit_stored(Log *self, PyObject *record, PyObject *body, PyObject *now)
     }
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    failed = PyObject_SetAttr(stock, self->n_is_admitting, Py_False) < 0;
-    if (!failed && is_true(stock, self->n_interrupting) == 1) {
-        PyObject *done = PyObject_CallMethodNoArgs(stock, self->n_admit_late);
+    failed = PyObject_SetAttr(spooled, self->n_is_admitting, Py_False) < 0;
+    if (!failed && is_true(spooled, self->n_interrupting) == 1) {
+        PyObject *done = PyObject_CallMethodNoArgs(spooled, self->n_admit_late);
         failed = done == NULL;
         Py_XDECREF(done);
     }
@@ -665,7 +665,7 @@ static int
 deliver_record(Log *self, PyObject *record, PyObject *body, PyObject *now)
 {
     int taken = 0;
-    if (self->stock != NULL) {
+    if (self->spooled != NULL) {
         taken = admit_stored(self, record, body, now);
     }
     else if (self->submit == NULL) {
@@ -773,29 +773,29 @@ take_size(PyObject *from, const char *name, Py_ssize_t *to)
 }
 
 static int
-take_checks(Log *self, PyObject *door, PyObject *constants)
+take_checks(Log *self, PyObject *encoder, PyObject *constants)
 {
-    return take_size(door, "_min_id_length", &self->min_id_length) < 0
-        || take(constants, "_PLAIN", &self->plain) < 0 || take(door, "_is_plain", &self->is_plain) < 0
-        || take(door, "_event_types", &self->event_types) < 0
-        || take(door, "_is_good_type", &self->is_good_type) < 0 || take(door, "_ids", &self->ids) < 0
-        || take(door, "_is_good_id", &self->is_good_id) < 0 || take(door, "_is_near", &self->is_near) < 0
+    return take_size(encoder, "_min_id_length", &self->min_id_length) < 0
+        || take(constants, "_PLAIN", &self->plain) < 0 || take(encoder, "_is_plain", &self->is_plain) < 0
+        || take(encoder, "_event_types", &self->event_types) < 0
+        || take(encoder, "_is_good_type", &self->is_good_type) < 0 || take(encoder, "_ids", &self->ids) < 0
+        || take(encoder, "_is_good_id", &self->is_good_id) < 0 || take(encoder, "_is_near", &self->is_near) < 0
         || take(constants, "GROUP_IDENTIFY", &self->group_identify) < 0
         || take_number(constants, "EARLIEST_MS", &self->earliest) < 0
-        || take_number(door, "_tomorrow_ms", &self->tomorrow) < 0
+        || take_number(encoder, "_tomorrow_ms", &self->tomorrow) < 0
         || take_size(constants, "_DEEP_BYTES", &self->deep_bytes) < 0
         || take_size(constants, "MAX_DEPTH", &self->max_depth) < 0
         || take_size(constants, "MAX_STRING", &self->max_string) < 0
         || take_size(constants, "MAX_PROPERTIES", &self->max_properties) < 0
-        || take_size(door, "_max_event_bytes", &self->max_event_bytes) < 0;
+        || take_size(encoder, "_max_event_bytes", &self->max_event_bytes) < 0;
 }
 
 static int
-take_encoding(Log *self, PyObject *door, PyObject *constants, PyObject *orjson)
+take_encoding(Log *self, PyObject *encoder, PyObject *constants, PyObject *orjson)
 {
     return take(orjson, "dumps", &self->dumps) < 0 || take(constants, "_OPTIONS", &self->dumps_option) < 0
-        || take(door, "insert_ids", &self->insert_ids) < 0
-        || take(self->insert_ids, "counter", &self->counter) < 0 || take(door, "_tail", &self->tail) < 0;
+        || take(encoder, "insert_ids", &self->insert_ids) < 0
+        || take(self->insert_ids, "counter", &self->counter) < 0 || take(encoder, "_tail", &self->tail) < 0;
 }
 
 static int
@@ -828,11 +828,11 @@ take_core(Log *self, PyObject *sender, PyObject *record_type)
 }
 
 static int
-take_stock(Log *self)
+take_spooled(Log *self)
 {
-    return take(self->core, "stock", &self->stock) < 0 || take(self->stock, "_store", &self->store) < 0
-        || take_number(self->stock, "_queue_events", &self->memory_events) < 0
-        || take_number(self->stock, "_queue_bytes", &self->memory_bytes) < 0
+    return take(self->core, "spooled", &self->spooled) < 0 || take(self->spooled, "_store", &self->store) < 0
+        || take_number(self->spooled, "_queue_events", &self->memory_events) < 0
+        || take_number(self->spooled, "_queue_bytes", &self->memory_bytes) < 0
         || (self->at_record_place = antinode_offset_of((PyTypeObject *)self->record_type, "place")) < 0
         || (self->at_on_disk = antinode_offset_of(Py_TYPE(self->ledger), "on_disk")) < 0
         || (self->at_on_disk_bytes = antinode_offset_of(Py_TYPE(self->ledger), "on_disk_bytes")) < 0;
@@ -866,10 +866,10 @@ take_names(Log *self)
 static PyObject *
 Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"door", "constants", "invalid_ids", "orjson", "sender", "page", "time_ns", "monotonic", "has_store", "is_strict", NULL};
-    PyObject *door, *constants, *invalid_ids, *orjson, *sender, *page, *time_ns, *monotonic;
+    static char *names[] = {"encoder", "constants", "invalid_ids", "orjson", "sender", "page", "time_ns", "monotonic", "has_store", "is_strict", NULL};
+    PyObject *encoder, *constants, *invalid_ids, *orjson, *sender, *page, *time_ns, *monotonic;
     int has_store, is_strict;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOOpp", names, &door, &constants, &invalid_ids, &orjson, &sender, &page,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOOpp", names, &encoder, &constants, &invalid_ids, &orjson, &sender, &page,
                                      &time_ns, &monotonic, &has_store, &is_strict)) {
         return NULL;
     }
@@ -888,20 +888,20 @@ Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->time_ns = antinode_own_clock(time_ns, "time_ns");
     self->monotonic = antinode_own_clock(monotonic, "monotonic");
     self->sender = Py_NewRef(sender);
-    if (self->knows_pairs < 0 || take_names(self) || take_checks(self, door, constants) || (self->invalid_ids = antinode_list_ids(invalid_ids)) == NULL
-        || take_encoding(self, door, constants, orjson)
+    if (self->knows_pairs < 0 || take_names(self) || take_checks(self, encoder, constants) || (self->invalid_ids = antinode_list_ids(invalid_ids)) == NULL
+        || take_encoding(self, encoder, constants, orjson)
         || take(sender, "make_record", &self->record_type) < 0) {
         Py_DECREF(self);
         return NULL;
     }
     if (!PyDict_CheckExact(self->plain) || !PyAnySet_CheckExact(self->event_types) || !PyAnySet_CheckExact(self->ids)
         || !PyBytes_CheckExact(self->tail) || !PyType_Check(self->record_type) || !PyUnicode_Check(self->group_identify)) {
-        PyErr_SetString(PyExc_TypeError, "the door is not as this was compiled for");
+        PyErr_SetString(PyExc_TypeError, "the encoder is not as this was compiled for");
         Py_DECREF(self);
         return NULL;
     }
     if (make_fields(self) < 0 || take_core(self, sender, self->record_type) || (has_store && take(sender, "submit", &self->submit) < 0)
-        || (has_store && !is_strict && take_stock(self))) {
+        || (has_store && !is_strict && take_spooled(self))) {
         Py_DECREF(self);
         return NULL;
     }

@@ -49,7 +49,7 @@ native_traverse(PyObject *module, visitproc visit, void *arg)
 {
     Records *records = PyModule_GetState(module);
     Py_VISIT(records->type);
-    Py_VISIT(records->lane_type);
+    Py_VISIT(records->queue_type);
     return 0;
 }
 
@@ -58,7 +58,7 @@ native_clear(PyObject *module)
 {
     Records *records = PyModule_GetState(module);
     Py_CLEAR(records->type);
-    Py_CLEAR(records->lane_type);
+    Py_CLEAR(records->queue_type);
     return 0;
 }
 

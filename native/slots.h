@@ -50,12 +50,12 @@ PyObject *antinode_exceeds_of(PyObject *module, PyObject *const *args, Py_ssize_
 int antinode_exceeds(const char *text, Py_ssize_t size, Py_ssize_t max_string, Py_ssize_t max_properties,
                      Py_ssize_t max_layers);
 
-/* What the passes know of records, and of the lanes in which some wait; in the module's state. */
+/* What the loops know of records, and of the stream queues in which some wait; in the module's state. */
 typedef struct {
     PyTypeObject *type;
     Py_ssize_t body, stream, attempts, outcome, callbacks;
-    PyTypeObject *lane_type;
-    Py_ssize_t lane_records, lane_is_ready;
+    PyTypeObject *queue_type;
+    Py_ssize_t queue_records, queue_is_ready;
 } Records;
 
 #endif

@@ -24,10 +24,10 @@ from antinode import (
     Status,
 )
 from antinode._delivery.core import loops
-from antinode._delivery.core.stream_queues import Lane
+from antinode._delivery.core.stream_queues import StreamQueue
 from antinode._delivery.record import DELIVERED
 from antinode._encoding import encoder
-from antinode._encoding.encoder import Door, Refused
+from antinode._encoding.encoder import EventEncoder, Refused
 from antinode._hot_path import make_hot
 from antinode._protocol.fields import RESERVED_EVENT_TYPES
 from antinode._protocol.ids import INVALID_IDS, is_good_id
@@ -37,7 +37,7 @@ from tests.encoding.test_encoder import events
 from tests.memory import KEY, SONG, Memory, logging_client, sent
 
 ROOT = Path(__file__).parent.parent
-PYTHON = {each.__name__: each for each in loops.PASSES}
+PYTHON = {each.__name__: each for each in loops.LOOPS}
 OUTCOME = Outcome(DELIVERED, Status.SUCCESS, "delivered", 200, attempts=1)
 
 # Python's own memory grows and shrinks by hundreds of blocks for no reason of ours; a leak is one a call.
@@ -59,10 +59,10 @@ def client(native: Any) -> Any:
     made.shutdown(0)
 
 
-def by_python(door: Door, event: dict[str, Any]) -> tuple[bytes, int] | None:
+def by_python(encoder: EventEncoder, event: dict[str, Any]) -> tuple[bytes, int] | None:
     """What the Python code sends, unless it has anything to say about it."""
     try:
-        body, stream, notes = door.encode(dict(event))
+        body, stream, notes = encoder.encode(dict(event))
     except (Refused, RecursionError):
         return None
     return None if notes else (body, stream)
@@ -84,7 +84,7 @@ def test_an_event_is_encoded_as_by_the_python_code(client: Any, event: Any, is_c
     encoded = client._hot.encode(event)
     if encoded is None:
         return
-    expected = by_python(client._door, event)
+    expected = by_python(client._encoder, event)
     assert expected is not None, "the compiled path took what the Python code refuses or mends"
     if "time" in event and "insert_id" in event:
         assert encoded == expected
@@ -188,16 +188,16 @@ def test_what_a_signal_handler_raises_goes_on(client: Any, monkeypatch: pytest.M
     def interrupted(*_: object) -> bool:
         raise KeyboardInterrupt
 
-    door = client._door
-    monkeypatch.setattr(door, "_is_plain", interrupted, raising=True)
-    log = make_hot(door, client._sender)
+    event_encoder = client._encoder
+    monkeypatch.setattr(event_encoder, "_is_plain", interrupted, raising=True)
+    log = make_hot(event_encoder, client._sender)
     assert log is not None
     with pytest.raises(KeyboardInterrupt):
         log({**SONG, "price": 3})
 
 
 def test_order_counts_and_bounds_are_those_of_the_python_code() -> None:
-    """A full queue, a closed client and the books are as without the compiled path."""
+    """A full queue, a closed client and the ledger are as without the compiled path."""
     memory = Memory(is_open=False)
     with logging_client(memory, max_queue_events=50, overflow="drop_newest") as client:
         handles = [client.log_event({**SONG, "event_properties": {"seq": seq}}) for seq in range(80)]
@@ -225,7 +225,7 @@ def test_callbacks_and_waiting_are_told(native: Any) -> None:
     assert handles[0].event() == {}
 
 
-# The passes.
+# The loops.
 
 
 def record(body: bytes, stream: int = 1, attempts: int = 0, is_asked: bool = False) -> Delivery:
@@ -258,11 +258,11 @@ some_streams = st.sets(st.integers(-5, 5), max_size=2)
 FIRST = record(b"waits already")
 
 
-def lane_of(stream: int, *, filled: int, is_ready: bool) -> Lane:
-    lane = Lane(stream)
-    lane.records.extend([FIRST] * filled)
-    lane.is_ready = is_ready
-    return lane
+def stream_queue_of(stream: int, *, filled: int, is_ready: bool) -> StreamQueue:
+    stream_queue = StreamQueue(stream)
+    stream_queue.records.extend([FIRST] * filled)
+    stream_queue.is_ready = is_ready
+    return stream_queue
 
 
 @given(
@@ -274,14 +274,14 @@ def lane_of(stream: int, *, filled: int, is_ready: bool) -> Lane:
     some_streams,
     st.integers(0, 5),
 )
-def test_passes_do_what_the_python_code_does(
+def test_loops_do_what_the_python_code_does(
     native: Any,
     given: list[Delivery],
     events: int,
     size: int,
     has_some: bool,
     busy: set[int],
-    laned: set[int],
+    queued_streams: set[int],
     most: int,
 ) -> None:
     """Each on the same records: what they return, and what becomes of the records."""
@@ -293,10 +293,18 @@ def test_passes_do_what_the_python_code_does(
     for sift in (native.sift, PYTHON["sift"]):
         queue = deque(given)
         taken = [record(b"first")] if has_some else []
-        lanes = {stream: lane_of(stream, filled=stream % 2, is_ready=stream > 1) for stream in laned}
-        left = sift(queue, taken, events, size, busy, lanes, most)
+        stream_queues = {
+            stream: stream_queue_of(stream, filled=stream % 2, is_ready=stream > 1)
+            for stream in queued_streams
+        }
+        left = sift(queue, taken, events, size, busy, stream_queues, most)
         fronts.append(
-            (state(taken), list(queue), {key: list(each.records) for key, each in lanes.items()}, left)
+            (
+                state(taken),
+                list(queue),
+                {key: list(each.records) for key, each in stream_queues.items()},
+                left,
+            )
         )
     assert fronts[0] == fronts[1]
     fronts = []
@@ -417,7 +425,7 @@ def test_logging_leaks_nothing(native: Any) -> None:
         assert [sys.getrefcount(each) for each in (SONG["user_id"], SONG)] == keys
 
 
-def test_passes_leak_nothing(native: Any) -> None:
+def test_loops_leak_nothing(native: Any) -> None:
     """Nor do their errors."""
     some = [record(b"x" * size) for size in range(50)]
     many = [record(b"x", attempts=size % 2) for size in range(50)]
@@ -428,7 +436,7 @@ def test_passes_leak_nothing(native: Any) -> None:
         native.join(b"[", some, b"]")
         native.streams_of(some)
         native.most_attempts(some)
-        native.sift(deque(some), [], 40, 300, {3}, {1: lane_of(1, filled=1, is_ready=True)}, 9)
+        native.sift(deque(some), [], 40, 300, {3}, {1: stream_queue_of(1, filled=1, is_ready=True)}, 9)
         native.drain(deque(some), [], 40, 300)
         native.deliver(copies(many), OUTCOME)
         with pytest.raises(TypeError):

@@ -488,7 +488,7 @@ def test_file_size_limit(directory: Path, endpoint: Endpoint, make_client: MakeC
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         from antinode import _client
         sender = client._sender
-        while sender._keeper._trouble is not None:
+        while sender._spooler._trouble is not None:
             idle()
         for seq in range(100, 200):
             client.log_event(event(seq))
@@ -576,10 +576,10 @@ def test_full_spool_of_events_that_are_in_memory_too(make_client: MakeClient) ->
     for seq in range(3000):
         client.log_event(tick(seq, pad=pad))
     until(lambda: client.stats().dropped.get("spool_full"), "dropping")
-    until(lambda: not _sender(client)._core.stock.is_failing, "room")
+    until(lambda: not _sender(client)._core.spooled.is_failing, "room")
     for seq in range(3000, 3100):
         client.log_event(tick(seq))
-    until(lambda: not _sender(client)._core.stock.is_failing, "room")
+    until(lambda: not _sender(client)._core.spooled.is_failing, "room")
     assert client.stats().balanced
     client.shutdown(0)
     memory = Memory()
@@ -675,7 +675,7 @@ say(anonymous() - before, client.stats().recovered < 50_000)
     assert client.flush(60).delivered == 300_000
 
 
-# The books.
+# The ledger.
 
 
 def test_books_balance_at_every_instant(make_client: MakeClient, endpoint: Endpoint) -> None:

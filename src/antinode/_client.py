@@ -14,7 +14,7 @@ import msgspec
 
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.record import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
-from antinode._encoding.encoder import Door, Refused
+from antinode._encoding.encoder import EventEncoder, Refused
 from antinode._encoding.insert_ids import from_business_key
 from antinode._errors import ConfigurationError, EventError, MiddlewareError
 from antinode._events import Event, as_event_dict
@@ -65,7 +65,7 @@ class Client:
         self._name = name
         self._middleware: list[Middleware] = []
         self._sender: Sender | None = None
-        self._door: Door | None = None
+        self._encoder: EventEncoder | None = None
         self._options = Options()
         self._opt_out: bool | None = None
         """What `opt_out` was set to at run time; it outlives another `init` that does not mention it."""
@@ -112,7 +112,7 @@ class Client:
             self._options = checked
             self._masked_key = f"…{key[-4:]}" if len(key) >= 16 else "…"
             self._sender = sender
-            self._door = self._make_door(sender)
+            self._encoder = self._make_encoder(sender)
             self._refresh()
         if former is not None:
             former.shutdown(max(0.0, deadline - _monotonic()))
@@ -139,9 +139,9 @@ class Client:
                 "start uWSGI with --enable-threads, or call flush() after each request"
             )
 
-    def _make_door(self, sender: Sender) -> Door:
+    def _make_encoder(self, sender: Sender) -> EventEncoder:
         options = self._options
-        return Door(
+        return EventEncoder(
             min_id_length=options.min_id_length,
             plan=options.plan,
             ingestion_metadata=options.ingestion_metadata,
@@ -150,17 +150,17 @@ class Client:
 
     def _refresh(self) -> None:
         """Work out anew where events go; after each change of what decides it."""
-        sender, door, options = self._sender, self._door, self._options
-        if sender is None or door is None:
+        sender, encoder, options = self._sender, self._encoder, self._options
+        if sender is None or encoder is None:
             self._why_off = _NOT_INITIALISED
         elif not options.enabled:
             self._why_off = _DISABLED
         else:
             self._why_off = _OPTED_OUT if options.opt_out else None
         self._ready = self._hot = None
-        if self._why_off is None and sender is not None and door is not None:
-            self._ready = (door.encode, sender)
-            self._hot = None if self._middleware else make_hot(door, sender)
+        if self._why_off is None and sender is not None and encoder is not None:
+            self._ready = (encoder.encode, sender)
+            self._hot = None if self._middleware else make_hot(encoder, sender)
 
     def log_event(
         self, event: EventDict | Event, extra: object = None, *, once: str | None = None
@@ -197,8 +197,8 @@ class Client:
 
     def _log_unusual(self, event: object, extra: object, once: object) -> Delivery:
         """For everything but a dict on a client without middleware: still no I/O, a few microseconds more."""
-        sender, door = self._sender, self._door
-        if self._why_off is not None or sender is None or door is None:
+        sender, encoder = self._sender, self._encoder
+        if self._why_off is not None or sender is None or encoder is None:
             return self._skip(self._why_off or _NOT_INITIALISED)
         kept: object = event
         try:
@@ -208,12 +208,12 @@ class Client:
             if self._middleware:
                 # What a redactor has not seen must not be kept for anybody, either.
                 kept = None
-                payload = MiddlewarePayload(door.with_defaults(own_copy(given)), extra)
+                payload = MiddlewarePayload(encoder.with_defaults(own_copy(given)), extra)
                 passed = self._run_middleware(payload)
                 if passed is None:
                     return self._skip(_HELD_BACK)
                 kept = given = self._as_dict(passed.event)
-            body, stream, notes = door.encode(given)
+            body, stream, notes = encoder.encode(given)
         except Exception as error:
             return self._refuse(sender, kept, error)
         record = sender.make_record(body, stream, _monotonic())
@@ -452,7 +452,7 @@ class Client:
         self._configuring = threading.RLock()
         if self._sender is not None:
             self._sender.renew_after_fork()
-            self._door = self._make_door(self._sender)
+            self._encoder = self._make_encoder(self._sender)
         self._refresh()
         if self._drain is not None:
             self._drain.renew_after_fork()

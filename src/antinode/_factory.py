@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from antinode._delivery.messages import Transport
     from antinode._delivery.record import Delivery
-    from antinode._delivery.shell.spooler import Keeper
+    from antinode._delivery.shell.spooler import Spooler
     from antinode._options import Options
     from antinode._spool import Spool
 
@@ -67,7 +67,7 @@ def make_sender(
             on_retry=options.on_retry,
             on_outcome=options.on_outcome,
             on_start=watch_exit_of_worker,
-            keeper=_keeper(api_key, options, clock, spool),
+            spooler=_spooler(api_key, options, clock, spool),
             is_strict=options.durability == "strict",
             on_failures=None if options.dead_letters is None else _dead_letters(options.dead_letters),
         ),
@@ -82,12 +82,12 @@ def destination(options: Options) -> tuple[str, Endpoint, Callable[[], Transport
     return usual, _endpoint(options), _transport_maker(options, usual)
 
 
-def _keeper(
+def _spooler(
     api_key: str, options: Options, clock: Callable[[], float], spool: type[Spool] | None
-) -> Keeper | None:
+) -> Spooler | None:
     if options.storage is None:
         return None
-    from antinode._delivery.shell.spooler import Keeper  # noqa: PLC0415 - only with a spool
+    from antinode._delivery.shell.spooler import Spooler  # noqa: PLC0415 - only with a spool
     from antinode._spool import Spool, format  # noqa: PLC0415 - the same
 
     disk = (spool or Spool)(
@@ -96,7 +96,7 @@ def _keeper(
         max_bytes=options.max_spool_bytes,
         fingerprint=fingerprint(api_key),
     )
-    return Keeper(
+    return Spooler(
         disk,
         codes={DELIVERED: format.DELIVERED, REJECTED: format.REJECTED, DROPPED: format.DROPPED},
         sync_every=options.sync_interval if options.durability == "interval" else None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from antinode import _compiled
-from antinode._encoding import encoder
+from antinode._encoding import encoder as encoder_module
 from antinode._lifecycle.fork import page
 from antinode._protocol.ids import INVALID_IDS
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from antinode._client import Client
     from antinode._delivery.record import Delivery
     from antinode._delivery.shell.sender import Sender
-    from antinode._encoding.encoder import Door
+    from antinode._encoding.encoder import EventEncoder
 
 
 def use_compiled_log_event(client: type[Client]) -> None:
@@ -29,15 +29,15 @@ def use_compiled_log_event(client: type[Client]) -> None:
             client.log_event = method  # type: ignore[method-assign]
 
 
-def make_hot(door: Door, sender: Sender) -> Callable[[object], Delivery | None] | None:
+def make_hot(encoder: EventEncoder, sender: Sender) -> Callable[[object], Delivery | None] | None:
     """What logs an ordinary event of this client, and returns None for others; None if not compiled."""
     if _compiled.native is None:
         return None
     log: Callable[[object], Delivery | None]
     try:
         log = _compiled.native.Log(
-            door,
             encoder,
+            encoder_module,
             INVALID_IDS,
             orjson,
             sender,

@@ -175,8 +175,8 @@ class Scene:
             f"rings at {core.ring_at}, "
             f"uploads {core._uploads}, batches {len(core._batches)}, overdue {sender._overdue}, "
             f"barriers {[each.index for each in sender._barriers]}, "
-            f"keeper {sender._keeper and vars(sender._keeper)}, "
-            f"epochs {core.ledger._open}, is behind {core.stock and core.stock.is_behind}"
+            f"spooler {sender._spooler and vars(sender._spooler)}, "
+            f"epochs {core.ledger._open}, is behind {core.spooled and core.spooled.is_behind}"
         )
 
     def play(self) -> None:

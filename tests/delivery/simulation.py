@@ -333,7 +333,7 @@ class Simulation:
         self.forgets = forgets
         """Whether the application lets go of its handles: `records` then holds stand-ins for them."""
         self.core = Core(self.config, random=random.Random(seed).random, store=store)
-        self.core.books.keeps_all = True
+        self.core.settlement.keeps_all = True
         self.now = 1000.0
         self.wake_at: float | None = None
         self.records: list[Delivery] = []
@@ -351,10 +351,10 @@ class Simulation:
         self._outcomes: dict[int, Outcome] = {}
         self._refused_bodies: set[tuple[int, ...]] = set()
         self._pending_seen = 0
-        if store is not None and self.core.stock is not None:
+        if store is not None and self.core.spooled is not None:
             for kept in store.kept:
                 self._add(Delivery(kept.body, 0, kept.logged_at, place=kept.place))
-            self.core.stock.find()
+            self.core.spooled.find()
 
     # What the application does.
 
@@ -418,7 +418,7 @@ class Simulation:
         if self.overflow == "drop_oldest" and core.make_room(len(record.body)) and core.admit(record):
             self.step()
             return
-        core.books.refuse(record, QUEUE_FULL)
+        core.settlement.refuse(record, QUEUE_FULL)
         self.told.append(record)
 
     def flush(self) -> int:
@@ -442,7 +442,7 @@ class Simulation:
             for upload in core.next_uploads(self.now):
                 self._start(upload)
             self._collect()
-            self._restock()
+            self._refill()
             self.wake_at = core.wake_at(self.now)
             racing, self.racing = self.racing, None
             if racing is not None:
@@ -454,18 +454,18 @@ class Simulation:
         assert core.is_idle or self.flights or self.wake_at is not None, "nothing would ever wake the shell"
         self.check()
 
-    def _restock(self) -> None:
-        stock, store = self.core.stock, self.store
-        if stock is None or store is None:
+    def _refill(self) -> None:
+        spooled, store = self.core.spooled, self.store
+        if spooled is None or store is None:
             return
-        stock.put_away()
-        if stock.wanted:
-            self.core.restock(store.read(stock.wanted, stock.wanted_bytes))
+        spooled.put_away()
+        if spooled.wanted:
+            self.core.refill(store.read(spooled.wanted, spooled.wanted_bytes))
 
     def _collect(self) -> None:
-        settled = self.core.books.take_settled()
+        settled = self.core.settlement.take_settled()
         self.told += settled
-        for kind, places in self.core.books.take_ended():
+        for kind, places in self.core.settlement.take_ended():
             assert self.store is not None
             self.store.acknowledge(places, kind)
         for record in settled:
@@ -539,7 +539,7 @@ class Simulation:
             if flight.verdict.action in (Action.BISECT, Action.HALVE):
                 self._refused_bodies.add(numbers)
             elif flight.verdict.action is Action.SORT:
-                # Those held back wait in their lanes for half a minute, where cuts are forgotten.
+                # Those held back wait in their stream queues for half a minute, where cuts are forgotten.
                 self._refused_bodies = {each for each in self._refused_bodies if not {*each} & {*numbers}}
             self.core.respond(number, flight.verdict, self.now)
             self.check()
@@ -554,7 +554,7 @@ class Simulation:
     def settle(self, limit: float = 3600.0) -> float:
         """Let time pass until everything has settled; how long it took. Fails after `limit` seconds."""
         started = self.now
-        while not self.core.is_idle or (self.core.stock is not None and self.core.stock.is_behind):
+        while not self.core.is_idle or (self.core.spooled is not None and self.core.spooled.is_behind):
             time = self._next_time()
             assert time is not None, "pending, but nothing will ever happen"
             assert time - started <= limit, f"not settled within {limit} s: {self.core.stats(self.now)}"
@@ -573,8 +573,8 @@ class Simulation:
     def _leave(self, store: ModelStore) -> None:
         """The end of the process, as far as what stays in the store is concerned."""
         store.leave()
-        if self.core.stock is not None:
-            self.core.stock.begin_again()
+        if self.core.spooled is not None:
+            self.core.spooled.begin_again()
         kept = {kept.body for kept in store.kept if kept.place not in store.acknowledged}
         for record in self.records:
             if record.outcome is None and record.body in kept:
@@ -604,19 +604,19 @@ class Simulation:
         assert stats.pending <= config.max_events
         assert stats.pending_bytes <= config.max_bytes
         assert len(core.pending_records()) == len(pending)
-        assert core.backlog.lanes.ready_count == sum(
-            len(lane.records) for lane in core.backlog.lanes if lane.is_ready
+        assert core.backlog.stream_queues.ready_count == sum(
+            len(stream_queue.records) for stream_queue in core.backlog.stream_queues if stream_queue.is_ready
         )
 
     def _check_store(self) -> None:
         """What has not ended is kept, unless it was never taken; what is kept for nothing has ended."""
         assert self.store is not None
-        stock, stats, acknowledged = self.core.stock, self.core.stats(self.now), self.store.acknowledged
-        assert stock is not None
+        spooled, stats, acknowledged = self.core.spooled, self.core.stats(self.now), self.store.acknowledged
+        assert spooled is not None
         for record in self.records:
             if record.place != NOT_STORED and record.outcome is None:
                 assert record.place not in acknowledged, "a record that has not ended is kept"
-        assert len(self.core.pending_records()) + len(stock.rear) + stats.on_disk == stats.pending
+        assert len(self.core.pending_records()) + len(spooled.rear) + stats.on_disk == stats.pending
         assert stats.in_flight == sum(len(flight.upload.records) for flight in self.flights.values())
         assert stats.pending - stats.on_disk <= self.config.max_events
 

@@ -98,7 +98,7 @@ def tick(user: str) -> Any:
 
 
 def look_from_elsewhere(client: Client) -> None:
-    """Another thread reads the books, which hangs if the interrupted one has kept a lock."""
+    """Another thread reads the ledger, which hangs if the interrupted one has kept a lock."""
     thread = threading.Thread(target=client.stats, daemon=True)
     thread.start()
     thread.join(20)

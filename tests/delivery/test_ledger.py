@@ -1,4 +1,4 @@
-"""The books: counts that balance, and what a flush reports."""
+"""The ledger: counts that balance, and what a flush reports."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def admit(core: Core) -> Delivery:
 @given(st.lists(st.sampled_from(["admit", "settle", "refuse", "skip", "flush"]), max_size=40))
 def test_the_books_balance_after_every_step(steps: list[str]) -> None:
     """Accepted = delivered + rejected + dropped + pending, overall and over the epochs of flushes."""
-    books, pending, index = core(), [], -1
+    made, pending, index = core(), [], -1
     for number, step in enumerate(steps):
         kind = (DELIVERED, REJECTED, DROPPED)[number % 3]
         if step == "admit":
-            pending.append(admit(books))
+            pending.append(admit(made))
         elif step == "settle" and pending:
-            books.books.settle([pending.pop(0)], outcome(kind))
+            made.settlement.settle([pending.pop(0)], outcome(kind))
         elif step == "refuse":
-            books.books.refuse(Delivery(b"{}", 1, 0.0), outcome(REJECTED))
+            made.settlement.refuse(Delivery(b"{}", 1, 0.0), outcome(REJECTED))
         elif step == "skip":
-            books.books.skip(Delivery(b"{}", 1, 0.0), outcome(SKIPPED))
+            made.settlement.skip(Delivery(b"{}", 1, 0.0), outcome(SKIPPED))
         elif step == "flush":
-            index = books.flush(0.0)
-        ledger = books.ledger
+            index = made.flush(0.0)
+        ledger = made.ledger
         ended = ledger.delivered + sum(ledger.rejected.values()) + sum(ledger.dropped.values())
         assert ledger.accepted == ended + len(pending)
         assert ledger.pending == len(pending)
@@ -52,24 +52,24 @@ def test_the_books_balance_after_every_step(steps: list[str]) -> None:
 
 def test_a_report_covers_what_was_logged_since_the_last_complete_one() -> None:
     """What a flush has reported as settled is not reported again; what was pending is."""
-    books = core()
-    first, second = admit(books), admit(books)
-    books.books.settle([first], outcome(DELIVERED))
-    assert books.ledger.report(books.flush(0.0)) == Report(delivered=1, pending=1)
-    books.books.settle([second], outcome(DROPPED))
-    admit(books)
-    assert books.ledger.report(books.flush(0.0)) == Report(delivered=1, dropped=1, pending=1)
+    made = core()
+    first, second = admit(made), admit(made)
+    made.settlement.settle([first], outcome(DELIVERED))
+    assert made.ledger.report(made.flush(0.0)) == Report(delivered=1, pending=1)
+    made.settlement.settle([second], outcome(DROPPED))
+    admit(made)
+    assert made.ledger.report(made.flush(0.0)) == Report(delivered=1, dropped=1, pending=1)
 
 
 def test_what_is_logged_after_a_flush_is_not_its_business() -> None:
     """A flush covers what was logged before it, nothing later."""
-    books = core()
-    record = admit(books)
-    index = books.flush(0.0)
-    admit(books)
-    assert books.ledger.pending_until(index) == 1
-    books.books.settle([record], outcome(DELIVERED))
-    assert books.ledger.pending_until(index) == 0
+    made = core()
+    record = admit(made)
+    index = made.flush(0.0)
+    admit(made)
+    assert made.ledger.pending_until(index) == 1
+    made.settlement.settle([record], outcome(DELIVERED))
+    assert made.ledger.pending_until(index) == 0
 
 
 def test_flushes_without_events_cost_nothing() -> None:
@@ -81,13 +81,13 @@ def test_flushes_without_events_cost_nothing() -> None:
 
 
 def test_an_outcome_is_told_after_it_is_counted() -> None:
-    """Whoever sees an outcome finds it in the books; only those who want to hear of it are kept."""
-    books = core()
-    plain, watched = admit(books), admit(books)
+    """Whoever sees an outcome finds it in the ledger; only those who want to hear of it are kept."""
+    made = core()
+    plain, watched = admit(made), admit(made)
     watched.add_done_callback(lambda record: None)
-    books.books.settle([plain, watched], outcome(DELIVERED), sent=1)
-    assert books.books.take_settled() == [watched]
-    assert books.books.take_settled() == []
+    made.settlement.settle([plain, watched], outcome(DELIVERED), sent=1)
+    assert made.settlement.take_settled() == [watched]
+    assert made.settlement.take_settled() == []
     assert (plain.attempts, plain.body) == (1, b"")
 
 

@@ -1,4 +1,4 @@
-"""The door: what is sent for an event, what is refused, and that both paths through it agree."""
+"""The encoder: what is sent for an event, what is refused, and that both paths through it agree."""
 
 import contextlib
 import dataclasses
@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from antinode import IngestionMetadata, Plan
-from antinode._encoding.encoder import LIBRARY, Door, Refused, _may_exceed
+from antinode._encoding.encoder import LIBRARY, EventEncoder, Refused, _may_exceed
 from antinode._events import as_event_dict
 from antinode._protocol.fields import FIELDS
 from antinode._protocol.ids import INVALID_IDS
@@ -27,14 +27,14 @@ NOW = time.time_ns() // 1_000_000
 ROOM = 999_000
 
 
-def encoded(event, door=None):
-    body, _, _ = (door or Door(max_event_bytes=ROOM)).encode(event)
+def encoded(event, encoder=None):
+    body, _, _ = (encoder or EventEncoder(max_event_bytes=ROOM)).encode(event)
     return json.loads(body)
 
 
 def refusal(event, **options):
     with pytest.raises(Refused) as caught:
-        Door(max_event_bytes=ROOM, **options).encode(event)
+        EventEncoder(max_event_bytes=ROOM, **options).encode(event)
     return caught.value
 
 
@@ -174,12 +174,12 @@ def comparable(event):
     return json.dumps(event, sort_keys=True)
 
 
-def seen_by_examine(door, event):
+def seen_by_examine(encoder, event):
     """What the slow path alone makes of the event: its JSON and notes, or its refusal."""
     examined = examine(as_event_dict(event), now_ms=NOW)
     if examined.problems:
         return "; ".join(map(str, examined.problems)), None
-    return door.with_defaults(examined.event), examined.notes
+    return encoder.with_defaults(examined.event), examined.notes
 
 
 @given(event=events, with_defaults=st.booleans())
@@ -191,16 +191,16 @@ def seen_by_examine(door, event):
 @example(event={**SONG, "time": NOW, "event_properties": {"p": Extended()}}, with_defaults=False)
 @settings(max_examples=600, deadline=None)
 def test_both_paths_agree(event, with_defaults):
-    """Whatever the event, the door sends what the examination would, or refuses in the same words.
+    """Whatever the event, the encoder sends what the examination would, or refuses in the same words.
 
     It raises nothing but `Refused`, and never changes the event.
     """
-    door = Door(max_event_bytes=ROOM, **(DEFAULTS if with_defaults else {}))
+    encoder = EventEncoder(max_event_bytes=ROOM, **(DEFAULTS if with_defaults else {}))
     before = repr(event)
-    expected, notes = seen_by_examine(door, event)
+    expected, notes = seen_by_examine(encoder, event)
     refused = None
     try:
-        body, stream, told = door.encode(event)
+        body, stream, told = encoder.encode(event)
     except Refused as error:
         refused = error.message
     if refused is not None:
@@ -220,12 +220,12 @@ def test_both_paths_agree(event, with_defaults):
 @given(events)
 @settings(max_examples=150, deadline=None)
 def test_the_second_time_is_like_the_first(event):
-    """What the door has learnt of one event changes nothing about the next with the same keys and types."""
-    door = Door(max_event_bytes=ROOM)
+    """What the encoder has learnt of one event changes nothing for the next with the same keys and types."""
+    encoder = EventEncoder(max_event_bytes=ROOM)
 
     def outcome():
         try:
-            complete = json.loads(door.encode(event)[0])
+            complete = json.loads(encoder.encode(event)[0])
         except Refused as refused:
             return refused.message
         return comparable({k: v for k, v in complete.items() if k not in ("time", "insert_id")})
@@ -235,13 +235,13 @@ def test_the_second_time_is_like_the_first(event):
 
 def test_what_is_remembered_does_not_vouch_for_values():
     """After a good event, a bad one with the same keys and types is refused all the same."""
-    door = Door(max_event_bytes=ROOM)
+    encoder = EventEncoder(max_event_bytes=ROOM)
     good = {**SONG, "time": NOW, "device_id": "device-7", "quantity": 2}
-    door.encode(good)
+    encoder.encode(good)
     for bad in ({"event_type": " "}, {"event_type": "[Amplitude] Revenue"}, {"quantity": 2**63}):
         with pytest.raises(Refused):
-            door.encode({**good, **bad})
-    assert "user_id" not in encoded({**good, "user_id": "UNKNOWN "}, door)
+            encoder.encode({**good, **bad})
+    assert "user_id" not in encoded({**good, "user_id": "UNKNOWN "}, encoder)
 
 
 def test_absent_keys_are_filled_in():
@@ -266,20 +266,20 @@ def test_absent_means_none_too():
 
 def test_plan_is_merged_under_the_events_own():
     """The event's own keys of `plan` and `ingestion_metadata` win; the client's fill the gaps."""
-    door = Door(max_event_bytes=ROOM, **DEFAULTS)
-    assert encoded(SONG, door)["plan"] == {"branch": "main", "source": "web"}
-    assert encoded(SONG, door)["ingestion_metadata"] == {"source_name": "100%s"}
+    encoder = EventEncoder(max_event_bytes=ROOM, **DEFAULTS)
+    assert encoded(SONG, encoder)["plan"] == {"branch": "main", "source": "web"}
+    assert encoded(SONG, encoder)["ingestion_metadata"] == {"source_name": "100%s"}
     for own in ({"branch": "own"}, Plan(branch="own")):
         event = {**SONG, "plan": own}
-        assert encoded(event, door)["plan"] == {"branch": "own", "source": "web"}
+        assert encoded(event, encoder)["plan"] == {"branch": "own", "source": "web"}
         assert event["plan"] is own
 
 
 def test_insert_ids_are_all_different():
     """Each event gets an id of its own, whichever path it takes; two clients share none."""
-    doors = [Door(max_event_bytes=ROOM) for _ in range(3)]
+    doors = [EventEncoder(max_event_bytes=ROOM) for _ in range(3)]
     odd = {**SONG, "user_id": 20391}
-    made = [encoded(each, door)["insert_id"] for door in doors for each in (SONG, odd, SONG) * 100]
+    made = [encoded(each, encoder)["insert_id"] for encoder in doors for each in (SONG, odd, SONG) * 100]
     assert len(set(made)) == len(made)
 
 
@@ -288,32 +288,32 @@ def test_time_as_datetime_is_converted():
     moment = datetime(2026, 11, 4, 18, 46, 10, 999_999, tzinfo=timezone(timedelta(hours=1)))
     assert encoded({**SONG, "time": moment})["time"] == 1793814370999
     naive = moment.replace(tzinfo=None)
-    body, _, notes = Door(max_event_bytes=ROOM).encode({**SONG, "time": naive})
+    body, _, notes = EventEncoder(max_event_bytes=ROOM).encode({**SONG, "time": naive})
     assert json.loads(body)["time"] == math.floor(naive.timestamp() * 1000)
     assert "without a time zone" in notes[0]
 
 
 def test_time_in_seconds_is_converted_and_told():
     """Seconds, as `time.time()` gives them, become milliseconds, with a note."""
-    body, _, notes = Door(max_event_bytes=ROOM).encode({**SONG, "time": 1793817970.25})
+    body, _, notes = EventEncoder(max_event_bytes=ROOM).encode({**SONG, "time": 1793817970.25})
     assert json.loads(body)["time"] == 1793817970250
     assert "seconds" in notes[0]
 
 
 def test_time_ahead_of_the_clock_is_told():
     """An event more than a day ahead is sent, and its author told; one of now is not worth a word."""
-    door = Door(max_event_bytes=ROOM)
+    encoder = EventEncoder(max_event_bytes=ROOM)
     ahead = time.time_ns() // 1_000_000 + 3 * 86_400_000
-    assert "ahead" in door.encode({**SONG, "time": ahead})[2][0]
-    assert door.encode({**SONG, "time": NOW})[2] == ()
+    assert "ahead" in encoder.encode({**SONG, "time": ahead})[2][0]
+    assert encoder.encode({**SONG, "time": NOW})[2] == ()
 
 
 @pytest.mark.parametrize("meant", ["userId", "eventProperties", "product_id"])
 def test_a_misspelt_key_is_told_each_time(meant):
     """The hint does not depend on whether such events were seen before."""
-    door = Door(max_event_bytes=ROOM)
+    encoder = EventEncoder(max_event_bytes=ROOM)
     for _ in range(2):
-        assert meant in door.encode({**SONG, meant: "user-20391"})[2][0]
+        assert meant in encoder.encode({**SONG, meant: "user-20391"})[2][0]
 
 
 def test_what_is_refused_says_what_to_write():
@@ -321,7 +321,7 @@ def test_what_is_refused_says_what_to_write():
     assert "`user_id`" in refusal({"event_type": "Song Played"}).message
     assert "'abc' is shorter than 5" in refusal({**SONG, "user_id": "abc"}).message
     assert "placeholder" in refusal({**SONG, "user_id": "Anonymous"}).message
-    assert encoded({**SONG, "user_id": "abc"}, Door(max_event_bytes=ROOM, min_id_length=3))
+    assert encoded({**SONG, "user_id": "abc"}, EventEncoder(max_event_bytes=ROOM, min_id_length=3))
     assert refusal({**SONG, "user_id": "abc"}).status is Status.INVALID
 
 
@@ -330,7 +330,7 @@ def test_what_is_said_with_a_language_model_is_sent_whole():
     long = "x" * 20_000
     properties = {"[Agent] Session ID": long, "$llm_message.text": long, "$llm_message": {"text": long}}
     event = {**SONG, "event_properties": properties, "user_properties": {"$set": {"[Agent] Role": long}}}
-    body, _, notes = Door(max_event_bytes=ROOM).encode(event)
+    body, _, notes = EventEncoder(max_event_bytes=ROOM).encode(event)
     sent = json.loads(body)
     assert sent["event_properties"] == properties
     assert sent["user_properties"] == {"$set": {"[Agent] Role": long}}
@@ -343,7 +343,7 @@ def test_an_event_too_large_is_refused():
     for text in ("x" * 900, "x" * 1025):
         event = {**SONG, "event_properties": {f"p{i}": text for i in range(20)}}
         with pytest.raises(Refused, match="bytes long") as caught:
-            Door(max_event_bytes=5000).encode(event)
+            EventEncoder(max_event_bytes=5000).encode(event)
         assert caught.value.status is Status.PAYLOAD_TOO_LARGE
 
 
@@ -361,7 +361,7 @@ def test_encoding_leaves_no_trace(value):
     event = {**SONG, "event_properties": {"value": value}}
     before = repr(event)
     with contextlib.suppress(Refused):
-        Door(max_event_bytes=ROOM, **DEFAULTS).encode(event)
+        EventEncoder(max_event_bytes=ROOM, **DEFAULTS).encode(event)
     assert repr(event) == before
 
 
@@ -396,7 +396,7 @@ def test_depth_is_read_from_the_text(value, depth, is_cart):
 
 def test_many_shallow_containers_take_the_fast_path(monkeypatch):
     """A long cart, or text full of brackets and quotes, does not cost an examination."""
-    monkeypatch.setattr(Door, "_examine", None)
+    monkeypatch.setattr(EventEncoder, "_examine", None)
     cart = [{"sku": f"sku-{i}", "tags": ["a", "b"]} for i in range(200)]
     text = '{"quoted": "[\\"text\\"]"}' * 20
     assert (
@@ -406,13 +406,13 @@ def test_many_shallow_containers_take_the_fast_path(monkeypatch):
 
 
 def test_what_is_remembered_does_not_fill_memory():
-    """A program that makes up keys keeps its door small."""
-    door = Door(max_event_bytes=ROOM)
+    """A program that makes up keys keeps its encoder small."""
+    encoder = EventEncoder(max_event_bytes=ROOM)
     for i in range(5000):
-        door.encode({**SONG, "event_type": f"type {i}", f"own_{i}": i})
-    door.encode({**SONG, **{f"own_{i}": i for i in range(1000)}})
-    assert len(door._event_types) <= 4096
-    assert len(door._other_keys) <= 4096
+        encoder.encode({**SONG, "event_type": f"type {i}", f"own_{i}": i})
+    encoder.encode({**SONG, **{f"own_{i}": i for i in range(1000)}})
+    assert len(encoder._event_types) <= 4096
+    assert len(encoder._other_keys) <= 4096
 
 
 def test_keys_equal_to_plain_ones_do_not_spoil_those(monkeypatch):
@@ -421,7 +421,7 @@ def test_keys_equal_to_plain_ones_do_not_spoil_those(monkeypatch):
     class Key(str):
         __slots__ = ()
 
-    door = Door(max_event_bytes=ROOM)
-    assert encoded({Key(key): value for key, value in SONG.items()}, door)["user_id"] == "user-20391"
-    monkeypatch.setattr(Door, "_examine", None)
-    assert encoded(SONG, door)["user_id"] == "user-20391"
+    encoder = EventEncoder(max_event_bytes=ROOM)
+    assert encoded({Key(key): value for key, value in SONG.items()}, encoder)["user_id"] == "user-20391"
+    monkeypatch.setattr(EventEncoder, "_examine", None)
+    assert encoded(SONG, encoder)["user_id"] == "user-20391"

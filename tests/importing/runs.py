@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from antinode._importing.columns import Columns
-from antinode._importing.dry_run import Surveyor
+from antinode._importing.dry_run import DryRun
 from antinode._importing.importer import Importer
 from antinode._importing.reports import Progress, Report, Survey
 from antinode._importing.settings import Settings
@@ -60,7 +60,7 @@ def run(files: Sequence[Path | str], folder: Path, server_url: str, **more: Any)
 
 
 def look(files: Sequence[Path | str], folder: Path, **more: Any) -> Survey:
-    return Surveyor(settings(files, folder, "http://127.0.0.1:1/batch", **more), Quiet()).run()
+    return DryRun(settings(files, folder, "http://127.0.0.1:1/batch", **more), Quiet()).run()
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode._delivery.core.rate_limits import Pacer
+from antinode._delivery.core.rate_limits import RateLimits
 from antinode._importing.pacing import ProjectRate, UserRates
 from antinode._protocol.limits import RATE_WINDOW
 
@@ -17,8 +17,8 @@ from antinode._protocol.limits import RATE_WINDOW
 def test_no_window_holds_more_than_the_limit(arrivals: list[int], kind: str) -> None:
     """However many events of an id come up each second, in no 30 seconds more leave than the limit allows."""
     limit = 20.0
-    pacer = Pacer()
-    rates = UserRates(limit, pacer)
+    rate_limits = RateLimits()
+    rates = UserRates(limit, rate_limits)
     keys = ((kind, "one"),)
     waiting, left = 0, []
     for second in range(len(arrivals) + 60):
@@ -28,8 +28,8 @@ def test_no_window_holds_more_than_the_limit(arrivals: list[int], kind: str) -> 
                 rates.count(kind, ["one"] * arrivals[second])
                 waiting += arrivals[second]
                 rates.apply(now, is_moving=True)
-            while waiting and pacer.opens_at(keys, now) <= now:
-                pacer.pass_one(keys, now)
+            while waiting and rate_limits.opens_at(keys, now) <= now:
+                rate_limits.pass_one(keys, now)
                 waiting -= 1
                 left.append(now)
     for position, start in enumerate(left):
@@ -38,26 +38,26 @@ def test_no_window_holds_more_than_the_limit(arrivals: list[int], kind: str) -> 
 
 def test_those_below_the_limit_cost_no_gate() -> None:
     """As long as nobody passes the limit, the core paces nobody, and has nothing to look up."""
-    pacer = Pacer()
-    rates = UserRates(100, pacer)
+    rate_limits = RateLimits()
+    rates = UserRates(100, rate_limits)
     for second in range(10):
         rates.count("user", [f"user-{n}" for n in range(1000)] + ["busy"] * 90 + [None] * 500)
         rates.apply(float(second), is_moving=True)
-    assert not pacer.is_active
+    assert not rate_limits.is_active
     rates.count("user", ["busy"] * 91)
     rates.apply(9.5, is_moving=True)
-    assert pacer.is_active
+    assert rate_limits.is_active
 
 
 def test_what_piles_up_in_an_outage_counts_together() -> None:
     """While nothing leaves, seconds add up: what will leave at once afterwards is over the limit."""
-    pacer = Pacer()
-    rates = UserRates(100, pacer)
+    rate_limits = RateLimits()
+    rates = UserRates(100, rate_limits)
     rates.apply(0.0, is_moving=True)
     for second in range(1, 3):
         rates.count("user", ["busy"] * 60)
         rates.apply(float(second), is_moving=False)
-    assert pacer.is_active
+    assert rate_limits.is_active
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.integers(1, 2000)), min_size=1, max_size=50))

@@ -71,7 +71,7 @@ class DiskStats(Protocol):
 
 
 class DiskStore(Store, Protocol):
-    """A store with what its keeper has to do for it. All of it raises when the disk refuses."""
+    """A store with what its spooler has to do for it. All of it raises when the disk refuses."""
 
     def open(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""The door: an event is checked and encoded to its final bytes here, once, on the caller's thread."""
+"""The encoder: an event is checked and encoded to its final bytes here, once, on the caller's thread."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Refused(Exception):
         self.message = message
 
 
-class Door:
+class EventEncoder:
     """Checks and encodes events for one client: its defaults, its id length, its largest event in bytes.
 
     Two paths lead through it. The fast one takes the events that need no more than encoding; everything else,

@@ -12,7 +12,7 @@ import orjson
 from antinode._importing.chunks import Chunk
 from antinode._importing.errors import Damaged
 from antinode._importing.findings import Findings
-from antinode._importing.pool import open_workshop, usual_processes
+from antinode._importing.pool import open_pool, usual_processes
 from antinode._importing.prepare import Prepared
 from antinode._importing.readers.detect import Reading
 from antinode._importing.reports import Observer, Progress, Survey
@@ -21,7 +21,7 @@ from antinode._importing.sources import Source
 from antinode._importing.tracking import Span
 
 
-class Surveyor:
+class DryRun:
     """One look at all rows."""
 
     def __init__(self, settings: Settings, observer: Observer, *, samples: int = 3) -> None:
@@ -43,19 +43,19 @@ class Surveyor:
         settings, began = self._settings, time.monotonic()
         ready = threading.Semaphore(0)
         processes = usual_processes(settings.size) if settings.processes is None else settings.processes
-        shop = open_workshop(settings.recipe(), processes, ready.release)
+        pool = open_pool(settings.recipe(), processes, ready.release)
         try:
             for source, chunk in self._chunks():
-                shop.put(Span(source, chunk.first, bytearray(len(chunk.texts)), len(chunk.texts)), chunk)
-                self._drain(shop.take)
-                while shop.is_full and not self._is_stopped:
+                pool.put(Span(source, chunk.first, bytearray(len(chunk.texts)), len(chunk.texts)), chunk)
+                self._drain(pool.take)
+                while pool.is_full and not self._is_stopped:
                     ready.acquire(timeout=0.1)
-                    self._drain(shop.take)
-            while not (shop.is_empty or self._is_stopped):
+                    self._drain(pool.take)
+            while not (pool.is_empty or self._is_stopped):
                 ready.acquire(timeout=0.1)
-                self._drain(shop.take)
+                self._drain(pool.take)
         finally:
-            shop.close()
+            pool.close()
         return Survey(
             self._rows,
             self._good,

@@ -25,7 +25,7 @@ from antinode._importing.chunks import Chunk
 from antinode._importing.errors import CannotResume, Damaged, Halted, NotReadable
 from antinode._importing.findings import Findings
 from antinode._importing.pacing import ProjectRate, UserRates
-from antinode._importing.pool import open_workshop, usual_processes
+from antinode._importing.pool import open_pool, usual_processes
 from antinode._importing.prepare import Prepared
 from antinode._importing.readers.detect import Reading
 from antinode._importing.rejects import Rejects, default_rejects
@@ -90,16 +90,16 @@ class Importer:
             ),
             random=random.random,
         )
-        self._core.books.keeps_all = True
+        self._core.settlement.keeps_all = True
         limit = user_rate(settings.user_rate, endpoint)
-        self._user_rates = UserRates(limit, self._core.backlog.pacer) if limit else None
+        self._user_rates = UserRates(limit, self._core.backlog.rate_limits) if limit else None
         limit = project_rate(settings.project_rate, endpoint)
         self._project_rate = ProjectRate(limit) if limit else None
         self._uploaders = Uploaders(options.connections, "antinode-import")
         self._inbox: queue.SimpleQueue[tuple[int, Verdict, int] | None] = queue.SimpleQueue()
         """Answers; None says that rows are prepared."""
         processes = usual_processes(settings.size) if settings.processes is None else settings.processes
-        self._shop = open_workshop(settings.recipe(), processes, lambda: self._inbox.put(None))
+        self._pool = open_pool(settings.recipe(), processes, lambda: self._inbox.put(None))
         self._due: deque[tuple[float, Upload]] = deque()
         """Uploads that the project's limit keeps waiting."""
         self._flying: dict[int, tuple[float, Job]] = {}
@@ -175,7 +175,7 @@ class Importer:
         try:
             self._work()
         finally:
-            self._shop.close()
+            self._pool.close()
             self._uploaders.stop()
             with suppress(Exception):
                 self._transport.close()
@@ -202,7 +202,7 @@ class Importer:
         for source, chunk in self._chunks():
             if chunk.texts:
                 span = self._tracker.open(source, chunk.first, len(chunk.texts), has_cells=chunk.has_cells)
-                self._shop.put(span, chunk)
+                self._pool.put(span, chunk)
             self._turn(self._clock())
             while self._is_full and self._stop_by is None:
                 self._wait()
@@ -238,11 +238,11 @@ class Importer:
 
     @property
     def _is_done(self) -> bool:
-        return self._shop.is_empty and self._core.is_idle
+        return self._pool.is_empty and self._core.is_idle
 
     @property
     def _is_full(self) -> bool:
-        return self._shop.is_full or self._has_no_room
+        return self._pool.is_full or self._has_no_room
 
     @property
     def _has_no_room(self) -> bool:
@@ -300,7 +300,7 @@ class Importer:
         core = self._core
         self._hear(now)
         if self._stop_by is None:
-            while not self._has_no_room and (prepared := self._shop.take()) is not None:
+            while not self._has_no_room and (prepared := self._pool.take()) is not None:
                 self._admit(*prepared, now)
             for upload in core.next_uploads(now):
                 rate = self._project_rate
@@ -370,7 +370,7 @@ class Importer:
 
     def _settle(self) -> None:
         counts = self._state.counts
-        settled = self._core.books.take_settled()
+        settled = self._core.settlement.take_settled()
         if settled:
             self._moved_at = self._clock()
         for record in settled:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from antinode._delivery.core.rate_limits import MARGIN, Key, Pacer
+from antinode._delivery.core.rate_limits import MARGIN, Key, RateLimits
 
 # Within so many seconds, a user's events are counted together; as many as the core lets go at once.
 _SECOND: Final = 1.0
@@ -15,15 +15,15 @@ class UserRates:
     """Counts the events of each user and device by the second, and has the core pace those over the limit.
 
     Nearly all users of nearly all files stay below, and cost a count each; only for the others does the core
-    keep a gate. What leaves in any window of the server's is then within the limit: up to the first second
-    in which the limit is passed there were less each second, and from then on the gate counts.
+    keep a rate limit. What leaves in any window of the server's is then within it: up to the first second in
+    which it is passed there were less each second, and from then on the core counts.
     """
 
-    def __init__(self, limit: float, pacer: Pacer) -> None:
+    def __init__(self, limit: float, rate_limits: RateLimits) -> None:
         """`limit` is in events a second."""
         self._limit = limit * MARGIN
         self._most = max(1, int(self._limit * _SECOND))
-        self._pacer = pacer
+        self._rate_limits = rate_limits
         self._counts: dict[str, dict[str, int]] = {"user": {}, "device": {}}
         self._until = 0.0
         self._hot: set[Key] = set()
@@ -41,7 +41,7 @@ class UserRates:
         """Begin a new second if it is time. While nothing leaves, what piles up counts together."""
         if self._hot:
             for key in self._hot:
-                self._pacer.limit(key, now, self._limit)
+                self._rate_limits.limit(key, now, self._limit)
             self._hot.clear()
         if now >= self._until and is_moving:
             for counts in self._counts.values():

@@ -53,7 +53,7 @@ def tune_interpreter() -> None:
     gc.set_threshold(200_000, 50, 50)
 
 
-class Workshop(Protocol):
+class PreparerPool(Protocol):
     """Takes chunks and gives them back prepared, in the same order."""
 
     @property
@@ -71,12 +71,12 @@ class Workshop(Protocol):
     def close(self) -> None: ...
 
 
-def open_workshop(recipe: Recipe, processes: int, on_ready: Callable[[], None]) -> Workshop:
+def open_pool(recipe: Recipe, processes: int, on_ready: Callable[[], None]) -> PreparerPool:
     """`on_ready` is called, on any thread, when there may be something to take."""
-    return Crew(recipe, processes, on_ready) if processes else Desk(recipe)
+    return ProcessPool(recipe, processes, on_ready) if processes else InlinePreparer(recipe)
 
 
-class Desk:
+class InlinePreparer:
     """Prepares on the spot."""
 
     def __init__(self, recipe: Recipe) -> None:
@@ -101,7 +101,7 @@ class Desk:
         """Nothing is open."""
 
 
-class Crew:
+class ProcessPool:
     """Prepares in processes. They end with this one, however it ends, and leave Ctrl-C to it."""
 
     def __init__(self, recipe: Recipe, processes: int, on_ready: Callable[[], None]) -> None:
@@ -155,7 +155,7 @@ def _skipped(span: Span) -> bytes:
     return bytes(span.done) if span.left < len(span.done) else b""
 
 
-# In a process of the crew.
+# In a process of the pool.
 
 _preparer: Preparer | None = None
 

@@ -1,4 +1,4 @@
-"""From rows to bodies: decoded, mapped, given an insert_id, checked and encoded by the rules of the door."""
+"""From rows to bodies: decoded, mapped, given an insert_id, checked and encoded as `log_event` does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 import orjson
 
-from antinode._encoding.encoder import Door, Refused
+from antinode._encoding.encoder import EventEncoder, Refused
 from antinode._importing.chunks import Chunk
 from antinode._importing.columns import Columns
 from antinode._importing.identity import insert_ids
@@ -56,7 +56,7 @@ class Preparer:
     """Makes events of rows, one chunk after the other."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self._door = Door(
+        self._encoder = EventEncoder(
             min_id_length=recipe.min_id_length,
             max_event_bytes=recipe.max_event_bytes,
             max_remembered_ids=_REMEMBERED_IDS,
@@ -66,7 +66,7 @@ class Preparer:
 
     def prepare(self, chunk: Chunk, skipped: bytes = b"") -> Prepared:
         """The events of a chunk, without the rows at whose positions `skipped` has anything but 0."""
-        loads, encode, insert_id = orjson.loads, self._door.encode, self._insert_id
+        loads, encode, insert_id = orjson.loads, self._encoder.encode, self._insert_id
         to_event, has_cells = self._mapper.to_event, chunk.has_cells
         first, problems = chunk.first, chunk.problems
         made = Prepared([], [], [], [], [], [])

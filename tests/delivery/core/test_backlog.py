@@ -35,7 +35,7 @@ def test_without_busy_streams_the_queue_is_given_out_as_it_is() -> None:
     """Nobody has to wait: records leave in log order, as many as fit."""
     backlog = filled([1, 2, 1, 3])
     assert streams_of(backlog.take(0.0, events=3, size=HUGE)) == [1, 2, 1]
-    assert len(backlog.lanes) == 0
+    assert len(backlog.stream_queues) == 0
 
 
 def test_one_record_goes_however_large() -> None:
@@ -57,7 +57,7 @@ def test_a_busy_stream_waits_in_its_lane() -> None:
 
 
 def test_held_records_come_before_their_successors() -> None:
-    """A stream that was held back keeps its order when its gate opens."""
+    """A stream that was held back keeps its order when its rate limit opens."""
     backlog = filled([1])
     first = record(1, -1)
     backlog.hold(1, [first], 30.0)
@@ -66,7 +66,7 @@ def test_held_records_come_before_their_successors() -> None:
     assert [each.logged_at for each in taken] == [-1.0, 0.0]
 
 
-def test_a_gate_that_opens_while_its_stream_is_busy_changes_nothing() -> None:
+def test_a_rate_limit_that_opens_while_its_stream_is_busy_changes_nothing() -> None:
     """Time alone does not free a stream that an upload holds; the end of the upload does."""
     backlog = Backlog()
     backlog.occupy({1})
@@ -76,7 +76,7 @@ def test_a_gate_that_opens_while_its_stream_is_busy_changes_nothing() -> None:
     assert len(backlog.take(32.0, events=10, size=HUGE)) == 1
 
 
-def test_the_end_of_an_upload_does_not_open_a_gate() -> None:
+def test_the_end_of_an_upload_does_not_open_a_rate_limit() -> None:
     """A stream that was held back waits for its time although the upload that held it has ended."""
     backlog = Backlog()
     backlog.occupy({1})
@@ -87,7 +87,7 @@ def test_the_end_of_an_upload_does_not_open_a_gate() -> None:
 
 
 def test_a_deep_lane_does_not_starve_the_queue() -> None:
-    """When one stream's lane fills an upload, the queue comes first in the next."""
+    """When one stream's stream queue fills an upload, the queue comes first in the next."""
     backlog = filled([1] * 100 + [2])
     backlog.occupy({1})
     assert streams_of(backlog.take(0.0, events=10, size=HUGE)) == [2]
@@ -116,22 +116,22 @@ def test_a_paced_user_is_cut_short_and_others_go_on() -> None:
     backlog.occupy({1, 2})
     backlog.vacate({1, 2}, 0.1)
     assert backlog.take(0.1, events=10, size=HUGE) == []
-    release = backlog.lanes.next_release
+    release = backlog.stream_queues.next_release
     assert release is not None
     assert streams_of(backlog.take(release, events=10, size=HUGE)) == [1, 1]
 
 
-def test_one_users_devices_share_a_gate() -> None:
+def test_one_users_devices_share_a_rate_limit() -> None:
     """A throttled user waits with every device, whatever streams these make."""
     backlog = Backlog()
-    backlog.pacer.throttle(("user", "same"), 0.0, 30.0, None)
+    backlog.rate_limits.throttle(("user", "same"), 0.0, 30.0, None)
     backlog.fresh.extend([record(1, user="same"), record(2, user="same"), record(3, user="other")])
     assert streams_of(backlog.take(1.0, events=10, size=HUGE)) == [3]
     assert sorted(streams_of(backlog.take(30.0, events=10, size=HUGE))) == [1, 2]
 
 
 def test_the_oldest_is_dropped_from_a_lane_first() -> None:
-    """Those who wait in lanes have waited longest: one of them makes room, then the queue's front."""
+    """Those who wait in stream queues have waited longest: one of them makes room, then the queue's front."""
     backlog = filled([1, 2, 1, 3])
     backlog.occupy({1})
     backlog.take(0.0, events=1, size=HUGE)

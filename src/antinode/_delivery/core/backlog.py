@@ -1,4 +1,4 @@
-"""The records that wait for an upload: the queue they enter by, and lanes for streams that wait alone."""
+"""The records that wait for an upload: the queue they enter by, and one for each stream that waits alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from antinode._delivery.core.loops import drain, sift
-from antinode._delivery.core.rate_limits import Key, Pacer
-from antinode._delivery.core.stream_queues import Lane, Lanes
+from antinode._delivery.core.rate_limits import Key, RateLimits
+from antinode._delivery.core.stream_queues import StreamQueue, StreamQueues
 from antinode._delivery.record import Delivery
 
 # How many records a search for free streams may pass over before others get their turn.
 SCAN = 20_000
-# Ids remembered for streams while gates exist; forgotten together when there are more.
+# Ids remembered for streams while rate limits exist; forgotten together when there are more.
 MAX_KEYS = 50_000
 
 
@@ -48,34 +48,34 @@ class Backlog:
     """Gives out records for uploads such that each stream stays in order.
 
     `fresh` is the queue in log order; any thread may append to it. A record whose stream is busy (another
-    upload holds earlier records of it) or held (a gate is closed) moves to the stream's lane when its turn
-    comes, and later ones of the stream follow it there: each record moves at most once.
+    upload holds earlier records of it) or held (by a rate limit) moves to the stream's own queue when its
+    turn comes, and later ones of the stream follow it there: each record moves at most once.
     """
 
     def __init__(self, pace: float | None = None) -> None:
         self.fresh: deque[Delivery] = deque()
-        self.lanes = Lanes()
-        self.pacer = Pacer(pace)
+        self.stream_queues = StreamQueues()
+        self.rate_limits = RateLimits(pace)
         self.must_go_on = False
         """The last search stopped early without finding anything: there may be more behind."""
         self._is_fresh_first = False
-        """Whose turn it is when lanes alone would fill an upload: one deep lane must not starve the queue."""
+        """Whose turn it is when stream queues alone would fill an upload: they must not starve `fresh`."""
         self._busy: set[int] = set()
         self._keys: dict[int, tuple[Key, ...]] = {}
 
     def __iter__(self) -> Iterator[Delivery]:
-        for lane in self.lanes:
-            yield from lane.records
+        for stream_queue in self.stream_queues:
+            yield from stream_queue.records
         yield from self.fresh
 
     @property
     def available(self) -> int:
         """Records that may be taken now, as far as is known without looking at each."""
-        return len(self.fresh) + self.lanes.ready_count
+        return len(self.fresh) + self.stream_queues.ready_count
 
     def clear(self) -> None:
         self.fresh.clear()
-        self.lanes = Lanes()
+        self.stream_queues = StreamQueues()
         self._busy.clear()
 
     # Streams that uploads hold.
@@ -85,34 +85,36 @@ class Backlog:
         self._busy.update(streams)
 
     def vacate(self, streams: set[int], now: float) -> None:
-        """The upload has ended: what waited for it may go, unless a gate is closed."""
+        """The upload has ended: what waited for it may go, unless a rate limit holds it."""
         self._busy -= streams
-        lanes = self.lanes
-        if not lanes:
+        stream_queues = self.stream_queues
+        if not stream_queues:
             return
-        if len(lanes) < len(streams):
-            freed = [lane for lane in lanes if lane.stream in streams]
+        if len(stream_queues) < len(streams):
+            freed = [stream_queue for stream_queue in stream_queues if stream_queue.stream in streams]
         else:
-            freed = [lane for stream in streams if (lane := lanes.get(stream)) is not None]
-        for lane in freed:
-            is_held = lane.release_at is not None and lane.release_at > now
-            if not lane.is_ready and not is_held and not lanes.discard_empty(lane):
-                lanes.make_ready(lane)
+            freed = [
+                stream_queue for stream in streams if (stream_queue := stream_queues.get(stream)) is not None
+            ]
+        for stream_queue in freed:
+            is_held = stream_queue.release_at is not None and stream_queue.release_at > now
+            if not stream_queue.is_ready and not is_held and not stream_queues.discard_empty(stream_queue):
+                stream_queues.make_ready(stream_queue)
 
     def hold(self, stream: int, records: list[Delivery], until: float) -> None:
-        """Give records back to the front of their stream, which then waits until its gates open."""
-        lane = self.lanes.prepend(stream, records)
-        self.lanes.hold(lane, until)
+        """Give records back to the front of their stream, which then waits until its rate limits open."""
+        stream_queue = self.stream_queues.prepend(stream, records)
+        self.stream_queues.hold(stream_queue, until)
 
     # Taking.
 
     def take(self, now: float, *, events: int, size: int) -> list[Delivery]:
         """Records for one upload: at most so many events and bytes, but one in any case if one may go."""
         self.must_go_on = False
-        self.lanes.release_due(now)
-        search = _Search(now, events, size, is_paced=self.pacer.is_active)
+        self.stream_queues.release_due(now)
+        search = _Search(now, events, size, is_paced=self.rate_limits.is_active)
         if search.is_paced:
-            self.pacer.prune(now)
+            self.rate_limits.prune(now)
         elif self._keys:
             self._keys.clear()
         if self._is_fresh_first:
@@ -133,60 +135,60 @@ class Backlog:
         self._is_fresh_first = 0 < from_lanes == len(search.taken) and bool(self.fresh)
 
     def _take_ready(self, search: _Search) -> None:
-        lanes = self.lanes
-        while search.room > 0 and (lane := lanes.next_ready()) is not None:
-            # A lane that became ready in time, while an earlier upload of its stream still goes on, stays
+        stream_queues = self.stream_queues
+        while search.room > 0 and (stream_queue := stream_queues.next_ready()) is not None:
+            # A queue that became ready in time, while an earlier upload of its stream still goes on, stays
             # busy: `vacate` makes it ready.
-            if lane.stream in self._busy:
+            if stream_queue.stream in self._busy:
                 continue
-            if not self._take_lane(lane, search):
+            if not self._take_from(stream_queue, search):
                 return
 
-    def _take_lane(self, lane: Lane, search: _Search) -> bool:
-        """Take from one lane; False when the upload is full. What stays in it is busy, or held."""
-        lanes = self.lanes
+    def _take_from(self, stream_queue: StreamQueue, search: _Search) -> bool:
+        """Take from one stream queue; False when the upload is full. What stays in it is busy, or held."""
+        stream_queues = self.stream_queues
         before = len(search.taken)
         if search.is_paced:
-            while lane.records and search.room > 0 and search.fits(lane.records[0]):
-                if not self._passes(lane.records[0], search):
+            while stream_queue.records and search.room > 0 and search.fits(stream_queue.records[0]):
+                if not self._passes(stream_queue.records[0], search):
                     if len(search.taken) == before:
-                        lanes.hold(lane, search.opens_at)
+                        stream_queues.hold(stream_queue, search.opens_at)
                     return True
-                search.take(lanes.pop(lane))
+                search.take(stream_queues.pop(stream_queue))
         else:
-            search.room, search.space = drain(lane.records, search.taken, search.room, search.space)
-            lanes.drained(lane, len(search.taken) - before)
-        if lane.records and search.room > 0:
+            search.room, search.space = drain(stream_queue.records, search.taken, search.room, search.space)
+            stream_queues.drained(stream_queue, len(search.taken) - before)
+        if stream_queue.records and search.room > 0:
             if len(search.taken) == before:
-                lanes.make_ready(lane, first=True)
+                stream_queues.make_ready(stream_queue, first=True)
             return False
-        lanes.discard_empty(lane)
+        stream_queues.discard_empty(stream_queue)
         return True
 
     def _sift(self, search: _Search) -> None:
-        """Take from the queue what may go, and move what must wait to its lane."""
-        fresh, lanes, busy = self.fresh, self.lanes, self._busy
+        """Take from the queue what may go, and move what must wait to its stream queue."""
+        fresh, stream_queues, busy = self.fresh, self.stream_queues, self._busy
         passed = 0
         while passed < SCAN:
             search.room, search.space, moved, ready = sift(
-                fresh, search.taken, search.room, search.space, busy, lanes.by_stream, SCAN - passed
+                fresh, search.taken, search.room, search.space, busy, stream_queues.by_stream, SCAN - passed
             )
-            lanes.count += moved
-            lanes.ready_count += ready
+            stream_queues.count += moved
+            stream_queues.ready_count += ready
             passed += moved
             if search.room <= 0 or not fresh:
                 return
             if passed < SCAN:
                 stream = fresh[0].stream
-                if stream not in busy and lanes.get(stream) is None:
+                if stream not in busy and stream_queues.get(stream) is None:
                     return  # it has no room here
-                lanes.append(stream, fresh.popleft())
+                stream_queues.append(stream, fresh.popleft())
                 passed += 1
         self.must_go_on = not search.taken
 
     def _sift_paced(self, search: _Search) -> None:
-        """The same where each record has to pass its gates."""
-        fresh, lanes, busy = self.fresh, self.lanes, self._busy
+        """The same where each record has to pass its rate limits."""
+        fresh, stream_queues, busy = self.fresh, self.stream_queues, self._busy
         # What this very upload has taken is busy too, but may be followed by more of the same stream.
         own = {record.stream for record in search.taken}
         for _ in range(SCAN):
@@ -194,15 +196,15 @@ class Backlog:
                 return
             record = fresh[0]
             stream = record.stream
-            if stream in busy or lanes.get(stream) is not None:
-                lanes.append(stream, fresh.popleft())
+            if stream in busy or stream_queues.get(stream) is not None:
+                stream_queues.append(stream, fresh.popleft())
                 continue
             if not search.fits(record):
                 return
             if not self._passes(record, search):
-                lane = lanes.append(stream, fresh.popleft())
+                stream_queue = stream_queues.append(stream, fresh.popleft())
                 if stream not in own:
-                    lanes.hold(lane, search.opens_at)
+                    stream_queues.hold(stream_queue, search.opens_at)
                 continue
             own.add(stream)
             search.take(fresh.popleft())
@@ -210,14 +212,14 @@ class Backlog:
 
     def _passes(self, record: Delivery, search: _Search) -> bool:
         keys = self.keys_of(record)
-        search.opens_at = self.pacer.opens_at(keys, search.now)
+        search.opens_at = self.rate_limits.opens_at(keys, search.now)
         if search.opens_at > search.now:
             return False
-        self.pacer.pass_one(keys, search.now)
+        self.rate_limits.pass_one(keys, search.now)
         return True
 
     def keys_of(self, record: Delivery) -> tuple[Key, ...]:
-        """The gates that a record must pass."""
+        """The rate limits that a record must pass."""
         keys = self._keys.get(record.stream)
         if keys is None:
             user, device = ids_of(record)
@@ -236,45 +238,45 @@ class Backlog:
     @property
     def oldest(self) -> Delivery | None:
         """The record that `pop_oldest` would take out."""
-        lane = self.lanes.first_filled()
-        if lane is not None:
-            return lane.records[0]
+        stream_queue = self.stream_queues.first_filled()
+        if stream_queue is not None:
+            return stream_queue.records[0]
         return self.fresh[0] if self.fresh else None
 
     def pop_oldest(self) -> Delivery | None:
-        """Take out the record to drop first: of a lane if there is one, for those have waited longest, and a
-        throttled user must not cost another's events."""
-        lane = self.lanes.first_filled()
-        if lane is None:
+        """Take out the record to drop first: of a stream queue if there is one, for those have waited
+        longest, and a throttled user must not cost another's events."""
+        stream_queue = self.stream_queues.first_filled()
+        if stream_queue is None:
             return self.fresh.popleft() if self.fresh else None
-        record = self.lanes.pop(lane)
-        self._forget_if_empty(lane)
+        record = self.stream_queues.pop(stream_queue)
+        self._forget_if_empty(stream_queue)
         return record
 
     def pop_while(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
-        """Take out the records at the front of the queue and of each lane for which `is_gone` holds."""
+        """Take out the records at the front of each queue for which `is_gone` holds."""
         gone: list[Delivery] = []
-        for lane in list(self.lanes):
-            while lane.records and is_gone(lane.records[0]):
-                gone.append(self.lanes.pop(lane))
-            self._forget_if_empty(lane)
+        for stream_queue in list(self.stream_queues):
+            while stream_queue.records and is_gone(stream_queue.records[0]):
+                gone.append(self.stream_queues.pop(stream_queue))
+            self._forget_if_empty(stream_queue)
         while self.fresh and is_gone(self.fresh[0]):
             gone.append(self.fresh.popleft())
         return gone
 
-    def _forget_if_empty(self, lane: Lane) -> None:
-        if lane.stream not in self._busy:
-            self.lanes.discard_empty(lane)
+    def _forget_if_empty(self, stream_queue: StreamQueue) -> None:
+        if stream_queue.stream not in self._busy:
+            self.stream_queues.discard_empty(stream_queue)
 
     def recount(self) -> None:
         """Put right what an exception in the midst of a change left half done."""
-        for lane in list(self.lanes):
-            self._forget_if_empty(lane)
-        self.lanes.recount()
+        for stream_queue in list(self.stream_queues):
+            self._forget_if_empty(stream_queue)
+        self.stream_queues.recount()
 
     def heads(self) -> list[Delivery]:
-        """The oldest record of the queue and of each lane."""
-        heads = [lane.records[0] for lane in self.lanes if lane.records]
+        """The oldest record of the queue and of each stream queue."""
+        heads = [stream_queue.records[0] for stream_queue in self.stream_queues if stream_queue.records]
         if self.fresh:
             heads.append(self.fresh[0])
         return heads
@@ -291,7 +293,7 @@ class _Search:
         self.space = size
         self.is_paced = is_paced
         self.opens_at = now
-        """When the gate opens that stopped the last record."""
+        """When the rate limit opens that stopped the last record."""
         self.taken: list[Delivery] = []
 
     def fits(self, record: Delivery) -> bool:

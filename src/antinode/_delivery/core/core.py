@@ -17,9 +17,9 @@ from antinode._delivery.core.batch import Batch, Upload
 from antinode._delivery.core.link import Cause, Link, LinkState
 from antinode._delivery.core.loops import streams_of
 from antinode._delivery.core.patience import FLUSH_PATIENCE, Failing
-from antinode._delivery.core.response_handler import Note, Reactions, Retried
-from antinode._delivery.core.settlement import Books
-from antinode._delivery.core.spooled_queue import Stock
+from antinode._delivery.core.response_handler import Note, ResponseHandler, Retried
+from antinode._delivery.core.settlement import Settlement
+from antinode._delivery.core.spooled_queue import SpooledQueue
 from antinode._delivery.ledger import Stats
 from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome
 from antinode._delivery.retry import Backoff, RetryPolicy
@@ -90,9 +90,9 @@ class CoreConfig:
 class Core:
     """The delivery state machine of one client.
 
-    `guard` protects what `admit` touches (the queue's end and the books), so that logging threads need no
+    `guard` protects what `admit` touches (the queue's end and the ledger), so that logging threads need no
     other lock; everything else must be called by one thread at a time. `random` gives jitter in [0, 1).
-    With a `store`, records are kept there from the moment they are admitted; see `Stock`.
+    With a `store`, records are kept there from the moment they are admitted; see `SpooledQueue`.
     """
 
     # Compiled code finds `ring_at` where it lies.
@@ -111,24 +111,24 @@ class Core:
         """The shell wants to be woken when so many records are queued."""
         self.backlog = Backlog(config.pace)
         self.queued = self.backlog.fresh
-        self.books = Books(guard if guard is not None else nullcontext())
-        self.ledger = self.books.ledger
-        self._guard = self.books.guard
+        self.settlement = Settlement(guard if guard is not None else nullcontext())
+        self.ledger = self.settlement.ledger
+        self._guard = self.settlement.guard
         self._max_events = config.max_events
         self._max_bytes = config.max_bytes
-        self._reactions = Reactions(
-            self.books,
+        self._response_handler = ResponseHandler(
+            self.settlement,
             self.backlog,
             config.policy,
             max_bytes=config.max_batch_bytes,
             random=random,
             keeps_on_fault=store is not None,
         )
-        self.stock = None if store is None else self._stock(store)
-        self.admit = self._admit if self.stock is None else self.stock.admit
+        self.spooled = None if store is None else self._spooled_queue(store)
+        self.admit = self._admit if self.spooled is None else self.spooled.admit
         """Take a record, or return False and change nothing when there is no room for it.
 
-        The only method, with `Books.refuse` and `Books.skip`, that any thread may call at any time.
+        The only method, with `Settlement.refuse` and `Settlement.skip`, that any thread may call at any time.
         """
         self._batches: dict[int, Batch] = {}
         self._failing: Failing | None = None
@@ -154,7 +154,7 @@ class Core:
 
     @property
     def link(self) -> Link:
-        return self._reactions.link
+        return self._response_handler.link
 
     @property
     def is_idle(self) -> bool:
@@ -164,13 +164,13 @@ class Core:
     @property
     def max_upload_bytes(self) -> int:
         """How large one upload may be at present: smaller for a while after a 413."""
-        return self._reactions.max_bytes
+        return self._response_handler.max_bytes
 
-    def _stock(self, store: Store) -> Stock:
+    def _spooled_queue(self, store: Store) -> SpooledQueue:
         config = self.config
-        return Stock(
+        return SpooledQueue(
             store,
-            self.books,
+            self.settlement,
             self.backlog,
             max_events=config.max_events,
             max_bytes=config.max_bytes,
@@ -179,7 +179,7 @@ class Core:
             waits_for_room=config.waits_for_room,
         )
 
-    # What comes in at the door.
+    # Admitting.
 
     def _admit(self, record: Delivery) -> bool:
         ledger = self.ledger
@@ -200,8 +200,8 @@ class Core:
     def make_room(self, size: int) -> bool:
         """Drop the oldest records until one of `size` bytes fits; False if it never will.
 
-        Those in lanes go first, then the queue's front, at last those that a batch has yet to send; what is
-        in a request stays.
+        Those in stream queues go first, then the main queue's front, at last those that a batch has yet to
+        send; what is in a request stays.
         """
         ledger = self.ledger
         if size > self._max_bytes:
@@ -216,40 +216,40 @@ class Core:
                 return False
             self._leaving = victim
             take_out()
-            self.books.settle([victim], QUEUE_FULL)
+            self.settlement.settle([victim], QUEUE_FULL)
             self._leaving = None
         return True
 
     def _oldest(self) -> tuple[Delivery | None, Callable[[], object]]:
         """The record to drop first, and what takes it out."""
-        backlog, stock = self.backlog, self.stock
+        backlog, spooled = self.backlog, self.spooled
         oldest = backlog.oldest
         if oldest is not None:
             return oldest, backlog.pop_oldest
         for batch in self._batches.values():
             if batch.chunks:
                 return batch.oldest, batch.pop_oldest
-        if stock is not None and stock.rear:
-            return stock.rear[0], stock.rear.popleft
+        if spooled is not None and spooled.rear:
+            return spooled.rear[0], spooled.rear.popleft
         return None, tuple
 
     def mend(self) -> None:
         """Put right what an exception left half done, between whichever steps of `admit` or `make_room`.
 
-        A signal handler may raise anywhere. What counts then is where the records are: the books follow. To
+        A signal handler may raise anywhere. What counts then is where the records are: the ledger follows. To
         be called under every lock, by the thread that the exception came to.
         """
         with self._guard:
             self.backlog.recount()
-            stock = self.stock
+            spooled = self.spooled
             pending = self.pending_records()
-            if stock is not None:
-                stock.recover()
-                pending += stock.rear
+            if spooled is not None:
+                spooled.recover()
+                pending += spooled.rear
             victim, self._leaving = self._leaving, None
             if victim is not None and any(record is victim for record in pending):
                 victim = None  # it has not left
-            self.books.recount(pending, victim, QUEUE_FULL)
+            self.settlement.recount(pending, victim, QUEUE_FULL)
 
     # What goes out.
 
@@ -263,7 +263,7 @@ class Core:
             self._end(number, now)
         backlog = self.backlog
         backlog.must_go_on = False
-        backlog.lanes.release_due(now)
+        backlog.stream_queues.release_due(now)
         if backlog.available >= self.config.rush_events:
             self._hurried_at = now
         uploads: list[Upload] = []
@@ -275,7 +275,7 @@ class Core:
         """When `next_uploads` should be called again if nothing happens until then; None: not needed."""
         self._enough = self._full_batch()
         self._saw_queued, self._saw_full = bool(self.queued), self._is_full_batch()
-        if self.stock is not None and self.stock.wanted:
+        if self.spooled is not None and self.spooled.wanted:
             return now
         free_at = self._free_at()
         times = [] if self.is_idle else [self._expire_at]
@@ -331,7 +331,7 @@ class Core:
             return FOREVER
         if backlog.must_go_on:
             return now
-        release = backlog.lanes.next_release
+        release = backlog.stream_queues.next_release
         return min(
             self._worth_at(now) if backlog.available else FOREVER, FOREVER if release is None else release
         )
@@ -362,26 +362,26 @@ class Core:
         for batch in self._batches.values():
             self._occupy(batch)
         events = min(config.max_batch_events, self.link.allowance)
-        records = self.backlog.take(now, events=events, size=self._reactions.max_bytes)
+        records = self.backlog.take(now, events=events, size=self._response_handler.max_bytes)
         if not records:
             return None
         is_bulk = config.can_choose_batch and self.backlog.available >= config.max_batch_events
         batch = Batch(records, is_bulk=is_bulk)
         number = self._number()
         self._batches[number] = batch
-        if self.backlog.lanes or len(self._batches) > 1:
+        if self.backlog.stream_queues or len(self._batches) > 1:
             self._occupy(batch)
         return self._start(number, batch, now)
 
     def _start(self, number: int, batch: Batch, now: float) -> Upload:
         link = self.link
-        batch.flying = batch.cut_front(min(link.allowance, batch.limit), self._reactions.max_bytes)
+        batch.flying = batch.cut_front(min(link.allowance, batch.limit), self._response_handler.max_bytes)
         upload = Upload(self._number(), batch.flying, batch.is_bulk)
         self._uploads[upload.number] = (number, now)
         if not link.is_healthy:
             self._probe = upload.number
         if link.state is LinkState.WAITING:
-            self._reactions.link = link.due()
+            self._response_handler.link = link.due()
         self._last_start = now
         self.ledger.requests += 1
         if batch.rounds or batch.flying[0].attempts:
@@ -413,7 +413,7 @@ class Core:
             logged_at = queued[0].logged_at
             if logged_at <= self._hurried_at:
                 return now
-            if interval > 0 and not self.backlog.lanes.ready_count:
+            if interval > 0 and not self.backlog.stream_queues.ready_count:
                 return logged_at + interval
         return self._last_start + LINGER
 
@@ -426,14 +426,14 @@ class Core:
         return available >= self._enough
 
     def _missing(self) -> int:
-        """At this length of the queue there is a full batch, with what is ready in lanes."""
-        return max(1, self._enough - self.backlog.lanes.ready_count)
+        """At this length of the queue there is a full batch, with what is ready in stream queues."""
+        return max(1, self._enough - self.backlog.stream_queues.ready_count)
 
     def _full_batch(self) -> int:
         """How many events of the average size make a request that need not wait for more."""
         config, ledger = self.config, self.ledger
         # The bytes of those that wait are not counted apart; the average record tells enough.
-        fitting = self._reactions.max_bytes * max(1, ledger.pending) // max(1, ledger.pending_bytes)
+        fitting = self._response_handler.max_bytes * max(1, ledger.pending) // max(1, ledger.pending_bytes)
         return max(1, min(config.max_batch_events, config.rush_events, fitting))
 
     def _oldest_start(self) -> float:
@@ -470,7 +470,7 @@ class Core:
         records, batch.flying = batch.flying, None
         if number == self._probe:
             self._probe = None
-        self._reactions.apply(batch, records, verdict, now)
+        self._response_handler.apply(batch, records, verdict, now)
         link = self.link
         if link.failures and link.cause is not Cause.THROTTLE and verdict.action is not Action.DELIVERED:
             self._failing = Failing.after(self._failing, started=started, now=now)
@@ -523,24 +523,24 @@ class Core:
     def hurry(self, now: float) -> None:
         """Send without regard to the interval, and probe early if that is ours to decide."""
         self._hurried_at = now
-        self._reactions.link = self.link.hurried(now)
+        self._response_handler.link = self.link.hurried(now)
 
     def abandon(self, reason: str, message: str) -> int:
         """Settle everything that is pending as dropped, requests under way included; returns how many."""
         dropped = Outcome(DROPPED, Status.FAILED, reason, message=message)
         kept = Outcome(SPOOLED, Status.FAILED, reason, message=f"{message}; the spool keeps it")
         pending = self.pending_records()
-        if self.stock is not None:
-            pending += self.stock.give_up(kept)
-            self.stock.store_anew(pending)
+        if self.spooled is not None:
+            pending += self.spooled.give_up(kept)
+            self.spooled.store_anew(pending)
         self.backlog.clear()
         self._batches.clear()
         self._uploads.clear()
         self._probe = None
         self.ring_at = 1
         lost = [record for record in pending if record.place == NOT_STORED]
-        self.books.settle(lost, dropped)
-        self.books.settle([record for record in pending if record.place != NOT_STORED], kept)
+        self.settlement.settle(lost, dropped)
+        self.settlement.settle([record for record in pending if record.place != NOT_STORED], kept)
         return len(lost)
 
     def pending_records(self) -> list[Delivery]:
@@ -554,9 +554,9 @@ class Core:
         limit = now - max_age
         expired = self._remove(lambda record: record.logged_at < limit)
         if expired:
-            self.books.settle(expired, _EXPIRED)
+            self.settlement.settle(expired, _EXPIRED)
             text = f"{len(expired)} events were dropped, older than max_event_age"
-            self._reactions.note("WARNING", "expired", text)
+            self._response_handler.note("WARNING", "expired", text)
         # Whatever is logged from here on is younger than `now`.
         oldest = min((record.logged_at for record in self._waiting_heads()), default=now)
         self._expire_at = max(min(oldest, now) + max_age, now + min(EXPIRE_EVERY, max_age))
@@ -566,23 +566,23 @@ class Core:
         link = self.link
         return link.is_faulted and link.state is LinkState.WAITING and now < link.until
 
-    def restock(self, items: Sequence[Stored]) -> None:
-        """Take in what was read from the store, after `stock.wanted` asked for it."""
-        assert self.stock is not None  # noqa: S101 - nobody else reads
-        self.stock.restock(items)
+    def refill(self, items: Sequence[Stored]) -> None:
+        """Take in what was read from the store, after `spooled.wanted` asked for it."""
+        assert self.spooled is not None  # noqa: S101 - nobody else reads
+        self.spooled.refill(items)
         if items and self.config.max_age is not None:
             self._expire_at = min(self._expire_at, items[0].logged_at + self.config.max_age)
 
     def _give_up_if_faulted(self, now: float) -> None:
         """While a fault stands, settle what a flush waits for and is not in a request."""
         link, awaited = self.link, self._awaited
-        if not self.is_stuck(now) or awaited is None or self.stock is not None:
+        if not self.is_stuck(now) or awaited is None or self.spooled is not None:
             return
         given_up = self._remove(lambda record: record.epoch is not None and record.epoch.index <= awaited)
-        self.books.settle(given_up, Outcome(DROPPED, Status.FAILED, "configuration", message=link.why))
+        self.settlement.settle(given_up, Outcome(DROPPED, Status.FAILED, "configuration", message=link.why))
 
     def _remove(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
-        """Take out waiting records for which `is_gone` holds: in the queue and in lanes, those in front."""
+        """Take out waiting records for which `is_gone` holds: at the front of each queue, and in batches."""
         gone: list[Delivery] = []
         for batch in self._batches.values():
             gone += batch.remove(is_gone)
@@ -596,17 +596,19 @@ class Core:
     # What the shell collects after each step.
 
     def take_notes(self) -> list[Note]:
-        notes, self._reactions.notes = self._reactions.notes, []
+        notes, self._response_handler.notes = self._response_handler.notes, []
         return notes
 
     def take_retried(self) -> list[Retried]:
-        retried, self._reactions.retried = self._reactions.retried, []
+        retried, self._response_handler.retried = self._response_handler.retried, []
         return retried
 
     def stats(self, now: float) -> Stats:
-        """The books and the state of delivery, consistent with each other."""
+        """The ledger and the state of delivery, consistent with each other."""
         batches = self._batches.values()
-        waiting = sum(len(chunk) for batch in batches for chunk in batch.chunks) + self.backlog.lanes.count
+        waiting = (
+            sum(len(chunk) for batch in batches for chunk in batch.chunks) + self.backlog.stream_queues.count
+        )
         flying = [record for batch in batches if batch.flying is not None for record in batch.flying]
         ledger = self.ledger
         heads = [*self._waiting_heads(), *flying]
@@ -624,7 +626,7 @@ class Core:
                 skipped=dict(ledger.skipped),
                 queued=len(self.queued)
                 + ledger.on_disk
-                + (0 if self.stock is None else len(self.stock.rear)),
+                + (0 if self.spooled is None else len(self.spooled.rear)),
                 waiting=waiting,
                 in_flight=len(flying),
                 pending_bytes=ledger.pending_bytes,

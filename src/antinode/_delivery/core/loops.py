@@ -1,4 +1,4 @@
-"""The passes over all records of an upload: a loop each, compiled where possible (`native/passes.c`)."""
+"""The loops over all records of an upload, compiled where possible (`native/loops.c`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from contextlib import suppress
 
 from antinode import _compiled
-from antinode._delivery.core.stream_queues import Lane
+from antinode._delivery.core.stream_queues import StreamQueue
 from antinode._delivery.record import Delivery, Outcome
 
 
@@ -17,26 +17,26 @@ def sift(
     room: int,
     space: int,
     busy: Container[int],
-    lanes: Mapping[int, Lane],
+    stream_queues: Mapping[int, StreamQueue],
     most: int,
 ) -> tuple[int, int, int, int]:
-    """Take records from the queue's front, and have those follow their stream that wait in its lane.
+    """Take records from the queue's front, and have those follow their stream that wait in its own queue.
 
     Takes at most `room` records, of `space` bytes with commas, but one at least. Ends at the first of a busy
-    stream that has nothing in a lane, and when `most` were moved to lanes. Returns what is left of room and
-    space, how many were moved, and how many of them to lanes that are ready.
+    stream that has nothing in a queue of its own, and when `most` were moved to such queues. Returns what is
+    left of room and space, how many were moved, and how many of them to queues that are ready.
     """
     moved = ready = 0
     while room > 0 and queue and moved < most:
         record = queue[0]
         size = len(record.body) + 1
-        lane = lanes.get(record.stream)
-        if lane is not None:
-            if not lane.records:
+        stream_queue = stream_queues.get(record.stream)
+        if stream_queue is not None:
+            if not stream_queue.records:
                 break
-            lane.records.append(queue.popleft())
+            stream_queue.records.append(queue.popleft())
             moved += 1
-            ready += lane.is_ready
+            ready += stream_queue.is_ready
             continue
         if record.stream in busy or (size > space and taken):
             break
@@ -109,11 +109,11 @@ def deliver(records: list[Delivery], outcome: Outcome) -> tuple[list[Delivery], 
     return others, asked
 
 
-PASSES = (sift, drain, fitting, total_size, join, streams_of, most_attempts, deliver)
+LOOPS = (sift, drain, fitting, total_size, join, streams_of, most_attempts, deliver)
 """As they are above; what the module's names stand for may be their compiled twins."""
 
 if _compiled.native is not None:
     # Not if msgspec has changed how records lie in memory.
     with suppress(TypeError):
-        _compiled.native.know(Delivery, Lane)
-        globals().update((each.__name__, getattr(_compiled.native, each.__name__)) for each in PASSES)
+        _compiled.native.know(Delivery, StreamQueue)
+        globals().update((each.__name__, getattr(_compiled.native, each.__name__)) for each in LOOPS)

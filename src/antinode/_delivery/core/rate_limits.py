@@ -15,14 +15,14 @@ LUMP = 1.0
 # After this long without a record, what was learned about an id is forgotten.
 FORGET_AFTER = 600.0
 PRUNE_EVERY = 60.0
-# With so many gates they are looked through before their time: most then belong to ids long gone.
-MANY_GATES = 50_000
+# With so many rate limits they are looked through before their time: most then belong to ids long gone.
+MANY_LIMITS = 50_000
 
 Key = tuple[str, str | int]
 
 
 @dataclass
-class Gate:
+class RateLimit:
     """One user's, device's or stream's leave to send: a token bucket that may be closed for a while."""
 
     closed_until: float = 0.0
@@ -33,7 +33,7 @@ class Gate:
     used_at: float = 0.0
 
     def opens_at(self, now: float) -> float:
-        """When the gate lets a record through: `now`, or later."""
+        """When the rate limit lets a record through: `now`, or later."""
         if now < self.closed_until:
             return self.closed_until
         if self.rate is None:
@@ -55,7 +55,7 @@ class Gate:
             self.tokens -= 1.0
 
     def is_needed(self, now: float, base: float | None) -> bool:
-        """Whether the gate says anything that a new one at the `base` rate would not."""
+        """Whether the rate limit says anything that a new one at the `base` rate would not."""
         if now < self.closed_until:
             return True
         if self.rate is not None and self.rate == base:
@@ -76,65 +76,65 @@ def _refill(rate: float) -> float:
     return max(rate / 2, rate - _burst(rate) / RATE_WINDOW)
 
 
-class Pacer:
-    """All gates. A record passes when the gates of its user, its device and its stream do."""
+class RateLimits:
+    """All rate limits. A record passes when the rate limits of its user, its device and its stream do."""
 
     def __init__(self, rate: float | None = None) -> None:
         self._rate = rate
-        self._gates: dict[Key, Gate] = {}
+        self._limits: dict[Key, RateLimit] = {}
         self._pruned_at = 0.0
-        self._prune_size = MANY_GATES
+        self._prune_size = MANY_LIMITS
 
     @property
     def is_active(self) -> bool:
         """Whether any record could be affected: otherwise nobody needs to ask."""
-        return bool(self._gates) or self._rate is not None
+        return bool(self._limits) or self._rate is not None
 
     def throttle(self, key: Key, now: float, wait: float, threshold: float | None) -> None:
         """A 429 named `key`: nothing for `wait` seconds, then below `threshold` events per second."""
-        gate = self._gates.get(key)
-        if gate is None:
-            gate = self._gates[key] = Gate(rate=None if key[0] == "stream" else self._rate)
+        limit = self._limits.get(key)
+        if limit is None:
+            limit = self._limits[key] = RateLimit(rate=None if key[0] == "stream" else self._rate)
         learned = threshold * MARGIN if threshold else None
-        if gate.rate is not None:
-            slower = gate.rate
+        if limit.rate is not None:
+            slower = limit.rate
             # Uploads side by side are refused together: only the first refusal is news about the rate.
-            if now >= gate.closed_until:
-                slower = max(min(1.0, gate.rate), gate.rate * PENALTY)
+            if now >= limit.closed_until:
+                slower = max(min(1.0, limit.rate), limit.rate * PENALTY)
             learned = slower if learned is None else min(slower, learned)
-        gate.rate = learned
-        gate.closed_until = max(gate.closed_until, now + wait)
-        gate.tokens = 0.0
-        gate.used_at = now
+        limit.rate = learned
+        limit.closed_until = max(limit.closed_until, now + wait)
+        limit.tokens = 0.0
+        limit.used_at = now
 
     def limit(self, key: Key, now: float, rate: float) -> None:
         """Pace `key` at `rate` events per second from now on, unless it is paced already."""
-        if key not in self._gates:
-            self._gates[key] = Gate(rate=rate, filled_at=now, used_at=now)
+        if key not in self._limits:
+            self._limits[key] = RateLimit(rate=rate, filled_at=now, used_at=now)
 
     def opens_at(self, keys: tuple[Key, ...], now: float) -> float:
-        """When a record with these keys may go: `now`, or the latest of its gates' times."""
+        """When a record with these keys may go: `now`, or the latest of its rate limits' times."""
         time = now
         for key in keys:
-            gate = self._gates.get(key)
-            if gate is not None:
-                time = max(time, gate.opens_at(now))
+            limit = self._limits.get(key)
+            if limit is not None:
+                time = max(time, limit.opens_at(now))
             elif self._rate is not None and key[0] != "stream":
                 burst = _burst(self._rate)
-                self._gates[key] = Gate(rate=self._rate, tokens=burst, filled_at=now, used_at=now)
+                self._limits[key] = RateLimit(rate=self._rate, tokens=burst, filled_at=now, used_at=now)
         return time
 
     def pass_one(self, keys: tuple[Key, ...], now: float) -> None:
-        """Count a record through its gates."""
+        """Count a record through its rate limits."""
         for key in keys:
-            gate = self._gates.get(key)
-            if gate is not None:
-                gate.pass_one(now)
+            limit = self._limits.get(key)
+            if limit is not None:
+                limit.pass_one(now)
 
     def prune(self, now: float) -> None:
-        """Forget gates that say nothing any more; once a minute, or sooner when there are many more."""
-        if now < self._pruned_at + PRUNE_EVERY and len(self._gates) < self._prune_size:
+        """Forget rate limits that say nothing any more; once a minute, or sooner when there are many more."""
+        if now < self._pruned_at + PRUNE_EVERY and len(self._limits) < self._prune_size:
             return
-        self._gates = {key: gate for key, gate in self._gates.items() if gate.is_needed(now, self._rate)}
+        self._limits = {key: limit for key, limit in self._limits.items() if limit.is_needed(now, self._rate)}
         self._pruned_at = now
-        self._prune_size = max(MANY_GATES, 2 * len(self._gates))
+        self._prune_size = max(MANY_LIMITS, 2 * len(self._limits))

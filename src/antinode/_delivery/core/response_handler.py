@@ -10,7 +10,7 @@ from antinode._delivery.core.backlog import Backlog, ids_of
 from antinode._delivery.core.batch import Batch, halves
 from antinode._delivery.core.link import Cause, Link, LinkState
 from antinode._delivery.core.loops import most_attempts
-from antinode._delivery.core.settlement import Books
+from antinode._delivery.core.settlement import Settlement
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, Delivery, Outcome
 from antinode._delivery.retry import Response, RetryPolicy
 from antinode._protocol.responses import Action, Verdict
@@ -45,7 +45,7 @@ class Retried(NamedTuple):
     is_last: bool
 
 
-class Reactions:
+class ResponseHandler:
     """Applies verdicts. Settles records, or gives them back to their batch or to the backlog; moves the link.
 
     Nothing here decides when anything is sent: that follows from the state that is left behind.
@@ -53,7 +53,7 @@ class Reactions:
 
     def __init__(
         self,
-        books: Books,
+        settlement: Settlement,
         backlog: Backlog,
         policy: RetryPolicy,
         *,
@@ -66,7 +66,7 @@ class Reactions:
         """Of the records of one upload: what the endpoint allows, or the smaller size that a 413 taught."""
         self.notes: list[Note] = []
         self.retried: list[Retried] = []
-        self._books = books
+        self._settlement = settlement
         self._backlog = backlog
         self._policy = policy
         self._full_bytes = max_bytes
@@ -79,13 +79,13 @@ class Reactions:
     def apply(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
         """`records`, sent as a part of `batch` and no longer in a request, were answered with `verdict`."""
         if verdict.action is not Action.DELIVERED:
-            self._books.ledger.last_error = f"{verdict.code or verdict.status.value}: {verdict.message}"
+            self._settlement.ledger.last_error = f"{verdict.code or verdict.status.value}: {verdict.message}"
         attempt = most_attempts(records)
         if attempt:
             response = response_of(verdict)
             is_last = self._next_delay(attempt + 1, response) is None
             self.retried.append(Retried(response, attempt - 1, is_last))
-        _REACTIONS[verdict.action](self, batch, records, verdict, now)
+        _HANDLERS[verdict.action](self, batch, records, verdict, now)
 
     def note(self, level: str, key: str, text: str) -> None:
         self.notes.append(Note(level, key, text))
@@ -99,7 +99,7 @@ class Reactions:
             self._successes = 0
             self.max_bytes = min(self._full_bytes, self.max_bytes * 2)
         if verdict.ingested is not None and verdict.ingested != len(records):
-            self._books.ledger.discrepancies += max(0, len(records) - verdict.ingested)
+            self._settlement.ledger.discrepancies += max(0, len(records) - verdict.ingested)
             text = f"the server took {len(records)} events but says that it ingested {verdict.ingested}"
             self.note("WARNING", "ingested", text)
         outcome = Outcome(
@@ -111,7 +111,7 @@ class Reactions:
             attempts=1,
             body=verdict.body,
         )
-        self._books.settle(records, outcome, sent=1)
+        self._settlement.settle(records, outcome, sent=1)
 
     def _on_sort(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
         """The answer names events: drop some, hold some back, send the rest again at once, uncharged."""
@@ -148,9 +148,9 @@ class Reactions:
         verdict: Verdict,
         now: float,
     ) -> None:
-        """Let the throttled wait alone, with their later records, behind a gate that opens in time."""
+        """Let the throttled wait alone, with their later records, behind a rate limit that opens in time."""
         backlog = self._backlog
-        throttle = backlog.pacer.throttle
+        throttle = backlog.rate_limits.throttle
         for user in verdict.throttled_users:
             throttle(("user", user), now, verdict.wait, verdict.threshold)
         for device in verdict.throttled_devices:
@@ -165,7 +165,7 @@ class Reactions:
             keep = keep + successors.get(stream, [])
             if keep:
                 count += len(keep)
-                opens_at = backlog.pacer.opens_at(backlog.keys_of(keep[0]), now)
+                opens_at = backlog.rate_limits.opens_at(backlog.keys_of(keep[0]), now)
                 backlog.hold(stream, keep, max(opens_at, now + max(verdict.wait, own or 0.0)))
         if count:
             text = f"{count} events of {len(held)} throttled users or devices wait {verdict.wait:.0f} s"
@@ -233,7 +233,7 @@ class Reactions:
             outcome = Outcome(
                 DROPPED, Status.FAILED, "configuration", verdict.code, verdict.message, 1, body=verdict.body
             )
-            self._books.settle(records, outcome, sent=1)
+            self._settlement.settle(records, outcome, sent=1)
         if not self.link.is_faulted:
             text = f"Amplitude does not take this client's requests, uploading pauses: {verdict.message}"
             hint = "check the API key, server_url and server_zone"
@@ -262,7 +262,7 @@ class Reactions:
         outcome = Outcome(
             DROPPED, verdict.status, "retries_exhausted", verdict.code, message, body=verdict.body
         )
-        self._books.settle(exhausted, outcome)
+        self._settlement.settle(exhausted, outcome)
         return [record for record in records if delays[record.attempts] is not None], longest
 
     def _next_delay(self, attempt: int, response: Response) -> float | None:
@@ -282,19 +282,19 @@ class Reactions:
     def _reject(self, records: list[Delivery], status: Status, verdict: Verdict, message: str) -> None:
         reason = _REASONS.get(status, "refused")
         outcome = Outcome(REJECTED, status, reason, verdict.code, message, attempts=1, body=verdict.body)
-        self._books.settle(records, outcome, sent=1)
+        self._settlement.settle(records, outcome, sent=1)
         text = f"events were rejected ({len(records)} in one answer): {message}"
         self.note("WARNING", f"rejected:{reason}", text)
 
 
-_REACTIONS: Mapping[Action, Callable[[Reactions, Batch, list[Delivery], Verdict, float], None]] = {
-    Action.DELIVERED: Reactions._on_delivered,
-    Action.SORT: Reactions._on_sort,
-    Action.BISECT: Reactions._on_bisect,
-    Action.HALVE: Reactions._on_halve,
-    Action.RETRY: Reactions._on_retry,
-    Action.WAIT: Reactions._on_wait,
-    Action.STOP: Reactions._on_stop,
+_HANDLERS: Mapping[Action, Callable[[ResponseHandler, Batch, list[Delivery], Verdict, float], None]] = {
+    Action.DELIVERED: ResponseHandler._on_delivered,
+    Action.SORT: ResponseHandler._on_sort,
+    Action.BISECT: ResponseHandler._on_bisect,
+    Action.HALVE: ResponseHandler._on_halve,
+    Action.RETRY: ResponseHandler._on_retry,
+    Action.WAIT: ResponseHandler._on_wait,
+    Action.STOP: ResponseHandler._on_stop,
 }
 
 

@@ -1,4 +1,4 @@
-"""Settling: giving records their one final outcome and writing it into the books."""
+"""Settling: giving records their one final outcome and writing it into the ledger."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from antinode._delivery.storage import ENDS
 _EPOCH = attrgetter("epoch")
 
 
-class Books:
+class Settlement:
     """The ledger, its guard, and the records whose outcome somebody wants to hear of."""
 
     def __init__(self, guard: AbstractContextManager[object]) -> None:
@@ -54,7 +54,7 @@ class Books:
         record.outcome = outcome
 
     def settle(self, records: Sequence[Delivery], outcome: Outcome, *, sent: int = 0) -> None:
-        """Settle pending records; in the books first, so that whoever sees an outcome finds it counted.
+        """Settle pending records; in the ledger first, so that whoever sees an outcome finds it counted.
 
         `sent` is 1 if the request that decided counts as an attempt that they have not been charged for.
         """

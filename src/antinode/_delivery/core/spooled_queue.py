@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 from antinode._delivery.core.backlog import Backlog, ids_of, is_event
-from antinode._delivery.core.settlement import Books
+from antinode._delivery.core.settlement import Settlement
 from antinode._delivery.record import DROPPED, NOT_STORED, Delivery, Outcome, StoredDelivery, anchor
 from antinode._delivery.storage import Store, Stored, is_full
 from antinode._protocol.status import Status
@@ -35,13 +35,13 @@ UNREADABLE = Outcome(
 )
 
 
-class Stock:
+class SpooledQueue:
     """The part of a queue that is in a store. Guarded like the backlog's end; see `Core`."""
 
     def __init__(
         self,
         store: Store,
-        books: Books,
+        settlement: Settlement,
         backlog: Backlog,
         *,
         max_events: int,
@@ -51,7 +51,7 @@ class Stock:
         waits_for_room: bool,
     ) -> None:
         self._store = store
-        self._books = books
+        self._settlement = settlement
         self._backlog = backlog
         self._queued = backlog.fresh
         self._max_events = max_events
@@ -78,11 +78,11 @@ class Stock:
         self._is_admitting = False
         self._interrupting: deque[Delivery] = deque()
         """Logged by a signal handler or a destructor in the middle of logging, which a store cannot take."""
-        books.is_stored = True
+        settlement.is_stored = True
 
     def admit(self, record: Delivery) -> bool:
         """Take a record, or return False and change nothing when there is no room for it; as `Core.admit`."""
-        with self._books.guard:
+        with self._settlement.guard:
             if self._is_admitting:
                 self._interrupting.append(record)
                 return True
@@ -99,7 +99,7 @@ class Stock:
                     self._admit_late()
 
     def _admit(self, record: Delivery) -> bool:
-        ledger = self._books.ledger
+        ledger = self._settlement.ledger
         body = record.body
         size = len(body)
         in_memory = ledger.pending - ledger.on_disk
@@ -140,7 +140,7 @@ class Stock:
         while self._interrupting:
             record = self._interrupting.popleft()
             if not self._admit(record):
-                self._books.refuse(record, SPOOL_FULL, is_kept=True)
+                self._settlement.refuse(record, SPOOL_FULL, is_kept=True)
 
     def _admit_late(self) -> None:
         """The same for what was logged in the instant before `_is_admitting` was taken back."""
@@ -153,7 +153,7 @@ class Stock:
 
     def find(self) -> None:
         """Notice what the store was given of dead processes: it comes before what is logged from now on."""
-        with self._books.guard:
+        with self._settlement.guard:
             self.is_behind = self.is_behind or (not self.has_ended and self._store.has_unread)
 
     @property
@@ -161,7 +161,7 @@ class Stock:
         """How many records should be read into the queue now."""
         if not self.is_behind or self.has_ended or self.is_held_up:
             return 0
-        ledger = self._books.ledger
+        ledger = self._settlement.ledger
         room = self._queue_events - self._backlog.available
         if room < max(1, self._queue_events // 2):
             return 0
@@ -172,7 +172,7 @@ class Stock:
     def wanted_bytes(self) -> int:
         return self._queue_bytes // 2
 
-    def restock(self, items: Sequence[Stored]) -> None:
+    def refill(self, items: Sequence[Stored]) -> None:
         """Take in what was read from the store: nothing, when it had nothing more to give."""
         if self.has_ended:
             return  # and counted as left there
@@ -184,12 +184,12 @@ class Stock:
                 else:
                     invalid.append(record)
             # Alone: in a request with others it would cost them, or pass for several.
-            self._books.settle(invalid, INVALID)
-        with self._books.guard:
+            self._settlement.settle(invalid, INVALID)
+        with self._settlement.guard:
             self.is_behind = self._store.has_unread
             if self.is_behind:
                 return
-            if self._books.ledger.on_disk:
+            if self._settlement.ledger.on_disk:
                 # Own records that the store should have had: their bytes were damaged under a living process.
                 self._settle_unread(UNREADABLE)
             for _ in range(min(len(self.rear), self._queue_events)):
@@ -198,8 +198,8 @@ class Stock:
 
     def put_away(self) -> None:
         """Store what the store did not take earlier, as far as it takes it now."""
-        ledger = self._books.ledger
-        with self._books.guard:
+        ledger = self._settlement.ledger
+        with self._settlement.guard:
             while self.rear:
                 record = self.rear[0]
                 try:
@@ -221,9 +221,9 @@ class Stock:
 
         Their order on disk is that of logging, unless something older is still unread there.
         """
-        with self._books.guard:
+        with self._settlement.guard:
             lost = self._store.lost([record.place for record in records if record.place != NOT_STORED])
-            self._books.end(DROPPED, lost)
+            self._settlement.end(DROPPED, lost)
             for record in records:
                 if record.place in lost:
                     record.place = NOT_STORED
@@ -253,7 +253,7 @@ class Stock:
 
     def give_up(self, outcome: Outcome) -> list[Delivery]:
         """Settle what is in the store alone; returns what is behind it in memory, for others to settle."""
-        with self._books.guard:
+        with self._settlement.guard:
             rear = list(self.rear)
             self.rear.clear()
             self.is_behind = False
@@ -270,7 +270,7 @@ class Stock:
         if self.has_ended:
             return
         for start in range(0, len(items), SLICE):
-            self._books.settle(self._taken_in(items[start : start + SLICE]), SPOOL_FULL)
+            self._settlement.settle(self._taken_in(items[start : start + SLICE]), SPOOL_FULL)
 
     def drop_from_queue(self) -> int:
         """Drop the oldest records that are in memory and in the store; returns how many.
@@ -281,7 +281,7 @@ class Stock:
         while len(dropped) < SLICE and (oldest := self._backlog.oldest) and oldest.place != NOT_STORED:
             self._backlog.pop_oldest()
             dropped.append(oldest)
-        self._books.settle(dropped, SPOOL_FULL)
+        self._settlement.settle(dropped, SPOOL_FULL)
         return len(dropped)
 
     def recover(self) -> None:
@@ -297,7 +297,7 @@ class Stock:
         ]
         for record in records:
             record.stream = hash(ids_of(record))
-        with self._books.guard:
+        with self._settlement.guard:
             for index, item in enumerate(items):
                 if item.is_own:
                     records[index] = self._handles.pop(item.place, records[index])
@@ -308,7 +308,7 @@ class Stock:
 
     def _return(self, record: Delivery) -> None:
         """A record of this process's own is in the store alone no more."""
-        ledger = self._books.ledger
+        ledger = self._settlement.ledger
         epoch = ledger.oldest_on_disk()
         epoch.on_disk -= 1
         ledger.on_disk -= 1
@@ -317,7 +317,7 @@ class Stock:
 
     def _recover(self, record: Delivery) -> None:
         """A record that a dead process left is this one's to deliver, and whoever flushes waits for it."""
-        ledger = self._books.ledger
+        ledger = self._settlement.ledger
         epoch = record.epoch = ledger.oldest
         epoch.accepted += 1
         ledger.accepted += 1
@@ -327,4 +327,4 @@ class Stock:
 
     def _settle_unread(self, outcome: Outcome) -> None:
         handles, self._handles = list(self._handles.values()), WeakValueDictionary()
-        self._books.settle_unread(handles, outcome)
+        self._settlement.settle_unread(handles, outcome)

@@ -28,7 +28,7 @@ def _on_one_line(text: str) -> str:
     return escaped(text).replace("\n", "\\n")
 
 
-class Notices:
+class LogLimiter:
     """Logs through `logging.getLogger("antinode")`, rate-limited by key."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from antinode._delivery.record import DELIVERED, Delivery, notify
-from antinode._delivery.shell.log_limiter import Notices, write
+from antinode._delivery.shell.log_limiter import LogLimiter, write
 from antinode._locks import is_owned, let_go
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from antinode._delivery.retry import Response
 
 
-class Teller:
+class Notifier:
     """News for the application: any thread may add some, one thread at a time tells it, outside all locks.
 
     News stays here until it is told, so that whoever takes over from a thread that died goes on with it.
@@ -31,7 +31,7 @@ class Teller:
     ) -> None:
         self._on_outcome = on_outcome
         self._on_retry = on_retry
-        self._notices = Notices(clock)
+        self._log_limiter = LogLimiter(clock)
         self._settled: deque[Delivery] = deque()
         self._notes: deque[Note] = deque()
         self._retried: deque[Retried] = deque()
@@ -78,7 +78,7 @@ class Teller:
         try:
             # Only what is there now: a callback that logs must not keep this thread here for ever.
             for _ in range(len(self._notes)):
-                self._notices.say(*self._notes.popleft())
+                self._log_limiter.say(*self._notes.popleft())
             for _ in range(len(self._retried)):
                 self._tell_of_retry(self._retried.popleft())
             for _ in range(len(self._settled)):
@@ -89,7 +89,7 @@ class Teller:
 
     def sum_up(self) -> None:
         """Say how many log lines were kept back."""
-        self._notices.sum_up()
+        self._log_limiter.sum_up()
 
     def _tell_of_retry(self, retried: Retried) -> None:
         if self._on_retry is not None:

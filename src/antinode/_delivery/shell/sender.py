@@ -30,7 +30,7 @@ from antinode._delivery.record import (
 from antinode._delivery.retry import Response
 from antinode._delivery.shell.locks import is_interrupting, make_guard
 from antinode._delivery.shell.log_limiter import write
-from antinode._delivery.shell.notifier import Teller
+from antinode._delivery.shell.notifier import Notifier
 from antinode._delivery.shell.uploaders import Job, Uploaders
 from antinode._locks import is_owned, let_go
 from antinode._protocol.responses import Verdict, judge, unreached
@@ -39,7 +39,7 @@ from antinode._protocol.status import Status
 
 if TYPE_CHECKING:
     from antinode._delivery.core.envelope import Envelope
-    from antinode._delivery.shell.spooler import Keeper
+    from antinode._delivery.shell.spooler import Spooler
 
 # How long past a request's own timeout its thread may stay silent before it is given up for lost.
 GRACE = 5.0
@@ -66,7 +66,7 @@ class SenderConfig:
     overflow: str = "drop_oldest"
     on_retry: Callable[[Response, int, bool], object] | None = None
     on_outcome: Callable[[Delivery], object] | None = None
-    keeper: Keeper | None = None
+    spooler: Spooler | None = None
     """Who keeps the records on disk, if they are kept there."""
     is_strict: bool = False
     """Whether logging waits until the record survives a power cut."""
@@ -105,7 +105,7 @@ class Sender:
     """Delivers records with threads of its own.
 
     Who may touch what:
-    - `_guard` (inside the core) protects the backlog's end and the books. Logging takes nothing else. It is
+    - `_guard` (inside the core) protects the backlog's end and the ledger. Logging takes nothing else. It is
       re-entrant, so that a destructor or a signal handler that logs in the middle of logging gets through.
     - `_deciding` protects the rest of the core. It is held while something is decided, never while anything
       is sent or the application is called back; `flush`, `stats` and a full queue take it briefly.
@@ -114,7 +114,7 @@ class Sender:
       next itself, if nobody else is at it, and leaves the rest to the coordinator. Only the thread that steps
       touches `_overdue`, `_uploaders` and `_wakes_at`.
     - `_starting` is held by the thread that starts a coordinator; nobody waits for it.
-    - `_inbox` and the teller's news are deques: threads append, the one that steps takes.
+    - `_inbox` and the notifier's news are deques: threads append, the one that steps takes.
     - `_bell` wakes the coordinator: a lock that is held while nobody rings. Releasing it twice is an error
       that means it is already ringing. Unlike an Event or a Condition it has no lock of its own inside, in
       which a signal handler could get stuck.
@@ -143,31 +143,31 @@ class Sender:
         self._is_closed = False
         self._is_stopped = False
         self._is_torn = False
-        """Whether an exception may have left the books torn."""
+        """Whether an exception may have left the ledger torn."""
         self._close_by: float | None = None
         """Until when the coordinator delivers before it closes, after a `shutdown` that could not wait."""
         self._exit_by: float | None = None
         """Until when events logged during the exit are still delivered, once the exit has begun."""
-        self._keeper = config.keeper
+        self._spooler = config.spooler
         self.submit = self._submit
-        if self._keeper is not None:
-            self._keeper.take_ends = self._take_ends
+        if self._spooler is not None:
+            self._spooler.take_ends = self._take_ends
             self.submit = self._submit_durably if config.is_strict else self._submit_stored
         """Take a record for delivery. Does not block, unless the queue is full and `overflow` is "block", or
         records are synced to disk one by one."""
-        self.has_store = self._keeper is not None
-        self.make_record: type[Delivery] = Delivery if self._keeper is None else StoredDelivery
+        self.has_store = self._spooler is not None
+        self.make_record: type[Delivery] = Delivery if self._spooler is None else StoredDelivery
         self._renew()
 
     def _renew(self) -> None:
         self._guard = make_guard()
         self._deciding = threading.RLock()
         self._starting = threading.RLock()
-        self._core = Core(self.config.core, random=self._random, guard=self._guard, store=self._keeper)
-        self._core.books.keeps_all = self.config.on_outcome is not None
-        self._core.books.keeps_failures = self.config.on_failures is not None
+        self._core = Core(self.config.core, random=self._random, guard=self._guard, store=self._spooler)
+        self._core.settlement.keeps_all = self.config.on_outcome is not None
+        self._core.settlement.keeps_failures = self.config.on_failures is not None
         self._failed: deque[Delivery] = deque()
-        self._teller = Teller(self.config.on_outcome, self.config.on_retry, self._clock)
+        self._notifier = Notifier(self.config.on_outcome, self.config.on_retry, self._clock)
         self._transport: Transport | None = None
         self._inbox: deque[tuple[int, Verdict, int, float | None]] = deque()
         self._barriers: list[Barrier] = []
@@ -203,8 +203,8 @@ class Sender:
                 record.outcome = INHERITED
         self._close_by = self._exit_by = None
         self._is_stopped = self._is_closed
-        if self._keeper is not None:
-            self._keeper.renew_after_fork()
+        if self._spooler is not None:
+            self._spooler.renew_after_fork()
         self._renew()
         inherited.clear()
 
@@ -212,21 +212,21 @@ class Sender:
 
     def open_store(self) -> None:
         """Open the store on disk, and begin to deliver what dead processes left there."""
-        keeper, core = self._keeper, self._core
-        if keeper is None:
+        spooler, core = self._spooler, self._core
+        if spooler is None:
             return
         with self._stepping:
-            keeper.open()
-            if core.stock is not None:
-                core.stock.find()
-        if keeper.has_unread or keeper.notes:
+            spooler.open()
+            if core.spooled is not None:
+                core.spooled.find()
+        if spooler.has_unread or spooler.notes:
             self._ring()
 
     def _submit_stored(self, record: Delivery) -> None:
         try:
             self._submit(record)
-            stock = self._core.stock
-            if stock is not None and stock.failure is not None:
+            spooled = self._core.spooled
+            if spooled is not None and spooled.failure is not None:
                 # In an outage nobody else would wake whoever mends the store.
                 self._ring()
         except BaseException:
@@ -235,9 +235,9 @@ class Sender:
 
     def _submit_durably(self, record: Delivery) -> None:
         self._submit_stored(record)
-        if record.place != NOT_STORED and self._keeper is not None:
+        if record.place != NOT_STORED and self._spooler is not None:
             # Whoever holds what other threads need must not wait for them.
-            self._keeper.wait_durable(record.place, alone=self._is_inside())
+            self._spooler.wait_durable(record.place, alone=self._is_inside())
 
     def _submit(self, record: Delivery) -> None:
         try:
@@ -261,40 +261,40 @@ class Sender:
             raise
 
     def _refuse(self, record: Delivery, outcome: Outcome, note: str | None) -> None:
-        teller = self._teller
-        is_heard = teller.wants_all or self.config.on_failures is not None
-        self._core.books.refuse(record, outcome, is_kept=is_heard)
+        notifier = self._notifier
+        is_heard = notifier.wants_all or self.config.on_failures is not None
+        self._core.settlement.refuse(record, outcome, is_kept=is_heard)
         if note is not None:
-            teller.add(notes=(Note("WARNING", outcome.reason, note),))
+            notifier.add(notes=(Note("WARNING", outcome.reason, note),))
         if note is not None or is_heard:
             self._ring()
 
     def skip(self, record: Delivery, outcome: Outcome) -> None:
         """Settle a record that was never meant to be sent."""
         try:
-            self._core.books.skip(record, outcome)
+            self._core.settlement.skip(record, outcome)
         except BaseException:
             self._recover()
             raise
 
     def say(self, level: str, key: str, text: str) -> None:
         """Have the coordinator log a line, rate-limited by `key`."""
-        self._teller.add(notes=(Note(level, key, text),))
+        self._notifier.add(notes=(Note(level, key, text),))
         self._ring()
 
     def _recover(self) -> None:
         """Put right what an exception left half done in what the application called, on its thread.
 
         Where that interrupted this thread's own work, what is torn may be that work's, and the locks are its:
-        then whoever decides next sees to the books.
+        then whoever decides next sees to the ledger.
         """
         self._is_torn = True
         if is_interrupting():
             return
-        self._teller.recover()
+        self._notifier.recover()
         let_go((self._guard, self._deciding, self._starting, self._stepping))
-        if self._keeper is not None:
-            self._keeper.recover()
+        if self._spooler is not None:
+            self._spooler.recover()
         with self._deciding:
             self._mend()
         # Whoever was interrupted before the bell has logged all the same.
@@ -302,7 +302,7 @@ class Sender:
         self._ring()
 
     def _mend(self) -> None:
-        """Put the books right, under `_deciding`."""
+        """Put the ledger right, under `_deciding`."""
         if self._is_torn:
             self._core.mend()
             self._is_torn = False
@@ -334,8 +334,8 @@ class Sender:
             self.say("WARNING", "queue_full", "the queue is full: the oldest events are dropped")
 
     def _drop_newest(self, record: Delivery) -> None:
-        stock = self._core.stock
-        if stock is not None and stock.is_full:
+        spooled = self._core.spooled
+        if spooled is not None and spooled.is_full:
             self.refuse(record, SPOOL_FULL, "the spool is full: new events are dropped")
         else:
             self.refuse(record, QUEUE_FULL, "the queue is full: new events are dropped")
@@ -371,7 +371,7 @@ class Sender:
         """Whether this thread is needed for what it would wait for."""
         return (
             self._is_inside()
-            or self._teller.is_this_thread
+            or self._notifier.is_this_thread
             or is_owned(self._stepping)
             or is_owned(self._starting)
             or self._uploaders.owns(threading.current_thread())
@@ -448,7 +448,7 @@ class Sender:
                 self._thread = None
                 self._core.ring_at = 1
                 if self._is_stopped:
-                    self._teller.tell()
+                    self._notifier.tell()
                 else:
                     # Something ended this thread from outside. Whoever waits must not wait for ever.
                     self._ensure_thread()
@@ -482,9 +482,9 @@ class Sender:
                     job.run()
                     self._ring()
             self._bury()
-            if self._keeper is not None:
-                wake_at = self._tend(self._keeper, now, wake_at)
-            self._teller.tell()
+            if self._spooler is not None:
+                wake_at = self._tend(self._spooler, now, wake_at)
+            self._notifier.tell()
             self._let_through(complete)
             if self._overdue:
                 first = min(deadline for deadline, _ in self._overdue.values())
@@ -519,7 +519,7 @@ class Sender:
 
     def _is_hopeless(self, now: float) -> bool:
         """Whether what is left stays in the store until the user has mended the configuration."""
-        return self._core.stock is not None and self._core.is_stuck(now)
+        return self._core.spooled is not None and self._core.is_stuck(now)
 
     def _look_after(self, barrier: Barrier, now: float) -> float | None:
         """Tell what a barrier waits for, or let it give up; returns when to look at it again, if ever."""
@@ -535,13 +535,13 @@ class Sender:
                 f"flush() stopped waiting for {what}, still pending and tried again while this process runs"
                 f" ({core.waits_for or 'no answer'}); give flush() a timeout to wait longer"
             )
-            self._teller.add(notes=(Note("WARNING", "flush_patience", text),))
+            self._notifier.add(notes=(Note("WARNING", "flush_patience", text),))
             return None
         if barrier.says_why_at is not None and barrier.says_why_at <= now:
             barrier.says_why_at = None
             level, reason = ("WARNING", core.waits_for) if core.waits_for else ("INFO", "being sent")
             text = f"still waiting for {what} after {now - barrier.since:.0f} s; {reason}"
-            self._teller.add(notes=(Note(level, "flush_waits", text),))
+            self._notifier.add(notes=(Note(level, "flush_waits", text),))
         return min((time for time in (ends, barrier.says_why_at) if time is not None), default=None)
 
     def _take_next(self) -> Job | None:
@@ -581,8 +581,8 @@ class Sender:
             or self._failed
             or self._room_wanted
             or self._inbox
-            or self._teller.has_news
-            or self._keeper is not None
+            or self._notifier.has_news
+            or self._spooler is not None
             or self._close_by is not None
             or len(core.queued) >= ring_at
             or (wake_at is not None and (wakes_at is None or wake_at < wakes_at))
@@ -593,12 +593,12 @@ class Sender:
 
     def _hear(self, core: Core) -> None:
         """Collect what is to be told, and what is to be buried before that."""
-        settled = core.books.take_settled()
+        settled = core.settlement.take_settled()
         if self.config.on_failures is not None:
             self._failed.extend(
                 record for record in settled if record.outcome and record.outcome.kind in (REJECTED, DROPPED)
             )
-        self._teller.add(settled, core.take_notes(), core.take_retried())
+        self._notifier.add(settled, core.take_notes(), core.take_retried())
 
     def _bury(self) -> None:
         """Hand over what failed, before the store hears that it ended: a crash in between loses nothing."""
@@ -617,23 +617,23 @@ class Sender:
     def _take_ends(self) -> list[tuple[str, list[int]]]:
         """What the store may forget: by then, those that failed are buried."""
         with self._deciding:
-            ended = self._core.books.take_ended()
+            ended = self._core.settlement.take_ended()
             self._hear(self._core)
         self._bury()
         return ended
 
-    def _tend(self, keeper: Keeper, now: float, wake_at: float | None) -> float | None:
+    def _tend(self, spooler: Spooler, now: float, wake_at: float | None) -> float | None:
         core = self._core
-        had_left = bool(self._barriers) and keeper.has_left
-        again_at = keeper.tend(core, now, self._deciding)
-        if had_left and not keeper.has_left:
+        had_left = bool(self._barriers) and spooler.has_left
+        again_at = spooler.tend(core, now, self._deciding)
+        if had_left and not spooler.has_left:
             again_at = now  # for those who waited for nothing else
-        notes, keeper.notes = keeper.notes, []
+        notes, spooler.notes = spooler.notes, []
         with self._deciding:
             self._hear(core)
         self._bury()
-        self._teller.add(notes=notes)
-        if core.stock is not None and core.stock.is_behind:
+        self._notifier.add(notes=notes)
+        if core.spooled is not None and core.spooled.is_behind:
             with self._deciding:
                 wake_at = core.wake_at(now)
         return again_at if wake_at is None else min(wake_at, again_at)
@@ -652,7 +652,7 @@ class Sender:
             if self._is_stopped:
                 return
             ring_at = core.set_ring()
-        if len(core.queued) >= ring_at or self._inbox or self._teller.has_news or self._is_stopped:
+        if len(core.queued) >= ring_at or self._inbox or self._notifier.has_news or self._is_stopped:
             return
         timeout = -1.0 if wake_at is None else wake_at - self._clock()
         if wake_at is None or timeout > 0:
@@ -765,7 +765,7 @@ class Sender:
                 if deadline is not None and self._clock() >= deadline:
                     return
                 wake_at = self._step(until=deadline, inline=True)
-                if not (self._inbox or self._teller.has_news or is_over()):
+                if not (self._inbox or self._notifier.has_news or is_over()):
                     now = self._clock()
                     end = min(time for time in (wake_at, deadline, now + CHECK_EVERY) if time is not None)
                     self._bell.acquire(timeout=max(0.001, end - now))
@@ -802,7 +802,7 @@ class Sender:
             now = self._clock()
             index = self._core.flush(now)
             barrier = Barrier(index, opener, now, is_patient=is_patient)
-            if self._is_settled(index) and not self._teller.is_busy:
+            if self._is_settled(index) and not self._notifier.is_busy:
                 barrier.is_open = True
                 return barrier
             self._barriers.append(barrier)
@@ -811,7 +811,7 @@ class Sender:
 
     def _is_settled(self, index: int) -> bool:
         """Whether the epochs up to `index` have, and with them whatever dead processes have left."""
-        is_left = self._keeper is not None and not self._is_stopped and self._keeper.has_left
+        is_left = self._spooler is not None and not self._is_stopped and self._spooler.has_left
         return not is_left and not self._core.ledger.pending_until(index)
 
     def _lower(self, barrier: Barrier) -> Report:
@@ -891,8 +891,8 @@ class Sender:
 
     def _close(self, barrier: Barrier | None, *, unless_busy_until: float | None) -> Report | None:
         """End all threads, and settle what is left. None, with nothing done, while it can be delivered."""
-        if self._keeper is not None:
-            self._keeper.make_last_room(self._core, self._deciding)
+        if self._spooler is not None:
+            self._spooler.make_last_room(self._core, self._deciding)
         # The guard too: a record that another thread lets in just now is either seen here, or rings later.
         with self._deciding, self._guard:
             now = self._clock()
@@ -911,8 +911,8 @@ class Sender:
         if thread is not None and thread is not threading.current_thread():
             thread.join(CHECK_EVERY)
         # Once more after waiting: the coordinator may be in a callback that takes its time.
-        self._teller.tell(patience=max(0.0, end - self._clock()))
-        self._teller.sum_up()
+        self._notifier.tell(patience=max(0.0, end - self._clock()))
+        self._notifier.sum_up()
         self._let_through(waiting)
         self._close_transport(in_flight=bool(self._overdue))
         self._uploaders.join(max(0.0, end - self._clock()))
@@ -921,9 +921,9 @@ class Sender:
 
     def _close_store(self) -> None:
         self._bury()
-        if self._keeper is not None:
+        if self._spooler is not None:
             try:
-                self._keeper.close(self._core)
+                self._spooler.close(self._core)
             except Exception:
                 write(logging.ERROR, "closing the spool failed", exc_info=True)
 
@@ -936,11 +936,11 @@ class Sender:
         if lost:
             last = core.ledger.last_error or "no request has failed"
             text = f"{lost} events were not delivered before shutdown (last: {last})"
-            self._teller.add(notes=(Note("WARNING", "abandoned", text),))
+            self._notifier.add(notes=(Note("WARNING", "abandoned", text),))
         spooled = core.ledger.spooled
         if spooled:
             text = f"{spooled} events stay in the spool, for the next process to deliver"
-            self._teller.add(notes=(Note("INFO", "spooled", text),))
+            self._notifier.add(notes=(Note("INFO", "spooled", text),))
         self._hear(core)
 
     def _deal_with_latecomers(self) -> None:
@@ -960,10 +960,10 @@ class Sender:
                     self._hear(core)
                 else:
                     # What comes even later is stored too, where there is a spool.
-                    self._is_closed = self._is_closed or exit_by is None or self._keeper is None
+                    self._is_closed = self._is_closed or exit_by is None or self._spooler is None
                     self._give_up_rest()
             self._close_store()
-            self._teller.tell()
+            self._notifier.tell()
             if core.is_idle:
                 return
 
@@ -981,17 +981,17 @@ class Sender:
             write(logging.ERROR, "closing the transport raised", exc_info=True)
 
     def stats(self) -> Stats:
-        """The books at this instant."""
+        """The ledger at this instant."""
         # Against the order of locks, if a signal handler that interrupted logging asks: no waiting then.
         if not self._deciding.acquire(blocking=not is_owned(self._guard)):
-            return self._books_alone()
+            return self._ledger_alone()
         try:
             return self._core.stats(self._clock())
         finally:
             self._deciding.release()
 
-    def _books_alone(self) -> Stats:
-        """The books without the state of delivery: everything pending counts as queued."""
+    def _ledger_alone(self) -> Stats:
+        """The ledger without the state of delivery: everything pending counts as queued."""
         ledger = self._core.ledger
         return Stats(
             accepted=ledger.accepted,

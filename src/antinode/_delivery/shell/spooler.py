@@ -1,4 +1,4 @@
-"""The keeper of a store on disk: opens it, adopts what dead processes left, makes room, syncs, and mends."""
+"""The spooler of a store on disk: opens it, adopts what dead processes left, makes room, syncs, and mends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PATIENCE = 5.0
 LAST_ROOM = 1.0
 
 
-class Keeper:
+class Spooler:
     """Keeps one process's store. `append` is called under the guard, `wait_durable` by any thread.
 
     Everything else is the coordinator's, or at the end that of the thread which closes: `_tending` keeps the
@@ -151,30 +151,30 @@ class Keeper:
             return self._tend(core, now, deciding)
 
     def _tend(self, core: Core, now: float, deciding: AbstractContextManager[object]) -> float:
-        stock = core.stock
-        if stock is None:
+        spooled = core.spooled
+        if spooled is None:
             return float("inf")
         if self._acknowledge() and is_full(self._trouble):
             self._mend_at = now
-        failure = stock.take_failure()
+        failure = spooled.take_failure()
         if failure is not None and self._trouble is None:
             self._note_trouble(failure, core, now)
         if self.is_open or self._trouble is not None:
             self._mend(core, now, deciding)
         if self.is_open and self._trouble is None:
             self._look_after(core, now)
-        stock.find()
-        if stock.rear and self._trouble is None:
-            stock.put_away()
-        stock.is_held_up = self._disk.reads_again_at > now
-        wanted = stock.wanted
+        spooled.find()
+        if spooled.rear and self._trouble is None:
+            spooled.put_away()
+        spooled.is_held_up = self._disk.reads_again_at > now
+        wanted = spooled.wanted
         if wanted:
             self._is_reading = True
-            items = self._disk.read(wanted, stock.wanted_bytes)
+            items = self._disk.read(wanted, spooled.wanted_bytes)
             with deciding:
-                core.restock(items)
+                core.refill(items)
                 self._is_reading = False
-            stock.is_held_up = self._disk.reads_again_at > now
+            spooled.is_held_up = self._disk.reads_again_at > now
         self._tell_refusals()
         return self._next_time(core, now)
 
@@ -214,14 +214,14 @@ class Keeper:
 
     def _drop_oldest(self, core: Core, deciding: AbstractContextManager[object]) -> bool:
         """Make room in a full store; False if what it is full of is not this process's to drop."""
-        stock = core.stock
-        assert stock is not None  # noqa: S101 - there is a store
+        spooled = core.spooled
+        assert spooled is not None  # noqa: S101 - there is a store
         for _ in range(DROPS):
-            items = self._disk.read(DROPPED_TOGETHER, stock.wanted_bytes)
+            items = self._disk.read(DROPPED_TOGETHER, spooled.wanted_bytes)
             with deciding:
                 if items:
-                    stock.drop(items)
-                elif not stock.drop_from_queue():
+                    spooled.drop(items)
+                elif not spooled.drop_from_queue():
                     return False
             self._acknowledge()
             try:
@@ -271,11 +271,11 @@ class Keeper:
     def _end_trouble(self, core: Core, deciding: AbstractContextManager[object]) -> None:
         self._trouble = None
         self._wait = FIRST_WAIT
-        if core.stock is not None:
-            core.stock.is_mended()
+        if core.spooled is not None:
+            core.spooled.is_mended()
             if not self._disk.has_unread:
                 with deciding:
-                    core.stock.store_anew(core.pending_records())
+                    core.spooled.store_anew(core.pending_records())
 
     def _next_time(self, core: Core, now: float) -> float:
         times: list[float] = []
@@ -295,21 +295,21 @@ class Keeper:
 
     def _reads_at(self, core: Core) -> float:
         """When the store gives something again; when it does now, the core says whether that is wanted."""
-        is_held_up = core.stock is not None and core.stock.is_held_up
+        is_held_up = core.spooled is not None and core.spooled.is_held_up
         return self._disk.reads_again_at if is_held_up else float("inf")
 
     # The end.
 
     def make_last_room(self, core: Core, deciding: AbstractContextManager[object]) -> None:
         """Before the end: let what is in memory alone, since the store was full, take the oldest's place."""
-        stock = core.stock
-        if stock is None or not self._tending.acquire(timeout=PATIENCE):
+        spooled = core.spooled
+        if spooled is None or not self._tending.acquire(timeout=PATIENCE):
             return
         try:
             self._acknowledge()
             end = self._clock() + LAST_ROOM
             while (now := self._clock()) < end:
-                failure = stock.take_failure()
+                failure = spooled.take_failure()
                 if failure is not None and self._trouble is None:
                     self._note_trouble(failure, core, now)
                 if self._trouble is None:
@@ -328,12 +328,12 @@ class Keeper:
         try:
             self._acknowledge()
             # Nobody may append meanwhile.
-            with core.books.guard:
+            with core.settlement.guard:
                 if self.is_open:
                     self.is_open = self._is_disowned = False
                     self._disk.close()
                 self.append = self._append_first
-                if core.stock is not None:
-                    core.stock.begin_again()
+                if core.spooled is not None:
+                    core.spooled.begin_again()
         finally:
             self._tending.release()

@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import rich_click as click
 
-from antinode._importing.dry_run import Surveyor
+from antinode._importing.dry_run import DryRun
 from antinode._importing.errors import BadMapping, ImportTrouble, NotInstalled
 from antinode._importing.importer import Importer
 from antinode._importing.pool import tune_interpreter
@@ -98,7 +98,7 @@ def _import(settings: Settings, *, is_quiet: bool, is_json: bool) -> int:
 
 def _survey(settings: Settings, *, is_quiet: bool, is_json: bool) -> int:
     watcher = Watcher("Looking", is_quiet=is_quiet or is_json)
-    survey, was_stopped = _watched(Surveyor(settings, watcher), watcher)
+    survey, was_stopped = _watched(DryRun(settings, watcher), watcher)
     if is_json:
         telling.write_survey(survey)
     elif not is_quiet:

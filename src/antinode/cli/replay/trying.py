@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from antinode._encoding.encoder import Door, Refused
+from antinode._encoding.encoder import EventEncoder, Refused
 from antinode._factory import make_sender
 from antinode.cli.params.destination import Destination, usage_errors
 from antinode.cli.replay.mending import Item
@@ -16,13 +16,13 @@ _MOST: Final = 50
 
 
 class Trial:
-    """Takes events through the door and no further."""
+    """Encodes events and sends none."""
 
     def __init__(self, destination: Destination) -> None:
         with usage_errors():
             options = destination.check()
             sender = make_sender("dry-run", options, None)
-        self._door = Door(
+        self._encoder = EventEncoder(
             min_id_length=options.min_id_length, max_event_bytes=sender.config.core.max_batch_bytes
         )
         self.good = self.refused = 0
@@ -32,7 +32,7 @@ class Trial:
         """Of those that would be sent. The others are told of on standard error."""
         for item in items:
             try:
-                body, _, notes = self._door.encode(item.event)
+                body, _, notes = self._encoder.encode(item.event)
             except Refused as refused:
                 self.refused += 1
                 self._tell(f"{item.where}: would be refused: {refused.message}", "red")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import antinode
 from antinode._delivery.messages import HttpResponse, Request
-from antinode._delivery.shell.log_limiter import Notices, write
+from antinode._delivery.shell.log_limiter import LogLimiter, write
 
 HOSTILE = "\x1b[31m\x9b1m\x7f\x85\u202e\u200b\u2028\r\nWARNING forged"
 
@@ -29,7 +29,7 @@ def test_a_line_is_one_plain_line(caplog: pytest.LogCaptureFixture, text: str, m
     caplog.clear()
     with caplog.at_level(logging.DEBUG, "antinode"):
         write(logging.WARNING, "%s and %s", text, more)
-        Notices(lambda: 0.0).say("WARNING", "key", text)
+        LogLimiter(lambda: 0.0).say("WARNING", "key", text)
     assert len(caplog.messages) == 2
     assert all(map(is_one_plain_line, caplog.messages))
 

@@ -1,4 +1,4 @@
-/* The passes over all records of an upload: what antinode/_delivery/core/loops.py says in Python, which is the reference.
+/* The loops over all records of an upload: what antinode/_delivery/core/loops.py says in Python, which is the reference.
 
    While a list is passed over, nothing runs that could change it: the few calls into Python come last, or are
    followed by a look at the length. */
@@ -11,7 +11,7 @@ known(PyObject *module)
 {
     const Records *records = PyModule_GetState(module);
     if (records->type == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "call know(Delivery, Lane) first");
+        PyErr_SetString(PyExc_RuntimeError, "call know(Delivery, StreamQueue) first");
         return NULL;
     }
     return records;
@@ -21,26 +21,26 @@ static PyObject *
 know(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     if (count != 2 || !PyType_Check(args[0]) || !PyType_Check(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "give the type of records and that of lanes");
+        PyErr_SetString(PyExc_TypeError, "give the type of records and that of stream queues");
         return NULL;
     }
-    Records found = {.type = (PyTypeObject *)args[0], .lane_type = (PyTypeObject *)args[1]};
+    Records found = {.type = (PyTypeObject *)args[0], .queue_type = (PyTypeObject *)args[1]};
     if ((found.body = antinode_offset_of(found.type, "body")) < 0
         || (found.stream = antinode_offset_of(found.type, "stream")) < 0
         || (found.attempts = antinode_offset_of(found.type, "attempts")) < 0
         || (found.outcome = antinode_offset_of(found.type, "outcome")) < 0
         || (found.callbacks = antinode_offset_of(found.type, "callbacks")) < 0
-        || (found.lane_records = antinode_offset_of(found.lane_type, "records")) < 0
-        || (found.lane_is_ready = antinode_offset_of(found.lane_type, "is_ready")) < 0) {
+        || (found.queue_records = antinode_offset_of(found.queue_type, "records")) < 0
+        || (found.queue_is_ready = antinode_offset_of(found.queue_type, "is_ready")) < 0) {
         return NULL;
     }
     Records *records = PyModule_GetState(module);
     Records former = *records;
     Py_INCREF(found.type);
-    Py_INCREF(found.lane_type);
+    Py_INCREF(found.queue_type);
     *records = found;
     Py_XDECREF(former.type);
-    Py_XDECREF(former.lane_type);
+    Py_XDECREF(former.queue_type);
     Py_RETURN_NONE;
 }
 
@@ -91,20 +91,20 @@ move_first(PyObject *popleft, PyObject *list, PyObject *queue)
     return done == NULL ? -1 : 0;
 }
 
-/* The records that wait in the lane of a stream (borrowed); NULL if it has no lane, or with an error set. */
+/* The records that wait in the queue of a stream (borrowed); NULL if it has none, or with an error set. */
 static PyObject *
-lane_of(const Records *fields, PyObject *lanes, PyObject *stream, int *is_ready)
+stream_queue_of(const Records *fields, PyObject *stream_queues, PyObject *stream, int *is_ready)
 {
-    PyObject *lane = PyDict_GET_SIZE(lanes) ? PyDict_GetItemWithError(lanes, stream) : NULL;
-    if (lane == NULL) {
+    PyObject *stream_queue = PyDict_GET_SIZE(stream_queues) ? PyDict_GetItemWithError(stream_queues, stream) : NULL;
+    if (stream_queue == NULL) {
         return NULL;
     }
-    PyObject *records = PyObject_TypeCheck(lane, fields->lane_type) ? *slot(lane, fields->lane_records) : NULL;
+    PyObject *records = PyObject_TypeCheck(stream_queue, fields->queue_type) ? *slot(stream_queue, fields->queue_records) : NULL;
     if (records == NULL) {
-        PyErr_SetString(PyExc_TypeError, "there is something else than a lane");
+        PyErr_SetString(PyExc_TypeError, "there is something else than a stream queue");
         return NULL;
     }
-    *is_ready = *slot(lane, fields->lane_is_ready) == Py_True;
+    *is_ready = *slot(stream_queue, fields->queue_is_ready) == Py_True;
     return records;
 }
 
@@ -169,7 +169,7 @@ sift(PyObject *module, PyObject *const *args, Py_ssize_t count)
         PyErr_SetString(PyExc_TypeError, "give queue, taken, room, space, a set and a dict of streams, most");
         return NULL;
     }
-    PyObject *busy = args[4], *lanes = args[5], *record;
+    PyObject *busy = args[4], *stream_queues = args[5], *record;
     Py_ssize_t most = PyLong_AsSsize_t(args[6]), moved = 0, ready = 0;
     Filling filling;
     if ((most == -1 && PyErr_Occurred()) || begin(&filling, args) < 0) {
@@ -179,7 +179,7 @@ sift(PyObject *module, PyObject *const *args, Py_ssize_t count)
         Py_ssize_t size = size_of(fields, record) + 1;
         PyObject *stream = *slot(record, fields->stream);
         int is_ready = 0, is_busy = 0;
-        PyObject *waiting = lane_of(fields, lanes, stream, &is_ready);
+        PyObject *waiting = stream_queue_of(fields, stream_queues, stream, &is_ready);
         if (waiting == NULL && !PyErr_Occurred() && PySet_GET_SIZE(busy)) {
             is_busy = PySet_Contains(busy, stream);
         }
@@ -420,7 +420,7 @@ end:
 #define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
 
 PyMethodDef antinode_pass_methods[] = {
-    {"know", FAST(know), PyDoc_STR("Say what records and lanes are: once, before anything else.")},
+    {"know", FAST(know), PyDoc_STR("Say what records and stream queues are: once, before anything else.")},
     {"sift", FAST(sift), NULL},
     {"drain", FAST(drain), NULL},
     {"fitting", FAST(fitting), NULL},
