@@ -36,6 +36,15 @@ def test_public_modules_are_themes():
     }
 
 
+@pytest.mark.parametrize("package", ["antinode", "antinode.server", "antinode.testing"])
+def test_no_module_has_the_name_of_an_export(package: str) -> None:
+    """Whichever module is imported first, a public name stands for what is exported, not for a module."""
+    module = import_module(package)
+    modules = {path.stem for folder in module.__path__ for path in Path(folder).iterdir()}
+    exported_modules = {"faults"} if package == "antinode.testing" else set()
+    assert modules & set(module.__all__) == exported_modules
+
+
 # Not for applications: delivery counts the attempts of its outcomes with it.
 INTERNAL = {"after"}
 

@@ -9,10 +9,10 @@
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from antinode.server.background import Running, running
     from antinode.server.client import Api, ApiError, Event, History, Upload
     from antinode.server.faults.faults import Fault, FaultView
     from antinode.server.rules import ApiKey, Rules
-    from antinode.server.running import Running, running
 else:
     from antinode._lazy import exports as _exports
 
@@ -23,7 +23,7 @@ else:
             "antinode.server.faults.faults": "Fault FaultView",
             "antinode.server.client": "Api ApiError Event History Upload",
             "antinode.server.rules": "ApiKey Rules",
-            "antinode.server.running": "Running running",
+            "antinode.server.background": "Running running",
         },
     )
     del TYPE_CHECKING
