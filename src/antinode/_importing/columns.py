@@ -94,6 +94,7 @@ def _check_key(key: str) -> None:
     raise BadMapping(f"{key!r:.60} is no key of an event: {hint}")
 
 
+_MAX_MAPPING: Final = 1024 * 1024
 _TABLES: Final = ("fields", "groups", "constants")
 _LISTS: Final = ("properties", "user_properties", "null", "text")
 
@@ -101,7 +102,13 @@ _LISTS: Final = ("properties", "user_properties", "null", "text")
 def read_mapping(path: Path) -> dict[str, Any]:
     """The arguments of `Columns` in a TOML or JSON file. Raises `BadMapping` and `NotInstalled`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(_MAX_MAPPING + 1)
+        if len(data) > _MAX_MAPPING:
+            raise BadMapping(
+                f"the mapping {path} is longer than {_MAX_MAPPING >> 20} MiB: is it the right file?"
+            )
+        text = data.decode()
     except OSError as error:
         raise BadMapping(f"the mapping {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -110,6 +117,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
         given = json.loads(text) if path.suffix.lower() == ".json" else _toml(text)
     except ValueError as error:
         raise BadMapping(f"the mapping {path} cannot be understood: {error}") from None
+    except RecursionError:
+        raise BadMapping(f"the mapping {path} is nested too deep") from None
     if not isinstance(given, dict):
         raise BadMapping(f"the mapping {path} must be an object with keys such as fields and properties")
     return _checked(given, str(path))

@@ -22,6 +22,8 @@ from antinode._importing.tracking import Span
 
 # Chunks in the hands of each process, so that none waits for the next.
 _AHEAD: Final = 4
+# Of rows, in the hands of all of them; reached only when rows are unusually long.
+_MAX_BYTES: Final = 16 * 1024 * 1024
 # A process takes a fifth of a second to start, in which it would have read this many bytes.
 WORTH_A_PROCESS: Final = 16 * 1024 * 1024
 # What one process can deliver, so many can prepare.
@@ -111,10 +113,12 @@ class ProcessPool:
             processes, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(recipe,)
         )
         self._under_way: deque[tuple[Span, Chunk, Future[Prepared]]] = deque()
+        self._bytes = 0
+        """Of the rows that are under way."""
 
     @property
     def is_full(self) -> bool:
-        return len(self._under_way) >= self._room
+        return len(self._under_way) >= self._room or self._bytes > _MAX_BYTES
 
     @property
     def is_empty(self) -> bool:
@@ -126,6 +130,7 @@ class ProcessPool:
         except BrokenProcessPool:
             raise _broken() from None
         self._under_way.append((span, chunk, future))
+        self._bytes += sum(map(len, chunk.texts))
         future.add_done_callback(self._tell)
 
     def _tell(self, _: object) -> None:
@@ -135,6 +140,7 @@ class ProcessPool:
         if not self._under_way or not self._under_way[0][2].done():
             return None
         span, chunk, future = self._under_way.popleft()
+        self._bytes -= sum(map(len, chunk.texts))
         try:
             return span, chunk, future.result()
         except BrokenProcessPool:

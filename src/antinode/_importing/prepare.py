@@ -9,7 +9,7 @@ import msgspec
 import orjson
 
 from antinode._encoding.encoder import EventEncoder, Refused
-from antinode._importing.chunks import Chunk
+from antinode._importing.chunks import MAX_VALUES, SPRAWLING, Chunk, is_sprawling
 from antinode._importing.columns import Columns
 from antinode._importing.identity import insert_ids
 from antinode._importing.mapper import Mapper, Unmappable
@@ -78,6 +78,9 @@ class Preparer:
                 made.refused.append((position, problems[position]))
                 continue
             try:
+                if len(text) > MAX_VALUES and is_sprawling(text):
+                    made.refused.append((position, SPRAWLING))
+                    continue
                 event = to_event(loads(text), has_cells=has_cells)
                 if not event.get("insert_id"):
                     event["insert_id"] = insert_id(first + position, str(event.get("event_type")), text)

@@ -7,18 +7,47 @@ import os
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
-from typing import Final
+from threading import Lock
+from typing import IO, Final
 
 from antinode._importing.errors import NotReadable
 
 STDIN: Final = "-"
+_ZIP_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""The others unpack a few kilobytes to any size at once."""
+_MAX_MEMBERS: Final = 50_000
 _PACKED: Final = frozenset({".gz", ".gzip", ".zst", ".zstd"})
 _KNOWN: Final = frozenset(
     {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet", ".pq", ".zip", *_PACKED}
 )
 """What a file in a directory has to be called to be read; one that is named itself may be called anything."""
+
+
+class Archive:
+    """A ZIP archive whose members are read one after the other; its directory is read once for all."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+        self._file: zipfile.ZipFile | None = None
+        self.last: str | None = None
+        """The member that is read last; behind it the archive is closed."""
+
+    def open(self, member: str) -> IO[bytes]:
+        with self._lock:
+            if self._file is None:
+                self._file = zipfile.ZipFile(self._path)
+            return self._file.open(member)
+
+    def leave(self, member: str | None) -> None:
+        """A member was read as far as it will be."""
+        with self._lock:
+            if member == self.last and self._file is not None:
+                self._file.close()
+                self._file = None
 
 
 @dataclass(frozen=True)
@@ -33,6 +62,8 @@ class Source:
     """Which file of an archive it is."""
     size: int = 0
     """In bytes, as stored; 0 if that is not known."""
+    archive: Archive | None = field(default=None, compare=False, repr=False)
+    """What `member` is in."""
 
 
 def find_sources(given: Sequence[str]) -> list[Source]:
@@ -81,12 +112,28 @@ def _members(path: Path) -> list[Source]:
             return [Source(str(path), path, size=size)]
         with zipfile.ZipFile(path) as archive:
             members = [each for each in archive.infolist() if _holds_rows(each)]
+            if len(members) > _MAX_MEMBERS:
+                raise NotReadable(
+                    f"{path} holds {len(members):,} files, more than {_MAX_MEMBERS:,}: "
+                    "unpack it, and name the directory"
+                )
     except OSError as error:
         raise NotReadable(f"{path} cannot be read: {error.strerror}") from None
     except zipfile.BadZipFile as error:
         raise NotReadable(f"{path} is a damaged zip archive ({error})") from None
+    odd = next((each.filename for each in members if each.compress_type not in _ZIP_METHODS), None)
+    if odd is not None:
+        raise NotReadable(
+            f"{path}:{odd:.200} is packed in an unusual way: unpack it, or pack it with deflate"
+        )
     members.sort(key=lambda each: _by_number(each.filename))
-    return [Source(f"{path}:{each.filename}", path, each.filename, size=each.file_size) for each in members]
+    shared = Archive(path)
+    if members:
+        shared.last = members[-1].filename
+    return [
+        Source(f"{path}:{each.filename}", path, each.filename, size=each.file_size, archive=shared)
+        for each in members
+    ]
 
 
 def _holds_rows(member: zipfile.ZipInfo) -> bool:
@@ -100,4 +147,8 @@ def _in_order(paths: Iterable[Path]) -> list[Path]:
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
+    # A number's digits compare as it does when the longer one is the larger.
+    return [
+        (len(digits := part.lstrip("0")), digits) if is_number else (-1, part)
+        for part, is_number in zip(re.split(r"([0-9]+)", name), cycle((False, True)))
+    ]

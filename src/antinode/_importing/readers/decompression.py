@@ -29,6 +29,10 @@ _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
 _ZIP: Final = b"PK\x03\x04"
 _UTF8_MARK: Final = codecs.BOM_UTF8
 _UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# Behind the end of a member, so that the next, if it is as short, does not copy the whole block.
+_FIRST_STEP: Final = 4096
+# 64 MiB: what the highest levels but one of the zstd command need.
+_MAX_WINDOW_LOG: Final = 26
 _LAYERS: Final = 3
 """A file that was compressed more often than this was made to be unpleasant."""
 
@@ -115,14 +119,16 @@ class opened:
         if source.member is None:
             self._files.append(open(source.path, "rb", buffering=0))
         else:
-            archive = zipfile.ZipFile(source.path)
-            self._files = [archive, archive.open(source.member)]
+            assert source.archive is not None  # noqa: S101 - every member has one
+            self._files.append(source.archive.open(source.member))
         read: Callable[[int], bytes] = self._files[-1].read
         return read
 
     def __exit__(self, *_: object) -> None:
-        for file in reversed(self._files):
+        for file in self._files:
             file.close()
+        if self._source.archive is not None:
+            self._source.archive.leave(self._source.member)
 
 
 def unpacked(blocks: Iterator[bytes], layers: int = _LAYERS) -> Iterator[bytes]:
@@ -150,46 +156,93 @@ def _chained(start: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
     yield from blocks
 
 
+class _Gathered:
+    """Pieces joined to blocks: thousands of tiny members must not become as many blocks."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, piece: bytes) -> None:
+        if piece:
+            self._pieces.append(piece)
+            self._size += len(piece)
+
+    def full(self) -> Iterator[bytes]:
+        """A block, if there is enough for one."""
+        if self._size >= BLOCK:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[bytes]:
+        """All that is there."""
+        if self._pieces:
+            pieces, self._pieces, self._size = self._pieces, [], 0
+            yield pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
 def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
     def new() -> Any:
         return zlib.decompressobj(16 + zlib.MAX_WBITS)
 
     member, is_between = new(), True
+    step = BLOCK
     for block in blocks:
-        data = block
-        while data:
-            if is_between and not data.strip(b"\0"):
+        at, view, out = 0, memoryview(block), _Gathered()
+        while at < len(block):
+            if is_between and block[at] == 0 and not block[at:].strip(b"\0"):
                 break  # padding behind the last member
             is_between = False
+            piece = view[at : at + step]
             try:
                 # Bounded, since a small block may unpack to any size.
-                out = member.decompress(data, BLOCK)
+                out.add(member.decompress(piece, BLOCK))
             except zlib.error as error:
+                yield from out.rest()
                 raise Damaged(f"its gzip compression is damaged ({error})") from error
-            yield out
-            data = member.unconsumed_tail
+            at += len(piece) - len(member.unconsumed_tail) - len(member.unused_data)
+            step = min(2 * step, BLOCK)
             if member.eof:
-                data, member, is_between = member.unused_data, new(), True
+                member, is_between, step = new(), True, _FIRST_STEP
+            yield from out.full()
+        yield from out.rest()
     if not is_between:
         raise Damaged("it ends in the middle of its gzip compression: it is not there as a whole")
 
 
 def _unzstandarded(blocks: Iterator[bytes]) -> Iterator[bytes]:
     zstd = _zstandard()
-    frame, is_between = zstd.ZstdDecompressor(), True
+    limits = {zstd.DecompressionParameter.window_log_max: _MAX_WINDOW_LOG}
+
+    def new() -> Any:
+        return zstd.ZstdDecompressor(options=limits)
+
+    frame, is_between = new(), True
+    step = BLOCK
     for block in blocks:
-        data = block
-        while data:
+        at, view, out = 0, memoryview(block), _Gathered()
+        while at < len(block):
             is_between = False
+            piece = view[at : at + step]
             try:
-                yield frame.decompress(data, BLOCK)
-                data = b""
+                out.add(frame.decompress(piece, BLOCK))
+                yield from out.full()
                 while not (frame.needs_input or frame.eof):
-                    yield frame.decompress(b"", BLOCK)
+                    out.add(frame.decompress(b"", BLOCK))
+                    yield from out.full()
             except zstd.ZstdError as error:
+                yield from out.rest()
+                if "memory" in str(error):
+                    raise NotReadable(
+                        f"unpacking its zstd compression takes more than {1 << (_MAX_WINDOW_LOG - 20)} MiB "
+                        "of memory: pipe it in (zstd -dc --long=31)"
+                    ) from error
                 raise Damaged(f"its zstd compression is damaged ({error})") from error
+            at += len(piece)
+            step = min(2 * step, BLOCK)
             if frame.eof:
-                data, frame, is_between = frame.unused_data, zstd.ZstdDecompressor(), True
+                at -= len(frame.unused_data)
+                frame, is_between, step = new(), True, _FIRST_STEP
+        yield from out.rest()
     if not is_between:
         raise Damaged("it ends in the middle of its zstd compression: it is not there as a whole")
 

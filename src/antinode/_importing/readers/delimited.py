@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -13,6 +15,15 @@ from antinode._importing.errors import NotReadable
 
 # Characters of one cell. A quote without its partner takes everything up to here with it, at first.
 _MAX_CELL: Final = 1024 * 1024
+MAX_TABLE_ROW: Final = 2 * 1024 * 1024
+"""Bytes of a line, and characters of the lines of one row. As cells they take many times that."""
+_TOO_LONG: Final = f"is longer than {MAX_TABLE_ROW >> 20} MiB: a line break or a quote is missing"
+# Lines of one row: the shorter they are, the more memory each takes beside its text.
+_MAX_LINES: Final = 20_000
+# As many as a spreadsheet has.
+_MAX_COLUMNS: Final = 16_384
+_MAX_NAME: Final = 1000
+_CHUNK_BYTES: Final = 1024 * 1024
 # Shows whether the last row has ended. Separators of records and units do not come in tables of text.
 _SENTINEL: Final = "\x1e\x1fantinode\x1f\x1e\n"
 _DELIMITERS: Final = ",\t;|"
@@ -31,17 +42,31 @@ def read_table(blocks: Blocks, *, delimiter: str | None, columns: Sequence[str] 
     """
     table = _Table(delimiter, columns)
     rest: list[bytes] = []
-    for block in blocks:
+    size = 0
+    """Bytes of the line in `rest`."""
+    for read in blocks:
+        block = read
         if not block:
             yield nothing_yet(table.first)
             continue
+        if size > MAX_TABLE_ROW:
+            # The rest of a line that is known to be too long is passed over.
+            _, end, block = block.partition(b"\n")
+            if not end:
+                continue
+            yield from table.pass_over(b"".join(rest))
+            rest, size = [], 0
         head, end, tail = block.rpartition(b"\n")
         if not end:
             rest.append(block)
+            size += len(block)
             continue
         rest += (head, end)
         yield from table.feed(b"".join(rest), is_last=False)
-        rest = [tail]
+        rest, size = [tail], len(tail)
+    if size > MAX_TABLE_ROW:
+        yield from table.pass_over(b"".join(rest))
+        rest = []
     yield from table.feed(b"".join(rest), is_last=True)
 
 
@@ -66,6 +91,7 @@ class _Table:
         found = self._parse(lines, is_last=is_last)
         texts: list[bytes] = []
         problems: dict[int, str] = {}
+        size = 0
         for cells in found:
             if self._columns is None and isinstance(cells, list):
                 self._columns = _checked(cells)
@@ -74,13 +100,29 @@ class _Table:
             if problem:
                 problems[len(texts)] = problem
             try:
-                texts.append(orjson.dumps(row))
+                # A copy, since orjson hands out the whole buffer of some kilobytes that it wrote into.
+                texts.append(b"%b" % orjson.dumps(row))
             except TypeError:
                 problems.setdefault(len(texts), "the row is not UTF-8: convert the file")
                 texts.append(orjson.dumps(_mended(row)))
+            size += len(texts[-1])
+            if size > _CHUNK_BYTES:
+                # Every row repeats the names of the columns, however short its cells are.
+                yield Chunk(self.first, texts, problems, has_cells=True)
+                self.first += len(texts)
+                texts, problems, size = [], {}, 0
         if texts:
             yield Chunk(self.first, texts, problems, has_cells=True)
             self.first += len(texts)
+
+    def pass_over(self, line: bytes) -> Chunks:
+        """A line is too long; this is its beginning."""
+        yield from self.feed(b"", is_last=True)
+        if self._columns is None:
+            raise NotReadable(f"the header {_TOO_LONG}")
+        text = line[:1000].decode("utf-8", "replace") + "\N{HORIZONTAL ELLIPSIS}"
+        yield Chunk(self.first, [orjson.dumps({_LINE: text})], {0: f"the row {_TOO_LONG}"}, has_cells=True)
+        self.first += 1
 
     def _parse(self, lines: list[str], *, is_last: bool) -> list[list[str] | str]:
         """The cells of each row that ends within these lines; of an unreadable line, its text."""
@@ -96,15 +138,17 @@ class _Table:
         self, lines: list[str], start: int, found: list[list[str] | str], *, is_last: bool
     ) -> int:
         """Parse from a line on; where to go on: behind the first line that is broken, if one is."""
-        part = lines[start:] if start else lines
+        left = len(lines) - start
+        # Not a copy of them: every line may be broken.
+        part = map(lines.__getitem__, range(start, len(lines)))
         # Strict, or a quote that is left open would make one plausible row out of several.
-        reader = csv.reader([*part, _SENTINEL], delimiter=self._delimiter or ",", strict=True)
+        reader = csv.reader(chain(part, (_SENTINEL,)), delimiter=self._delimiter or ",", strict=True)
         begun = 0
         width = None if self._columns is None else len(self._columns)
         try:
             for cells in reader:
                 ended = reader.line_num
-                if ended > len(part):
+                if ended > left:
                     return len(lines)  # the sentinel, as a row of its own
                 if ended - begun > 1 and width is not None and len(cells) != width:
                     break
@@ -114,11 +158,13 @@ class _Table:
                     found.append(cells)
                 begun = ended
         except csv.Error:
-            if reader.line_num > len(part) and not is_last:
+            if reader.line_num > left and not is_last:
                 # A cell that the sentinel fell into has not ended here.
-                self._carried = part[begun:]
-                return len(lines)
-        found.append(part[begun].rstrip("\n"))
+                carried = lines[start + begun :]
+                if len(carried) <= _MAX_LINES and sum(map(len, carried)) <= MAX_TABLE_ROW:
+                    self._carried = carried
+                    return len(lines)
+        found.append(lines[start + begun].rstrip("\n"))
         return start + begun + 1
 
     def _row(self, cells: list[str] | str) -> tuple[dict[str, Any], str]:
@@ -139,7 +185,14 @@ _MORE: Final = "_more"
 
 def _checked(columns: Sequence[str]) -> tuple[str, ...]:
     names = [name.strip().lstrip("\ufeff") for name in columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    if len(names) > _MAX_COLUMNS:
+        raise NotReadable(
+            f"the header has {len(names):,} columns, more than {_MAX_COLUMNS:,}: leave some out"
+        )
+    if any(len(name) > _MAX_NAME for name in names):
+        raise NotReadable(f"the header has a name longer than {_MAX_NAME:,} characters: is it a row?")
+    counts = Counter(names)
+    twice = next((name for name in names if counts[name] > 1), None)
     if twice is not None:
         shown = f"the column {twice!r:.60} twice" if twice else "columns without a name"
         raise NotReadable(f"the header has {shown}: rename one, or give --columns")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from antinode._importing.chunks import Chunks
+from antinode._importing.chunks import Chunks, divided
 from antinode._importing.errors import NotReadable
 from antinode._importing.readers.decompression import Stream
 from antinode._importing.readers.delimited import read_table
@@ -20,6 +20,7 @@ Format = Literal["jsonl", "json", "csv", "tsv", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
 _PARQUET: Final = b"PAR1"
+_MAX_BLANK: Final = 1024 * 1024
 _BY_SUFFIX: Final[dict[str, Format]] = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -50,10 +51,11 @@ class Reading:
 
     def chunks(self) -> Chunks:
         """All rows. Raises `NotReadable` and `NotInstalled`."""
-        for chunk in self._chunks():
-            if chunk.texts:
-                self.rows = chunk.last
-            yield chunk
+        for read in self._chunks():
+            for chunk in divided(read):
+                if chunk.texts:
+                    self.rows = chunk.last
+                yield chunk
 
     def _chunks(self) -> Chunks:
         if self._format == "parquet" or (self._format is None and _is_parquet(self._source)):
@@ -74,11 +76,15 @@ class Reading:
         start = b""
         for block in blocks:
             start += block
-            # White space alone tells nothing.
-            if (text := start.lstrip()) and (b"\n" in text or len(text) > 1000 or text[:1] in b"[{"):
+            # White space alone tells nothing, and there is an end to looking behind it.
+            text = start.lstrip()
+            if text and (b"\n" in text or len(text) > 1000 or text[:1] in b"[{"):
                 break
-        if not start.strip():
-            return
+            if len(start) > _MAX_BLANK:
+                break
+        else:
+            if not start.strip():
+                return
 
         def whole() -> Iterator[bytes]:
             yield start

@@ -7,12 +7,13 @@ from typing import Final
 
 import msgspec
 
-from antinode._importing.chunks import MAX_ROW, Blocks, Chunk, Chunks, nothing_yet
+from antinode._importing.chunks import MAX_ROW, Blocks, Chunk, Chunks, nothing_yet, string_end
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
-# A string as a whole, or what tells where an element ends. A string that has no end is not matched.
-_TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{},]', re.DOTALL)
+_TOKEN: Final = re.compile(rb'["\[\]{},]')
+# What is nested deeper cannot be decoded; its brackets need not be told apart.
+_MAX_DEPTH: Final = 1100
 _CLOSED_BY: Final = {b"[": b"]", b"{": b"}"}
 _WHITE: Final = b" \t\r\n"
 # So many ends of objects are tried for the end of an element before it is looked for in earnest.
@@ -96,22 +97,23 @@ class _Splitter:
         buffer, start = self._buffer, 0
         texts: list[bytes] = []
         opened = bytearray()
-        for match in _TOKEN.finditer(buffer):
-            token = match.group()
-            if len(token) > 1:
-                continue
+        at = 0
+        while match := _TOKEN.search(buffer, at):
+            token, at = match.group(), match.end()
             if token == b'"':
-                break  # of a string whose end is not here yet
-            if token in _CLOSED_BY:
+                at = string_end(buffer, at)
+                if at < 0:
+                    break  # its end is not here yet
+            elif token in _CLOSED_BY:
                 opened += _CLOSED_BY[token]
             elif token == b",":
                 if not opened:
                     texts.append(buffer[start : match.start()].strip(_WHITE))
                     start = match.end()
-            elif (found := opened.rfind(token)) >= 0:
+            elif (found := opened.rfind(token, max(0, len(opened) - _MAX_DEPTH))) >= 0:
                 # With what was opened since and never closed.
                 del opened[found:]
-            elif token == b"]":
+            elif token == b"]" and len(opened) <= _MAX_DEPTH:
                 last = buffer[start : match.start()].strip(_WHITE)
                 self.is_over, self._buffer = True, b""
                 return [*texts, last] if last else texts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from antinode._importing.chunks import MAX_ROW, Blocks, Chunk, Chunks, nothing_yet
 
-_TOO_LONG = f"the line is longer than {MAX_ROW >> 20} MiB: no request can carry it"
+_TOO_LONG = f"the line is longer than {MAX_ROW >> 20} MiB: a line break is missing, or it is no event"
 
 
 def read_lines(blocks: Blocks) -> Chunks:

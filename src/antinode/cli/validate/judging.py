@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +17,8 @@ from antinode.server.models import Problem
 from antinode.server.rules import Rules
 
 _AT_A_TIME: Final = 1_000
+# Of JSON; decoded it takes many times that.
+_BYTES_AT_A_TIME: Final = 1024 * 1024
 _RULES: Final = Rules()
 _ENVELOPE_BYTES: Final = 100
 """Of a request that holds one event: its brackets, the API key, and what is between them."""
@@ -32,6 +33,8 @@ class Row(NamedTuple):
     """What it says, in JSON values; not yet looked at."""
     objection: str | None = None
     """Why it says nothing that can be read; `event` is None then."""
+    size: int = 0
+    """Bytes of its text."""
 
 
 class Judged(NamedTuple):
@@ -44,8 +47,15 @@ class Judged(NamedTuple):
 
 def judge(rows: Iterable[Row], *, min_id_length: int, endpoint: Endpoint) -> Iterator[list[Judged]]:
     """The rows in batches, each row with its problems; none for most."""
-    iterator = iter(rows)
-    while batch := list(islice(iterator, _AT_A_TIME)):
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += row.size
+        if len(batch) >= _AT_A_TIME or size >= _BYTES_AT_A_TIME:
+            yield _judge_batch(batch, min_id_length, endpoint)
+            batch, size = [], 0
+    if batch:
         yield _judge_batch(batch, min_id_length, endpoint)
 
 

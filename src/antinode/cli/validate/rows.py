@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from antinode._importing.chunks import SPRAWLING, is_sprawling
 from antinode._importing.errors import Damaged
 from antinode._importing.mapper import Mapper, Unmappable
 from antinode._importing.readers.amplitude_export import is_exported
@@ -59,7 +60,9 @@ class Rows:
         if position in chunk.problems:
             return Row(number, None, chunk.problems[position])
         try:
-            return Row(number, self._event(orjson.loads(text), has_cells=chunk.has_cells))
+            if is_sprawling(text):
+                return Row(number, None, SPRAWLING)
+            return Row(number, self._event(orjson.loads(text), has_cells=chunk.has_cells), size=len(text))
         except Unmappable as error:
             return Row(number, None, str(error))
         except orjson.JSONDecodeError as error:
