@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from antinode.server.http.api import Api
 from antinode.server.http.assets import asset, index
-from antinode.server.http.bodies import BODY_WITHIN_S, BodyLate, ClientGone, read_body
+from antinode.server.http.bodies import BODY_WITHIN_S, BodyLate, ClientGone, NoRoom, read_body
 from antinode.server.http.engine_thread import Worker
 from antinode.server.http.ingestion import Ingestion, answer_json, preflight
 from antinode.server.http.operations import Desk
@@ -58,7 +58,11 @@ class Application:
             await send(message)
 
         try:
-            if scope["path"] == "/" and scope["method"] not in ("GET", "HEAD"):
+            if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+                # Whoever stands in between may have gone by the other one.
+                refused = {"code": 400, "error": "The request has more than one Host header"}
+                await answer_json(refused, 400, {"connection": "close"})(scope, receive, sending)
+            elif scope["path"] == "/" and scope["method"] not in ("GET", "HEAD"):
                 await self.ingestion(scope, receive, sending)
             else:
                 await self._router(scope, receive, sending)
@@ -87,6 +91,6 @@ async def _diagnostics(request: Request) -> Response:
         return preflight(request.scope)
     try:
         await read_body(request.receive, 0, BODY_WITHIN_S)
-    except (BodyLate, ClientGone):
+    except (BodyLate, ClientGone, NoRoom):
         return answer_json({}, 408, {"connection": "close"})
     return answer_json({})

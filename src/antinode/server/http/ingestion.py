@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from antinode._protocol.endpoints import Endpoint
-from antinode.server.http.bodies import BODY_WITHIN_S, BodyLate, ClientGone, read_body
+from antinode.server.http.bodies import BODY_WITHIN_S, NO_ROOM, BodyLate, ClientGone, NoRoom, read_body
 from antinode.server.http.connections import cut
 from antinode.server.http.engine_thread import Worker
 from antinode.server.ingest.apis import Api
@@ -67,6 +67,10 @@ class Ingestion:
         except BodyLate:
             late = {"code": 408, "error": "The request's body did not arrive in time"}
             await answer_json(late, 408, {"connection": "close"})(scope, receive, send)
+            return
+        except NoRoom:
+            full = {"code": 503, "error": NO_ROOM}
+            await answer_json(full, 503, {"connection": "close"})(scope, receive, send)
             return
         received = Received(
             method=method,

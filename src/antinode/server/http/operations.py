@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from antinode.server.http.bodies import BODY_WITHIN_S, BodyLate, ClientGone, read_body
+from antinode.server.http.bodies import BODY_WITHIN_S, NO_ROOM, BodyLate, ClientGone, NoRoom, read_body
 from antinode.server.http.security import PAGE_HEADERS, Gate
 from antinode.server.quoting import quoted
 
@@ -186,6 +186,8 @@ async def _body(receive: Receive, operation: Operation) -> Any:
         body = await read_body(receive, _MAX_BODY, BODY_WITHIN_S)
     except BodyLate:
         raise Refused(408, "the body did not arrive in time") from None
+    except NoRoom:
+        raise Refused(503, NO_ROOM) from None
     if body.is_too_large:
         raise Refused(413, f"the body is larger than {_MAX_BODY:,} bytes")
     if not body.data and operation.is_body_optional:

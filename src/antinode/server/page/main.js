@@ -141,7 +141,7 @@ function Page() {
   }, [view]);
 
   const seq = Number(query.event);
-  const View = NAMED[view];
+  const View = Object.hasOwn(NAMED, view) ? NAMED[view] : null;
   let shown = html`<div class="view page">
     <h1>There is no view of this name.</h1>
     <p><a href="#/live">Go to Live</a></p>

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -206,6 +208,10 @@ def connect(path: Path | None) -> sqlite3.Connection:
         connection = _open(":memory:")
         connection.executescript(f"BEGIN;{TABLES}COMMIT;")
         return connection
+    # For the owner alone, as the files beside it, which SQLite makes with the same rights: events hold what
+    # users did. What it cannot be made for, SQLite says.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         connection = _open(str(path))
     except sqlite3.Error as error:
@@ -220,6 +226,10 @@ def connect(path: Path | None) -> sqlite3.Connection:
     except DataError:
         connection.close()
         raise
+    # One that an earlier version made.
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):
+            each.chmod(0o600)
     return connection
 
 
