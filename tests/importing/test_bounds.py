@@ -47,8 +47,12 @@ from antinode.cli import main
 try:
     main()
 finally:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print("PEAK", peak // (1024 if sys.platform != "darwin" else 1 << 20), file=sys.stderr)
+    try:  # getrusage tells the peak of the process that started this one, if that was higher
+        with open("/proc/self/status") as file:
+            peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) // 1024
+    except FileNotFoundError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 20
+    print("PEAK", peak, file=sys.stderr)
 """
 
 
