@@ -37,6 +37,7 @@ class Notifier:
         self._retried: deque[Retried] = deque()
         self._telling = threading.RLock()
         self._is_telling = False
+        self._is_taken_over = False
 
     @property
     def wants_all(self) -> bool:
@@ -70,10 +71,32 @@ class Notifier:
         self._notes.extend(notes)
         self._retried.extend(retried)
 
-    def tell(self, *, patience: float = 0.0) -> None:
-        """Tell what there is now. Nothing if another thread is at it for longer than `patience` seconds."""
-        if self.is_this_thread or not self._telling.acquire(timeout=patience):
+    def tell(self) -> None:
+        """Tell what there is now. Nothing if another thread is at it, or is about to tell the last news."""
+        if self._is_taken_over or self.is_this_thread or not self._telling.acquire(blocking=False):
             return
+        self._tell_and_release()
+
+    def tell_last(self, patience: float) -> None:
+        """Tell what there is now, on the thread that ends the client, and that the process waits for.
+
+        Another thread that is telling stops after the callback that it is in. If that takes longer than
+        `patience` seconds, the log says how many outcomes have not been told.
+        """
+        if self.is_this_thread:
+            return
+        self._is_taken_over = True
+        try:
+            is_ours = self._telling.acquire(timeout=patience)
+        finally:
+            self._is_taken_over = False
+        if is_ours:
+            self._tell_and_release()
+        elif untold := len(self._settled):
+            text = f"a callback has not returned: {untold} outcomes were not told before shutdown"
+            self._log_limiter.say("WARNING", "untold", text)
+
+    def _tell_and_release(self) -> None:
         self._is_telling = True
         try:
             # Only what is there now: a callback that logs must not keep this thread here for ever.
@@ -82,6 +105,8 @@ class Notifier:
             for _ in range(len(self._retried)):
                 self._tell_of_retry(self._retried.popleft())
             for _ in range(len(self._settled)):
+                if self._is_taken_over:
+                    break
                 self._tell_of_outcome(self._settled.popleft())
         finally:
             self._is_telling = False

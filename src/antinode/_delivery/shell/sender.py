@@ -908,10 +908,11 @@ class Sender:
         with suppress(RuntimeError):
             self._bell.release()
         thread, end = self._thread, self._clock() + CHECK_EVERY
+        # Before the coordinator is waited for: it may have more to tell than there is time to wait.
+        self._notifier.tell_last(CHECK_EVERY)
         if thread is not None and thread is not threading.current_thread():
-            thread.join(CHECK_EVERY)
-        # Once more after waiting: the coordinator may be in a callback that takes its time.
-        self._notifier.tell(patience=max(0.0, end - self._clock()))
+            thread.join(max(0.0, end - self._clock()))
+        self._notifier.tell()
         self._notifier.sum_up()
         self._let_through(waiting)
         self._close_transport(in_flight=bool(self._overdue))
