@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 import urllib.request
@@ -246,23 +247,13 @@ def test_instructions_are_read_from_what_valgrind_says() -> None:
         quick.read_count("valgrind: mmap failed")
 
 
-def test_cheap_benchmark_is_printed(pytestconfig: pytest.Config) -> None:
-    """The ratios to the floor stand at the end of the test run's output. They are printed, never judged."""
-    lines = quick.measure()
-    assert len(lines) == 2
-    pytestconfig.pluginmanager.register(_Printed(lines))
-
-
-class _Printed:
-    """Adds its lines to the summary of the test run."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.section("cost of antinode")
-        for line in self._lines:
-            terminalreporter.write_line(line)
+def test_quick_benchmark_gives_its_ratios(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each contender runs, here with few events, and its cost and the ratios come as two lines."""
+    monkeypatch.setattr(quick, "PAIRS", 1)
+    monkeypatch.setattr(quick, "PAIRED_EVENTS", 200)
+    costs, ratios = quick.measure(in_time=True)
+    assert all(contender in costs for contender in quick.CONTENDERS)
+    assert re.search(r"\d", ratios)
 
 
 def test_keys_name_figures() -> None:

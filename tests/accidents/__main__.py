@@ -19,9 +19,9 @@ def main() -> int:
     chosen = [accident for accident in ACCIDENTS if not options.names or accident.name in options.names]
     findings = happen(chosen)
     print(table.as_markdown(findings), end="")
-    failed = [finding for finding in findings if finding.problems]
+    failed = [finding for finding in findings if finding.problems or finding.delays]
     for finding in failed:
-        print(f"\n{finding.accident.name}:", *finding.problems, sep="\n  ")
+        print(f"\n{finding.accident.name}:", *finding.problems, *finding.delays, sep="\n  ")
     if options.write is not None and not failed:
         options.write.write_text(table.as_page(findings), encoding="utf-8")
     return 1 if failed else 0

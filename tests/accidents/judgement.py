@@ -6,7 +6,7 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.accidents.catalogue import Accident
 from tests.accidents.evidence import Evidence, ProcessLedger
@@ -34,6 +34,8 @@ class Finding:
     ended: int | None
     exit_seconds: float
     problems: tuple[str, ...]
+    delays: tuple[str, ...] = ()
+    """What took longer than promised. On a machine that is busy with other things that proves nothing."""
 
     @property
     def ending(self) -> str:
@@ -74,7 +76,7 @@ def judge(accident: Accident, evidence: Evidence) -> Finding:
     if told and len(told) != len(lost):
         problems.append(f"{len(lost)} events were lost and {len(told)} of them told")
     problems += [problem for ledger in processes.values() for problem in _books(ledger)]
-    return Finding(**{**vars(finding), "problems": tuple(problems)})
+    return replace(finding, problems=tuple(problems), delays=tuple(_delays(finding, evidence)))
 
 
 def _out_of_order(evidence: Evidence) -> int:
@@ -118,22 +120,31 @@ def _against_expectations(finding: Finding, evidence: Evidence) -> Iterator[str]
         yield f"{finding.repeated} events arrived again although their answers had arrived"
     if finding.out_of_order:
         yield f"{finding.out_of_order} events are out of order"
-    allowed = accident.shutdown_timeout + PROMISED + NOISE
-    if finding.exit_seconds > allowed:
-        yield f"the exit took {finding.exit_seconds:.1f} s, more than {allowed:g}"
     for status in expect.statuses:
         if not evidence.by_status.get(status):
             yield f"no request was answered {status}: the accident did not happen ({evidence.by_status})"
     notes = [note for ledger in evidence.processes.values() for note in ledger.notes]
     measured = dict(notes)
     for name, limit in expect.notes.items():
-        if float(measured.get(name, "inf")) > limit:
-            yield f"{name}: {measured.get(name)}, at most {limit:g} expected"
+        if name not in measured:
+            yield f"{name} was not noted"
+        elif not name.endswith("_seconds") and float(measured[name]) > limit:
+            yield f"{name}: {measured[name]}, at most {limit:g} expected"
     yield from (f"surprise: {value}" for name, value in notes if name == "surprise")
     for ledger in evidence.processes.values():
         yield from (f"child {pid} ended with {how}" for pid, (how, _) in ledger.children.items() if how)
     if expect.last_user is not None:
         yield from _alone_and_last(expect.last_user, evidence)
+
+
+def _delays(finding: Finding, evidence: Evidence) -> Iterator[str]:
+    allowed = finding.accident.shutdown_timeout + PROMISED + NOISE
+    if finding.exit_seconds > allowed:
+        yield f"the exit took {finding.exit_seconds:.1f} s, more than {allowed:g}"
+    measured = dict(note for ledger in evidence.processes.values() for note in ledger.notes)
+    for name, limit in finding.accident.expect.notes.items():
+        if name.endswith("_seconds") and float(measured.get(name, 0)) > limit:
+            yield f"{name}: {measured[name]}, at most {limit:g} expected"
 
 
 def _telling(finding: Finding, evidence: Evidence) -> Iterator[str]:
