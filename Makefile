@@ -4,11 +4,15 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check lint format types accidents barrier bench bench-growth bench-quick bench-server bench-import soak clean
+.PHONY: help demo test test-fast test-minimum coverage changelog check lint format types accidents barrier bench bench-growth bench-quick bench-server bench-import soak clean
 
 help:
 	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
 	@echo "make test          run the whole test suite"
+	@echo "make test-fast     the quick part of it: what needs no browser, no SDK and no long-lived process"
+	@echo "make test-minimum  the tests that touch dependencies, on their minimum versions"
+	@echo "make coverage      the test suite with its coverage, subprocesses included"
+	@echo "make changelog     what the fragments in changelog.d add to the changelog"
 	@echo "make check         lint, formatting and types"
 	@echo "make format        rewrite the code in the project's format"
 	@echo "make bench         everything antinode costs, beside its peers and a bare loop; under ten minutes"
@@ -31,6 +35,31 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
+
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal -m "not slow and not browser and not clients" $(ARGS)
+
+# Least versions for what antinode itself depends on; the test tools are the newest that fit.
+MINIMUM_TESTS := tests/protocol tests/encoding tests/delivery/http tests/importing tests/server/http \
+	tests/server/test_background.py tests/server/test_vectors_http.py tests/test_client.py tests/test_import.py
+
+$(VENV)-minimum/.installed: pyproject.toml hatch_build.py $(wildcard native/*) $(STAMP)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-minimum
+	@$(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(BIN)/python pyproject.toml \
+		--extra import --extra server --extra socks --output-file $(VENV)-minimum/constraints.txt
+	@$(BIN)/uv pip install --quiet --python $(VENV)-minimum/bin/python --constraint $(VENV)-minimum/constraints.txt \
+		'.[import,server,socks]' hypothesis 'pytest>=8.2' pytest-asyncio pytest-xdist trustme
+	@touch $@
+
+test-minimum: $(VENV)-minimum/.installed
+	$(VENV)-minimum/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal \
+		-m "not slow and not browser and not clients" -p no:anyio --ignore tests/server/http/test_schemathesis.py $(MINIMUM_TESTS) $(ARGS)
+
+coverage: $(STAMP)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal --cov --cov-report=term $(ARGS)
+
+changelog: $(STAMP)
+	@$(BIN)/towncrier build --draft --version next
 
 check: lint types
 
@@ -76,4 +105,4 @@ soak: $(STAMP)
 	@$(BIN)/python bench/server_soak.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench .bench-node bench/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-minimum .coverage* .bench-node bench/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
