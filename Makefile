@@ -53,7 +53,7 @@ $(VENV)-minimum/.installed: pyproject.toml hatch_build.py $(wildcard native/*) $
 
 test-minimum: $(VENV)-minimum/.installed
 	$(VENV)-minimum/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal \
-		-m "not slow and not browser and not clients" -p no:anyio --ignore tests/server/http/test_schemathesis.py $(MINIMUM_TESTS) $(ARGS)
+		-m "not browser and not clients" -p no:anyio --ignore tests/server/http/test_schemathesis.py $(MINIMUM_TESTS) $(ARGS)
 
 coverage: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal --cov --cov-report=term $(ARGS)

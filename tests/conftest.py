@@ -1,7 +1,9 @@
 """What holds for all tests."""
 
 import signal
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # How long an example takes says more of the machine than of the code.
@@ -11,3 +13,49 @@ settings.load_profile("antinode")
 # A job that a shell starts in its background ignores Ctrl-C, and so would every process started here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+TESTS = Path(__file__).parent
+MARKED = {
+    "slow": (
+        "accidents",
+        "barrier",
+        "cli",
+        "crash",
+        "lifecycle",
+        "process",
+        "typing",
+        "delivery/core/test_core_properties.py",
+        "delivery/http/test_transport.py",
+        "importing/readers",
+        "importing/test_importer.py",
+        "server/http/test_schemathesis.py",
+        "server/storage/test_property_operations.py",
+        "server/test_fuzz.py",
+        "server/test_background.py",
+        "server/test_soak.py",
+        "spool/test_crash.py",
+        "spool/test_refusals.py",
+        "spool/test_spool.py",
+        "test_bench.py",
+        "test_crash.py",
+        "test_deadletters.py",
+        "test_demo.py",
+        "test_docs.py",
+        "test_native.py",
+        "test_storage.py",
+        "test_wheel.py",
+    ),
+    "browser": ("server/page/test_live_view.py", "server/page/test_safety.py", "server/page/test_views.py"),
+    "clients": ("server/clients", "server/test_real_clients.py"),
+    "bench": ("test_bench.py",),
+}
+"""Rooms and modules, below `tests`, whose tests all have the marker."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the rooms that are marked as a whole."""
+    for item in items:
+        places = {item.path, *item.path.parents}
+        for marker, names in MARKED.items():
+            if any(TESTS / name in places for name in names):
+                item.add_marker(marker)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import conftest
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -31,3 +33,11 @@ def test_setuptools_is_the_same_for_builds_and_tests() -> None:
     """The compiled parts are built with the setuptools that the tests run with, or a later one."""
     (declared,) = (need for need in PYPROJECT["build-system"]["requires"] if need.startswith("setuptools"))
     assert declared in PYPROJECT["project"]["optional-dependencies"]["dev"]
+
+
+def test_marked_rooms_exist() -> None:
+    """A room or module that was renamed does not silently lose its marker."""
+    gone = [
+        name for names in conftest.MARKED.values() for name in names if not (conftest.TESTS / name).exists()
+    ]
+    assert gone == []

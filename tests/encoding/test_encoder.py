@@ -182,6 +182,7 @@ def seen_by_examine(encoder, event):
     return encoder.with_defaults(examined.event), examined.notes
 
 
+@pytest.mark.slow
 @given(event=events, with_defaults=st.booleans())
 @example(event={**SONG, "time": NOW, "price": math.nan}, with_defaults=False)
 @example(event={**SONG, "time": NOW, "event_id": 2**63}, with_defaults=False)
