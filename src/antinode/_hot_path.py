@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -15,18 +15,17 @@ from antinode._lifecycle.fork import page
 from antinode._protocol.ids import INVALID_IDS
 
 if TYPE_CHECKING:
-    from antinode._client import Client
     from antinode._delivery.record import Delivery
     from antinode._delivery.shell.sender import Sender
     from antinode._encoding.encoder import EventEncoder
 
 
-def use_compiled_log_event(client: type[Client]) -> None:
+def use_compiled_log_event(client: type[Any]) -> None:
     """Put the compiled method in the place of the Python one, which it calls for what is unusual."""
     if _compiled.native is not None:
         with suppress(TypeError):
             method = _compiled.native.log_method(client, client.log_event.__doc__)
-            client.log_event = method  # type: ignore[method-assign]
+            client.log_event = method
 
 
 def make_hot(encoder: EventEncoder, sender: Sender) -> Callable[[object], Delivery | None] | None:

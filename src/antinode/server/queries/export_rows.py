@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
+from antinode.server.storage.apply import DEFAULT_LIBRARY
 from antinode.server.storage.groups import named_groups
 from antinode.server.storage.profiles import DEVICE_FIELDS, LOCATION_FIELDS, Profile, revenue
-
-DEFAULT_LIBRARY: Final = "http/2.0"
-"""What an event without a `library` is exported and counted as (section 3)."""
 
 AMPLITUDE_IDS: Final = 1_000_000_000_000
 """Added to a user's number, for an id of the size that Amplitude's have."""

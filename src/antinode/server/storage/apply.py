@@ -16,9 +16,11 @@ from antinode.server import exact
 from antinode.server.ingest.parsing import Reading
 from antinode.server.ingest.validation import Checked
 from antinode.server.models import Problem
-from antinode.server.queries.export_rows import DEFAULT_LIBRARY
 from antinode.server.storage import profiles
 from antinode.server.storage.store import ACCEPTED, DUPLICATE, REJECTED, RETURNED, Store, Taken
+
+DEFAULT_LIBRARY: Final = "http/2.0"
+"""What an event without a `library` is exported and counted as (section 3)."""
 
 _WINDOW_MS: Final = int(DEDUPLICATION_WINDOW * 1000)
 
