@@ -13,7 +13,7 @@ help:
 	@echo "make test-minimum  the tests that touch dependencies, on their minimum versions"
 	@echo "make coverage      the test suite with its coverage, subprocesses included"
 	@echo "make changelog     what the fragments in changelog.d add to the changelog"
-	@echo "make check         lint, formatting and types"
+	@echo "make check         lint, formatting, who imports whom, and types"
 	@echo "make format        rewrite the code in the project's format"
 	@echo "make bench         everything antinode costs, beside its peers and a bare loop; under ten minutes"
 	@echo "make bench-growth  how the cost grows, up to ten million events"
@@ -66,6 +66,7 @@ check: lint types
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 types: $(STAMP)
 	$(BIN)/mypy --python-version 3.10
@@ -105,4 +106,4 @@ soak: $(STAMP)
 	@$(BIN)/python bench/server_soak.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-minimum .coverage* .bench-node bench/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-minimum .coverage* .bench-node bench/results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
