@@ -177,13 +177,13 @@ def decode(line: bytes) -> Letter:
     if "outcome" not in found or "event" not in found:
         return Letter(found)
     try:
-        letter = msgspec.convert(found, _Line)
+        letter = msgspec.convert(found, _LetterLine)
     except msgspec.ValidationError as error:
         raise ValueError(f"this is no dead letter: {error}") from None
     return Letter(letter.event, letter.outcome, letter.reason, letter.code, letter.message, letter.buried_at)
 
 
-class _Line(msgspec.Struct):
+class _LetterLine(msgspec.Struct):
     event: dict[str, Any] | None
     outcome: str
     reason: str = ""

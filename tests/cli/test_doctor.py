@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import trustme
 
-from antinode.cli.doctor.findings import Finding
+from antinode.cli.doctor.findings import DoctorFinding
 from antinode.cli.doctor.key import check_key
-from antinode.cli.doctor.network import STEPS, Way, check_way, judge_clock
+from antinode.cli.doctor.network import STEPS, Route, check_way, judge_clock
 from antinode.cli.doctor.storage import check_dead_letters, check_spool
 from antinode.cli.doctor.surroundings import check_surroundings
 from antinode.cli.doctor.versions import check_versions
@@ -32,18 +32,18 @@ from tests.spool.files import opened
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-def by_topic(findings: Any) -> dict[str, Finding]:
+def by_topic(findings: Any) -> dict[str, DoctorFinding]:
     return {finding.topic: finding for finding in findings}
 
 
-def way(url: str, **more: Any) -> dict[str, Finding]:
+def way(url: str, **more: Any) -> dict[str, DoctorFinding]:
     """The findings on the way to `url`, by their step."""
     scheme, _, rest = url.partition("://")
     host, _, port = rest.partition("/")[0].rpartition(":")
-    return by_topic(check_way(Way(url, scheme, host, int(port), **{"proxy": False, "timeout": 5.0} | more)))
+    return by_topic(check_way(Route(url, scheme, host, int(port), **{"proxy": False, "timeout": 5.0} | more)))
 
 
-def verdicts(findings: dict[str, Finding]) -> dict[str, str]:
+def verdicts(findings: dict[str, DoctorFinding]) -> dict[str, str]:
     return {topic: finding.verdict for topic, finding in findings.items()}
 
 

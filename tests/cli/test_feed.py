@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from antinode.cli.serve.feed import Batch, Feed, Pace
+from antinode.cli.serve.feed import Feed, FeedBatch, Pace
 from antinode.server.models import EventView, Totals
 from tests.cli.reading import upload
 
@@ -20,11 +20,11 @@ class Reader:
     """Collects batches; waits in the first one until told to go on, as a slow terminal does."""
 
     def __init__(self) -> None:
-        self.batches: list[Batch] = []
+        self.batches: list[FeedBatch] = []
         self.is_writing = threading.Event()
         self.may_go_on = threading.Event()
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: FeedBatch) -> None:
         self.batches.append(batch)
         self.is_writing.set()
         assert self.may_go_on.wait(20)
@@ -64,7 +64,7 @@ def test_reader_gone() -> None:
     """When the output can be written no more, the feed falls silent and goes on counting."""
     written = threading.Event()
 
-    def write(_: Batch) -> None:
+    def write(_: FeedBatch) -> None:
         written.set()
         raise BrokenPipeError
 
@@ -80,7 +80,7 @@ def test_reader_gone() -> None:
 
 def test_end_shows_what_waits() -> None:
     """What was put before the end is written before the end."""
-    batches: list[Batch] = []
+    batches: list[FeedBatch] = []
     feed = Feed(batches.append, QUICK)
     feed.put(upload(), none, Totals())
     feed.start()

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from antinode import Outcome, Status
 from antinode._deadletters import decode, encode
 from antinode.cli.replay.mending import Mending
-from antinode.cli.replay.reading import Entry
+from antinode.cli.replay.reading import ReadableLine
 from antinode.server import running
 from antinode.server.rules import Rules
 from antinode.testing import Endpoint, faults
@@ -355,7 +355,7 @@ def test_mending_leaves_what_it_is_not_told(drops: list[str], value: Any) -> Non
     """A letter's own event never changes; the result has time and insert_id, and lacks what was dropped."""
     given = tick(1, other=value, event_properties={"a.b": value, "c": 1})
     line = letter(given)
-    entry = Entry("f:1", line, 1, decode(line))
+    entry = ReadableLine("f:1", line, 1, decode(line))
     item = Mending.read((), drops).mend(entry)
     assert entry.letter.event == given
     assert item.event["insert_id"] == "tick-1"
@@ -376,7 +376,7 @@ def test_values_to_set() -> None:
         "groups=3",
     ]
     line = letter(tick(1))
-    event = Mending.read(sets, ()).mend(Entry("f:1", line, 1, decode(line))).event
+    event = Mending.read(sets, ()).mend(ReadableLine("f:1", line, 1, decode(line))).event
     assert event["user_id"] == "12345"
     assert event["time"] == 5
     assert event["event_properties"] == {"seq": 1, "a.b": [1], "s": "x"}

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from antinode.cli.serve.feed import Batch, Omitted
+from antinode.cli.serve.feed import FeedBatch, Omitted
 from antinode.cli.serve.uploads import UploadPrinter, omitted_line, upload_line
 from antinode.cli.ui.console import printable
 from tests.cli.reading import event, problem, upload
@@ -20,7 +20,7 @@ from tests.cli.reading import event, problem, upload
 ATTACK = "\x1b[2J\x1b]0;owned\x07[bold]shout[/bold]\r\n\u202eevil"
 
 
-def written(*batches: Batch, width: int = 100_000) -> str:
+def written(*batches: FeedBatch, width: int = 100_000) -> str:
     """What is printed of the batches, without colour."""
     stream = io.StringIO()
     printer = UploadPrinter(Console(file=stream, width=width, markup=False, emoji=False, highlight=False))
@@ -39,13 +39,13 @@ def test_line_tells_the_upload() -> None:
 
 def test_good_upload_is_one_line() -> None:
     """When all is well there is nothing to add."""
-    assert len(written(Batch([(upload(), [event()])])).splitlines()) == 1
+    assert len(written(FeedBatch([(upload(), [event()])])).splitlines()) == 1
 
 
 def test_refusal_is_worded() -> None:
     """An upload that was refused says what became of its events, and why, naming the event."""
     refused = upload(status=400, events=3, accepted=0, rejected=1, returned=2, error="Invalid field values")
-    text = written(Batch([(refused, [event(2), event(1, problem("`time` is a word")), event(0)])]))
+    text = written(FeedBatch([(refused, [event(2), event(1, problem("`time` is a word")), event(0)])]))
     assert [line.strip() for line in text.splitlines()[1:]] == [
         "1 rejected, 2 to be sent again",
         "events[1]: `time` is a word",
@@ -55,14 +55,14 @@ def test_refusal_is_worded() -> None:
 def test_one_reason_of_many_events_is_told_once() -> None:
     """Events with the same problem share a line."""
     refused = upload(status=400, events=3, accepted=0, rejected=3)
-    text = written(Batch([(refused, [event(each, problem("too short")) for each in range(3)])]))
+    text = written(FeedBatch([(refused, [event(each, problem("too short")) for each in range(3)])]))
     assert text.splitlines()[-1].strip() == "events[0] and 2 more: too short"
 
 
 def test_many_reasons_are_cut() -> None:
     """More than three different reasons are counted."""
     events = [event(each, problem(f"reason {each}")) for each in range(5)]
-    text = written(Batch([(upload(status=400, events=5, accepted=0, rejected=5), events)]))
+    text = written(FeedBatch([(upload(status=400, events=5, accepted=0, rejected=5), events)]))
     assert "reason 2" in text
     assert "reason 3" not in text
     assert "… and 2 more reasons" in text
@@ -71,7 +71,7 @@ def test_many_reasons_are_cut() -> None:
 def test_error_without_events_is_told() -> None:
     """What could not be read as events has the answer's error."""
     refused = upload(status=400, events=0, accepted=0, error="Request missing required field")
-    assert "Request missing required field" in written(Batch([(refused, [])]))
+    assert "Request missing required field" in written(FeedBatch([(refused, [])]))
 
 
 @given(
@@ -79,7 +79,7 @@ def test_error_without_events_is_told() -> None:
 )
 def test_any_answer_will_do(answer: str | None) -> None:
     """Whatever was answered, the line below is the error's, printable."""
-    text = written(Batch([(upload(status=400, error="Invalid", answer=answer), [])]))
+    text = written(FeedBatch([(upload(status=400, error="Invalid", answer=answer), [])]))
     assert text.splitlines()[1].strip().startswith("Invalid")
     assert text.splitlines()[1].isprintable()
 
@@ -87,7 +87,7 @@ def test_any_answer_will_do(answer: str | None) -> None:
 def test_fault_is_named() -> None:
     """A fault shows as the command line spells it, so nobody looks for the reason elsewhere."""
     struck = upload(status=0, accepted=0, returned=1, fault="drop-before@5%", error="closed")
-    lines = written(Batch([(struck, [])])).splitlines()
+    lines = written(FeedBatch([(struck, [])])).splitlines()
     assert " cut /2/httpapi" in lines[0]
     assert lines[1].strip() == "fault drop-before@5%, 1 to be sent again"
     assert len(lines) == 2
@@ -96,14 +96,16 @@ def test_fault_is_named() -> None:
 def test_delay_is_no_reason() -> None:
     """A refusal that was delayed on purpose still has its own reason."""
     refused = upload(status=400, accepted=0, rejected=1, fault="delay:2s@20%", error="missing_event")
-    assert "missing_event" in written(Batch([(refused, [])]))
+    assert "missing_event" in written(FeedBatch([(refused, [])]))
 
 
 def test_warning_is_told_once() -> None:
     """A warning is worded the first time that its kind is met."""
     warning = problem("no insert_id", "no_insert_id", "warning")
     other = problem("no time", "no_time", "warning")
-    text = written(Batch([(upload(), [event(0, warning)])]), Batch([(upload(), [event(0, warning, other)])]))
+    text = written(
+        FeedBatch([(upload(), [event(0, warning)])]), FeedBatch([(upload(), [event(0, warning, other)])])
+    )
     assert text.count("no insert_id") == 1
     assert text.count("no time") == 1
 
@@ -112,7 +114,7 @@ def test_nothing_a_client_sent_reaches_the_terminal_as_a_command() -> None:
     """Escapes, control characters, markup and marks that turn the writing are shown as text or not at all."""
     hostile = upload(path=ATTACK, library=ATTACK, fault=ATTACK, error=ATTACK, status=400)
     text = written(
-        Batch([(hostile, [event(0, problem(ATTACK))]), (upload(library=None, user_agent=ATTACK), [])])
+        FeedBatch([(hostile, [event(0, problem(ATTACK))]), (upload(library=None, user_agent=ATTACK), [])])
     )
     assert all(each.isprintable() or each == "\n" for each in text)
     assert "[bold]shout[/bold]" in text
@@ -122,7 +124,7 @@ def test_nothing_a_client_sent_reaches_the_terminal_as_a_command() -> None:
 def test_lines_fit(width: int) -> None:
     """On a terminal no line is wider than it, whatever the names."""
     refused = upload(library="x" * 300, status=400, rejected=1)
-    text = written(Batch([(refused, [event(0, problem("much to say " * 40))])]), width=width)
+    text = written(FeedBatch([(refused, [event(0, problem("much to say " * 40))])]), width=width)
     assert max(map(len, text.splitlines())) <= width
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from antinode._importing.columns import Columns
 from antinode._importing.dry_run import DryRun
 from antinode._importing.importer import Importer
-from antinode._importing.reports import Progress, Report, Survey
-from antinode._importing.settings import Settings
+from antinode._importing.reports import ImportProgress, ImportReport, Survey
+from antinode._importing.settings import ImportSettings
 from antinode._importing.sources import find_sources
 from antinode._options import read_options
 
@@ -38,24 +38,26 @@ class Quiet:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.last: Progress | None = None
+        self.last: ImportProgress | None = None
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: ImportProgress) -> None:
         self.last = progress
 
     def said(self, text: str) -> None:
         self.lines.append(text)
 
 
-def settings(files: Sequence[Path | str], folder: Path, server_url: str, **more: Any) -> Settings:
+def settings(files: Sequence[Path | str], folder: Path, server_url: str, **more: Any) -> ImportSettings:
     """An import whose checkpoint and rejected rows are in `folder`."""
     server_url = f"{server_url.removesuffix('/batch')}/batch"
     options = read_options({"server_url": server_url, "connections": 4, "request_timeout_millis": 10_000})
     usual = {"api_key": KEY, "checkpoint": folder / "checkpoint", "rejects": folder / "rejected"}
-    return Settings(find_sources([str(each) for each in files]), options, **{**usual, "processes": 0, **more})
+    return ImportSettings(
+        find_sources([str(each) for each in files]), options, **{**usual, "processes": 0, **more}
+    )
 
 
-def run(files: Sequence[Path | str], folder: Path, server_url: str, **more: Any) -> Report:
+def run(files: Sequence[Path | str], folder: Path, server_url: str, **more: Any) -> ImportReport:
     return Importer(settings(files, folder, server_url, **more), Quiet()).run()
 
 

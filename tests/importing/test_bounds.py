@@ -19,7 +19,7 @@ from antinode._importing.errors import BadMapping, NotReadable
 from antinode._importing.readers import delimited, detect
 from antinode._importing.readers.decompression import unpacked
 from antinode._importing.readers.delimited import read_table
-from antinode._importing.readers.detect import Reading
+from antinode._importing.readers.detect import SourceReading
 from antinode._importing.readers.json_array import read_array
 from antinode._importing.sources import find_sources
 
@@ -121,7 +121,7 @@ def test_blanks_before_the_first_row_are_looked_through_once(tmp_path: Path) -> 
     path = tmp_path / "blank"
     path.write_bytes(b" " * (5 << 20))
     with pytest.raises(NotReadable, match="--format"):
-        list(Reading(find_sources([str(path)])[0]).chunks())
+        list(SourceReading(find_sources([str(path)])[0]).chunks())
     assert detect._MAX_BLANK < 5 << 20
 
 
@@ -169,7 +169,7 @@ def test_tiny_members_of_gzip_are_joined_to_blocks() -> None:
 def test_an_archive_is_opened_once_for_all_of_its_members(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reading its directory for each would be quadratic."""
+    """SourceReading its directory for each would be quadratic."""
     path = tmp_path / "export.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for n in range(100):
@@ -183,7 +183,7 @@ def test_an_archive_is_opened_once_for_all_of_its_members(
         return original(*args)  # type: ignore[arg-type, call-overload, no-any-return]
 
     monkeypatch.setattr("antinode._importing.sources.zipfile.ZipFile", counted)
-    found: Iterator[object] = (row for source in sources for row in rows(Reading(source).chunks()))
+    found: Iterator[object] = (row for source in sources for row in rows(SourceReading(source).chunks()))
     assert list(found) == [{"n": n} for n in range(100)]
     assert len(opened) == 1
 

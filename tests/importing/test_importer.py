@@ -16,7 +16,7 @@ from antinode._importing import importer
 from antinode._importing.columns import Columns
 from antinode._importing.errors import CannotResume, Halted
 from antinode._importing.importer import Importer
-from antinode._importing.reports import Progress, Report
+from antinode._importing.reports import ImportProgress, ImportReport
 from antinode.server import Rules, Running, running
 from tests.importing.comparing import check, flight_events, shop_events, stored
 from tests.importing.runs import (
@@ -253,11 +253,11 @@ def test_a_file_that_grew_after_its_import_is_imported_anew(server: Running, tmp
     assert len(stored(server.api)) == 150
 
 
-def run_until(delivered: int, files: list[Path], folder: Path, server_url: str) -> Report:
+def run_until(delivered: int, files: list[Path], folder: Path, server_url: str) -> ImportReport:
     """An import that is stopped once more than so many events were delivered."""
 
     class Stopping(Quiet):
-        def progressed(self, progress: Progress) -> None:
+        def progressed(self, progress: ImportProgress) -> None:
             if progress.delivered > delivered:
                 work.stop()
 

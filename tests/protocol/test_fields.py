@@ -6,10 +6,10 @@ import pytest
 
 from antinode import Event
 from antinode._events import EventDict
-from antinode._protocol.fields import FIELDS, ID_FIELDS, PROPERTY_FIELDS, Kind
+from antinode._protocol.fields import FIELDS, ID_FIELDS, PROPERTY_FIELDS, FieldKind
 from antinode.server.storage.profiles import DEVICE_FIELDS, LOCATION_FIELDS
 
-DOCUMENTED = {key for key, kind in FIELDS.items() if kind is not Kind.ANY}
+DOCUMENTED = {key for key, kind in FIELDS.items() if kind is not FieldKind.ANY}
 
 
 def test_the_dict_has_each_documented_field():
@@ -29,11 +29,11 @@ def test_a_field_has_the_type_of_its_kind(key):
     """The annotation of `EventDict` allows what the kind calls for."""
     hint = str(get_type_hints(EventDict)[key])
     words = {
-        Kind.STRING: ("str",),
-        Kind.INTEGER: ("int",),
-        Kind.NUMBER: ("float",),
-        Kind.BOOLEAN: ("bool",),
-        Kind.OBJECT: ("Mapping", "Plan", "IngestionMetadata"),
+        FieldKind.STRING: ("str",),
+        FieldKind.INTEGER: ("int",),
+        FieldKind.NUMBER: ("float",),
+        FieldKind.BOOLEAN: ("bool",),
+        FieldKind.OBJECT: ("Mapping", "Plan", "IngestionMetadata"),
     }
     assert any(word in hint for word in words[FIELDS[key]])
 

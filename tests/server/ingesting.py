@@ -7,7 +7,7 @@ from typing import Any
 
 from antinode.server.clock import Clock
 from antinode.server.engine import Amplitude
-from antinode.server.ingest.requests import Answer, Received
+from antinode.server.ingest.requests import IngestResponse, Received
 from antinode.server.rules import KNOWN_API_KEY
 
 AT_MS = 1_793_817_970_000
@@ -23,7 +23,7 @@ def fixed(at_ms: int = AT_MS) -> Clock:
 
 def post(
     amplitude: Amplitude, body: bytes, *, path: str = "/2/httpapi", content_type: str = "application/json"
-) -> Answer:
+) -> IngestResponse:
     """One request."""
     return amplitude.receive(
         Received(method="POST", path=path, body=body, content_type=content_type, wire_size=len(body))
@@ -32,7 +32,7 @@ def post(
 
 def send(
     amplitude: Amplitude, *events: Any, path: str = "/2/httpapi", api_key: str = KNOWN_API_KEY, **more: Any
-) -> Answer:
+) -> IngestResponse:
     """One request with these events."""
     return post(amplitude, json.dumps({"api_key": api_key, "events": events, **more}).encode(), path=path)
 

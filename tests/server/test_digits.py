@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from antinode.server import exact
 from antinode.server.engine import Amplitude
-from antinode.server.ingest.requests import Answer
+from antinode.server.ingest.requests import IngestResponse
 from antinode.server.models import EventQuery
 from antinode.server.rules import KNOWN_API_KEY
 from tests.server.ingesting import AT_MS, event, fixed, send
@@ -30,7 +30,7 @@ def amplitude() -> Iterator[Amplitude]:
 
 def exported(amplitude: Amplitude) -> list[dict[str, Any]]:
     path = amplitude.export(KNOWN_API_KEY, "fedcba9876543210fedcba9876543210", "20261104T00", "20261105T00")
-    assert not isinstance(path, Answer), path
+    assert not isinstance(path, IngestResponse), path
     try:
         with zipfile.ZipFile(path) as whole:
             lines = [

@@ -13,7 +13,7 @@ import pytest
 
 from antinode.server.clock import Clock
 from antinode.server.engine import Amplitude
-from antinode.server.ingest.requests import Answer, Received
+from antinode.server.ingest.requests import IngestResponse, Received
 from antinode.server.models import EventQuery, EventView
 from antinode.server.rules import KNOWN_API_KEY, KNOWN_PROJECT_ID, Rules
 from tests import vectors
@@ -61,7 +61,7 @@ def encoded(request: Vector) -> tuple[bytes, str]:
     return body, content_type
 
 
-def ask(amplitude: Amplitude, clock: Clock, request: Vector) -> Answer:
+def ask(amplitude: Amplitude, clock: Clock, request: Vector) -> IngestResponse:
     clock.fix(request.get("at_ms", AT_MS))
     method, target = request["endpoint"].split(" ", 1)
     path, _, query = target.partition("?")
@@ -71,11 +71,11 @@ def ask(amplitude: Amplitude, clock: Clock, request: Vector) -> Answer:
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         key, _, secret = (base64.b64decode(credentials) if scheme == "Basic" else b"").decode().partition(":")
         found = amplitude.export(key, secret, parameters.get("start", ""), parameters.get("end", ""))
-        if isinstance(found, Answer):
+        if isinstance(found, IngestResponse):
             return found
         body = found.read_bytes()
         found.unlink()
-        return Answer(status=200, body=body, content_type="application/zip")
+        return IngestResponse(status=200, body=body, content_type="application/zip")
     body, content_type = encoded(request)
     return amplitude.receive(
         Received(

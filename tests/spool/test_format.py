@@ -17,7 +17,7 @@ from antinode._spool.format import (
     PENDING,
     Header,
     Newer,
-    NotReadable,
+    NotASegment,
     decode_header,
     encode_frame,
     encode_header,
@@ -177,14 +177,14 @@ def test_a_header_comes_back_or_is_refused(written: Header, bit: int) -> None:
     assert decode_header(block) == written
     flipped = bytearray(block)
     flipped[bit // 8] ^= 1 << bit % 8
-    with pytest.raises(NotReadable):
+    with pytest.raises(NotASegment):
         decode_header(bytes(flipped))
 
 
 @given(st.binary(max_size=600))
 def test_other_bytes_are_no_header(block: bytes) -> None:
     """Whatever else stands there is refused with one exception."""
-    with pytest.raises(NotReadable):
+    with pytest.raises(NotASegment):
         decode_header(block)
 
 

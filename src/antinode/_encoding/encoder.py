@@ -11,7 +11,7 @@ import orjson
 
 from antinode._encoding.insert_ids import InsertIds
 from antinode._events import IngestionMetadata, Plan
-from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, Kind
+from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, FieldKind
 from antinode._protocol.ids import is_good_id
 from antinode._protocol.limits import (
     DEFAULT_MIN_ID_LENGTH,
@@ -46,7 +46,7 @@ _BRACKET: Final = ord("[")
 # A dataclass is left to the slow path: the encoder would write attributes that are no fields of it.
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS
 
-_ONE_TYPE: Final = {Kind.STRING: str, Kind.OBJECT: dict, Kind.BOOLEAN: bool}
+_ONE_TYPE: Final = {FieldKind.STRING: str, FieldKind.OBJECT: dict, FieldKind.BOOLEAN: bool}
 _OWN_CHECK: Final = frozenset({"groups", "library", "plan", "ingestion_metadata"})
 _PLAIN: Final[dict[str, type]] = {
     **{key: _ONE_TYPE[kind] for key, kind in FIELDS.items() if kind in _ONE_TYPE and key not in _OWN_CHECK},
@@ -176,11 +176,11 @@ class EventEncoder:
             return key in self._other_keys or self._is_other_key(key)
         if key == "groups":
             return type(value) is dict and not _has_many_groups(value)
-        if kind is Kind.INTEGER:
+        if kind is FieldKind.INTEGER:
             return type(value) is int
-        if kind is Kind.NUMBER:
+        if kind is FieldKind.NUMBER:
             return type(value) is int or type(value) is float
-        if kind is Kind.ANY:
+        if kind is FieldKind.ANY:
             return type(value) in _ANY_TYPES
         return type(value) is _ONE_TYPE[kind]
 

@@ -28,7 +28,7 @@ class FileState(msgspec.Struct, frozen=True):
     changed_ns: int
 
 
-class Counts(msgspec.Struct):
+class RowCounts(msgspec.Struct):
     """What became of the rows that are settled."""
 
     delivered: int = 0
@@ -44,7 +44,7 @@ class State(msgspec.Struct, kw_only=True):
     """Fingerprints of how rows become events, and of where these go."""
     destination: str
     position: Position = msgspec.field(default_factory=Position)
-    counts: Counts = msgspec.field(default_factory=Counts)
+    counts: RowCounts = msgspec.field(default_factory=RowCounts)
     unread: dict[int, str] = msgspec.field(default_factory=dict)
     """By the number of their source: why the rest of damaged files could not be read."""
     rejects: str | None = None

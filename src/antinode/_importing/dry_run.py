@@ -14,9 +14,9 @@ from antinode._importing.errors import Damaged
 from antinode._importing.findings import Findings
 from antinode._importing.pool import open_pool, usual_processes
 from antinode._importing.prepare import Prepared
-from antinode._importing.readers.detect import Reading
-from antinode._importing.reports import Observer, Progress, Survey
-from antinode._importing.settings import Settings
+from antinode._importing.readers.detect import SourceReading
+from antinode._importing.reports import ImportProgress, Observer, Survey
+from antinode._importing.settings import ImportSettings
 from antinode._importing.sources import Source
 from antinode._importing.tracking import Span
 
@@ -24,7 +24,7 @@ from antinode._importing.tracking import Span
 class DryRun:
     """One look at all rows."""
 
-    def __init__(self, settings: Settings, observer: Observer, *, samples: int = 3) -> None:
+    def __init__(self, settings: ImportSettings, observer: Observer, *, samples: int = 3) -> None:
         self._settings = settings
         self._observer = observer
         self._samples = samples
@@ -70,7 +70,7 @@ class DryRun:
     def _chunks(self) -> Iterator[tuple[int, Chunk]]:
         settings, read, tell_at = self._settings, 0, 0.0
         for number, source in enumerate(settings.sources):
-            reading = Reading(source, settings.format, settings.header)
+            reading = SourceReading(source, settings.format, settings.header)
             try:
                 for chunk in reading.chunks():
                     if self._is_stopped:
@@ -86,7 +86,7 @@ class DryRun:
 
     def _tell(self, position: int) -> None:
         found, size = self._findings.count, self._settings.size
-        self._observer.progressed(Progress(self._good, found, 0, position, size, None))
+        self._observer.progressed(ImportProgress(self._good, found, 0, position, size, None))
 
     def _drain(self, take: Callable[[], tuple[Span, Chunk, Prepared] | None]) -> None:
         while (taken := take()) is not None:

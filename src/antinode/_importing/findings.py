@@ -16,7 +16,7 @@ _OTHERS: Final = "other problems, too many kinds to tell apart"
 
 
 @dataclass
-class Finding:
+class RowFinding:
     """One kind of problem."""
 
     message: str
@@ -30,7 +30,7 @@ class Findings:
     """Counts problems by kind, in bounded memory."""
 
     def __init__(self) -> None:
-        self._kinds: dict[str, Finding] = {}
+        self._kinds: dict[str, RowFinding] = {}
         self.count = 0
 
     def add(self, message: str, source: str, number: int) -> None:
@@ -39,12 +39,12 @@ class Findings:
         finding = self._kinds.get(kind)
         if finding is None:
             if len(self._kinds) >= _MAX_KINDS:
-                finding = self._kinds.setdefault(_OTHERS, Finding(_OTHERS))
+                finding = self._kinds.setdefault(_OTHERS, RowFinding(_OTHERS))
             else:
-                finding = self._kinds[kind] = Finding(message)
+                finding = self._kinds[kind] = RowFinding(message)
         finding.count += 1
         if len(finding.rows) < _MAX_ROWS:
             finding.rows.append((source, number))
 
-    def most_frequent(self) -> list[Finding]:
+    def most_frequent(self) -> list[RowFinding]:
         return sorted(self._kinds.values(), key=lambda each: -each.count)

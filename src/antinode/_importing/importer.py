@@ -20,17 +20,17 @@ from antinode._delivery.record import DELIVERED, REJECTED, Delivery
 from antinode._delivery.shell.uploaders import Job, Uploaders
 from antinode._factory import destination
 from antinode._importing import checkpoint
-from antinode._importing.checkpoint import Counts, State
+from antinode._importing.checkpoint import RowCounts, State
 from antinode._importing.chunks import Chunk
 from antinode._importing.errors import CannotResume, Damaged, Halted, NotReadable
 from antinode._importing.findings import Findings
 from antinode._importing.pacing import ProjectRate, UserRates
 from antinode._importing.pool import open_pool, usual_processes
 from antinode._importing.prepare import Prepared
-from antinode._importing.readers.detect import Reading
+from antinode._importing.readers.detect import SourceReading
 from antinode._importing.rejects import Rejects, default_rejects
-from antinode._importing.reports import Observer, Progress, Report
-from antinode._importing.settings import Settings, max_upload_bytes, project_rate, user_rate
+from antinode._importing.reports import ImportProgress, ImportReport, Observer
+from antinode._importing.settings import ImportSettings, max_upload_bytes, project_rate, user_rate
 from antinode._importing.tracking import Span, Tracker
 from antinode._protocol.limits import MAX_EVENTS_PER_REQUEST
 from antinode._protocol.responses import Verdict, judge, unreached
@@ -71,7 +71,7 @@ class Importer:
     shared with them.
     """
 
-    def __init__(self, settings: Settings, observer: Observer) -> None:
+    def __init__(self, settings: ImportSettings, observer: Observer) -> None:
         self._settings = settings
         self._observer = observer
         self._clock = time.monotonic
@@ -111,7 +111,7 @@ class Importer:
         """When the server last took something, or nothing was there to take."""
         self._stop_by: float | None = None
         self._is_at_end = False
-        self._reading: Reading | None = None
+        self._reading: SourceReading | None = None
         self._bytes_before = 0
 
     def stop(self) -> None:
@@ -119,7 +119,7 @@ class Importer:
         if self._stop_by is None:
             self._stop_by = self._clock() + _LAST_ANSWERS
 
-    def run(self) -> Report:
+    def run(self) -> ImportReport:
         """Import what is left. Raises `ImportTrouble`, with all that is settled in the checkpoint."""
         path = self._checkpoint_path()
         if path is None:
@@ -138,7 +138,7 @@ class Importer:
     def _destination(self) -> str:
         return checkpoint.fingerprint(self._url, self._settings.api_key)
 
-    def _import(self, path: Path | None) -> Report:
+    def _import(self, path: Path | None) -> ImportReport:
         began = self._moved_at = self._clock()
         settings = self._settings
         new = State(
@@ -150,7 +150,7 @@ class Importer:
         )
         old = None if path is None or settings.is_repeated else _resumed(path, new)
         if old is not None and old.is_finished:
-            return Report(
+            return ImportReport(
                 old.counts.delivered,
                 old.counts.rejected,
                 old.counts.delivered,
@@ -161,7 +161,7 @@ class Importer:
                 checkpoint=path,
             )
         self._state = state = old or new
-        before = Counts(state.counts.delivered, state.counts.rejected)
+        before = RowCounts(state.counts.delivered, state.counts.rejected)
         rejects = settings.rejects or (
             Path(state.rejects) if state.rejects else default_rejects(settings.sources)
         )
@@ -182,7 +182,7 @@ class Importer:
             self._save()
             self._rejects.close()
         ledger, counts = self._core.ledger, state.counts
-        return Report(
+        return ImportReport(
             counts.delivered,
             counts.rejected,
             before.delivered,
@@ -224,7 +224,7 @@ class Importer:
         settings, tracker = self._settings, self._tracker
         for number, source in enumerate(settings.sources):
             if number >= self._state.position.source:
-                reading = self._reading = Reading(source, settings.format, settings.header)
+                reading = self._reading = SourceReading(source, settings.format, settings.header)
                 try:
                     for chunk in reading.chunks():
                         if not (chunk.texts and tracker.is_over(number, chunk.last)):
@@ -415,11 +415,11 @@ class Importer:
         if self._path is not None:
             checkpoint.save(self._path, state)
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> ImportProgress:
         link, counts = self._core.link, self._state.counts
         stalled = None if link.is_open or link.cause is None else f"{link.cause.value}: {link.why}"
         position = self._bytes_before + (self._reading.position if self._reading is not None else 0)
-        return Progress(
+        return ImportProgress(
             counts.delivered,
             counts.rejected,
             self._core.ledger.pending,

@@ -12,7 +12,7 @@ import orjson
 from antinode._importing.columns import OBJECTS, Columns
 from antinode._importing.readers.amplitude_export import from_export, is_exported
 from antinode._importing.readers.timestamps import Convert, time_reader
-from antinode._protocol.fields import FIELDS, Kind
+from antinode._protocol.fields import FIELDS, FieldKind
 from antinode._protocol.validation import as_text
 
 Row: TypeAlias = dict[str, Any]
@@ -207,11 +207,11 @@ class _Plan:
             except ValueError as error:
                 raise Unmappable(f"`{column:.60}`: {error}") from None
         kind = FIELDS.get(key)
-        if kind is Kind.STRING:
+        if kind is FieldKind.STRING:
             return as_text(value) if type(value) in (int, float) else value
-        if type(value) is not str or kind is None or kind is Kind.ANY:
+        if type(value) is not str or kind is None or kind is FieldKind.ANY:
             return value
-        if kind is Kind.OBJECT:
+        if kind is FieldKind.OBJECT:
             return _decoded(column, value)
         return typed(value) if has_cells else value
 

@@ -18,12 +18,12 @@ from antinode._importing.mapper import Mapper, Unmappable
 _REMEMBERED_IDS: Final = 200_000
 
 
-class _Ids(msgspec.Struct):
+class _RowIds(msgspec.Struct):
     user_id: str | None = None
     device_id: str | None = None
 
 
-_ids_in = msgspec.json.Decoder(_Ids).decode
+_ids_in = msgspec.json.Decoder(_RowIds).decode
 
 
 class Prepared(msgspec.Struct, array_like=True):

@@ -11,7 +11,7 @@ from antinode._importing.sources import Source
 
 
 @dataclass(frozen=True)
-class Progress:
+class ImportProgress:
     """Where an import is. Counts include those of the runs before that it goes on from."""
 
     delivered: int
@@ -28,7 +28,7 @@ class Progress:
 class Observer(Protocol):
     """Somebody who watches an import."""
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: ImportProgress) -> None:
         """Called several times a second."""
 
     def said(self, text: str) -> None:
@@ -36,7 +36,7 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportReport:
     """What became of an import's rows."""
 
     delivered: int
@@ -76,4 +76,4 @@ class Survey:
     is_whole: bool = True
     """Whether the look reached the end."""
     unread: tuple[str, ...] = ()
-    """As in `Report`."""
+    """As in `ImportReport`."""

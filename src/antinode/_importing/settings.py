@@ -27,7 +27,7 @@ _USER_RATES: Final = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class ImportSettings:
     """One import. Times in seconds, rates in events a second."""
 
     sources: Sequence[Source]
@@ -76,7 +76,7 @@ class Settings:
         return Envelope(self.api_key, min_id_length=self.options.min_id_length)
 
 
-def max_upload_bytes(settings: Settings) -> int:
+def max_upload_bytes(settings: ImportSettings) -> int:
     """Of the events of one request and the commas between them."""
     _, endpoint, _ = destination(settings.options)
     return endpoint.body_limit - 1 - settings.envelope().size

@@ -20,7 +20,7 @@ from antinode._protocol.fields import (
     ID_FIELDS,
     PROPERTY_FIELDS,
     RESERVED_EVENT_TYPES,
-    Kind,
+    FieldKind,
 )
 from antinode._protocol.ids import is_good_id, is_invalid_id
 from antinode._protocol.limits import (
@@ -127,7 +127,7 @@ def _invalid(event: Mapping[str, Any], min_id_length: int) -> list[Problem]:
     return found
 
 
-def _objection(field: str, kind: Kind, value: Any, min_id_length: int) -> str | None:
+def _objection(field: str, kind: FieldKind, value: Any, min_id_length: int) -> str | None:
     if not _fits(kind, value):
         return f"`{field}` must be {kind.value}, not {describe(value)}: {_remedy(field, kind)}"
     if field == "event_type":
@@ -157,7 +157,7 @@ def _id_lengths(event: Mapping[str, Any], min_id_length: int) -> list[Problem]:
     found = []
     for field in ID_FIELDS:
         value = event.get(field)
-        if value in (None, "") or not _fits(Kind.STRING, value):
+        if value in (None, "") or not _fits(FieldKind.STRING, value):
             continue
         text = as_text(value)
         if len(text) < min_id_length:
@@ -169,22 +169,22 @@ def _id_lengths(event: Mapping[str, Any], min_id_length: int) -> list[Problem]:
     return found
 
 
-def _fits(kind: Kind, value: Any) -> bool:
-    if kind is Kind.ANY:
+def _fits(kind: FieldKind, value: Any) -> bool:
+    if kind is FieldKind.ANY:
         return True
-    if kind is Kind.BOOLEAN:
+    if kind is FieldKind.BOOLEAN:
         return isinstance(value, bool)
-    if kind is Kind.OBJECT:
+    if kind is FieldKind.OBJECT:
         return isinstance(value, Mapping)
     if isinstance(value, bool):
         return False
-    if kind is Kind.INTEGER:
+    if kind is FieldKind.INTEGER:
         if isinstance(value, float):
             value = int(value) if value.is_integer() else None
         return isinstance(value, int) and _fits_64_bits(value)
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return True
-    return kind is Kind.STRING and isinstance(value, str)
+    return kind is FieldKind.STRING and isinstance(value, str)
 
 
 def _fits_64_bits(value: int) -> bool:
@@ -211,7 +211,7 @@ _IDENTIFYING: Final = (*ID_FIELDS, "insert_id", "groups")
 """Fields whose values tell one thing from another."""
 
 
-def _remedy(field: str, kind: Kind) -> str:
+def _remedy(field: str, kind: FieldKind) -> str:
     if field == "time":
         return "write milliseconds since 1970, such as int(time.time() * 1000)"
     if field == "session_id":
@@ -219,12 +219,12 @@ def _remedy(field: str, kind: Kind) -> str:
     return _REMEDIES[kind]
 
 
-_REMEDIES: Final[Mapping[Kind, str]] = {
-    Kind.STRING: "write text",
-    Kind.INTEGER: "write an int",
-    Kind.NUMBER: "write an int or a float, without quotes",
-    Kind.BOOLEAN: "write one of the two",
-    Kind.OBJECT: "write keys and values, such as {'title': 'Blue in Green'}",
+_REMEDIES: Final[Mapping[FieldKind, str]] = {
+    FieldKind.STRING: "write text",
+    FieldKind.INTEGER: "write an int",
+    FieldKind.NUMBER: "write an int or a float, without quotes",
+    FieldKind.BOOLEAN: "write one of the two",
+    FieldKind.OBJECT: "write keys and values, such as {'title': 'Blue in Green'}",
 }
 
 
@@ -285,7 +285,7 @@ class _Repair:
         if field == "time":
             safe = self._milliseconds(value)
             self._compare_with_clock(safe)
-        elif kind is Kind.NUMBER:
+        elif kind is FieldKind.NUMBER:
             safe = _number(field, value)
         else:
             safe = make_safe(value, path=label)
@@ -294,11 +294,11 @@ class _Repair:
             return
         if field in ID_FIELDS and safe == "":
             return
-        if kind is Kind.STRING and isinstance(safe, int | float) and not isinstance(safe, bool):
+        if kind is FieldKind.STRING and isinstance(safe, int | float) and not isinstance(safe, bool):
             safe = as_text(safe)
-        elif kind is Kind.INTEGER and isinstance(safe, float) and _fits(kind, safe):
+        elif kind is FieldKind.INTEGER and isinstance(safe, float) and _fits(kind, safe):
             safe = int(safe)
-        elif kind is Kind.OBJECT and isinstance(safe, dict):
+        elif kind is FieldKind.OBJECT and isinstance(safe, dict):
             self._count(field, safe)
         self.event[field] = self._cut(label, safe)
 

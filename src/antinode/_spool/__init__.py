@@ -2,17 +2,17 @@
 
 from antinode._spool.errors import SpoolBroken, SpoolError, SpoolFull
 from antinode._spool.format import DELIVERED, DROPPED, REJECTED
-from antinode._spool.spool import Left, Recovered, Spool, SpoolStats
+from antinode._spool.spool import Recovered, Spool, SpoolRemainder, SpoolStats
 
 __all__ = [
     "DELIVERED",
     "DROPPED",
     "REJECTED",
-    "Left",
     "Recovered",
     "Spool",
     "SpoolBroken",
     "SpoolError",
     "SpoolFull",
+    "SpoolRemainder",
     "SpoolStats",
 ]

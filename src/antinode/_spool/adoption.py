@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from stat import S_ISREG
 
-from antinode._spool.backoff import Backoff
+from antinode._spool.backoff import ReadBackoff
 from antinode._spool.disk import Disk, NotRegular
 from antinode._spool.format import (
     Header,
     Newer,
-    NotReadable,
+    NotASegment,
     decode_header,
     parse_lock_name,
     parse_segment_name,
@@ -39,11 +39,11 @@ class Unsuitable(Exception):
 
 def read_header(disk: Disk, descriptor: int, size: int) -> Header:
     """From either end of the file. Raises NotReadable or Newer, or OSError."""
-    problem = NotReadable("empty")
+    problem = NotASegment("empty")
     for block in headers_of(disk, descriptor, size):
         try:
             return decode_header(block).within(size)
-        except NotReadable as error:
+        except NotASegment as error:
             problem = error
     raise problem
 
@@ -70,7 +70,7 @@ class Adoption:
         """Owners not decided on, oldest first, with the names of their files."""
         self._is_unlisted = False
         """The directory could not be listed last time: nobody knows who waits."""
-        self._backoff = Backoff()
+        self._backoff = ReadBackoff()
         self._failures: dict[str, int] = {}
         self.error: OSError | None = None
         """Why an owner could not be adopted, until somebody asks."""
@@ -256,12 +256,12 @@ class Adoption:
         for name in names:
             try:
                 descriptor = self._disk.open_to_read(os.path.join(self._directory, name))
-            except (FileNotFoundError, NotReadable):
+            except (FileNotFoundError, NotASegment):
                 continue
             try:
                 header = read_header(self._disk, descriptor, self._disk.stat_open(descriptor).st_size)
                 return header.fingerprint == self._fingerprint or not is_claimed(self._disk, descriptor)
-            except (NotReadable, IsADirectoryError):
+            except (NotASegment, IsADirectoryError):
                 continue
             except Newer:
                 return False
@@ -281,7 +281,7 @@ class Adoption:
         descriptor = self._disk.open(path)
         try:
             header = read_header(self._disk, descriptor, status.st_size)
-        except NotReadable as error:
+        except NotASegment as error:
             raise self._put_away(name, str(error)) from error
         finally:
             self._disk.close(descriptor)  # there may be more segments than a process may have open files

@@ -7,7 +7,7 @@ LAST_WAIT = 30.0
 """In seconds."""
 
 
-class Backoff:
+class ReadBackoff:
     """The waits between tries.
 
     `at` is when the next one is due; `failures` counts those since the last success.

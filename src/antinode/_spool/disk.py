@@ -8,7 +8,7 @@ import sys
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
-from antinode._spool.format import NotReadable
+from antinode._spool.format import NotASegment
 
 if TYPE_CHECKING:
     import mmap
@@ -26,7 +26,7 @@ HAS_POSITION = os.name == "nt"
 """Reading and writing at an offset moves the descriptor's position, so that threads may not share one."""
 
 
-class NotRegular(OSError, NotReadable):
+class NotRegular(OSError, NotASegment):
     """A link, FIFO, directory or device has the name of a file of the spool. It is not used."""
 
 

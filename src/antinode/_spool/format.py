@@ -54,7 +54,7 @@ _LATEST = 253_402_300_799.0
 """Unix time of the last second of the year 9999."""
 
 
-class NotReadable(ValueError):
+class NotASegment(ValueError):
     """A block is not a segment's header: foreign, damaged, or empty."""
 
 
@@ -94,7 +94,7 @@ class Header(NamedTuple):
         Raises NotReadable where its parts do not follow one another.
         """
         if not ACKS_AT + self.slots <= self.data_start <= self.data_end:
-            raise NotReadable("the header's numbers do not fit together")
+            raise NotASegment("the header's numbers do not fit together")
         return self._replace(slots=min(self.slots, size))
 
 
@@ -140,9 +140,9 @@ def encode_header(header: Header) -> bytes:
 def decode_header(block: bytes) -> Header:
     """Raises NotReadable or Newer. Magic, version and checksum keep their places in all versions."""
     if len(block) != HEADER_BLOCK or not block.startswith(_MAGIC):
-        raise NotReadable("no segment begins or ends here")
+        raise NotASegment("no segment begins or ends here")
     if _CRC.unpack_from(block, HEADER_BLOCK - FRAME_CRC_SIZE)[0] != crc32(block[:-FRAME_CRC_SIZE]):
-        raise NotReadable("the header's checksum is wrong")
+        raise NotASegment("the header's checksum is wrong")
     _, version, _, number, slots, start, end, wall, monotonic, fingerprint, salt, owner = _HEADER.unpack_from(
         block
     )

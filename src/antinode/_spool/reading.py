@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from antinode._spool.backoff import Backoff
+from antinode._spool.backoff import ReadBackoff
 from antinode._spool.format import DAMAGED
 from antinode._spool.scanning import Damage, Frame, scan
 from antinode._spool.segment import AdoptedSegment, Segment
@@ -23,7 +23,7 @@ class Tries:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._backoff = Backoff()
+        self._backoff = ReadBackoff()
         self.error: OSError | None = None
         """Why nothing was read last time, until somebody asks."""
 

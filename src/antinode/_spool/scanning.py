@@ -51,7 +51,7 @@ class Damage(NamedTuple):
     """No readable record follows: a record that was being written when its process died looks like this."""
 
 
-class _Window:
+class _ScanWindow:
     """The bytes around the place of reading, fetched in chunks."""
 
     def __init__(self, read_at: ReadAt, offset: int, end: int) -> None:
@@ -87,8 +87,8 @@ def scan(read_at: ReadAt, offset: int, end: int, index: int, salt: int) -> Itera
     A stretch that is no record is passed over to the next one that is: its magic, an index that fits and its
     checksum tell. Holds about a chunk in memory, or one record if that is larger.
     """
-    window = _Window(read_at, offset, end)
-    search = _Search(read_at, end, salt, _CHECKS * (end - offset))
+    window = _ScanWindow(read_at, offset, end)
+    search = _RecordSearch(read_at, end, salt, _CHECKS * (end - offset))
     hold, unpack = window.hold, FRAME.unpack_from
     data, at = b"", 0
     while end - offset >= FRAME_SIZE:
@@ -124,7 +124,7 @@ def scan(read_at: ReadAt, offset: int, end: int, index: int, salt: int) -> Itera
         yield Damage(index, offset, written, 1, "torn or unreadable at the end", is_at_end=True)
 
 
-class _Search:
+class _RecordSearch:
     """Looks behind damage for the next record, within bounds over the whole of a scan."""
 
     def __init__(self, read_at: ReadAt, end: int, salt: int, budget: int) -> None:

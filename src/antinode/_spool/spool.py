@@ -51,7 +51,7 @@ class Recovered(NamedTuple):
     """Appended by this spool; False: by a process that has died or closed."""
 
 
-class Left(NamedTuple):
+class SpoolRemainder(NamedTuple):
     """What stays on disk for the next process."""
 
     events: int
@@ -243,7 +243,7 @@ class Spool:
             return False
         return True
 
-    def close(self) -> Left:
+    def close(self) -> SpoolRemainder:
         """Delete what is settled, leave the rest to the next process, give up the locks. May be opened again.
 
         Not while `append` runs. Raises nothing: what cannot be deleted is left.
@@ -258,7 +258,7 @@ class Spool:
                 if segment.is_left():
                     left.append(segment)
                 self._leave(segment)
-            result = Left(
+            result = SpoolRemainder(
                 sum(segment.pending for segment in left), sum(segment.header.size for segment in left)
             )
             is_own_left = any(segment.is_own for segment in left)

@@ -24,7 +24,7 @@ from antinode.server.engine import OnUpload
 from antinode.server.faults.faults import Fault, parse
 from antinode.server.http.server import Site
 from antinode.server.rules import Rules
-from antinode.server.settings import Settings
+from antinode.server.settings import ServerSettings
 
 
 class Running:
@@ -64,7 +64,7 @@ def running(
     Raises OSError if the address cannot be had and ValueError for a fault that cannot be read; at the end of
     the block, what went wrong inside of the server, if anything did.
     """
-    settings = Settings(
+    settings = ServerSettings(
         host=host,
         port=port,
         data=None if data is None else Path(data),
@@ -88,7 +88,7 @@ def running(
 class _Thread:
     """The thread with the server's event loop. It lives from the constructor to `end`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self.errors: list[Exception] = []
         """What went wrong while requests were answered; read after `end`."""
         self._settings = settings

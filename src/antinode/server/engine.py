@@ -13,9 +13,9 @@ from antinode.server.clock import Clock
 from antinode.server.faults import responses as fault_responses
 from antinode.server.faults.faults import Faults, Strike
 from antinode.server.ingest import responses
-from antinode.server.ingest.parsing import Reading, read
+from antinode.server.ingest.parsing import RequestReading, read
 from antinode.server.ingest.rate_limits import Rates
-from antinode.server.ingest.requests import Answer, Received
+from antinode.server.ingest.requests import IngestResponse, Received
 from antinode.server.ingest.responses import Refusal
 from antinode.server.ingest.validation import Checked, check
 from antinode.server.models import (
@@ -43,7 +43,7 @@ from antinode.server.queries.uploads import Records
 from antinode.server.queries.users import Population
 from antinode.server.rules import Rules
 from antinode.server.storage import apply
-from antinode.server.storage.store import Store, Taken
+from antinode.server.storage.store import EventStore, Taken
 
 OnUpload: TypeAlias = Callable[[UploadView, Callable[[], Sequence[EventView]], Totals], None]
 """Told of each upload once it is committed: the upload, a function that gives views of its newest 20 events
@@ -91,7 +91,7 @@ class Amplitude:
         self.faults = faults or Faults()
         self._first_clock = (self.clock.is_fixed, self.clock.ahead_ms, self.clock.now_ms())
         self._on_upload = on_upload
-        self._store = Store(data, max_events)
+        self._store = EventStore(data, max_events)
         self._search = Search(self._store)
         self._records = Records(self._store)
         self._entries = Entries(self._store, self._records.upload)
@@ -101,7 +101,7 @@ class Amplitude:
         self._started_at = self.clock.now_ms()
         self._recent.restore(self._records.sums, self._started_at)
 
-    def receive(self, received: Received) -> Answer:
+    def receive(self, received: Received) -> IngestResponse:
         """Takes one request of an ingestion API: reads, judges, stores and commits it.
 
         Raises nothing for what it holds. If it cannot be stored, on a full disk for instance, it is answered
@@ -133,8 +133,13 @@ class Amplitude:
         return answer
 
     def _settle(
-        self, received: Received, found: Reading | Refusal, strike: Strike | None, now_ms: int, began: float
-    ) -> tuple[UploadView, Answer]:
+        self,
+        received: Received,
+        found: RequestReading | Refusal,
+        strike: Strike | None,
+        now_ms: int,
+        began: float,
+    ) -> tuple[UploadView, IngestResponse]:
         """Judge and write one request, within a transaction."""
         reading = found.reading if isinstance(found, Refusal) else found
         project_id = None
@@ -166,7 +171,9 @@ class Amplitude:
         self._store.write(upload, taken, client_upload_time)
         return upload, answer
 
-    def _judge(self, found: Reading | Refusal, project_id: int | None, now_ms: int) -> Checked | Refusal:
+    def _judge(
+        self, found: RequestReading | Refusal, project_id: int | None, now_ms: int
+    ) -> Checked | Refusal:
         if isinstance(found, Refusal):
             return found
         checked = check(found, self.rules)
@@ -177,12 +184,12 @@ class Amplitude:
     def _upload(
         self,
         received: Received,
-        found: Reading | Refusal,
+        found: RequestReading | Refusal,
         project_id: int | None,
         taken: Taken,
         told: Refusal | None,
         strike: Strike | None,
-        answer: Answer,
+        answer: IngestResponse,
         now_ms: int,
         began: float,
     ) -> UploadView:
@@ -287,7 +294,7 @@ class Amplitude:
         """Counted since the store was begun or reset. Costs nothing."""
         return self._store.totals()
 
-    def export(self, api_key: str, secret: str, start: str, end: str) -> Path | Answer:
+    def export(self, api_key: str, secret: str, start: str, end: str) -> Path | IngestResponse:
         """The Export API's archive, a temporary file that the caller deletes; or an Answer (400, 401, 404).
 
         `start` and `end` are hours such as 20261104T18 (empty: not given), both inclusive, by the time of
@@ -296,7 +303,7 @@ class Amplitude:
         if not export.is_allowed(api_key, secret, self.rules):
             return export.refusal(401, "the credentials are not those of a project: write api_key:secret_key")
         span = export.hours(start, end)
-        if isinstance(span, Answer):
+        if isinstance(span, IngestResponse):
             return span
         with self._store.transaction():
             project_id = self._store.project_id(api_key, self.rules)
@@ -333,7 +340,7 @@ class Amplitude:
         self.close()
 
 
-def _ids(reading: Reading | None, name: str) -> Iterator[str]:
+def _ids(reading: RequestReading | None, name: str) -> Iterator[str]:
     """The ids that a request names; looked at only if a fault asks."""
     for event in reading.events if reading is not None else ():
         found: Any = apply.as_text(event.get(name))

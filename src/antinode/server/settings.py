@@ -20,7 +20,7 @@ MAX_EVENTS_IN_MEMORY: Final = 200_000
 """Keeps a server that runs for weeks below a few hundred megabytes."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a local Amplitude is set up."""
 
     host: str = "127.0.0.1"

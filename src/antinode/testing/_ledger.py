@@ -30,7 +30,7 @@ class OutOfOrder(NamedTuple):
     after: int
 
 
-class Ledger:
+class AcceptedEvents:
     """What the endpoint accepted, event by event. Thread-safe; `changed` is notified of every entry."""
 
     # Everything below is guarded by changed. Entries are made before the answer is sent, so a client

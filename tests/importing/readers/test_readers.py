@@ -24,7 +24,7 @@ from antinode._importing.chunks import Chunk
 from antinode._importing.errors import NotInstalled, NotReadable
 from antinode._importing.readers import decompression
 from antinode._importing.readers.delimited import read_table
-from antinode._importing.readers.detect import Reading, detect
+from antinode._importing.readers.detect import SourceReading, detect
 from antinode._importing.readers.json_array import read_array
 from antinode._importing.readers.jsonl import read_lines
 from antinode._importing.sources import Source, find_sources
@@ -190,7 +190,7 @@ def test_compression_is_told_by_content(packed: str, tmp_path: Path) -> None:
     path = tmp_path / "anything"
     path.write_bytes(PACKED[packed]('{"n": 1}\n{"n": "ü"}\n'.encode()))
     (source,) = find_sources([str(path)])
-    reading = Reading(source)
+    reading = SourceReading(source)
     assert found(lambda _: reading.chunks(), iter([])) == [(1, {"n": 1}, False), (2, {"n": "ü"}, False)]
     assert reading.position == path.stat().st_size
 
@@ -201,10 +201,13 @@ def test_zstandard(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl.zst"
     path.write_bytes(zstd.compress(b'{"n": 1}\n') + zstd.compress(b'{"n": 2}\n'))
     (source,) = find_sources([str(path)])
-    assert found(lambda _: Reading(source).chunks(), iter([])) == [(1, {"n": 1}, False), (2, {"n": 2}, False)]
+    assert found(lambda _: SourceReading(source).chunks(), iter([])) == [
+        (1, {"n": 1}, False),
+        (2, {"n": 2}, False),
+    ]
     path.write_bytes(zstd.compress(b'{"n": 1}\n')[:-3])
     with pytest.raises(NotReadable, match="in the middle of its zstd"):
-        list(Reading(source).chunks())
+        list(SourceReading(source).chunks())
 
 
 def test_without_its_package_a_format_names_the_extra(
@@ -218,7 +221,7 @@ def test_without_its_package_a_format_names_the_extra(
         path.write_bytes(start)
         (source,) = find_sources([str(path)])
         with pytest.raises(NotInstalled, match=r'pip install "antinode\[import\]"'):
-            list(Reading(source).chunks())
+            list(SourceReading(source).chunks())
 
 
 def test_damage_is_told_behind_the_rows_before_it(tmp_path: Path) -> None:
@@ -229,7 +232,7 @@ def test_damage_is_told_behind_the_rows_before_it(tmp_path: Path) -> None:
     (source,) = find_sources([str(path)])
     seen: list[Chunk] = []
     with pytest.raises(NotReadable, match=r"rows\.gz: it ends in the middle of its gzip"):
-        seen.extend(Reading(source).chunks())
+        seen.extend(SourceReading(source).chunks())
     assert sum(len(chunk.texts) for chunk in seen) > 10_000
 
 
@@ -245,7 +248,7 @@ def test_parquet(tmp_path: Path) -> None:
     ]
     parquet.write_table(pyarrow.Table.from_pylist(given), path)
     (source,) = find_sources([str(path)])
-    first, second = found(lambda _: Reading(source).chunks(), iter([]))
+    first, second = found(lambda _: SourceReading(source).chunks(), iter([]))
     assert first == (
         1,
         {"at": "2026-01-02T03:04:05+00:00", "price": 1.25, "tags": ["a"], "more": {"x": 1}, "none": None},
@@ -254,7 +257,7 @@ def test_parquet(tmp_path: Path) -> None:
     assert second[1]["at"] is None
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(NotReadable, match="no Parquet"):
-        list(Reading(source).chunks())
+        list(SourceReading(source).chunks())
 
 
 def test_directories_archives_and_patterns_are_in_order(tmp_path: Path) -> None:
@@ -276,7 +279,7 @@ def test_directories_archives_and_patterns_are_in_order(tmp_path: Path) -> None:
             each.rstrip("1") for each in wanted
         ]
     for each in find_sources([str(folder)]):
-        assert list(Reading(each).chunks())
+        assert list(SourceReading(each).chunks())
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:

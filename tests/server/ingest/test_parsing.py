@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.server.ingest.parsing import Api, Reading, read
+from antinode.server.ingest.parsing import IngestApi, RequestReading, read
 from antinode.server.ingest.requests import Received
 from antinode.server.ingest.responses import Refusal
 from antinode.server.rules import ApiKey, Rules
@@ -31,9 +31,9 @@ def form(path: str, content_type: str = FORM, **fields: Any) -> Received:
     return post(urlencode(texts).encode(), path, content_type=content_type)
 
 
-def taken(received: Received, **rules: Any) -> Reading:
+def taken(received: Received, **rules: Any) -> RequestReading:
     found = read(received, Rules(**rules))
-    assert isinstance(found, Reading), found
+    assert isinstance(found, RequestReading), found
     return found
 
 
@@ -51,7 +51,7 @@ def test_events_are_read_as_they_came() -> None:
     """Events, their own JSON, the key and the size of the body come out of a request."""
     body = b'{"api_key": "abc", "events": [ {"n" :1e2 ,"n": 2.0}, {"event_type":"t"}]}'
     reading = taken(post(body))
-    assert reading.api is Api.HTTP_V2
+    assert reading.api is IngestApi.HTTP_V2
     assert reading.api_key == "abc"
     assert reading.events == [{"n": 2.0}, {"event_type": "t"}]
     assert [bytes(text) for text in reading.texts] == [b'{"n" :1e2 ,"n": 2.0}', b'{"event_type":"t"}']
@@ -293,7 +293,7 @@ def test_identifications_are_identify_events(identification: Any) -> None:
     """One object or a list of them, in a form or in a query."""
     reading = taken(form("/identify", api_key=KEY, identification=identification))
     entries = identification if isinstance(identification, list) else [identification]
-    assert reading.api is Api.IDENTIFY
+    assert reading.api is IngestApi.IDENTIFY
     assert reading.events == [{**entry, "event_type": "$identify"} for entry in entries]
     assert [orjson.loads(bytes(text)) for text in reading.texts] == reading.events
     query = urlencode({"api_key": KEY, "identification": json.dumps(identification)})
@@ -397,7 +397,7 @@ def test_user_mappings_are_taken() -> None:
     ]
     for each in (mapping, mapping[0]):
         found = taken(form("/usermap", api_key=KEY, mapping=each))
-        assert (found.api, found.api_key, found.events) == (Api.USER_MAP, KEY, [])
+        assert (found.api, found.api_key, found.events) == (IngestApi.USER_MAP, KEY, [])
     assert refused(form("/usermap", api_key=KEY, mapping=[mapping[0]] * 2001)).status == 413
     assert refused(form("/usermap", mapping=mapping)).body == "invalid_api_key"
 
@@ -461,7 +461,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=12,
 )
-paths = st.sampled_from([api.value for api in Api]) | st.text(max_size=12)
+paths = st.sampled_from([api.value for api in IngestApi]) | st.text(max_size=12)
 types = st.sampled_from(
     [
         "",

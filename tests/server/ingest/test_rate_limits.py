@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode.server.ingest.parsing import Reading, read
+from antinode.server.ingest.parsing import RequestReading, read
 from antinode.server.ingest.rate_limits import Rates
 from antinode.server.ingest.requests import Received
 from antinode.server.ingest.responses import Refusal
@@ -25,7 +25,7 @@ def upload(*ids: tuple[str | None, str | None], path: str = "/2/httpapi") -> Che
         Received(method="POST", path=path, body=json.dumps({"api_key": "k", "events": events}).encode()),
         Rules(),
     )
-    assert isinstance(found, Reading)
+    assert isinstance(found, RequestReading)
     found_checked = check(found, Rules())
     assert isinstance(found_checked, Checked), found_checked
     return found_checked

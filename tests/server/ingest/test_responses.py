@@ -6,8 +6,8 @@ import pytest
 
 from antinode._protocol.responses import Action, judge
 from antinode.server.ingest import responses
-from antinode.server.ingest.apis import Api
-from antinode.server.ingest.parsing import Reading, read
+from antinode.server.ingest.apis import IngestApi
+from antinode.server.ingest.parsing import RequestReading, read
 from antinode.server.ingest.requests import Received
 from antinode.server.ingest.responses import Refusal
 from antinode.server.rules import Rules
@@ -15,7 +15,7 @@ from antinode.server.rules import Rules
 BODY = b'{"api_key": "k", "events": [{}, {}]}'
 
 
-def reading(path: str = "/2/httpapi") -> tuple[Reading, Received]:
+def reading(path: str = "/2/httpapi") -> tuple[RequestReading, Received]:
     body, query = (
         (BODY, "")
         if path in ("/2/httpapi", "/batch")
@@ -23,7 +23,7 @@ def reading(path: str = "/2/httpapi") -> tuple[Reading, Received]:
     )
     received = Received(method="POST", path=path, query=query, body=body, wire_size=len(body))
     found = read(received, Rules())
-    assert isinstance(found, Reading), found
+    assert isinstance(found, RequestReading), found
     return found, received
 
 
@@ -54,12 +54,12 @@ def test_a_success_in_text_is_one_word(path: str) -> None:
         (responses.missing_body(), Action.BISECT),
         (responses.invalid_json(5, "oops"), Action.BISECT),
         (responses.missing_field("api_key", None, 5, None), Action.STOP),
-        (responses.invalid_api_key(Api.BATCH, "wrong", None, 5), Action.STOP),
-        (responses.too_large(Api.HTTP_V2), Action.HALVE),
-        (responses.bad_events(Api.BATCH, "invalid", {"time": [1]}, {}), Action.SORT),
-        (responses.silenced(Api.BATCH, {"silenced_events": [0]}, {}), Action.SORT),
-        (responses.throttled(Api.BATCH, {"throttled_events": [0]}, {}), Action.SORT),
-        (responses.project_throttled(Api.BATCH), Action.WAIT),
+        (responses.invalid_api_key(IngestApi.BATCH, "wrong", None, 5), Action.STOP),
+        (responses.too_large(IngestApi.HTTP_V2), Action.HALVE),
+        (responses.bad_events(IngestApi.BATCH, "invalid", {"time": [1]}, {}), Action.SORT),
+        (responses.silenced(IngestApi.BATCH, {"silenced_events": [0]}, {}), Action.SORT),
+        (responses.throttled(IngestApi.BATCH, {"throttled_events": [0]}, {}), Action.SORT),
+        (responses.project_throttled(IngestApi.BATCH), Action.WAIT),
     ],
 )
 def test_our_client_understands_each_refusal(refusal: Refusal, action: Action) -> None:
@@ -73,20 +73,20 @@ def test_our_client_understands_each_refusal(refusal: Refusal, action: Action) -
 def test_a_wait_goes_into_a_header() -> None:
     """In seconds; the Identify API asks for less, a project for more."""
     waits = [
-        responses.throttled(Api.HTTP_V2, {}, {}),
-        responses.throttled(Api.IDENTIFY, {}, {}),
-        responses.project_throttled(Api.BATCH),
+        responses.throttled(IngestApi.HTTP_V2, {}, {}),
+        responses.throttled(IngestApi.IDENTIFY, {}, {}),
+        responses.project_throttled(IngestApi.BATCH),
     ]
     assert [refusal.answer().headers for refusal in waits] == [
         {"Retry-After": "30"},
         {"Retry-After": "15"},
         {"Retry-After": "60"},
     ]
-    assert responses.too_large(Api.BATCH).answer().headers == {}
+    assert responses.too_large(IngestApi.BATCH).answer().headers == {}
 
 
-@pytest.mark.parametrize(("api", "threshold"), [(Api.HTTP_V2, 30), (Api.BATCH, 1000)])
-def test_each_429_names_a_threshold(api: Api, threshold: int) -> None:
+@pytest.mark.parametrize(("api", "threshold"), [(IngestApi.HTTP_V2, 30), (IngestApi.BATCH, 1000)])
+def test_each_429_names_a_threshold(api: IngestApi, threshold: int) -> None:
     """The one asked for, else the documented one: Amplitude's Java SDK reads it in every 429."""
     for refusal in (responses.throttled(api, {}, {}), responses.project_throttled(api)):
         assert json.loads(refusal.answer().body)["eps_threshold"] == threshold
@@ -96,7 +96,7 @@ def test_each_429_names_a_threshold(api: Api, threshold: int) -> None:
 
 def test_only_the_wire_sees_a_wrong_key() -> None:
     """It is repeated as it came, but not a megabyte of it; what is kept of the answer has none of it."""
-    refusal = responses.invalid_api_key(Api.HTTP_V2, "geheim-" * 100_000, None, 0)
+    refusal = responses.invalid_api_key(IngestApi.HTTP_V2, "geheim-" * 100_000, None, 0)
     sent = json.loads(refusal.answer().body)
     assert sent["error"].startswith("Invalid API key: geheim-geheim-")
     assert len(sent["error"]) < 300
@@ -104,8 +104,8 @@ def test_only_the_wire_sees_a_wrong_key() -> None:
     assert json.loads(refusal.shown) == {"code": 400, "error": "Invalid API key: …"}
 
 
-@pytest.mark.parametrize("api", [Api.LEGACY, Api.IDENTIFY, Api.GROUP_IDENTIFY])
-def test_some_apis_answer_in_text(api: Api) -> None:
+@pytest.mark.parametrize("api", [IngestApi.LEGACY, IngestApi.IDENTIFY, IngestApi.GROUP_IDENTIFY])
+def test_some_apis_answer_in_text(api: IngestApi) -> None:
     """Whatever the refusal."""
     refusals = [
         responses.missing_event(),

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode._protocol.fields import FIELDS, Kind
+from antinode._protocol.fields import FIELDS, FieldKind
 from antinode._protocol.validation import problems
-from antinode.server.ingest.parsing import Api, Reading, read
+from antinode.server.ingest.parsing import IngestApi, RequestReading, read
 from antinode.server.ingest.requests import Received
 from antinode.server.ingest.responses import Refusal
 from antinode.server.ingest.validation import Checked, check
@@ -29,12 +29,14 @@ GOOD: dict[str, Any] = {
 }
 
 
-def reading(*events: Any, api: Api = Api.HTTP_V2, min_id_length: int | None = None) -> Reading:
+def reading(
+    *events: Any, api: IngestApi = IngestApi.HTTP_V2, min_id_length: int | None = None
+) -> RequestReading:
     options = {} if min_id_length is None else {"min_id_length": min_id_length}
     body = json.dumps({"api_key": "k", "events": list(events), "options": options}).encode()
     found = read(Received(method="POST", path="/batch", body=body), Rules())
-    assert isinstance(found, Reading), found
-    return Reading(api, "k", found.events, found.texts, found.min_id_length, None, len(body))
+    assert isinstance(found, RequestReading), found
+    return RequestReading(api, "k", found.events, found.texts, found.min_id_length, None, len(body))
 
 
 def checked(*events: Any, **more: Any) -> Checked:
@@ -203,14 +205,14 @@ def test_every_event_at_fault_has_its_reasons() -> None:
 @pytest.mark.parametrize(
     ("api", "mode", "named"),
     [
-        (Api.HTTP_V2, None, {"time": [1], "groups": [2]}),
-        (Api.BATCH, None, {"time": [1, 2], "groups": [2, 3]}),
-        (Api.HTTP_V2, "all", {"time": [1, 2], "groups": [2, 3]}),
-        (Api.BATCH, "first_per_field", {"time": [1], "groups": [2]}),
-        (Api.BATCH, "first_event_only", {"time": [1]}),
+        (IngestApi.HTTP_V2, None, {"time": [1], "groups": [2]}),
+        (IngestApi.BATCH, None, {"time": [1, 2], "groups": [2, 3]}),
+        (IngestApi.HTTP_V2, "all", {"time": [1, 2], "groups": [2, 3]}),
+        (IngestApi.BATCH, "first_per_field", {"time": [1], "groups": [2]}),
+        (IngestApi.BATCH, "first_event_only", {"time": [1]}),
     ],
 )
-def test_which_events_an_answer_names(api: Api, mode: Any, named: dict[str, list[int]]) -> None:
+def test_which_events_an_answer_names(api: IngestApi, mode: Any, named: dict[str, list[int]]) -> None:
     """HTTP V2 names the first of each field and Batch all of them, unless the rules say otherwise."""
     bad: list[dict[str, Any]] = [{"time": "x"}, {"time": "x", "groups": []}, {"groups": []}]
     events = [GOOD, *({**GOOD, **each} for each in bad)]
@@ -220,8 +222,8 @@ def test_which_events_an_answer_names(api: Api, mode: Any, named: dict[str, list
     assert list(refusal.reasons) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("api", [Api.IDENTIFY, Api.LEGACY])
-def test_apis_that_answer_in_text_name_fields_only(api: Api) -> None:
+@pytest.mark.parametrize("api", [IngestApi.IDENTIFY, IngestApi.LEGACY])
+def test_apis_that_answer_in_text_name_fields_only(api: IngestApi) -> None:
     """In one line."""
     refusal = refused({**GOOD, "event_id": "x", "time": "y"}, api=api)
     assert refusal.body == "invalid_event_field. Invalid fields [time, event_id]"
@@ -291,7 +293,7 @@ def test_vectors(vector: Vector) -> None:
     body = json.dumps(vector["request_body"]).encode()
     rules = Rules(**vector.get("config", {}))
     found: Any = read(Received(method="POST", path=vector["endpoint"].split()[1], body=body), rules)
-    found = check(found, rules) if isinstance(found, Reading) else found
+    found = check(found, rules) if isinstance(found, RequestReading) else found
     assert vector["expected_status"] == (found.status if isinstance(found, Refusal) else 200)
     for key, value in vector.get("expected_response", {}).items():
         if isinstance(found, Refusal) and value not in ("@any", "@nonempty"):
@@ -317,12 +319,16 @@ values = st.recursive(
     max_leaves=8,
 )
 fitting = {
-    Kind.STRING: st.sampled_from(["user-20391", "unknown", "abc", "", " ", "$identify", "$groupidentify"]),
-    Kind.INTEGER: st.integers(-(2**64), 2**64) | st.floats(allow_nan=False, allow_infinity=False),
-    Kind.NUMBER: st.integers() | st.floats(allow_nan=False, allow_infinity=False),
-    Kind.BOOLEAN: st.booleans(),
-    Kind.OBJECT: st.dictionaries(st.text(max_size=3) | st.sampled_from(["$set", "$add"]), values, max_size=3),
-    Kind.ANY: values,
+    FieldKind.STRING: st.sampled_from(
+        ["user-20391", "unknown", "abc", "", " ", "$identify", "$groupidentify"]
+    ),
+    FieldKind.INTEGER: st.integers(-(2**64), 2**64) | st.floats(allow_nan=False, allow_infinity=False),
+    FieldKind.NUMBER: st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    FieldKind.BOOLEAN: st.booleans(),
+    FieldKind.OBJECT: st.dictionaries(
+        st.text(max_size=3) | st.sampled_from(["$set", "$add"]), values, max_size=3
+    ),
+    FieldKind.ANY: values,
 }
 keys = st.sampled_from([*FIELDS, "userId", "something"])
 events = st.dictionaries(keys, values, max_size=8) | st.fixed_dictionaries(
@@ -333,12 +339,12 @@ events = st.dictionaries(keys, values, max_size=8) | st.fixed_dictionaries(
 
 @given(
     st.lists(events, max_size=4),
-    st.sampled_from(Api),
+    st.sampled_from(IngestApi),
     st.integers(0, 12),
     st.sampled_from(["strip", "reject"]),
 )
 def test_events_pass_exactly_if_the_protocols_rules_object_to_none(
-    sent: list[dict[str, Any]], api: Api, shortest: int, policy: Any
+    sent: list[dict[str, Any]], api: IngestApi, shortest: int, policy: Any
 ) -> None:
     """Whatever they hold: nothing is raised, what came is not changed, and what is kept can be encoded."""
     one = reading(*sent, api=api, min_id_length=shortest)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from antinode.server.ingest.parsing import Api
+from antinode.server.ingest.parsing import IngestApi
 from tests.server.ingest.test_validation import GOOD, checked, codes
 
 
@@ -85,7 +85,7 @@ def test_what_is_worth_mending_in_revenue(changes: dict[str, Any], expected: lis
 def test_identifications_need_neither_time_nor_insert_id() -> None:
     """Their API has no place for them."""
     event = {"event_type": "$identify", "user_id": "user-20391", "user_properties": {"a": 1}}
-    assert codes(event, api=Api.IDENTIFY) == []
+    assert codes(event, api=IngestApi.IDENTIFY) == []
     assert codes(event) == ["no_insert_id", "no_time"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from antinode.server.engine import Amplitude
-from antinode.server.ingest.requests import Answer
+from antinode.server.ingest.requests import IngestResponse
 from antinode.server.queries.export import archive
 from antinode.server.rules import KNOWN_API_KEY, KNOWN_SECRET, ApiKey, Rules
 from tests.server.ingesting import AT_MS, event, fixed, identify, send
@@ -20,7 +20,7 @@ from tests.server.ingesting import AT_MS, event, fixed, identify, send
 HOUR = "20261104T18"
 
 
-def opened(found: Path | Answer) -> dict[str, list[dict[str, Any]]]:
+def opened(found: Path | IngestResponse) -> dict[str, list[dict[str, Any]]]:
     """The rows of an archive by its entries' names; the file is gone afterwards."""
     assert isinstance(found, Path)
     body = found.read_bytes()
@@ -33,8 +33,8 @@ def opened(found: Path | Answer) -> dict[str, list[dict[str, Any]]]:
         }
 
 
-def status(found: Path | Answer) -> int:
-    assert isinstance(found, Answer)
+def status(found: Path | IngestResponse) -> int:
+    assert isinstance(found, IngestResponse)
     return found.status
 
 
@@ -115,7 +115,7 @@ def test_hours_that_cannot_be_read(start: str, end: str) -> None:
     """Both are needed, in order, at most 365 days apart; the answer says which is wrong."""
     with Amplitude(clock=fixed()) as amplitude:
         found = amplitude.export(KNOWN_API_KEY, "any", start, end)
-    assert isinstance(found, Answer)
+    assert isinstance(found, IngestResponse)
     assert found.status == 400
     assert b"start" in found.body or b"end" in found.body
 

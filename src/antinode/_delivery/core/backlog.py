@@ -18,12 +18,12 @@ SCAN = 20_000
 MAX_KEYS = 50_000
 
 
-class _Ids(msgspec.Struct):
+class _RecordIds(msgspec.Struct):
     user_id: str | None = None
     device_id: str | None = None
 
 
-_decode_ids = msgspec.json.Decoder(_Ids).decode
+_decode_ids = msgspec.json.Decoder(_RecordIds).decode
 
 
 def ids_of(record: Delivery) -> tuple[str | None, str | None]:
@@ -112,7 +112,7 @@ class Backlog:
         """Records for one upload: at most so many events and bytes, but one in any case if one may go."""
         self.must_go_on = False
         self.stream_queues.release_due(now)
-        search = _Search(now, events, size, is_paced=self.rate_limits.is_active)
+        search = _Filling(now, events, size, is_paced=self.rate_limits.is_active)
         if search.is_paced:
             self.rate_limits.prune(now)
         elif self._keys:
@@ -126,7 +126,7 @@ class Backlog:
         self.must_go_on = self.must_go_on and not search.taken
         return search.taken
 
-    def _take_from_queue(self, search: _Search) -> None:
+    def _take_from_queue(self, search: _Filling) -> None:
         from_lanes = len(search.taken)
         if search.is_paced:
             self._sift_paced(search)
@@ -134,7 +134,7 @@ class Backlog:
             self._sift(search)
         self._is_fresh_first = 0 < from_lanes == len(search.taken) and bool(self.fresh)
 
-    def _take_ready(self, search: _Search) -> None:
+    def _take_ready(self, search: _Filling) -> None:
         stream_queues = self.stream_queues
         while search.room > 0 and (stream_queue := stream_queues.next_ready()) is not None:
             # A queue that became ready in time, while an earlier upload of its stream still goes on, stays
@@ -144,7 +144,7 @@ class Backlog:
             if not self._take_from(stream_queue, search):
                 return
 
-    def _take_from(self, stream_queue: StreamQueue, search: _Search) -> bool:
+    def _take_from(self, stream_queue: StreamQueue, search: _Filling) -> bool:
         """Take from one stream queue; False when the upload is full. What stays in it is busy, or held."""
         stream_queues = self.stream_queues
         before = len(search.taken)
@@ -165,7 +165,7 @@ class Backlog:
         stream_queues.discard_empty(stream_queue)
         return True
 
-    def _sift(self, search: _Search) -> None:
+    def _sift(self, search: _Filling) -> None:
         """Take from the queue what may go, and move what must wait to its stream queue."""
         fresh, stream_queues, busy = self.fresh, self.stream_queues, self._busy
         passed = 0
@@ -186,7 +186,7 @@ class Backlog:
                 passed += 1
         self.must_go_on = not search.taken
 
-    def _sift_paced(self, search: _Search) -> None:
+    def _sift_paced(self, search: _Filling) -> None:
         """The same where each record has to pass its rate limits."""
         fresh, stream_queues, busy = self.fresh, self.stream_queues, self._busy
         # What this very upload has taken is busy too, but may be followed by more of the same stream.
@@ -210,7 +210,7 @@ class Backlog:
             search.take(fresh.popleft())
         self.must_go_on = not search.taken
 
-    def _passes(self, record: Delivery, search: _Search) -> bool:
+    def _passes(self, record: Delivery, search: _Filling) -> bool:
         keys = self.keys_of(record)
         search.opens_at = self.rate_limits.opens_at(keys, search.now)
         if search.opens_at > search.now:
@@ -282,7 +282,7 @@ class Backlog:
         return heads
 
 
-class _Search:
+class _Filling:
     """One filling of an upload: what it may still take, and what it has."""
 
     __slots__ = ("is_paced", "now", "opens_at", "room", "space", "taken")

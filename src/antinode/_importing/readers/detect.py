@@ -30,7 +30,7 @@ _BY_SUFFIX: Final[dict[str, Format]] = {
 }
 
 
-class Reading:
+class SourceReading:
     """One source being read: its rows, and how far it is through the source's bytes."""
 
     def __init__(

@@ -17,7 +17,7 @@ from antinode._spool.format import (
     ACKS_AT,
     Header,
     Newer,
-    NotReadable,
+    NotASegment,
     parse_lock_name,
     parse_segment_name,
     pid_of,
@@ -64,7 +64,7 @@ class StoredRecord(NamedTuple):
     body: bytes
 
 
-class Finding(NamedTuple):
+class SpoolFinding(NamedTuple):
     """Something in the directory that is not as it should be."""
 
     path: str
@@ -85,7 +85,7 @@ class _Opened:
         try:
             status = self._disk.stat_open(self._descriptor)
             if not S_ISREG(status.st_mode):
-                raise NotReadable("not a file")
+                raise NotASegment("not a file")
             self.size = status.st_size
             self.header: Header = read_header(self._disk, self._descriptor, self.size)
             self.acks = read_acks(self.read_at(ACKS_AT, self.header.slots)).ljust(self.header.slots, b"\0")
@@ -136,7 +136,7 @@ def survey(path: str) -> list[SegmentSummary]:
             is_alive = is_held(Disk(), path, parsed[0])
             with _Opened(os.path.join(path, name)) as opened:
                 found.append(_summary(opened, is_alive=is_alive))
-        except (OSError, NotReadable, Newer):
+        except (OSError, NotASegment, Newer):
             continue
     return found
 
@@ -185,13 +185,13 @@ def records(segment: str, *, pending_only: bool = False) -> Iterator[StoredRecor
                 )
 
 
-def verify(path: str) -> list[Finding]:
+def verify(path: str) -> list[SpoolFinding]:
     """Everything in the directory that is damaged or does not belong there; empty when all is well.
 
     Damage that was set aside before is not found again, but the files in `damaged/` are named.
     Raises OSError when the directory itself cannot be read.
     """
-    findings: list[Finding] = []
+    findings: list[SpoolFinding] = []
     for name in sorted(os.listdir(path)):
         file = os.path.join(path, name)
         if name == DIRECTORY:
@@ -199,33 +199,33 @@ def verify(path: str) -> list[Finding]:
         elif parsed := parse_segment_name(name):
             findings += _verify_segment(path, file, parsed[0])
         elif parse_lock_name(name) is None and parse_segment_name(name.removesuffix(".new")) is None:
-            findings.append(Finding(file, "does not belong to a spool", 0, 0, 0))
+            findings.append(SpoolFinding(file, "does not belong to a spool", 0, 0, 0))
     return findings
 
 
-def _verify_segment(directory: str, path: str, owner: str) -> list[Finding]:
+def _verify_segment(directory: str, path: str, owner: str) -> list[SpoolFinding]:
     try:
         is_alive = is_held(Disk(), directory, owner)
         with _Opened(path) as opened:
             return [
-                Finding(path, damage.problem, damage.offset, damage.end - damage.offset, damage.records)
+                SpoolFinding(path, damage.problem, damage.offset, damage.end - damage.offset, damage.records)
                 for damage in opened.damage(is_alive=is_alive)
             ]
     except FileNotFoundError:
         return []  # settled and deleted meanwhile
     except OSError as error:
-        return [Finding(path, f"cannot be read: {error.strerror}", 0, 0, 0)]
-    except (NotReadable, Newer) as error:
-        return [Finding(path, str(error), 0, 0, 0)]
+        return [SpoolFinding(path, f"cannot be read: {error.strerror}", 0, 0, 0)]
+    except (NotASegment, Newer) as error:
+        return [SpoolFinding(path, str(error), 0, 0, 0)]
 
 
-def _set_aside(directory: str) -> list[Finding]:
+def _set_aside(directory: str) -> list[SpoolFinding]:
     try:
         names = sorted(os.listdir(directory))
     except OSError:
-        return [Finding(directory, "not a directory", 0, 0, 0)]
+        return [SpoolFinding(directory, "not a directory", 0, 0, 0)]
     return [
-        Finding(os.path.join(directory, name), "was set aside", 0, 0, 0)
+        SpoolFinding(os.path.join(directory, name), "was set aside", 0, 0, 0)
         for name in names
         if not name.endswith(".json")
     ]

@@ -60,13 +60,13 @@ def demo(
 
     from antinode._client import Client  # noqa: PLC0415 - the same
     from antinode.cli.demo.clickstream import busiest_early_user  # noqa: PLC0415
-    from antinode.cli.demo.display import Output, choose_display  # noqa: PLC0415
+    from antinode.cli.demo.display import DemoOutput, choose_display  # noqa: PLC0415
     from antinode.cli.demo.run import ACCIDENTS, BAD_LUCK, LOGGING_TIME, Run  # noqa: PLC0415
     from antinode.cli.demo.verdict import conclude  # noqa: PLC0415
 
     # The display tells what the library's warnings would: they would only tear it up.
     logging.getLogger("antinode").addHandler(logging.NullHandler())
-    output = Output()
+    output = DemoOutput()
     throttled = None if fast or no_faults else busiest_early_user(events)
     bad_luck = [] if no_faults else list(BAD_LUCK)
     if throttled is not None:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from antinode.cli.demo.run import Progress
+    from antinode.cli.demo.run import DemoProgress
 
 
-class Output:
+class DemoOutput:
     """Standard output, in ASCII where the encoding has no better."""
 
     _ASCII = str.maketrans({"✓": "ok", "✗": "FAILED", "·": "|", "→": "->", "…": "..."})
@@ -48,16 +48,16 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
-    def show(self, progress: Progress) -> None: ...
+    def show(self, progress: DemoProgress) -> None: ...
 
 
 class Lines:
     """A line about once a second: for logs and pipes."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: DemoOutput) -> None:
         self._output = output
         self._shown = -1.0
-        self._last: Progress | None = None
+        self._last: DemoProgress | None = None
 
     def __enter__(self) -> Lines:
         return self
@@ -68,7 +68,7 @@ class Lines:
         if self._last is not None:
             self._write(self._last)
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: DemoProgress) -> None:
         """Write a line, if the last one is a second old; otherwise keep it for the end."""
         self._last = progress
         if progress.elapsed - self._shown >= 1:
@@ -76,7 +76,7 @@ class Lines:
             self._last = None
             self._write(progress)
 
-    def _write(self, progress: Progress) -> None:
+    def _write(self, progress: DemoProgress) -> None:
         stats = progress.stats
         held = f" · {progress.held} of them {progress.throttled}'s" if progress.held else ""
         self._output.line(
@@ -94,7 +94,7 @@ class Dashboard:
     def __init__(self) -> None:
         self._live = Live(refresh_per_second=8, transient=False)
         self._rates: deque[float] = deque(maxlen=40)
-        self._previous: Progress | None = None
+        self._previous: DemoProgress | None = None
 
     def __enter__(self) -> Dashboard:
         self._live.start()
@@ -105,7 +105,7 @@ class Dashboard:
     ) -> None:
         self._live.stop()
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: DemoProgress) -> None:
         """Draw how it stands."""
         if (previous := self._previous) is not None and progress.elapsed > previous.elapsed:
             delivered = progress.stats.delivered - previous.stats.delivered
@@ -113,7 +113,7 @@ class Dashboard:
         self._previous = progress
         self._live.update(self._picture(progress))
 
-    def _picture(self, progress: Progress) -> RenderableType:
+    def _picture(self, progress: DemoProgress) -> RenderableType:
         stats, total = progress.stats, progress.total
         bars = Table.grid(padding=(0, 2))
         bars.add_column(style="dim", width=12)
@@ -148,7 +148,7 @@ class Dashboard:
         return sum(recent) / len(recent) if recent else 0.0
 
 
-def choose_display(output: Output, *, plain: bool) -> Display:
+def choose_display(output: DemoOutput, *, plain: bool) -> Display:
     """The dashboard where there is a terminal for it, otherwise lines."""
     if plain or output.is_ascii or not sys.stdout.isatty():
         return Lines(output)

@@ -61,7 +61,7 @@ class Waits:
 
 
 @dataclass(frozen=True)
-class Progress:
+class DemoProgress:
     """One look at the client's books and at the server's."""
 
     elapsed: float
@@ -96,7 +96,7 @@ class Run:
         self._accidents = {int(share * len(events)): fault for share, fault in accidents.items()}
         self._started = time.monotonic()
 
-    def steps(self, duration: float) -> Iterator[Progress]:
+    def steps(self, duration: float) -> Iterator[DemoProgress]:
         """Log every event, spread over `duration` seconds, wait for the last, and look up now and then."""
         looked = self._started
         for number, event in enumerate(self.events):
@@ -113,9 +113,9 @@ class Run:
             yield self.progress()
         yield self.progress()
 
-    def progress(self) -> Progress:
+    def progress(self) -> DemoProgress:
         """How it stands."""
-        return Progress(
+        return DemoProgress(
             elapsed=time.monotonic() - self._started,
             total=len(self.events),
             stats=self._client.stats(),

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import antinode
     import antinode.server
-    from antinode.cli.demo.display import Output
-    from antinode.cli.demo.run import Progress, Run
+    from antinode.cli.demo.display import DemoOutput
+    from antinode.cli.demo.run import DemoProgress, Run
 
 
-def conclude(run: Run, progress: Progress, amplitude: antinode.server.Running, output: Output) -> bool:
+def conclude(
+    run: Run, progress: DemoProgress, amplitude: antinode.server.Running, output: DemoOutput
+) -> bool:
     """Print the verdict; whether all of it is good."""
     stats = progress.stats
     output.line()

@@ -16,8 +16,8 @@ from antinode.cli.ui.output import write_json
 
 if TYPE_CHECKING:
     from antinode._options import Options
-    from antinode.cli.doctor.findings import Finding
-    from antinode.cli.doctor.network import Way
+    from antinode.cli.doctor.findings import DoctorFinding
+    from antinode.cli.doctor.network import Route
 
 
 @click.command(short_help="Check whether events would arrive, and say what to do.")
@@ -83,7 +83,7 @@ def doctor(
 
 def _findings(
     destination: Destination, options: Options, *, sends: bool, offline: bool, timeout: float
-) -> Iterator[Finding]:
+) -> Iterator[DoctorFinding]:
     from antinode.cli.doctor import key, network, storage, surroundings, versions  # noqa: PLC0415 - as above
 
     key_finding = key.check_key(destination)
@@ -102,13 +102,13 @@ def _findings(
     yield from surroundings.check_surroundings(os.environ)
 
 
-def _way(url: str, options: Options, timeout: float) -> Way:
+def _way(url: str, options: Options, timeout: float) -> Route:
     from antinode._delivery.http.origin import parse_target  # noqa: PLC0415
-    from antinode.cli.doctor.network import Way  # noqa: PLC0415 - as above
+    from antinode.cli.doctor.network import Route  # noqa: PLC0415 - as above
 
     address, _ = parse_target(url)
     bundle = None if options.ca_bundle is None else os.fspath(options.ca_bundle)
-    return Way(
+    return Route(
         url,
         address.scheme,
         address.host,
@@ -119,13 +119,13 @@ def _way(url: str, options: Options, timeout: float) -> Way:
     )
 
 
-def _sent(destination: Destination, timeout: float, *, has_key: bool) -> Finding:
-    from antinode.cli.doctor.findings import Finding  # noqa: PLC0415 - as above
+def _sent(destination: Destination, timeout: float, *, has_key: bool) -> DoctorFinding:
+    from antinode.cli.doctor.findings import DoctorFinding  # noqa: PLC0415 - as above
     from antinode.cli.send.sending import send  # noqa: PLC0415
 
     if not has_key:
-        return Finding("test event", "unchecked", "there is no key to send it with")
+        return DoctorFinding("test event", "unchecked", "there is no key to send it with")
     event = {"event_type": "antinode doctor", "user_id": "antinode-doctor"}
     fate = send(event, destination, timeout=timeout)
     sentence = fate.sentence().rstrip(".")
-    return Finding("test event", "ok" if fate.is_delivered else "problem", sentence, fate.advice)
+    return DoctorFinding("test event", "ok" if fate.is_delivered else "problem", sentence, fate.advice)

@@ -11,7 +11,7 @@ takes to look was not there."""
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorFinding:
     """One thing that was looked at. Its texts hold no key and no password."""
 
     topic: str

@@ -8,19 +8,19 @@ import re
 from antinode._errors import ConfigurationError
 from antinode._options import check_api_key
 from antinode._protocol.endpoints import is_amplitude_host
-from antinode.cli.doctor.findings import Finding
+from antinode.cli.doctor.findings import DoctorFinding
 from antinode.cli.params.destination import Destination
 
 _TOPIC = "API key"
 
 
-def check_key(destination: Destination) -> Finding:
+def check_key(destination: Destination) -> DoctorFinding:
     """The key that `antinode.init` would use with these options."""
     given = destination.api_key or os.environ.get("AMPLITUDE_API_KEY")
     if not given:
         if destination.is_local:
-            return Finding(_TOPIC, "ok", "none is set, and a local server takes any")
-        return Finding(
+            return DoctorFinding(_TOPIC, "ok", "none is set, and a local server takes any")
+        return DoctorFinding(
             _TOPIC,
             "problem",
             "none is set",
@@ -31,12 +31,12 @@ def check_key(destination: Destination) -> Finding:
     try:
         check_api_key(given)
     except ConfigurationError as error:
-        return Finding(
+        return DoctorFinding(
             _TOPIC, "problem", f"{where}: {error}", "Copy it from the project's settings once more."
         )
     if re.fullmatch("[0-9a-f]{32}", given) or not is_amplitude_host(destination.url()):
-        return Finding(_TOPIC, "ok", f"{where}, {len(given)} characters")
-    return Finding(
+        return DoctorFinding(_TOPIC, "ok", f"{where}, {len(given)} characters")
+    return DoctorFinding(
         _TOPIC,
         "warning",
         f"{where}, but it has {len(given)} characters, and Amplitude's keys are 32 hexadecimal digits",

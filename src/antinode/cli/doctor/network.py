@@ -19,7 +19,7 @@ from antinode._delivery.http.proxies import Proxy, parse_proxy
 from antinode._delivery.http.transport import HttpTransport
 from antinode._delivery.messages import HttpResponse, Request, TransportError
 from antinode._protocol.endpoints import is_amplitude_host
-from antinode.cli.doctor.findings import Finding
+from antinode.cli.doctor.findings import DoctorFinding
 from antinode.cli.serve.banner import is_loopback
 
 STEPS: Final = ("proxy", "name", "connection", "TLS", "request", "clock")
@@ -31,7 +31,7 @@ _Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
-class Way:
+class Route:
     """Where requests go, and how."""
 
     url: str
@@ -48,10 +48,10 @@ class Way:
         return f"{self.host}:{self.port}"
 
 
-def check_way(way: Way) -> Iterator[Finding]:
+def check_way(way: Route) -> Iterator[DoctorFinding]:
     """A finding for each of `STEPS`, as it is made. What an earlier failure makes moot is unchecked."""
     checks = _Checks(way)
-    steps: dict[str, Callable[[], Finding]] = {
+    steps: dict[str, Callable[[], DoctorFinding]] = {
         "proxy": checks.proxy,
         "name": checks.name,
         "connection": checks.connection,
@@ -63,15 +63,15 @@ def check_way(way: Way) -> Iterator[Finding]:
         yield steps[step]()
 
 
-def skip_way(why: str) -> list[Finding]:
+def skip_way(why: str) -> list[DoctorFinding]:
     """The same for those who do not want it checked."""
-    return [Finding(step, "unchecked", why) for step in STEPS]
+    return [DoctorFinding(step, "unchecked", why) for step in STEPS]
 
 
 class _Checks:
     """One run of all checks; each leaves what the next one needs."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: Route) -> None:
         self._way = way
         self._proxy: Proxy | None = None
         self._blocked = ""
@@ -85,7 +85,7 @@ class _Checks:
         """Who is connected to first."""
         return (self._proxy.host, self._proxy.port) if self._proxy else (self._way.host, self._way.port)
 
-    def proxy(self) -> Finding:
+    def proxy(self) -> DoctorFinding:
         way = self._way
         try:
             if way.proxy:
@@ -95,13 +95,15 @@ class _Checks:
                 whence = "as the environment says (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY)"
         except (ValueError, ImportError) as error:
             self._blocked = "the proxy cannot be used"
-            return Finding("proxy", "problem", str(error), "Mend HTTPS_PROXY (or ALL_PROXY, or --proxy).")
+            return DoctorFinding(
+                "proxy", "problem", str(error), "Mend HTTPS_PROXY (or ALL_PROXY, or --proxy)."
+            )
         if self._proxy is None:
             why = "none, as the option says" if way.proxy is False else "none is set for this server"
-            return Finding("proxy", "ok", why)
-        return Finding("proxy", "ok", f"through {self._proxy}, {whence}")
+            return DoctorFinding("proxy", "ok", why)
+        return DoctorFinding("proxy", "ok", f"through {self._proxy}, {whence}")
 
-    def name(self) -> Finding:
+    def name(self) -> DoctorFinding:
         host, port = self._target
         if self._blocked:
             return self._moot("name")
@@ -113,7 +115,7 @@ class _Checks:
         except OSError as error:
             self._blocked = f"{host} was not found"
             why = "in time" if isinstance(error, TimeoutError) else f"({error.strerror or error})"
-            return Finding(
+            return DoctorFinding(
                 "name",
                 "problem",
                 f"{host} cannot be resolved {why}",
@@ -124,12 +126,12 @@ class _Checks:
         more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
         text = "" if addresses[0] == host else f"{host} is {addresses[0]}{more}, found in {_ms(passed)}"
         if passed > _SLOW_S:
-            return Finding(
+            return DoctorFinding(
                 "name", "warning", text, "The DNS server is slow: each new connection waits for it."
             )
-        return Finding("name", "ok", text or f"{host} is an address")
+        return DoctorFinding("name", "ok", text or f"{host} is an address")
 
-    def connection(self) -> Finding:
+    def connection(self) -> DoctorFinding:
         if self._blocked:
             return self._moot("connection")
         host, port = self._target
@@ -147,7 +149,7 @@ class _Checks:
                 else str(error)
             )
             is_theirs = is_amplitude_host(self._way.url) and self._proxy is None
-            return Finding(
+            return DoctorFinding(
                 "connection",
                 "problem",
                 f"no connection to {host} port {port}: {why}",
@@ -159,12 +161,12 @@ class _Checks:
         passed = time.monotonic() - started
         text = f"{host} port {port}, made in {_ms(passed)}"
         if passed > _SLOW_S:
-            return Finding(
+            return DoctorFinding(
                 "connection", "warning", text, "That is slow: requests may run into their timeout."
             )
-        return Finding("connection", "ok", text)
+        return DoctorFinding("connection", "ok", text)
 
-    def tls(self) -> Finding:
+    def tls(self) -> DoctorFinding:
         connected, self._socket = self._socket, None
         if self._blocked or connected is None:
             return self._moot("TLS")
@@ -172,20 +174,22 @@ class _Checks:
             if self._way.scheme != "https":
                 return self._clear()
             if self._proxy is not None:
-                return Finding("TLS", "unchecked", "made through the proxy: the request below needs it, too")
+                return DoctorFinding(
+                    "TLS", "unchecked", "made through the proxy: the request below needs it, too"
+                )
             return self._handshake(connected)
 
-    def _clear(self) -> Finding:
+    def _clear(self) -> DoctorFinding:
         if is_loopback(self._way.host):
-            return Finding("TLS", "ok", "none, and none is needed on this machine")
-        return Finding(
+            return DoctorFinding("TLS", "ok", "none, and none is needed on this machine")
+        return DoctorFinding(
             "TLS",
             "warning",
             "none: the API key and all events can be read on their way",
             "Write https:// in server_url.",
         )
 
-    def _handshake(self, connected: socket.socket) -> Finding:
+    def _handshake(self, connected: socket.socket) -> DoctorFinding:
         try:
             context = _context(self._way.ca_bundle)
             with context.wrap_socket(connected, server_hostname=self._way.host) as secured:
@@ -193,7 +197,7 @@ class _Checks:
                 version = secured.version()
         except ssl.SSLCertVerificationError as error:
             self._blocked = "the certificate is not accepted"
-            return Finding(
+            return DoctorFinding(
                 "TLS",
                 "problem",
                 f"the certificate of {self._way.host} is not accepted: {error.verify_message}",
@@ -203,7 +207,7 @@ class _Checks:
         except OSError as error:
             self._blocked = "TLS failed"
             why = getattr(error, "reason", None) or error.strerror or "connection closed"
-            return Finding(
+            return DoctorFinding(
                 "TLS",
                 "problem",
                 f"no TLS with {self._way.peer}: {why}",
@@ -211,7 +215,7 @@ class _Checks:
             )
         return _judge_certificate(certificate, version or "TLS", time.time())
 
-    def request(self) -> Finding:
+    def request(self) -> DoctorFinding:
         if self._blocked:
             return self._moot("request")
         way = self._way
@@ -222,7 +226,7 @@ class _Checks:
             self._response = transport.send(Request(way.url, b"{}", timeout=way.timeout))
         except TransportError as error:
             self._blocked = "no request was answered"
-            return Finding(
+            return DoctorFinding(
                 "request",
                 "problem",
                 str(error),
@@ -235,54 +239,56 @@ class _Checks:
         self._answered_at = time.time()
         return _judge_answer(self._response, way.url, time.monotonic() - started)
 
-    def clock(self) -> Finding:
+    def clock(self) -> DoctorFinding:
         date = self._response.headers.get("date") if self._response else None
         if self._response is not None and is_loopback(self._way.host):
-            return Finding("clock", "ok", "the server's own: it is on this machine")
+            return DoctorFinding("clock", "ok", "the server's own: it is on this machine")
         if date is None:
             why = self._blocked or "the server's answer names no time"
-            return Finding("clock", "unchecked", f"{why}, so that there is nothing to compare with")
+            return DoctorFinding("clock", "unchecked", f"{why}, so that there is nothing to compare with")
         return judge_clock(date, self._answered_at)
 
-    def _moot(self, topic: str) -> Finding:
-        return Finding(topic, "unchecked", self._blocked)
+    def _moot(self, topic: str) -> DoctorFinding:
+        return DoctorFinding(topic, "unchecked", self._blocked)
 
 
-def _judge_certificate(certificate: dict[str, Any], version: str, now: float) -> Finding:
+def _judge_certificate(certificate: dict[str, Any], version: str, now: float) -> DoctorFinding:
     names = {key: value for part in certificate.get("issuer", ()) for key, value in part}
     issuer = names.get("organizationName") or names.get("commonName") or "an unnamed authority"
     try:
         left = ssl.cert_time_to_seconds(str(certificate.get("notAfter"))) - now
     except ValueError:
-        return Finding("TLS", "ok", f"{version}, certificate of {issuer}")
+        return DoctorFinding("TLS", "ok", f"{version}, certificate of {issuer}")
     text = f"{version}, certificate of {issuer}, good for {left / 86_400:.0f} days"
     if left < _EXPIRES_SOON_S:
-        return Finding("TLS", "warning", text, "It ends soon: whoever runs this server has to renew it.")
-    return Finding("TLS", "ok", text)
+        return DoctorFinding(
+            "TLS", "warning", text, "It ends soon: whoever runs this server has to renew it."
+        )
+    return DoctorFinding("TLS", "ok", text)
 
 
-def _judge_answer(response: HttpResponse, url: str, passed: float) -> Finding:
+def _judge_answer(response: HttpResponse, url: str, passed: float) -> DoctorFinding:
     status, text = response.status, f"answered {response.status} to an empty request, in {_ms(passed)}"
     try:
         is_object = isinstance(orjson.loads(response.body), dict)
     except orjson.JSONDecodeError:
         is_object = False
     if status == 400 and is_object:
-        return Finding("request", "ok", f"{text}, as it should")
+        return DoctorFinding("request", "ok", f"{text}, as it should")
     if status == 407:
-        return Finding(
+        return DoctorFinding(
             "request", "problem", text, "The proxy wants a user name and password: put them in its URL."
         )
     if status >= 500 or status == 429:
-        return Finding(
+        return DoctorFinding(
             "request",
             "warning",
             text,
             "The server is in trouble at the moment: events wait and are sent later.",
         )
     if is_object and is_amplitude_host(url):
-        return Finding("request", "ok", text)
-    return Finding(
+        return DoctorFinding("request", "ok", text)
+    return DoctorFinding(
         "request",
         "warning" if status < 400 or is_object else "problem",
         f"{text}: Amplitude's ingestion API would say 400, in JSON",
@@ -290,20 +296,20 @@ def _judge_answer(response: HttpResponse, url: str, passed: float) -> Finding:
     )
 
 
-def judge_clock(date: str, now: float) -> Finding:
+def judge_clock(date: str, now: float) -> DoctorFinding:
     """This machine's clock beside the `Date` of an answer that came at `now`."""
     try:
         theirs = parsedate_to_datetime(date)
     except ValueError:
-        return Finding("clock", "unchecked", "the server's answer names no readable time")
+        return DoctorFinding("clock", "unchecked", "the server's answer names no readable time")
     # It has whole seconds, cut.
     off = now - (theirs if theirs.tzinfo else theirs.replace(tzinfo=timezone.utc)).timestamp() - 0.5
     if abs(off) < _OFF_S:
-        return Finding(
+        return DoctorFinding(
             "clock", "ok", "agrees with the server's" if abs(off) < 2 else f"off by {abs(off):.0f} s"
         )
     amount = f"{abs(off):,.0f} s" if abs(off) < 7200 else f"{abs(off) / 3600:,.1f} hours"
-    return Finding(
+    return DoctorFinding(
         "clock",
         "warning" if abs(off) < 86_400 else "problem",
         f"{amount} {'ahead of' if off > 0 else 'behind'} the server's",

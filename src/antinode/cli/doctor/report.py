@@ -9,7 +9,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from antinode.cli.doctor.findings import Finding
+from antinode.cli.doctor.findings import DoctorFinding
 from antinode.cli.ui.console import printable
 from antinode.cli.ui.terminal import print_hanging
 
@@ -19,7 +19,7 @@ _VERDICT_WIDTH: Final = 12
 _TOPIC_WIDTH: Final = 14
 
 
-def print_finding(console: Console, finding: Finding) -> None:
+def print_finding(console: Console, finding: DoctorFinding) -> None:
     verdict = f"{_MARKS[finding.verdict]} {finding.verdict}"
     head = Text.assemble(
         (f"{verdict:<{_VERDICT_WIDTH}}", _STYLES[finding.verdict]), f"{finding.topic:<{_TOPIC_WIDTH}}"
@@ -28,7 +28,7 @@ def print_finding(console: Console, finding: Finding) -> None:
     print_hanging(console, head, *texts)
 
 
-def print_sum(console: Console, findings: Iterable[Finding]) -> None:
+def print_sum(console: Console, findings: Iterable[DoctorFinding]) -> None:
     counts = Counter[str](finding.verdict for finding in findings)
     parts = [
         f"{counts[verdict]} {verdict if counts[verdict] == 1 else plural}"

@@ -12,7 +12,7 @@ from typing import Final
 
 from antinode._spool.filesystems import filesystem_of, may_map
 from antinode._spool.inspection import inspect
-from antinode.cli.doctor.findings import Finding
+from antinode.cli.doctor.findings import DoctorFinding
 
 _LEAST_FREE: Final = 64 * 1024 * 1024
 _REMOTE: Final = frozenset(
@@ -21,17 +21,19 @@ _REMOTE: Final = frozenset(
 _FLEETING: Final = frozenset({"tmpfs", "ramfs"})
 
 
-def check_spool(path: str, max_bytes: int) -> Iterator[Finding]:
+def check_spool(path: str, max_bytes: int) -> Iterator[DoctorFinding]:
     """What `storage=path` would meet. Changes nothing."""
     place = _nearest(path)
     if not os.path.isdir(place):
-        yield Finding("spool", "problem", f"{place} is no directory", "Choose a path below a directory.")
+        yield DoctorFinding(
+            "spool", "problem", f"{place} is no directory", "Choose a path below a directory."
+        )
         return
     try:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
-        yield Finding(
+        yield DoctorFinding(
             "spool",
             "problem",
             f"{place} cannot be written to: {error.strerror}",
@@ -39,7 +41,7 @@ def check_spool(path: str, max_bytes: int) -> Iterator[Finding]:
         )
         return
     exists = place == path
-    yield Finding(
+    yield DoctorFinding(
         "spool", "ok", f"{path} can be written to" if exists else f"{path} will be made by the first init"
     )
     yield _room(place, max_bytes)
@@ -48,22 +50,22 @@ def check_spool(path: str, max_bytes: int) -> Iterator[Finding]:
         yield from _contents(path)
 
 
-def check_dead_letters(path: str) -> Finding:
+def check_dead_letters(path: str) -> DoctorFinding:
     """Whether dead letters can be kept at `path`, and how many are there."""
     place = os.path.dirname(path)
     if not os.path.isdir(place) or not os.access(place, os.W_OK):
-        return Finding(
+        return DoctorFinding(
             "dead letters", "problem", f"{place} is no directory that can be written to", "Make it."
         )
     try:
         size = os.stat(path).st_size
     except OSError:
-        return Finding("dead letters", "ok", f"{path}: none yet")
+        return DoctorFinding("dead letters", "ok", f"{path}: none yet")
     if size == 0:
-        return Finding("dead letters", "ok", f"{path}: none")
+        return DoctorFinding("dead letters", "ok", f"{path}: none")
     with Path(path).open("rb") as file:
         count = sum(1 for _ in file)
-    return Finding(
+    return DoctorFinding(
         "dead letters",
         "warning",
         f"{path}: {_counted(count, 'event')} that {'were' if count > 1 else 'was'} not delivered",
@@ -78,28 +80,30 @@ def _nearest(path: str) -> str:
     return path
 
 
-def _room(place: str, max_bytes: int) -> Finding:
+def _room(place: str, max_bytes: int) -> DoctorFinding:
     free = shutil.disk_usage(place).free
     text = f"{_size(free)} free, and the spool may take {_size(max_bytes)}"
     if free < _LEAST_FREE:
-        return Finding("spool room", "problem", text, "Make room: a full disk leaves events in memory alone.")
+        return DoctorFinding(
+            "spool room", "problem", text, "Make room: a full disk leaves events in memory alone."
+        )
     if free < max_bytes:
-        return Finding("spool room", "warning", text, "Make room, or lower max_spool_bytes.")
-    return Finding("spool room", "ok", text)
+        return DoctorFinding("spool room", "warning", text, "Make room, or lower max_spool_bytes.")
+    return DoctorFinding("spool room", "ok", text)
 
 
-def _medium(place: str) -> Finding:
+def _medium(place: str) -> DoctorFinding:
     kind = filesystem_of(place)
     named = kind or "of a kind that this system does not tell"
     if kind in _REMOTE:
-        return Finding(
+        return DoctorFinding(
             "spool disk",
             "warning",
             f"the file system is {kind}, on another machine",
             "Keep the spool on a local disk: locks and crashes are not what they should be over a network.",
         )
     if kind in _FLEETING:
-        return Finding(
+        return DoctorFinding(
             "spool disk",
             "warning",
             f"the file system is {kind}, in memory",
@@ -110,21 +114,21 @@ def _medium(place: str) -> Finding:
         if may_map(place)
         else "files are written by system calls, a little slower"
     )
-    return Finding("spool disk", "ok", f"the file system is {named}: {how}")
+    return DoctorFinding("spool disk", "ok", f"the file system is {named}: {how}")
 
 
-def _contents(path: str) -> Iterator[Finding]:
+def _contents(path: str) -> Iterator[DoctorFinding]:
     try:
         segments = inspect.survey(path)
         troubles = inspect.verify(path)
     except OSError as error:
-        yield Finding("spool files", "problem", f"{path} cannot be read: {error.strerror}")
+        yield DoctorFinding("spool files", "problem", f"{path} cannot be read: {error.strerror}")
         return
     left = [each for each in segments if not each.is_alive and each.pending]
     pending = sum(each.pending for each in left)
     if pending:
         oldest = min((each.oldest for each in left if each.oldest is not None), default=time.time())
-        yield Finding(
+        yield DoctorFinding(
             "spool files",
             "warning",
             f"{_counted(pending, 'event')} of processes that have ended, the oldest "
@@ -140,11 +144,11 @@ def _contents(path: str) -> Iterator[Finding]:
             if owners
             else "none left over"
         )
-        yield Finding("spool files", "ok", text)
+        yield DoctorFinding("spool files", "ok", text)
     if troubles:
         records = sum(each.records for each in troubles)
         lost = f", {_counted(records, 'event')} missing by it" if records else ""
-        yield Finding(
+        yield DoctorFinding(
             "spool damage",
             "warning",
             f"{_counted(len(troubles), 'place')} damaged or out of place{lost}",

@@ -11,16 +11,16 @@ from importlib import metadata
 from typing import Final
 
 from antinode._version import __version__
-from antinode.cli.doctor.findings import Finding
+from antinode.cli.doctor.findings import DoctorFinding
 
 _PACKAGES: Final = ("msgspec", "orjson", "urllib3")
 
 
-def check_versions() -> Iterator[Finding]:
+def check_versions() -> Iterator[DoctorFinding]:
     """Findings about Python and about each package that antinode needs."""
     gil = getattr(sys, "_is_gil_enabled", None)
     free = " without the interpreter lock" if gil is not None and not gil() else ""
-    yield Finding(
+    yield DoctorFinding(
         "Python",
         "ok",
         f"{platform.python_version()}{free} ({platform.python_implementation()}), {ssl.OPENSSL_VERSION}",
@@ -31,14 +31,14 @@ def check_versions() -> Iterator[Finding]:
         version = metadata.version(name)
         wanted = least.get(name)
         if wanted and _numbers(version) < _numbers(wanted):
-            yield Finding(
+            yield DoctorFinding(
                 "packages",
                 "problem",
                 f"{name} {version} is older than antinode needs",
                 f'pip install --upgrade "{name}>={wanted}"',
             )
         installed.append(f"{name} {version}")
-    yield Finding("packages", "ok", f"antinode {__version__}, {', '.join(installed)}")
+    yield DoctorFinding("packages", "ok", f"antinode {__version__}, {', '.join(installed)}")
 
 
 def _required() -> dict[str, str]:

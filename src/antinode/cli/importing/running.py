@@ -10,7 +10,7 @@ from antinode._importing.dry_run import DryRun
 from antinode._importing.errors import BadMapping, ImportTrouble, NotInstalled
 from antinode._importing.importer import Importer
 from antinode._importing.pool import tune_interpreter
-from antinode._importing.settings import Settings
+from antinode._importing.settings import ImportSettings
 from antinode._importing.sources import find_sources
 from antinode._options import Options, read_options
 from antinode.cli.importing import telling
@@ -45,14 +45,14 @@ def run(
     is_json: bool,
     **given: Any,
 ) -> int:
-    """The exit code. `given` is what says which column is what, and the rest of `Settings` by its names."""
+    """The exit code. `given` is what says which column is what; the rest are fields of `ImportSettings`."""
     try:
         sources = find_sources(files)
     except ImportTrouble as error:
         raise NotSetUp(str(error)) from None
     try:
         mapping = read_columns(given)
-        settings = Settings(
+        settings = ImportSettings(
             sources=sources,
             options=_options(destination, connections),
             api_key="" if is_dry else destination.key(),
@@ -84,7 +84,7 @@ def _options(destination: Destination, connections: int) -> Options:
         return read_options({**destination.options, **more})
 
 
-def _import(settings: Settings, *, is_quiet: bool, is_json: bool) -> int:
+def _import(settings: ImportSettings, *, is_quiet: bool, is_json: bool) -> int:
     watcher = Watcher("Importing", is_quiet=is_quiet or is_json)
     report, was_stopped = _watched(Importer(settings, watcher), watcher)
     if is_json:
@@ -96,7 +96,7 @@ def _import(settings: Settings, *, is_quiet: bool, is_json: bool) -> int:
     return EXIT_FAILED if report.rejected or report.unread else 0
 
 
-def _survey(settings: Settings, *, is_quiet: bool, is_json: bool) -> int:
+def _survey(settings: ImportSettings, *, is_quiet: bool, is_json: bool) -> int:
     watcher = Watcher("Looking", is_quiet=is_quiet or is_json)
     survey, was_stopped = _watched(DryRun(settings, watcher), watcher)
     if is_json:

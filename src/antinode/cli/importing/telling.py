@@ -11,8 +11,8 @@ from rich.json import JSON
 from rich.padding import Padding
 from rich.text import Text
 
-from antinode._importing.findings import Finding, Findings
-from antinode._importing.reports import Report, Survey
+from antinode._importing.findings import Findings, RowFinding
+from antinode._importing.reports import ImportReport, Survey
 from antinode.cli.ui.console import printable
 from antinode.cli.ui.output import write_json
 from antinode.cli.ui.progress import pace
@@ -23,7 +23,7 @@ _MOST_SHOWN: Final = 12
 _KEPT_FOR_MACHINES: Final = 100
 
 
-def tell_report(console: Console, report: Report, *, server: str) -> None:
+def tell_report(console: Console, report: ImportReport, *, server: str) -> None:
     """The end of an import in words."""
     if report.was_finished:
         told = counted(report.delivered, "event")
@@ -94,7 +94,7 @@ def tell_findings(console: Console, findings: Findings, title: str, style: str) 
         console.print(Text(f"{'':>11}and {len(kinds) - _MOST_SHOWN} more kinds", "dim"))
 
 
-def _where(kind: Finding) -> str:
+def _where(kind: RowFinding) -> str:
     sources = {source for source, _ in kind.rows}
     numbers = ", ".join(f"{number:,}" for _, number in kind.rows)
     more = ", …" if kind.count > len(kind.rows) else ""
@@ -104,7 +104,7 @@ def _where(kind: Finding) -> str:
     return "; ".join(f"{printable(source)} row {number:,}" for source, number in kind.rows) + more
 
 
-def write_report(report: Report) -> None:
+def write_report(report: ImportReport) -> None:
     """The same for a program, as one JSON object."""
     write_json(
         {

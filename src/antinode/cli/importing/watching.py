@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from antinode._importing.reports import Progress
+from antinode._importing.reports import ImportProgress
 from antinode.cli.ui import console
 from antinode.cli.ui.progress import Bar
 
@@ -16,7 +16,7 @@ class Watcher:
         self.bar = Bar(verb, is_shown=not is_quiet)
         self._is_quiet = is_quiet
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: ImportProgress) -> None:
         settled = progress.delivered + progress.rejected
         told = Text(f"{progress.delivered:,} events")
         told.append("" if progress.stalled else self.bar.rate(settled))

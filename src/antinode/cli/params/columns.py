@@ -9,7 +9,7 @@ from typing import Any
 
 from antinode._importing.columns import Columns, read_mapping
 from antinode._importing.errors import BadMapping
-from antinode._protocol.fields import FIELDS, Kind
+from antinode._protocol.fields import FIELDS, FieldKind
 from antinode.cli.params.pairs import split
 
 
@@ -20,7 +20,7 @@ def pairs(option: str, given: Sequence[str], form: str) -> dict[str, str]:
 
 def constant(key: str, text: str) -> Any:
     """The value of a constant: text where the API wants text, otherwise JSON if it is some."""
-    if FIELDS.get(key) is Kind.STRING:
+    if FIELDS.get(key) is FieldKind.STRING:
         return text
     try:
         return json.loads(text)

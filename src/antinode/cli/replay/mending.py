@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from antinode._deadletters import Letter
-from antinode._protocol.fields import FIELDS, Kind
-from antinode.cli.replay.reading import Entry
+from antinode._protocol.fields import FIELDS, FieldKind
+from antinode.cli.replay.reading import ReadableLine
 
 
 class Item(NamedTuple):
@@ -33,7 +33,7 @@ class _Name(NamedTuple):
     def read(cls, text: str) -> _Name:
         field, dot, key = text.partition(".")
         # Names of properties may have dots of their own.
-        return cls(field, key) if dot and FIELDS.get(field) is Kind.OBJECT else cls(text, None)
+        return cls(field, key) if dot and FIELDS.get(field) is FieldKind.OBJECT else cls(text, None)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Mending:
     def read(cls, sets: Sequence[str], drops: Sequence[str]) -> Mending:
         return cls(tuple(map(_read_set, sets)), tuple(map(_Name.read, drops)))
 
-    def mend(self, entry: Entry) -> Item:
+    def mend(self, entry: ReadableLine) -> Item:
         """The event as it is to be sent. It has a time and an insert_id, whatever was done to it."""
         letter = entry.letter
         event = dict(letter.event or {})
@@ -68,7 +68,7 @@ def _read_set(text: str) -> tuple[_Name, Any]:
     if not equals or not field:
         raise ValueError(f"{text!r:.60} is not FIELD=VALUE, such as user_id=user-20391")
     name = _Name.read(field)
-    if name.key is None and FIELDS.get(name.field) is Kind.STRING:
+    if name.key is None and FIELDS.get(name.field) is FieldKind.STRING:
         return name, value
     try:
         return name, msgspec.json.decode(value)
@@ -92,7 +92,7 @@ def _drop(event: dict[str, Any], name: _Name) -> None:
         event[name.field] = {key: value for key, value in inner.items() if key != name.key}
 
 
-def _insert_id(entry: Entry) -> str:
+def _insert_id(entry: ReadableLine) -> str:
     """The same for the same line, so that a replay which is repeated counts once."""
     digest = hashlib.sha256(b"%d %b" % (entry.number, entry.line)).hexdigest()
     return f"replay-{digest[:32]}"

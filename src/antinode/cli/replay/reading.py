@@ -14,7 +14,7 @@ from antinode.cli.ui.errors import Failed
 _PIECE = 1024 * 1024
 
 
-class Entry(NamedTuple):
+class ReadableLine(NamedTuple):
     """A line that can be read."""
 
     where: str
@@ -38,7 +38,7 @@ class Choice:
 
 
 @dataclass
-class Source:
+class DeadLetterFiles:
     """The files, opened once: if one is set aside under another name meanwhile, it is read all the same."""
 
     choice: Choice
@@ -84,7 +84,7 @@ class Source:
     def close(self) -> None:
         self._stack.close()
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ReadableLine]:
         """Every chosen letter with an event; the others are counted."""
         for path, file in self._files:
             for number, line in enumerate(file, 1):
@@ -101,7 +101,7 @@ class Source:
                 elif letter.event is None:
                     self.hollow += 1
                 else:
-                    yield Entry(where, line.rstrip(), number, letter)
+                    yield ReadableLine(where, line.rstrip(), number, letter)
 
 
 def _count_lines(file: BinaryIO) -> int:

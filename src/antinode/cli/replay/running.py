@@ -14,7 +14,7 @@ from antinode.cli.params.destination import Destination
 from antinode.cli.replay.editing import edit
 from antinode.cli.replay.failed import FailedFile
 from antinode.cli.replay.mending import Item, Mending
-from antinode.cli.replay.reading import Choice, Source
+from antinode.cli.replay.reading import Choice, DeadLetterFiles
 from antinode.cli.replay.sending import Sending
 from antinode.cli.replay.trying import Trial
 from antinode.cli.ui import console
@@ -47,7 +47,7 @@ def run(
         raise click.BadParameter(str(error), param_hint="--set") from None
     if not is_dry:
         destination.key()  # before the user edits for nothing
-    source = Source(choice)
+    source = DeadLetterFiles(choice)
     try:
         source.open(files, with_set_aside=with_set_aside)
         items: Iterable[Item] = map(mending.mend, source.entries())
@@ -91,7 +91,7 @@ def _try(items: Iterator[Item], destination: Destination) -> int:
 
 def _send(
     items: Iterator[Item],
-    source: Source,
+    source: DeadLetterFiles,
     destination: Destination,
     failed: FailedFile,
     *,
@@ -121,7 +121,7 @@ def _send(
     return 1 if sending.failed else 0
 
 
-def _facts(sending: Sending, source: Source, failed: FailedFile, seconds: float) -> dict[str, Any]:
+def _facts(sending: Sending, source: DeadLetterFiles, failed: FailedFile, seconds: float) -> dict[str, Any]:
     return {
         "type": "replay",
         "delivered": sending.delivered,
@@ -158,7 +158,7 @@ def _tell(sending: Sending, failed: FailedFile, seconds: float) -> None:
         )
 
 
-def _tell_rest(source: Source) -> None:
+def _tell_rest(source: DeadLetterFiles) -> None:
     err = console.err()
     for problem in source.problems[:5]:
         err.print(console.printable(problem), style="red", soft_wrap=True)

@@ -15,7 +15,7 @@ from antinode.cli.serve import encryption
 from antinode.cli.serve.banner import Listening, is_loopback
 from antinode.cli.serve.feed import FOR_MACHINES, FOR_PEOPLE
 from antinode.cli.serve.machine import LineWriter
-from antinode.cli.serve.output import Output
+from antinode.cli.serve.output import ServeOutput
 from antinode.cli.serve.people import PeopleWriter
 from antinode.cli.ui import console
 from antinode.cli.ui.errors import Failed, NotSetUp
@@ -163,9 +163,9 @@ def serve(
     if max_events is None and data is None:
         max_events = settings.MAX_EVENTS_IN_MEMORY
     if is_json:
-        output = Output(LineWriter(), None if quiet else FOR_MACHINES)
+        output = ServeOutput(LineWriter(), None if quiet else FOR_MACHINES)
     else:
-        output = Output(PeopleWriter(console.out(), is_quiet=quiet), None if quiet else FOR_PEOPLE)
+        output = ServeOutput(PeopleWriter(console.out(), is_quiet=quiet), None if quiet else FOR_PEOPLE)
 
     def announce(url: str) -> None:
         output.announce(
@@ -191,7 +191,7 @@ def serve(
             "There is no password.",
             style="yellow",
         )
-    chosen = settings.Settings(
+    chosen = settings.ServerSettings(
         host=host,
         allowed_hosts=allowed_hosts,
         port=port,

@@ -30,7 +30,7 @@ class Omitted:
 
 
 @dataclass
-class Batch:
+class FeedBatch:
     """What came since the last batch: some uploads to show, oldest first, and the count of the rest."""
 
     shown: list[tuple[UploadView, Sequence[EventView]]] = field(default_factory=list)
@@ -73,13 +73,13 @@ class Feed:
     OSError because nobody reads the output any more, the feed falls silent and the server goes on.
     """
 
-    def __init__(self, write: Callable[[Batch], None], pace: Pace) -> None:
+    def __init__(self, write: Callable[[FeedBatch], None], pace: Pace) -> None:
         self.sums = Sums()
         self._write = write
         self._pace = pace
         # Guarded by _changed: _batch, _is_closing. Nothing is written while it is held.
         self._changed = threading.Condition()
-        self._batch: Batch | None = None
+        self._batch: FeedBatch | None = None
         self._is_closing = False
         self._is_broken = False
         self._thread = threading.Thread(target=self._run, name="antinode-feed", daemon=True)
@@ -105,7 +105,7 @@ class Feed:
         with self._changed:
             batch = self._batch
             if batch is None:
-                batch = self._batch = Batch()
+                batch = self._batch = FeedBatch()
                 self._changed.notify()
             room = self._pace.uploads + (self._pace.failed_uploads if upload.status != 200 else 0)
             if len(batch.shown) < room:

@@ -11,7 +11,7 @@ from antinode.cli.ui.output import write_lines
 
 if TYPE_CHECKING:
     from antinode.cli.serve.banner import Listening
-    from antinode.cli.serve.feed import Batch, Sums
+    from antinode.cli.serve.feed import FeedBatch, Sums
 
 
 class LineWriter:
@@ -23,7 +23,7 @@ class LineWriter:
     def listening(self, listening: Listening) -> None:
         write_lines([self._line("listening", asdict(listening))])
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: FeedBatch) -> None:
         lines = [self._line("upload", msgspec.structs.asdict(upload)) for upload, _ in batch.shown]
         if batch.omitted.uploads:
             facts = {"uploads": batch.omitted.uploads, "events": batch.omitted.events}

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from antinode.cli.serve.feed import Batch, Feed, Pace, Sums
+from antinode.cli.serve.feed import Feed, FeedBatch, Pace, Sums
 from antinode.cli.ui import console
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ class Writer(Protocol):
 
     def listening(self, listening: Listening) -> None: ...
 
-    def write(self, batch: Batch) -> None: ...
+    def write(self, batch: FeedBatch) -> None: ...
 
     def stopped(self, sums: Sums) -> None: ...
 
 
-class Output:
+class ServeOutput:
     """`announce` once the server is up, `on_upload` for each upload, and `close` at the end in any case."""
 
     def __init__(self, writer: Writer, pace: Pace | None) -> None:

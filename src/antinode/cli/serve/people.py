@@ -12,7 +12,7 @@ from antinode.cli.ui.words import counted
 
 if TYPE_CHECKING:
     from antinode.cli.serve.banner import Listening
-    from antinode.cli.serve.feed import Batch, Sums
+    from antinode.cli.serve.feed import FeedBatch, Sums
 
 
 class PeopleWriter:
@@ -29,7 +29,7 @@ class PeopleWriter:
         else:
             print_banner(self._console, listening)
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: FeedBatch) -> None:
         self._uploads.print(batch)
 
     def stopped(self, sums: Sums) -> None:

@@ -15,7 +15,7 @@ from antinode.cli.ui.console import printable
 from antinode.cli.ui.words import counted, size
 
 if TYPE_CHECKING:
-    from antinode.cli.serve.feed import Batch, Omitted
+    from antinode.cli.serve.feed import FeedBatch, Omitted
     from antinode.server.models import EventView, Problem, UploadView
 
 _INDENT: Final = 10
@@ -34,7 +34,7 @@ class UploadPrinter:
         self._console = console
         self._warnings: set[str] = set()
 
-    def print(self, batch: Batch) -> None:
+    def print(self, batch: FeedBatch) -> None:
         """Raises OSError when the console can be written no more."""
         for upload, events in batch.shown:
             self._console.print(upload_line(upload), no_wrap=True, overflow="ellipsis")

@@ -6,7 +6,7 @@ import os
 
 from rich.text import Text
 
-from antinode._spool.inspection.inspect import Finding
+from antinode._spool.inspection.inspect import SpoolFinding
 from antinode._spool.inspection.inspect import verify as findings_in
 from antinode.cli.spool.directory import reading, segment_names
 from antinode.cli.ui import console
@@ -37,7 +37,7 @@ def tell_findings(path: str, *, is_json: bool) -> bool:
     return not findings
 
 
-def _line(path: str, finding: Finding) -> Text:
+def _line(path: str, finding: SpoolFinding) -> Text:
     line = Text(os.path.relpath(finding.path, path), "bold")
     line.append(f": {console.printable(finding.problem)}", "")
     if finding.length:

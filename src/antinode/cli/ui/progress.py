@@ -39,7 +39,7 @@ class Bar:
     def __init__(self, title: str, *, is_shown: bool = True) -> None:
         self.title = title
         """May be changed; the next `show` has the new one."""
-        self._progress = _Line(
+        self._progress = _StatusLine(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -89,7 +89,7 @@ class Bar:
             self._progress.stop()
 
 
-class _Line(Progress):
+class _StatusLine(Progress):
     """Leaves room on the right for the ^C that a terminal writes: a full line would be pushed up by it."""
 
     def get_renderable(self) -> RenderableType:

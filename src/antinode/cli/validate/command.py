@@ -13,7 +13,7 @@ from antinode.cli.ui.errors import EXIT_FAILED, NotSetUp
 
 if TYPE_CHECKING:
     from antinode._importing.readers.detect import Format
-    from antinode.cli.validate.report import Report
+    from antinode.cli.validate.report import ValidationReport
 
 
 @click.command(short_help="Say what Amplitude would object to in files of events.")
@@ -70,7 +70,7 @@ def validate(
     except ImportTrouble as error:
         raise NotSetUp(str(error)) from None
     out = console.out()
-    report: Report
+    report: ValidationReport
     if is_json:
         report = MachineReport()
     else:

@@ -9,9 +9,9 @@ import msgspec
 import orjson
 
 from antinode._protocol.endpoints import Endpoint
-from antinode.server.ingest.apis import Api
+from antinode.server.ingest.apis import IngestApi
 from antinode.server.ingest.form_events import no_object
-from antinode.server.ingest.parsing import Reading
+from antinode.server.ingest.parsing import RequestReading
 from antinode.server.ingest.validation import find_problems
 from antinode.server.models import Problem
 from antinode.server.rules import Rules
@@ -65,8 +65,8 @@ def _judge_batch(batch: list[Row], min_id_length: int, endpoint: Endpoint) -> li
         row.event if isinstance(row.event, dict) and text else {}
         for row, text in zip(batch, texts, strict=True)
     ]
-    reading = Reading(
-        api=Api.BATCH if endpoint is Endpoint.BATCH else Api.HTTP_V2,
+    reading = RequestReading(
+        api=IngestApi.BATCH if endpoint is Endpoint.BATCH else IngestApi.HTTP_V2,
         api_key="",
         events=events,
         texts=[msgspec.Raw(text) for text in texts],

@@ -16,7 +16,7 @@ from antinode.cli.ui.words import counted
 
 if TYPE_CHECKING:
     from antinode.cli.validate.judging import Judged
-    from antinode.cli.validate.tally import Kind, Tally
+    from antinode.cli.validate.tally import ProblemKind, Tally
     from antinode.server.models import Problem
 
 _ROWS_SHOWN: Final = 10
@@ -24,7 +24,7 @@ _ROWS_ALIKE: Final = 3
 _MARKS: Final = {"error": ("✗", "bold red"), "warning": ("!", "yellow")}
 
 
-class Report(Protocol):
+class ValidationReport(Protocol):
     """Hears of each row with a problem, and of the sum."""
 
     def row(self, file: str, judged: Judged) -> None: ...
@@ -63,7 +63,7 @@ class MachineReport:
         )
 
 
-def _as_object(kind: Kind) -> dict[str, Any]:
+def _as_object(kind: ProblemKind) -> dict[str, Any]:
     return {
         "code": kind.code,
         "field": kind.field,
@@ -136,7 +136,7 @@ class PeopleReport:
     def _note(self, text: str, width: int, style: str = "") -> None:
         self._console.print(Padding(Text(text, style), (0, 0, 0, width + 5), expand=False))
 
-    def _rows_of(self, kind: Kind) -> str:
+    def _rows_of(self, kind: ProblemKind) -> str:
         rows = ", ".join(f"{file}:{row}" if self._names_files else f"{row}" for file, row in kind.first_rows)
         more = kind.count - len(kind.first_rows)
         noun = "row" if len(kind.first_rows) == 1 else "rows"

@@ -11,7 +11,7 @@ from antinode._importing.chunks import SPRAWLING, is_sprawling
 from antinode._importing.errors import Damaged
 from antinode._importing.mapper import Mapper, Unmappable
 from antinode._importing.readers.amplitude_export import is_exported
-from antinode._importing.readers.detect import Reading
+from antinode._importing.readers.detect import SourceReading
 from antinode.cli.validate.judging import Row
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Rows:
         header: Sequence[str] | None = None,
     ) -> None:
         self._source = source
-        self._reading = Reading(source, format, header)
+        self._reading = SourceReading(source, format, header)
         self._mapper = Mapper(columns)
         self._is_mapped = columns.is_given
         self.damage = ""

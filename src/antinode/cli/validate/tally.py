@@ -16,7 +16,7 @@ _MAX_PROBLEMS: Final = 1_000
 
 
 @dataclass
-class Kind:
+class ProblemKind:
     """One kind of problem: its count, and where it was met first."""
 
     code: str
@@ -37,7 +37,7 @@ class Tally:
     rows_with_errors: int = 0
     rows_with_warnings: int = 0
     """Those without an error."""
-    kinds: dict[tuple[str, str], Kind] = dataclasses.field(default_factory=dict)
+    kinds: dict[tuple[str, str], ProblemKind] = dataclasses.field(default_factory=dict)
     untold: int = 0
     """Problems of more kinds than are told apart."""
 
@@ -58,12 +58,12 @@ class Tally:
             if len(self.kinds) >= _MAX_PROBLEMS:
                 self.untold += 1
                 return
-            kind = Kind(problem.code, problem.field, problem.severity, problem.message)
+            kind = ProblemKind(problem.code, problem.field, problem.severity, problem.message)
             self.kinds[problem.code, problem.field] = kind
         kind.count += 1
         if len(kind.first_rows) < _FIRST_ROWS:
             kind.first_rows.append((file, row))
 
-    def by_weight(self) -> list[Kind]:
+    def by_weight(self) -> list[ProblemKind]:
         """Errors before warnings, and the frequent before the rare."""
         return sorted(self.kinds.values(), key=lambda kind: (kind.severity != "error", -kind.count))

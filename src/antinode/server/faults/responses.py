@@ -9,19 +9,19 @@ import msgspec
 
 from antinode.server.faults.faults import Strike
 from antinode.server.ingest import responses
-from antinode.server.ingest.apis import Api
-from antinode.server.ingest.parsing import Reading
-from antinode.server.ingest.requests import Answer
+from antinode.server.ingest.apis import IngestApi
+from antinode.server.ingest.parsing import RequestReading
+from antinode.server.ingest.requests import IngestResponse
 from antinode.server.ingest.responses import Refusal
 from antinode.server.models import Problem
 from antinode.server.storage.apply import as_text
 
-_BY_PATH = {api.value: api for api in Api}
+_BY_PATH = {api.value: api for api in IngestApi}
 
 
-def refusal(strike: Strike, path: str, reading: Reading | None) -> Refusal:
+def refusal(strike: Strike, path: str, reading: RequestReading | None) -> Refusal:
     """The answer that the strike makes; its reasons name the events of a throttled user or device."""
-    api = _BY_PATH.get(path, Api.HTTP_V2)
+    api = _BY_PATH.get(path, IngestApi.HTTP_V2)
     status = strike.status or 0
     if status == 429 and reading is not None and (strike.user_id is not None or strike.device_id is not None):
         return _throttled(strike, api, reading)
@@ -33,7 +33,7 @@ def refusal(strike: Strike, path: str, reading: Reading | None) -> Refusal:
     return Refusal(status, {"code": status, "error": phrase} if api.speaks_json else phrase)
 
 
-def _throttled(strike: Strike, api: Api, reading: Reading) -> Refusal:
+def _throttled(strike: Strike, api: IngestApi, reading: RequestReading) -> Refusal:
     told: dict[str, Any] = {}
     reasons: dict[int, list[Problem]] = {}
     named = (
@@ -52,6 +52,6 @@ def _throttled(strike: Strike, api: Api, reading: Reading) -> Refusal:
     return responses.throttled(api, told, reasons)
 
 
-def struck(answer: Answer, strike: Strike) -> Answer:
+def struck(answer: IngestResponse, strike: Strike) -> IngestResponse:
     """`answer` as it leaves the server: late, or not at all."""
     return msgspec.structs.replace(answer, delay_s=strike.delay_s, is_cut=strike.is_cut)

@@ -1,6 +1,6 @@
 """The server's own API under `/api`: everything it holds, how it behaves, and the Export API.
 
-`Api.operations` is the table of it; `openapi` describes it for others.
+`JsonApi.operations` is the table of it; `openapi` describes it for others.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from antinode.server.control import (
 from antinode.server.engine import Amplitude
 from antinode.server.http.engine_thread import Worker
 from antinode.server.http.openapi import document
-from antinode.server.http.operations import Operation, Refused
-from antinode.server.http.streams import Archive, LiveStream
-from antinode.server.ingest.requests import Answer
+from antinode.server.http.operations import Operation, OperationRefused
+from antinode.server.http.streams import ExportFile, LiveStream
+from antinode.server.ingest.requests import IngestResponse
 from antinode.server.models import (
     EventHistory,
     EventPage,
@@ -59,7 +59,7 @@ key of a project; nothing else is told under these names."""
 _T = TypeVar("_T")
 
 
-class Api:
+class JsonApi:
     """The operations, on the engine of `worker`."""
 
     def __init__(self, worker: Worker) -> None:
@@ -100,7 +100,7 @@ class Api:
 
     async def wait(self, query: WaitParameters) -> Reached | Response:
         if query.events is None and query.uploads is None:
-            raise Refused(400, "say what to wait for: events=N, uploads=N, or both")
+            raise OperationRefused(400, "say what to wait for: events=N, uploads=N, or both")
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._arrival(query), query.timeout)
         reached = self._reached(query)
@@ -126,7 +126,9 @@ class Api:
             clock = engine.clock
             before = clock.now_ms() if body.at_ms is msgspec.UNSET or body.at_ms is None else body.at_ms
             if not 0 <= before + body.advance_ms <= LATEST_MS:
-                raise Refused(422, f"advance_ms is {body.advance_ms}, which leaves the years 1970 to 9999")
+                raise OperationRefused(
+                    422, f"advance_ms is {body.advance_ms}, which leaves the years 1970 to 9999"
+                )
             if body.at_ms is None:
                 clock.run()
             elif body.at_ms is not msgspec.UNSET:
@@ -147,14 +149,14 @@ class Api:
                 faults = [given.fault() for given in (body if isinstance(body, list) else [body])]
                 return FaultList(faults=[engine.faults.add(fault, now_ms) for fault in faults])
             except ValueError as error:
-                raise Refused(422, str(error)) from None
+                raise OperationRefused(422, str(error)) from None
 
         return await self._worker.ask(add)
 
     async def remove_fault(self, id: int) -> FaultList:
         def remove(engine: Amplitude) -> FaultList:
             if not engine.faults.remove(id):
-                raise Refused(404, f"there is no fault {id}; GET /api/faults lists them")
+                raise OperationRefused(404, f"there is no fault {id}; GET /api/faults lists them")
             return _faults(engine)
 
         return await self._worker.ask(remove)
@@ -173,20 +175,20 @@ class Api:
 
     async def live(self) -> Response:
         if self._worker.live.is_full:
-            raise Refused(503, "too many watch the live stream already; close some")
+            raise OperationRefused(503, "too many watch the live stream already; close some")
         return LiveStream(self._worker)
 
     async def export(self, query: ExportParameters, request: Request) -> Response:
         key, secret = _credentials(request.headers.get("authorization", ""))
         found = await self._worker.ask(lambda engine: engine.export(key, secret, query.start, query.end))
-        if isinstance(found, Answer):
+        if isinstance(found, IngestResponse):
             headers = {"www-authenticate": 'Basic realm="api_key:secret_key"'} if found.status == 401 else {}
             return Response(
                 found.body,
                 found.status,
                 headers=found.headers | headers | {"content-type": found.content_type},
             )
-        return Archive(found)
+        return ExportFile(found)
 
     async def openapi(self) -> dict[str, Any]:
         if self._described is None:
@@ -422,7 +424,7 @@ def _faults(engine: Amplitude) -> FaultList:
 
 def _found(value: _T | None, otherwise: str) -> _T:
     if value is None:
-        raise Refused(404, otherwise)
+        raise OperationRefused(404, otherwise)
     return value
 
 

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from antinode.server.http.api import Api
+from antinode.server.http.api import JsonApi
 from antinode.server.http.assets import asset, index
 from antinode.server.http.bodies import BODY_WITHIN_S, BodyLate, ClientGone, NoRoom, read_body
 from antinode.server.http.engine_thread import Worker
@@ -43,7 +43,7 @@ class Application:
                 Route("/config", _configuration, methods=["GET", "OPTIONS"]),
                 Route("/config/{key:path}", _configuration, methods=["GET", "OPTIONS"]),
                 Route("/v1/capture", _diagnostics, methods=["POST", "OPTIONS"]),
-                Mount("/api", Desk(Api(worker).operations, Gate(host, allowed_hosts))),
+                Mount("/api", Desk(JsonApi(worker).operations, Gate(host, allowed_hosts))),
             ],
             redirect_slashes=False,
             default=self.ingestion,

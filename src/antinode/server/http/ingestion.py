@@ -17,16 +17,18 @@ from antinode._protocol.endpoints import Endpoint
 from antinode.server.http.bodies import BODY_WITHIN_S, NO_ROOM, BodyLate, ClientGone, NoRoom, read_body
 from antinode.server.http.connections import cut
 from antinode.server.http.engine_thread import Worker
-from antinode.server.ingest.apis import Api
-from antinode.server.ingest.requests import Answer, Received
+from antinode.server.ingest.apis import IngestApi
+from antinode.server.ingest.requests import IngestResponse, Received
 
 _MEBIBYTE: Final = 2**20
 
 _KEEP: Final = {Endpoint.BATCH.path: 20 * _MEBIBYTE}
 """How much of a body is kept, at least what the path takes; 1 MB is what all the others take."""
 
-_PATHS: Final = frozenset(api.value for api in Api)
-_OTHERS: Final = frozenset((method, api.value) for api in Api for method in api.methods if method != "POST")
+_PATHS: Final = frozenset(api.value for api in IngestApi)
+_OTHERS: Final = frozenset(
+    (method, api.value) for api in IngestApi for method in api.methods if method != "POST"
+)
 """Requests of another method that hold events all the same."""
 
 _CORS: Final = {
@@ -140,7 +142,7 @@ def _nothing_here(path: str) -> Response:
     return answer_json({"code": 404, "error": "Not found"}, 404)
 
 
-def _response(answer: Answer, *, is_last: bool) -> Response:
+def _response(answer: IngestResponse, *, is_last: bool) -> Response:
     headers = _CORS | answer.headers
     if is_last:
         headers["connection"] = "close"

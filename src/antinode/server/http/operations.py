@@ -61,7 +61,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         return self.method != "GET"
 
 
-class Refused(Exception):
+class OperationRefused(Exception):
     """An operation cannot be done; the server answers `status` with the reason in words."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -87,7 +87,7 @@ class Desk:
         request = Request(scope, receive)
         try:
             response = await self._answer(request, receive)
-        except Refused as refused:
+        except OperationRefused as refused:
             response = _failure(refused.status, refused.reason)
         except ClientGone:
             return
@@ -95,12 +95,12 @@ class Desk:
 
     async def _answer(self, request: Request, receive: Receive) -> Response:
         if (why := self._gate.wrong_host(request.headers, self._hosts(request))) is not None:
-            raise Refused(421, why)
+            raise OperationRefused(421, why)
         operation, given = self._find(request)
         if isinstance(operation, Response):
             return operation
         if operation.changes and (why := self._gate.wrong_origin(request.headers)) is not None:
-            raise Refused(403, why)
+            raise OperationRefused(403, why)
         if operation.query is not None:
             given["query"] = _query(request, operation.query)
         if operation.body is not None:
@@ -132,7 +132,7 @@ class Desk:
                 return operation, given
             methods.append(operation.method)
         if not methods:
-            raise Refused(
+            raise OperationRefused(
                 404, f"there is no {quoted(request.url.path)}; GET /api/openapi.json lists what there is"
             )
         reason = f"{request.url.path} takes {' or '.join(methods)}, not {request.method}"
@@ -154,7 +154,7 @@ def _match(segments: Sequence[str], asked: Sequence[str]) -> dict[str, Any] | No
 
 def _number(text: str) -> int:
     if not _NUMBER.match(text):
-        raise Refused(400, f"{quoted(text)} in the path is not a number from 0 up")
+        raise OperationRefused(400, f"{quoted(text)} in the path is not a number from 0 up")
     return int(text)
 
 
@@ -163,21 +163,23 @@ def _query(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
     given: dict[str, str] = {}
     for key, value in parse_qsl(text, keep_blank_values=True, max_num_fields=100):
         if key in given:
-            raise Refused(400, f"the parameter {quoted(key)} is given twice; give it once")
+            raise OperationRefused(400, f"the parameter {quoted(key)} is given twice; give it once")
         given[key] = value
     known = {field.encode_name for field in msgspec.structs.fields(kind)}
     for key in given:
         if key not in known:
-            raise Refused(
+            raise OperationRefused(
                 400, f"there is no parameter {quoted(key)} here; there are {', '.join(sorted(known))}"
             )
     try:
         query = msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise Refused(400, _words(error)) from None
+        raise OperationRefused(400, _words(error)) from None
     for key, value in given.items():
         if getattr(query, key) is None:
-            raise Refused(400, f"the parameter {quoted(key)} is {quoted(value)}; leave it out instead")
+            raise OperationRefused(
+                400, f"the parameter {quoted(key)} is {quoted(value)}; leave it out instead"
+            )
     return query
 
 
@@ -185,19 +187,19 @@ async def _body(receive: Receive, operation: Operation) -> Any:
     try:
         body = await read_body(receive, _MAX_BODY, BODY_WITHIN_S)
     except BodyLate:
-        raise Refused(408, "the body did not arrive in time") from None
+        raise OperationRefused(408, "the body did not arrive in time") from None
     except NoRoom:
-        raise Refused(503, NO_ROOM) from None
+        raise OperationRefused(503, NO_ROOM) from None
     if body.is_too_large:
-        raise Refused(413, f"the body is larger than {_MAX_BODY:,} bytes")
+        raise OperationRefused(413, f"the body is larger than {_MAX_BODY:,} bytes")
     if not body.data and operation.is_body_optional:
         return None
     try:
         return msgspec.json.decode(body.data, type=operation.body)
     except msgspec.ValidationError as error:
-        raise Refused(422, _words(error)) from None
+        raise OperationRefused(422, _words(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(400, f"the body is not JSON: {error}") from None
+        raise OperationRefused(400, f"the body is not JSON: {error}") from None
 
 
 def _words(error: Exception) -> str:

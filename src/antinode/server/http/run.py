@@ -11,14 +11,14 @@ import sys
 from collections.abc import Callable, Iterator
 
 from antinode.server.http.server import Site
-from antinode.server.settings import DEFAULT_PORT, Settings
+from antinode.server.settings import DEFAULT_PORT, ServerSettings
 
-__all__ = ["DEFAULT_PORT", "Settings", "collect_rarely", "serve"]
+__all__ = ["DEFAULT_PORT", "ServerSettings", "collect_rarely", "serve"]
 
 _logger = logging.getLogger("antinode.server")
 
 
-def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+def serve(settings: ServerSettings, announce: Callable[[str], None]) -> None:
     """Serve until Ctrl-C or SIGTERM, then return; to be called from the main thread.
 
     `announce` is called with the base URL (`http://127.0.0.1:8300`) once requests are answered. Raises
@@ -37,7 +37,7 @@ def collect_rarely() -> None:
     gc.set_threshold(200_000, 50, 100)
 
 
-async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
+async def _serve(settings: ServerSettings, announce: Callable[[str], None]) -> None:
     told = asyncio.Event()
     with _signals(asyncio.get_running_loop(), told):
         site = Site(settings, _log)

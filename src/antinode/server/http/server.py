@@ -8,7 +8,7 @@ from collections.abc import Callable
 from antinode.server.http.app import Application
 from antinode.server.http.connections import Listener, bind, url_of
 from antinode.server.http.engine_thread import Worker
-from antinode.server.settings import Settings
+from antinode.server.settings import ServerSettings
 
 _ENDS_WITHIN_S = 0.7
 """How long requests that are being answered may take to end: less than a person waits after Ctrl-C."""
@@ -17,7 +17,7 @@ _ENDS_WITHIN_S = 0.7
 class Site:
     """Open it, and it answers until it is closed."""
 
-    def __init__(self, settings: Settings, on_error: Callable[[Exception], None]) -> None:
+    def __init__(self, settings: ServerSettings, on_error: Callable[[Exception], None]) -> None:
         """`on_error` hears of every mistake of ours that a request brought to light."""
         self._settings = settings
         self._on_error = on_error

@@ -32,7 +32,7 @@ class LiveStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-class Archive(FileResponse):
+class ExportFile(FileResponse):
     """Sends a temporary file, and deletes it whatever happens."""
 
     def __init__(self, file: Path) -> None:

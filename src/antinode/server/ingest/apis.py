@@ -14,7 +14,7 @@ from antinode._protocol.limits import (
 )
 
 
-class Api(enum.Enum):
+class IngestApi(enum.Enum):
     """An ingestion API. The value is its path."""
 
     HTTP_V2 = Endpoint.HTTP_V2.path
@@ -27,23 +27,23 @@ class Api(enum.Enum):
     @property
     def speaks_json(self) -> bool:
         """Whether requests and answers are JSON. Those of the others are forms and plain text."""
-        return self in (Api.HTTP_V2, Api.BATCH)
+        return self in (IngestApi.HTTP_V2, IngestApi.BATCH)
 
     @property
     def body_limit(self) -> int:
         """Bytes that a body may have after decompression."""
-        return Endpoint.BATCH.body_limit if self is Api.BATCH else HTTP_V2_BODY_LIMIT
+        return Endpoint.BATCH.body_limit if self is IngestApi.BATCH else HTTP_V2_BODY_LIMIT
 
     @property
     def count_limit(self) -> int:
         """Events, or identifications, that a request may have."""
-        return MAX_GROUP_IDENTIFICATIONS if self is Api.GROUP_IDENTIFY else MAX_EVENTS_PER_REQUEST
+        return MAX_GROUP_IDENTIFICATIONS if self is IngestApi.GROUP_IDENTIFY else MAX_EVENTS_PER_REQUEST
 
     @property
     def documented_eps(self) -> int:
         """Events a second of one user or device above which the API is documented to throttle."""
-        return BATCH_EVENTS_PER_SECOND if self is Api.BATCH else HTTP_V2_EVENTS_PER_SECOND
+        return BATCH_EVENTS_PER_SECOND if self is IngestApi.BATCH else HTTP_V2_EVENTS_PER_SECOND
 
     @property
     def methods(self) -> tuple[str, ...]:
-        return ("POST", "GET") if self in (Api.IDENTIFY, Api.GROUP_IDENTIFY) else ("POST",)
+        return ("POST", "GET") if self in (IngestApi.IDENTIFY, IngestApi.GROUP_IDENTIFY) else ("POST",)

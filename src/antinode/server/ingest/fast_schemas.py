@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeAlias, ca
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from antinode._protocol.fields import FIELDS, Kind
+from antinode._protocol.fields import FIELDS, FieldKind
 from antinode._protocol.limits import MAX_GROUP_TYPES, MAX_STRING
 
 if TYPE_CHECKING:
@@ -94,13 +94,13 @@ _INTEGER: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _TEXT: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_STRING)]
 _CUT: TypeAlias = Annotated[str, Meta(max_length=MAX_STRING)]
 
-_PLAIN_KINDS: Final[Mapping[Kind, Any]] = {
-    Kind.STRING: _TEXT,
-    Kind.INTEGER: _INTEGER,
-    Kind.NUMBER: float,
-    Kind.BOOLEAN: bool,
-    Kind.OBJECT: _properties(_CUT),
-    Kind.ANY: _CUT | int | float | bool,
+_PLAIN_KINDS: Final[Mapping[FieldKind, Any]] = {
+    FieldKind.STRING: _TEXT,
+    FieldKind.INTEGER: _INTEGER,
+    FieldKind.NUMBER: float,
+    FieldKind.BOOLEAN: bool,
+    FieldKind.OBJECT: _properties(_CUT),
+    FieldKind.ANY: _CUT | int | float | bool,
 }
 _PLAIN: Final = _shape(
     "Plain",
@@ -112,13 +112,13 @@ _PLAIN: Final = _shape(
     forbids_unknown=True,
 )
 
-_SOUND_KINDS: Final[Mapping[Kind, Any]] = {
-    Kind.STRING: str | int | float | None,
-    Kind.INTEGER: _INTEGER | None,
-    Kind.NUMBER: float | None,
-    Kind.BOOLEAN: bool | None,
-    Kind.OBJECT: _properties(str) | None,
-    Kind.ANY: Any,
+_SOUND_KINDS: Final[Mapping[FieldKind, Any]] = {
+    FieldKind.STRING: str | int | float | None,
+    FieldKind.INTEGER: _INTEGER | None,
+    FieldKind.NUMBER: float | None,
+    FieldKind.BOOLEAN: bool | None,
+    FieldKind.OBJECT: _properties(str) | None,
+    FieldKind.ANY: Any,
 }
 _NAME: TypeAlias = str | int | bool | None
 _SOUND: Final = _shape(

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
-from antinode.server.ingest.apis import Api
+from antinode.server.ingest.apis import IngestApi
 from antinode.server.models import Problem
 
 
-def to_event(api: Api, entry: Any) -> dict[str, Any] | Problem:
+def to_event(api: IngestApi, entry: Any) -> dict[str, Any] | Problem:
     """An entry of `identification` or of the legacy API's `e` as a new event, or what is wrong with it."""
     if not isinstance(entry, dict):
         return no_object(entry)
-    if api is Api.IDENTIFY:
+    if api is IngestApi.IDENTIFY:
         return {**entry, "event_type": IDENTIFY}
-    if api is Api.GROUP_IDENTIFY:
+    if api is IngestApi.GROUP_IDENTIFY:
         return _from_group_identification(entry)
     return _from_legacy(entry)
 

@@ -17,7 +17,7 @@ from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH, MAX_DEPTH, MAX_GROU
 from antinode._protocol.values import count_properties
 from antinode.server import exact
 from antinode.server.ingest import responses
-from antinode.server.ingest.apis import Api
+from antinode.server.ingest.apis import IngestApi
 from antinode.server.ingest.decoding import decoded
 from antinode.server.ingest.form_events import mapping_problem, no_object, to_event
 from antinode.server.ingest.forms import body_fields, query_fields
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from antinode.server.ingest.requests import Received
     from antinode.server.rules import Rules
 
-__all__ = ["Api", "Reading", "read"]
+__all__ = ["IngestApi", "RequestReading", "read"]
 
 _MAX_QUERY: Final = 8192
 """Characters of a query; the API names no limit, and common servers have this one."""
@@ -39,14 +39,14 @@ _MAX_MEMBERS: Final = 400_000
 """Objects, arrays and keys of one body. Real events hold a hundred for each 5 KB; millions would keep the
 server, and everybody else's uploads, busy for half a minute."""
 
-_BY_PATH: Final = {api.value: api for api in Api}
+_BY_PATH: Final = {api.value: api for api in IngestApi}
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RequestReading:
     """The events of a request, in the form of the HTTP V2 API, whichever API they came by."""
 
-    api: Api
+    api: IngestApi
     api_key: str
     """Empty if a refused request had none."""
     events: list[dict[str, Any]]
@@ -62,7 +62,7 @@ class Reading:
     """The IP address that the request came from; empty if that is not known."""
 
 
-def read(received: Received, rules: Rules) -> Reading | Refusal:
+def read(received: Received, rules: Rules) -> RequestReading | Refusal:
     """The events of a request, or why it cannot be taken. Raises nothing, whatever came.
 
     The refusal holds a `reading` when events could be read all the same: with a wrong key, with no key, or
@@ -103,7 +103,7 @@ class _Listed(msgspec.Struct):
 _LISTED: Final = msgspec.json.Decoder(_Listed)
 
 
-def _read_json(api: Api, body: bytes, address: str, rules: Rules) -> Reading | Refusal:
+def _read_json(api: IngestApi, body: bytes, address: str, rules: Rules) -> RequestReading | Refusal:
     document, text = _loaded(body)
     if not isinstance(document, dict):
         return responses.invalid_json(len(body), beginning(body))
@@ -124,7 +124,7 @@ def _read_json(api: Api, body: bytes, address: str, rules: Rules) -> Reading | R
             entries = [entry if isinstance(entry, dict) else {} for entry in entries]
         shortest = _min_id_length(document.get("options"))
         uploaded = _from_iso(document.get("client_upload_time"))
-        reading = Reading(api, key, entries, texts, shortest, uploaded, len(body), address)
+        reading = RequestReading(api, key, entries, texts, shortest, uploaded, len(body), address)
     if not key:
         return responses.missing_field("api_key", reading, len(body), None)
     if not _is_known(key, rules):
@@ -203,14 +203,14 @@ def _is_known(key: str, rules: Rules) -> bool:
     )
 
 
-def _read_form(api: Api, body: bytes, received: Received, rules: Rules) -> Reading | Refusal:
+def _read_form(api: IngestApi, body: bytes, received: Received, rules: Rules) -> RequestReading | Refusal:
     fields = query_fields(received.query)
     if received.method == "POST":
         fields |= body_fields(received.content_type, body)
     key_field, list_field = _FORM_FIELDS[api]
     key = fields.get(key_field, "")
     entries, _ = _loaded(fields.get(list_field, "").encode())
-    if isinstance(entries, dict) and api is not Api.LEGACY:
+    if isinstance(entries, dict) and api is not IngestApi.LEGACY:
         entries = [entries]
     if not isinstance(entries, list):
         return responses.missing_event(body_size=len(body), body_start=beginning(body))
@@ -220,7 +220,7 @@ def _read_form(api: Api, body: bytes, received: Received, rules: Rules) -> Readi
         events, texts, malformed = _adapted(api, entries)
         uploaded = _from_digits(fields.get("upload_time", ""))
         if _count_group_properties(api, events) <= MAX_GROUP_PROPERTIES:
-            reading = Reading(
+            reading = RequestReading(
                 api, key, events, texts, DEFAULT_MIN_ID_LENGTH, uploaded, len(body), received.address
             )
     if not key or not _is_known(key, rules):
@@ -233,28 +233,28 @@ def _read_form(api: Api, body: bytes, received: Received, rules: Rules) -> Readi
 
 
 _FORM_FIELDS: Final = {
-    Api.IDENTIFY: ("api_key", "identification"),
-    Api.GROUP_IDENTIFY: ("api_key", "identification"),
-    Api.USER_MAP: ("api_key", "mapping"),
-    Api.LEGACY: ("client", "e"),
+    IngestApi.IDENTIFY: ("api_key", "identification"),
+    IngestApi.GROUP_IDENTIFY: ("api_key", "identification"),
+    IngestApi.USER_MAP: ("api_key", "mapping"),
+    IngestApi.LEGACY: ("client", "e"),
 }
 """Where a form has its key, and where its list."""
 
 
-def _count_group_properties(api: Api, events: list[dict[str, Any]]) -> int:
-    if api is not Api.GROUP_IDENTIFY:
+def _count_group_properties(api: IngestApi, events: list[dict[str, Any]]) -> int:
+    if api is not IngestApi.GROUP_IDENTIFY:
         return 0
     described = (event.get("group_properties") for event in events)
     return sum(count_properties(each) for each in described if isinstance(each, dict))
 
 
 def _adapted(
-    api: Api, entries: list[Any]
+    api: IngestApi, entries: list[Any]
 ) -> tuple[list[dict[str, Any]], list[msgspec.Raw], dict[int, list[Problem]]]:
     events: list[dict[str, Any]] = []
     texts: list[msgspec.Raw] = []
     malformed: dict[int, list[Problem]] = {}
-    if api is Api.USER_MAP:  # which holds no events; what it asks for is checked, and not done
+    if api is IngestApi.USER_MAP:  # which holds no events; what it asks for is checked, and not done
         found = {position: mapping_problem(entry) for position, entry in enumerate(entries)}
         return [], [], {position: [problem] for position, problem in found.items() if problem}
     for position, entry in enumerate(entries):

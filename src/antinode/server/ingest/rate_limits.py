@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from antinode._protocol.fields import ID_FIELDS
 from antinode._protocol.limits import DAILY_QUOTA
 from antinode.server.ingest import responses
-from antinode.server.ingest.apis import Api
+from antinode.server.ingest.apis import IngestApi
 from antinode.server.models import Problem
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class Rates:
     """
 
     def __init__(self) -> None:
-        self._of_ids: _Window | None = None
-        self._of_days: _Window | None = None
-        self._of_projects: _Window | None = None
+        self._of_ids: _RateWindow | None = None
+        self._of_days: _RateWindow | None = None
+        self._of_projects: _RateWindow | None = None
 
     def check(self, checked: Checked, rules: Rules, project_id: int, now_ms: int) -> Refusal | None:
         """Why the request is to be refused, or None. Counts nothing."""
@@ -89,7 +89,7 @@ class Rates:
 
     def _excess(
         self,
-        api: Api,
+        api: IngestApi,
         sent: Mapping[tuple[_Kind, str], Sequence[int]],
         rules: Rules,
         project_id: int,
@@ -116,14 +116,14 @@ class Rates:
         return excess
 
 
-def _threshold(api: Api, rules: Rules) -> float | None:
+def _threshold(api: IngestApi, rules: Rules) -> float | None:
     if rules.eps_threshold is not None:
         return rules.eps_threshold
     return api.documented_eps if rules.rates == "documented" else None
 
 
-def _quota(api: Api, rules: Rules) -> int | None:
-    if api is not Api.BATCH:
+def _quota(api: IngestApi, rules: Rules) -> int | None:
+    if api is not IngestApi.BATCH:
         return None
     if rules.daily_quota is not None:
         return rules.daily_quota
@@ -174,7 +174,7 @@ class _Excess:
 
 
 def _silence(
-    api: Api, sent: Mapping[tuple[_Kind, str], Sequence[int]], rules: Rules, excess: _Excess
+    api: IngestApi, sent: Mapping[tuple[_Kind, str], Sequence[int]], rules: Rules, excess: _Excess
 ) -> Refusal | None:
     devices = [device for device in rules.silenced_devices if ("device_id", device) in sent]
     if not devices:
@@ -195,7 +195,7 @@ def _silence(
     return responses.silenced(api, told, reasons)
 
 
-def _throttle(api: Api, excess: _Excess) -> Refusal:
+def _throttle(api: IngestApi, excess: _Excess) -> Refusal:
     told: dict[str, Any] = {}
     if excess.threshold is not None:
         told["eps_threshold"] = _number(excess.threshold)
@@ -215,7 +215,7 @@ def _number(value: float) -> float:
     return int(value) if float(value).is_integer() else value
 
 
-class _Window:
+class _RateWindow:
     """How many events came for each key within a span of time that moves on in slots."""
 
     def __init__(self, slot_ms: int, span_ms: int) -> None:
@@ -253,9 +253,9 @@ class _Window:
                 del totals[key]
 
 
-def _kept(window: _Window | None, slot_ms: int, span_ms: int, *, is_needed: bool) -> _Window | None:
+def _kept(window: _RateWindow | None, slot_ms: int, span_ms: int, *, is_needed: bool) -> _RateWindow | None:
     if not is_needed:
         return None
     if window is None or window.span_ms != span_ms:
-        return _Window(slot_ms, span_ms)
+        return _RateWindow(slot_ms, span_ms)
     return window

@@ -27,7 +27,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     """`time.perf_counter()` when the request's headers had arrived."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class IngestResponse(msgspec.Struct, frozen=True, kw_only=True):
     """What to answer, and how."""
 
     status: int

@@ -9,13 +9,13 @@ import orjson
 
 from antinode._protocol.limits import ID_HOLD, PROJECT_WAIT
 from antinode._protocol.texts import one_line
-from antinode.server.ingest.apis import Api
-from antinode.server.ingest.requests import Answer
+from antinode.server.ingest.apis import IngestApi
+from antinode.server.ingest.requests import IngestResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from antinode.server.ingest.parsing import Reading
+    from antinode.server.ingest.parsing import RequestReading
     from antinode.server.ingest.requests import Received
     from antinode.server.models import Problem
 
@@ -53,7 +53,7 @@ class Refusal:
     wrong with the others: they are returned."""
     retry_after: int | None = None
     """Seconds, for the `Retry-After` header of a 429."""
-    reading: Reading | None = None
+    reading: RequestReading | None = None
     """The events that could be read all the same, when it is `read` that refuses."""
     body_size: int | None = None
     """Bytes of the request's body after decompression, when there is no reading and they are known."""
@@ -62,12 +62,14 @@ class Refusal:
     api_key: str | None = None
     """The wrong key, if the body repeats it."""
 
-    def answer(self) -> Answer:
+    def answer(self) -> IngestResponse:
         """What goes over the wire."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         if isinstance(self.body, str):
-            return Answer(status=self.status, body=self.body.encode(), content_type=TEXT, headers=headers)
-        return Answer(status=self.status, body=_json(self.body), content_type=JSON, headers=headers)
+            return IngestResponse(
+                status=self.status, body=self.body.encode(), content_type=TEXT, headers=headers
+            )
+        return IngestResponse(status=self.status, body=_json(self.body), content_type=JSON, headers=headers)
 
     @property
     def error(self) -> str:
@@ -91,17 +93,17 @@ class Refusal:
         return "rejected" if self.status == 400 else "returned"
 
 
-def accepted(reading: Reading, received: Received, now_ms: int) -> Answer:
+def accepted(reading: RequestReading, received: Received, now_ms: int) -> IngestResponse:
     """The answer to a request whose events were stored, or were there already. `now_ms` is the server's."""
     if not reading.api.speaks_json:
-        return Answer(status=200, body=SUCCESS.encode(), content_type=TEXT)
+        return IngestResponse(status=200, body=SUCCESS.encode(), content_type=TEXT)
     told = {
         "code": 200,
         "events_ingested": len(reading.events),
         "payload_size_bytes": received.wire_size or len(received.body),
         "server_upload_time": now_ms,
     }
-    return Answer(status=200, body=_json(told), content_type=JSON)
+    return IngestResponse(status=200, body=_json(told), content_type=JSON)
 
 
 def invalid_path() -> Refusal:
@@ -116,7 +118,7 @@ def invalid_json(body_size: int | None, body_start: str | None) -> Refusal:
     return Refusal(400, _body(400, "Invalid JSON request body"), body_size=body_size, body_start=body_start)
 
 
-def too_large(api: Api, body_size: int | None = None) -> Refusal:
+def too_large(api: IngestApi, body_size: int | None = None) -> Refusal:
     """For too many bytes and for too many events."""
     error = "Payload too large"
     return Refusal(413, _body(413, error) if api.speaks_json else error, body_size=body_size)
@@ -127,7 +129,9 @@ def uri_too_long() -> Refusal:
     return Refusal(414, "URI too long")
 
 
-def missing_field(name: str, reading: Reading | None, body_size: int, body_start: str | None) -> Refusal:
+def missing_field(
+    name: str, reading: RequestReading | None, body_size: int, body_start: str | None
+) -> Refusal:
     """The request as a whole lacks `api_key` or `events`."""
     body = _body(400, "Request missing required field", missing_field=name)
     return Refusal(400, body, reading=reading, body_size=body_size, body_start=body_start)
@@ -135,7 +139,7 @@ def missing_field(name: str, reading: Reading | None, body_size: int, body_start
 
 def missing_event(
     *,
-    reading: Reading | None = None,
+    reading: RequestReading | None = None,
     reasons: Mapping[int, list[Problem]] | None = None,
     body_size: int | None = None,
     body_start: str | None = None,
@@ -146,7 +150,7 @@ def missing_event(
     )
 
 
-def invalid_api_key(api: Api, key: str, reading: Reading | None, body_size: int) -> Refusal:
+def invalid_api_key(api: IngestApi, key: str, reading: RequestReading | None, body_size: int) -> Refusal:
     """A key that the rules do not know; for the APIs that answer in text, none at all too."""
     if not api.speaks_json:
         return Refusal(400, "invalid_api_key", reading=reading, body_size=body_size)
@@ -155,13 +159,13 @@ def invalid_api_key(api: Api, key: str, reading: Reading | None, body_size: int)
     return Refusal(400, body, reading=reading, body_size=body_size, api_key=key)
 
 
-def invalid_event(reading: Reading, reasons: Mapping[int, list[Problem]]) -> Refusal:
+def invalid_event(reading: RequestReading, reasons: Mapping[int, list[Problem]]) -> Refusal:
     """An entry of `events` is no object."""
     return Refusal(400, _body(400, "Invalid event JSON"), reasons, reading=reading)
 
 
 def bad_events(
-    api: Api,
+    api: IngestApi,
     stage: Stage,
     named: Mapping[str, Sequence[int]],
     reasons: Mapping[int, list[Problem]],
@@ -176,7 +180,7 @@ def bad_events(
 
 
 def silenced(
-    api: Api,
+    api: IngestApi,
     more: Mapping[str, Any],
     reasons: Mapping[int, list[Problem]],
 ) -> Refusal:
@@ -186,7 +190,7 @@ def silenced(
 
 
 def throttled(
-    api: Api,
+    api: IngestApi,
     more: Mapping[str, Any],
     reasons: Mapping[int, list[Problem]],
 ) -> Refusal:
@@ -195,14 +199,14 @@ def throttled(
     Each 429 in JSON names a threshold, whatever its cause: Amplitude's Java SDK fails without.
     """
     error = "Too many requests for some devices and users"
-    if api in (Api.IDENTIFY, Api.GROUP_IDENTIFY):
+    if api in (IngestApi.IDENTIFY, IngestApi.GROUP_IDENTIFY):
         return Refusal(429, error, reasons, retry_after=_IDENTIFY_WAIT)
     told = {"eps_threshold": api.documented_eps, **more}
     body = _body(429, error, **told) if api.speaks_json else error
     return Refusal(429, body, reasons, retry_after=int(ID_HOLD))
 
 
-def project_throttled(api: Api) -> Refusal:
+def project_throttled(api: IngestApi) -> Refusal:
     """A whole project that sends too much: nobody is named."""
     error = "Too many requests"
     body = _body(429, error, eps_threshold=api.documented_eps) if api.speaks_json else error

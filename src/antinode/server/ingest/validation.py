@@ -18,13 +18,13 @@ from antinode._protocol.fields import (
     REMOTE,
     RESERVED_EVENT_TYPES,
     REVENUE,
-    Kind,
+    FieldKind,
 )
 from antinode._protocol.ids import INVALID_IDS, is_good_id
 from antinode._protocol.limits import MAX_DEPTH, MAX_STRING
 from antinode._protocol.values import depth, truncate
 from antinode.server.ingest import responses, warnings
-from antinode.server.ingest.apis import Api
+from antinode.server.ingest.apis import IngestApi
 from antinode.server.ingest.fast_schemas import LooseShape, Shape, plain, sound
 from antinode.server.ingest.responses import Refusal
 from antinode.server.models import Problem
@@ -32,7 +32,7 @@ from antinode.server.models import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from antinode.server.ingest.parsing import Reading
+    from antinode.server.ingest.parsing import RequestReading
     from antinode.server.ingest.responses import Stage
     from antinode.server.rules import Rules
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class Checked:
     """Events that the API takes."""
 
-    reading: Reading
+    reading: RequestReading
     kept: list[dict[str, Any]]
     """By position, what to apply: ids as text, whole numbers as int, long strings cut, `ip` "$remote" as the
     address that the request came from, and of the event's own keys those that are None, empty or nested too
@@ -50,7 +50,7 @@ class Checked:
     """Warnings, by position. Most events have none."""
 
 
-def check(reading: Reading, rules: Rules) -> Checked | Refusal:
+def check(reading: RequestReading, rules: Rules) -> Checked | Refusal:
     """Required fields, field values, id lengths: the first stage that an event fails answers.
 
     Changes nothing in the reading and raises nothing, whatever the events hold. The `reasons` of a refusal
@@ -61,7 +61,7 @@ def check(reading: Reading, rules: Rules) -> Checked | Refusal:
     return work.refusal() if work.faults else work.checked()
 
 
-def find_problems(reading: Reading, rules: Rules) -> dict[int, list[Problem]]:
+def find_problems(reading: RequestReading, rules: Rules) -> dict[int, list[Problem]]:
     """What `check` would refuse each event for, and what is worth mending in it, by position.
 
     Unlike a refusal it is not silent about the events beside a bad one. Raises nothing, as `check`.
@@ -120,7 +120,7 @@ _MOST_WARNINGS: Final = 20
 class _Check:
     """One run of `check`: what was found so far."""
 
-    def __init__(self, reading: Reading, rules: Rules) -> None:
+    def __init__(self, reading: RequestReading, rules: Rules) -> None:
         self.faults: dict[int, list[validation.Problem]] = {}
         self._warnings: dict[int, list[Problem]] = {}
         self._changed: dict[int, dict[str, Any]] = {}
@@ -128,7 +128,7 @@ class _Check:
         self._rules = rules
         self._removes_short_ids = rules.short_id_policy == "strip"
         # The Identify APIs have no place for either.
-        self._needs_id_and_time = reading.api not in (Api.IDENTIFY, Api.GROUP_IDENTIFY)
+        self._needs_id_and_time = reading.api not in (IngestApi.IDENTIFY, IngestApi.GROUP_IDENTIFY)
 
     def run(self) -> None:
         """Look at every event."""
@@ -215,7 +215,7 @@ class _Check:
         named: dict[str, list[int]] = {}
         mode = self._rules.error_indices
         if mode is None:
-            mode = "all" if self._reading.api is Api.BATCH else "first_per_field"
+            mode = "all" if self._reading.api is IngestApi.BATCH else "first_per_field"
         for position in failing[:1] if mode == "first_event_only" else failing:
             for fault in self.faults[position]:
                 if fault.kind == stage:
@@ -275,14 +275,14 @@ def _tidied(event: dict[str, Any], is_long: bool, found: list[Problem]) -> dict[
     return {key: value for key, value in tidied.items() if value is not None}
 
 
-def _tidy(key: str, kind: Kind, value: Any, found: list[Problem]) -> Any:
-    if kind is Kind.STRING:
+def _tidy(key: str, kind: FieldKind, value: Any, found: list[Problem]) -> Any:
+    if kind is FieldKind.STRING:
         if type(value) is str or value is None:
             return value or None
         if key in ID_FIELDS:
             found.append(warnings.number_as_id(key, value))
         return validation.as_text(value)
-    if kind is Kind.INTEGER and type(value) is float:
+    if kind is FieldKind.INTEGER and type(value) is float:
         return int(value)
     return value
 

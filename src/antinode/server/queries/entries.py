@@ -13,21 +13,21 @@ from antinode.server.models import Arrival, EventView, Problem, Setting, UploadV
 from antinode.server.queries.export_rows import row
 from antinode.server.storage.apply import as_text, mark_of
 from antinode.server.storage.groups import load_group_profile, named_groups
-from antinode.server.storage.store import ACCEPTED, OUTCOMES, Store
+from antinode.server.storage.store import ACCEPTED, OUTCOMES, EventStore
 from antinode.server.storage.users import load_profile
 
 COLUMNS: Final = (
     "SELECT e.seq, e.outcome, e.user, e.profile, e.event, n.problems, n.kept,"
     " u.id, u.first_seq, u.received_at, u.project_id, u.client_upload_time, u.path"
 )
-"""What an `Entry` is made of: `e` are entries, `u` their uploads, `n` their notes if they have any."""
+"""What an `StoredEntry` is made of: `e` are entries, `u` their uploads, `n` their notes if they have any."""
 
 JOINS: Final = " JOIN uploads AS u ON u.id = e.upload LEFT JOIN notes AS n ON n.seq = e.seq"
 
 _ARRIVALS: Final = 100
 
 
-class Entry:
+class StoredEntry:
     """A stored entry, as read."""
 
     def __init__(self, row: tuple[Any, ...]) -> None:
@@ -71,7 +71,7 @@ class Entry:
 class Entries:
     """Reads entries."""
 
-    def __init__(self, store: Store, upload: Callable[[int], UploadView | None]) -> None:
+    def __init__(self, store: EventStore, upload: Callable[[int], UploadView | None]) -> None:
         """`upload` gives the view of an upload that is kept."""
         self._store = store
         self._all = store.connection.execute
@@ -85,10 +85,10 @@ class Entries:
             (mark_of(insert_id), 2 * _ARRIVALS),
         ).fetchall()
         # Two insert_ids may share a mark, though hardly ever.
-        entries = [entry for entry in map(Entry, rows) if entry.id("insert_id") == insert_id]
+        entries = [entry for entry in map(StoredEntry, rows) if entry.id("insert_id") == insert_id]
         return [self._arrival(entry) for entry in reversed(entries[:_ARRIVALS])]
 
-    def _arrival(self, entry: Entry) -> Arrival:
+    def _arrival(self, entry: StoredEntry) -> Arrival:
         is_accepted = entry.outcome == ACCEPTED
         groups = self._groups_at(entry) if is_accepted else None
         properties = None
@@ -102,7 +102,7 @@ class Entries:
             group_properties=groups or None,
         )
 
-    def _groups_at(self, entry: Entry) -> dict[str, dict[str, dict[str, Any]]]:
+    def _groups_at(self, entry: StoredEntry) -> dict[str, dict[str, dict[str, Any]]]:
         """The properties of the groups that an entry names, as they stood after it."""
         shown: dict[str, dict[str, dict[str, Any]]] = {}
         for group_type, names in named_groups(entry.event).items():
@@ -115,7 +115,7 @@ class Entries:
                 shown.setdefault(group_type, {})[name] = table
         return shown
 
-    def _row(self, entry: Entry) -> dict[str, Any]:
+    def _row(self, entry: StoredEntry) -> dict[str, Any]:
         groups = self._groups_at(entry)
         return row(
             entry.event,
@@ -146,7 +146,7 @@ class Entries:
             (start_ms, end_ms, project_id, IDENTIFY, GROUP_IDENTIFY),
         )
         for found in rows:
-            entry = Entry(found)
+            entry = StoredEntry(found)
             yield entry.received_at, self._row(entry)
 
     def of_upload(self, upload_id: int, count: int, *, newest: bool) -> list[EventView]:
@@ -158,7 +158,7 @@ class Entries:
             f" WHERE u.id = ? ORDER BY e.seq {'DESC' if newest else 'ASC'} LIMIT ?",
             (upload_id, count),
         )
-        return [Entry(each).view() for each in rows]
+        return [StoredEntry(each).view() for each in rows]
 
     def settings(self, set_by: Mapping[str, int]) -> dict[str, Setting]:
         """For each property, of those given by entries that are kept, which one gave it."""
@@ -166,7 +166,7 @@ class Entries:
         for seq in set(set_by.values()):
             found = self._all(f"{COLUMNS} FROM entries AS e{JOINS} WHERE e.seq = ?", (seq,)).fetchone()
             if found is not None:
-                entry = Entry(found)
+                entry = StoredEntry(found)
                 settings[seq] = Setting(
                     seq=seq,
                     event_type=entry.id("event_type"),

@@ -10,11 +10,11 @@ import orjson
 
 from antinode.server import exact
 from antinode.server.models import EventPage, EventQuery, EventView
-from antinode.server.queries.entries import COLUMNS, Entry
+from antinode.server.queries.entries import COLUMNS, StoredEntry
 from antinode.server.storage.apply import mark_of
 from antinode.server.storage.groups import named_groups
 from antinode.server.storage.sql import LONGEST_PATTERN, as_number
-from antinode.server.storage.store import OUTCOMES, Store
+from antinode.server.storage.store import OUTCOMES, EventStore
 
 _PATIENCE_S: Final = 0.05
 """How long a search may take before it tells what it has found so far."""
@@ -29,7 +29,7 @@ _INDEXED_SLICE: Final = 64 * _SLICE
 class Search:
     """Searches the entries of `store`; `timer` gives seconds."""
 
-    def __init__(self, store: Store, timer: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, store: EventStore, timer: Callable[[], float] = time.perf_counter) -> None:
         self._store = store
         self._all = store.connection.execute
         self._timer = timer
@@ -58,7 +58,7 @@ class Search:
                 (*values, start, top),
             )
             for row in rows:
-                entry = Entry(row)
+                entry = StoredEntry(row)
                 if all(passes(entry) for passes in sifts):
                     found.append(entry.view())
                 elif self._timer() <= until:
@@ -136,7 +136,7 @@ class Search:
         return sorted(found)
 
 
-def _sifts(query: EventQuery) -> Sequence[Callable[[Entry], bool]]:
+def _sifts(query: EventQuery) -> Sequence[Callable[[StoredEntry], bool]]:
     """What SQL cannot tell of an entry."""
     sifts = [
         _has_id(name, wanted)
@@ -154,7 +154,7 @@ def _sifts(query: EventQuery) -> Sequence[Callable[[Entry], bool]]:
     return sifts
 
 
-def _has_id(name: str, wanted: str) -> Callable[[Entry], bool]:
+def _has_id(name: str, wanted: str) -> Callable[[StoredEntry], bool]:
     return lambda entry: entry.id(name) == wanted
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from antinode.server import exact
-from antinode.server.ingest.requests import Answer
+from antinode.server.ingest.requests import IngestResponse
 from antinode.server.rules import KNOWN_API_KEY, KNOWN_SECRET, ApiKey, Rules
 
 CONTENT_TYPE: Final = "application/zip"
@@ -50,7 +50,7 @@ def is_allowed(api_key: str, secret: str, rules: Rules) -> bool:
     return False
 
 
-def hours(start: str, end: str) -> tuple[int, int] | Answer:
+def hours(start: str, end: str) -> tuple[int, int] | IngestResponse:
     """From when until when (exclusive), in milliseconds, both hours included; 400 if they cannot be read."""
     moments = []
     for name, text in (("start", start), ("end", end)):
@@ -79,8 +79,8 @@ def _ms(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
-def refusal(status: int, error: str) -> Answer:
-    return Answer(status=status, body=orjson.dumps({"code": status, "error": error}))
+def refusal(status: int, error: str) -> IngestResponse:
+    return IngestResponse(status=status, body=orjson.dumps({"code": status, "error": error}))
 
 
 def archive(

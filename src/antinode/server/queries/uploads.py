@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from antinode.server.models import Count, ProblemCount, UploadPage, UploadQuery, UploadView
 from antinode.server.storage.sql import as_number
-from antinode.server.storage.store import Store
+from antinode.server.storage.store import EventStore
 
 _TOP: Final = 50
 
@@ -16,7 +16,7 @@ _UPLOAD: Final = f"SELECT {', '.join(UploadView.__struct_fields__)} FROM uploads
 class Records:
     """Reads uploads and what was counted."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: EventStore) -> None:
         self._all = store.connection.execute
 
     def uploads(self, query: UploadQuery) -> UploadPage:

@@ -11,7 +11,7 @@ from antinode.server.queries.entries import Entries
 from antinode.server.queries.export_rows import AMPLITUDE_IDS
 from antinode.server.storage.groups import load_group_profile
 from antinode.server.storage.sql import as_number, holding
-from antinode.server.storage.store import Store
+from antinode.server.storage.store import EventStore
 from antinode.server.storage.users import load_profile
 
 _DEVICES: Final = 100
@@ -62,7 +62,7 @@ ORDER BY last_seq DESC LIMIT 1
 class Population:
     """Reads users and groups."""
 
-    def __init__(self, store: Store, entries: Entries) -> None:
+    def __init__(self, store: EventStore, entries: Entries) -> None:
         self._store = store
         self._all = store.connection.execute
         self._entries = entries

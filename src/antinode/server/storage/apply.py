@@ -1,6 +1,6 @@
 """What one upload does: which of its events are duplicates, whose they are, what they change.
 
-Within a transaction of the store; the rows that come of it are for `Store.write`.
+Within a transaction of the store; the rows that come of it are for `EventStore.write`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from zlib import crc32
 from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
 from antinode._protocol.limits import DEDUPLICATION_WINDOW
 from antinode.server import exact
-from antinode.server.ingest.parsing import Reading
+from antinode.server.ingest.parsing import RequestReading
 from antinode.server.ingest.validation import Checked
 from antinode.server.models import Problem
 from antinode.server.storage import profiles
-from antinode.server.storage.store import ACCEPTED, DUPLICATE, REJECTED, RETURNED, Store, Taken
+from antinode.server.storage.store import ACCEPTED, DUPLICATE, REJECTED, RETURNED, EventStore, Taken
 
 DEFAULT_LIBRARY: Final = "http/2.0"
 """What an event without a `library` is exported and counted as (section 3)."""
@@ -30,7 +30,7 @@ def mark_of(insert_id: str) -> int:
     return crc32(insert_id.encode("utf-8", "surrogatepass")) if insert_id else -1
 
 
-def take(store: Store, checked: Checked, project_id: int, now_ms: int) -> Taken:
+def take(store: EventStore, checked: Checked, project_id: int, now_ms: int) -> Taken:
     """Apply the events of an accepted upload, in order.
 
     A duplicate has the device and insert_id of an event accepted in the last seven days, by the time of
@@ -95,7 +95,7 @@ def _add_warnings(taken: Taken, problems: Mapping[int, Sequence[Problem]], first
 
 
 def refuse(
-    store: Store, reading: Reading, reasons: Mapping[int, Sequence[Problem]], *, is_final: bool
+    store: EventStore, reading: RequestReading, reasons: Mapping[int, Sequence[Problem]], *, is_final: bool
 ) -> Taken:
     """Keep the events of a refused upload, which change nothing.
 

@@ -33,7 +33,7 @@ _NAMES_KEPT: Final = 5_000
 
 
 @dataclass
-class Progress:
+class StoreProgress:
     """The row of `progress`, in its order: what is kept, which numbers come next, what was counted."""
 
     floor: int = 1
@@ -75,7 +75,7 @@ class Taken:
         self.problems += [(seq, problem) for problem in problems]
 
 
-class Store:
+class EventStore:
     """The tables, and those of their rows that are in memory. Raises `sqlite3.Error` when a disk does."""
 
     def __init__(self, data: Path | None, max_events: int | None) -> None:
@@ -88,7 +88,7 @@ class Store:
         self._load()
 
     def _load(self) -> None:
-        self.progress = Progress(*self.connection.execute("SELECT * FROM progress").fetchone())
+        self.progress = StoreProgress(*self.connection.execute("SELECT * FROM progress").fetchone())
         self.people.forget()
         self.people.begin(self.progress.next_user)
         self.groups.forget()

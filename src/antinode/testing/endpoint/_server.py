@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from antinode.testing._arrival import Arrival, read_body, read_head
-from antinode.testing._ledger import Duplicate, Keep, Ledger, OutOfOrder
+from antinode.testing._ledger import AcceptedEvents, Duplicate, Keep, OutOfOrder
 from antinode.testing._rules import BATCH_PATH, V2_PATH, refusal, rule
 from antinode.testing.faults import Answer, Fault, Way
 
@@ -44,7 +44,7 @@ class Endpoint:
         self.answer: Fault | None = None
         self.control: Callable[[Arrival], Answer | None] | None = None
         """Asked before anything else; a request that it answers is in no ledger and meets no fault."""
-        self._ledger = Ledger(keep)
+        self._ledger = AcceptedEvents(keep)
         self._api_key = api_key
         self._port = port
         self._closing = threading.Event()
