@@ -8,6 +8,7 @@ Needs the GIL: it is what makes the counts and the queue change together. */
 
 #include "clocks.h"
 #include "counts.h"
+#include <datetime.h>
 #include "guard.h"
 #include "ids.h"
 #include "method.h"
@@ -99,13 +100,22 @@ typedef struct {
     X(n_is_admitting) X(n_has_ended) X(n_interrupting) X(n_admit_late) X(n_append) X(append_names) X(guard) X(acquire) X(release) X(ledger)       \
     X(queue) X(append) X(n_ring) X(n_overflow) X(n_prefix) X(n_tomorrow)
 
-/* 1: yes; 0: no, the slow path has to look; -1: an error is set. */
+/* The answer of a check that would have to run Python code and may not: the event has to be copied first. */
+#define MUST_CALL (-2)
+
+/* 1: yes; 0: no, the slow path has to look; -1: an error is set; or MUST_CALL. */
 static inline int
-is_known(PyObject *set, PyObject *value, PyObject *check)
+is_known(PyObject *set, PyObject *value, PyObject *check, int may_call)
 {
+    if (!may_call && !PyUnicode_CheckExact(value)) {
+        return MUST_CALL;
+    }
     int is_in = PySet_Contains(set, value);
     if (is_in != 0) {
         return is_in;
+    }
+    if (!may_call) {
+        return MUST_CALL;
     }
     PyObject *answer = PyObject_CallOneArg(check, value);
     if (answer == NULL) {
@@ -118,13 +128,13 @@ is_known(PyObject *set, PyObject *value, PyObject *check)
 
 /* The same for an event type. */
 static inline int
-is_type(Log *self, PyObject *value)
+is_type(Log *self, PyObject *value, int may_call)
 {
     PyObject **recent = &self->recent_types[((uintptr_t)value >> 5) % TYPE_ROOM];
     if (*recent == value) {
         return 1;
     }
-    int is_good = is_known(self->event_types, value, self->is_good_type);
+    int is_good = is_known(self->event_types, value, self->is_good_type, may_call);
     if (is_good == 1) {
         Py_XSETREF(*recent, Py_NewRef(value));
     }
@@ -133,10 +143,10 @@ is_type(Log *self, PyObject *value)
 
 /* The same for an id, without a call into Python for each new user. */
 static inline int
-is_id(Log *self, PyObject *value)
+is_id(Log *self, PyObject *value, int may_call)
 {
     int is_good = antinode_is_good_id(value, self->min_id_length, self->invalid_ids);
-    return is_good >= 0 ? is_good : is_known(self->ids, value, self->is_good_id);
+    return is_good >= 0 ? is_good : is_known(self->ids, value, self->is_good_id, may_call);
 }
 
 /* The field of this name; NULL if there is none, or with an error set. */
@@ -196,10 +206,24 @@ make_fields(Log *self)
     return 0;
 }
 
-/* The same for the types of all values. `is_plain` may run code that changes the event: then nothing is sure.
-   Finds the values that have a role here (borrowed). */
+/* What an event holds in the fields that have a role here: references of our own. */
+typedef struct {
+    PyObject *values[ROLES];
+    int may_call;             /* whether checks may run Python code, and with it other threads, signal handlers, … */
+} Roles;
+
+
+static inline void
+let_go(Roles *roles)
+{
+    for (int role = 0; role < ROLES; role++) {
+        Py_CLEAR(roles->values[role]);
+    }
+}
+
+/* The same for the types of all values. Finds those that have a role. */
 static int
-are_plain(Log *self, PyObject *event, PyObject **values)
+are_plain(Log *self, PyObject *event, Roles *roles)
 {
     Py_ssize_t position = 0, size = PyDict_GET_SIZE(event);
     PyObject *key, *value;
@@ -210,7 +234,7 @@ are_plain(Log *self, PyObject *event, PyObject **values)
         const Field *field = field_of(self, key);
         if (field != NULL) {
             if (field->role != NO_ROLE) {
-                values[field->role] = value;
+                Py_XSETREF(roles->values[field->role], Py_NewRef(value));
             }
             if (field->type == (PyObject *)Py_TYPE(value)) {
                 continue;
@@ -218,6 +242,9 @@ are_plain(Log *self, PyObject *event, PyObject **values)
         }
         else if (PyErr_Occurred()) {
             return -1;
+        }
+        if (!roles->may_call) {
+            return MUST_CALL;
         }
         Py_INCREF(key);
         Py_INCREF(value);
@@ -240,7 +267,7 @@ are_plain(Log *self, PyObject *event, PyObject **values)
 }
 
 static int
-is_good_time(Log *self, PyObject *value)
+is_good_time(Log *self, PyObject *value, int may_call)
 {
     int overflow;
     long long milliseconds = PyLong_AsLongLongAndOverflow(value, &overflow);
@@ -252,6 +279,9 @@ is_good_time(Log *self, PyObject *value)
     }
     if (self->earliest <= milliseconds && milliseconds <= self->tomorrow) {
         return 1;
+    }
+    if (!may_call) {
+        return MUST_CALL;
     }
     PyObject *answer = PyObject_CallOneArg(self->is_near, value);
     if (answer == NULL) {
@@ -273,6 +303,42 @@ is_good_time(Log *self, PyObject *value)
         }
     }
     return is_near;
+}
+
+/* Whether encoding this runs no code: `is_inert` of antinode/_encoding/inert.py, which knows some more types. As it
+   runs none itself, what it looks at cannot change. */
+#define INERT_LAYERS 64
+
+static int
+is_inert(PyObject *value, int layers)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    if (type == &PyUnicode_Type || type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type
+        || value == Py_None) {
+        return 1;
+    }
+    if (layers == 0) {
+        return 0;
+    }
+    if (type == &PyDict_Type) {
+        Py_ssize_t position = 0;
+        PyObject *key, *each;
+        while (PyDict_Next(value, &position, &key, &each)) {
+            if (!PyUnicode_CheckExact(key) || !is_inert(each, layers - 1)) {
+                return 0;
+            }
+        }
+        return 1;
+    }
+    if (type == &PyList_Type || type == &PyTuple_Type) {
+        for (Py_ssize_t at = 0; at < PySequence_Fast_GET_SIZE(value); at++) {
+            if (!is_inert(PySequence_Fast_GET_ITEM(value, at), layers - 1)) {
+                return 0;
+            }
+        }
+        return 1;
+    }
+    return PyDateTime_CheckExact(value) && PyDateTime_DATE_GET_TZINFO(value) == Py_None;
 }
 
 /* How many there are, but at most one more than `enough`. */
@@ -314,44 +380,42 @@ static const char TIME_TEXT[] = ",\"time\":";
 static const char INSERT_ID_TEXT[] = ",\"insert_id\":\"";
 #define LENGTH(text) ((Py_ssize_t)sizeof(text) - 1)
 
-/* The final bytes and the two ids (borrowed); NULL without an error set when the slow path has to look. */
-static PyObject *
-encode(Log *self, PyObject *event, PyObject **user_id, PyObject **device_id)
+/* Whether the event needs no more than encoding, and its roles: 1, 0, -1 with an error set, or MUST_CALL. */
+static int
+judge(Log *self, PyObject *event, Roles *roles)
 {
-    PyObject *values[ROLES] = {NULL};
-    if (are_plain(self, event, values) <= 0) {
-        return NULL;
+    int is_good = are_plain(self, event, roles);
+    if (is_good <= 0) {
+        return is_good;
     }
-    PyObject *event_type = values[EVENT_TYPE], *insert_id = values[INSERT_ID], *time = values[TIME];
-    *user_id = values[USER_ID];
-    *device_id = values[DEVICE_ID];
-    if (event_type == NULL || is_type(self, event_type) <= 0) {
-        return NULL;
+    int may_call = roles->may_call;
+    PyObject *event_type = roles->values[EVENT_TYPE], *insert_id = roles->values[INSERT_ID], *time = roles->values[TIME];
+    PyObject *user_id = roles->values[USER_ID], *device_id = roles->values[DEVICE_ID];
+    if (event_type == NULL || (insert_id != NULL && PyUnicode_GET_LENGTH(insert_id) == 0)) {
+        return 0;
     }
-    if (*user_id != NULL && is_id(self, *user_id) <= 0) {
-        return NULL;
+    if ((is_good = is_type(self, event_type, may_call)) <= 0
+        || (user_id != NULL && (is_good = is_id(self, user_id, may_call)) <= 0)
+        || (device_id != NULL && (is_good = is_id(self, device_id, may_call)) <= 0)
+        || (time != NULL && (is_good = is_good_time(self, time, may_call)) <= 0)) {
+        return is_good;
     }
-    if (*device_id != NULL) {
-        if (is_id(self, *device_id) <= 0) {
-            return NULL;
-        }
-    }
-    else if (*user_id == NULL) {
-        int is_group = PyUnicode_Compare(event_type, self->group_identify);
-        if (is_group != 0) {
-            return NULL;
-        }
-    }
-    if (insert_id != NULL && PyUnicode_GET_LENGTH(insert_id) == 0) {
-        return NULL;
-    }
-    if (time != NULL && is_good_time(self, time) <= 0) {
-        return NULL;
-    }
+    return user_id != NULL || device_id != NULL || PyUnicode_Compare(event_type, self->group_identify) == 0;
+}
 
+/* Encode what was judged; NULL when the slow path has to look. Nothing else can have changed it: either it is a copy,
+   or no code has run since, and encoding what is inert runs none. */
+static PyObject *
+encode_judged(Log *self, PyObject *event, const Roles *roles)
+{
+    PyObject *insert_id = roles->values[INSERT_ID], *time = roles->values[TIME];
+    if (!is_inert(event, INERT_LAYERS)) {
+        return NULL;
+    }
     PyObject *arguments[3] = {event, Py_None, self->dumps_option};
     PyObject *text = PyObject_Vectorcall(self->dumps, arguments, 3, NULL);
-    if (text == NULL) {
+    if (text == NULL || !PyBytes_CheckExact(text)) {
+        Py_XDECREF(text);
         return NULL;
     }
     const char *start = PyBytes_AS_STRING(text);
@@ -381,7 +445,11 @@ encode(Log *self, PyObject *event, PyObject **user_id, PyObject **device_id)
     }
     if (insert_id == NULL) {
         if (self->prefix == NULL) {
-            self->prefix = PyObject_GetAttr(self->insert_ids, self->n_prefix);
+            PyObject *prefix = PyObject_GetAttr(self->insert_ids, self->n_prefix);
+            if (prefix != NULL && !PyBytes_CheckExact(prefix)) {
+                Py_CLEAR(prefix);
+            }
+            Py_XSETREF(self->prefix, prefix);
         }
         PyObject *next = self->prefix == NULL ? NULL : PyIter_Next(self->counter);
         number = next == NULL ? 0 : PyLong_AsUnsignedLongLong(next);
@@ -418,6 +486,26 @@ encode(Log *self, PyObject *event, PyObject **user_id, PyObject **device_id)
     if (size != room && _PyBytes_Resize(&body, size) < 0) {
         return NULL;
     }
+    return body;
+}
+
+/* The final bytes; NULL when the slow path has to look. The caller lets go of the roles either way. */
+static PyObject *
+encode(Log *self, PyObject *event, Roles *roles)
+{
+    int is_good = judge(self, event, roles);
+    if (is_good == 1) {
+        return encode_judged(self, event, roles);
+    }
+    if (is_good != MUST_CALL) {
+        return NULL;
+    }
+    /* The checks may run any code, which may change the event. */
+    let_go(roles);
+    roles->may_call = 1;
+    PyObject *copy = PyDict_Copy(event);
+    PyObject *body = copy != NULL && judge(self, copy, roles) == 1 ? encode_judged(self, copy, roles) : NULL;
+    Py_XDECREF(copy);
     return body;
 }
 
@@ -459,8 +547,9 @@ knows_pairs(void)
 }
 
 static PyObject *
-stream_of(Log *self, PyObject *user_id, PyObject *device_id)
+stream_of(Log *self, const Roles *roles)
 {
+    PyObject *user_id = roles->values[USER_ID], *device_id = roles->values[DEVICE_ID];
     PyObject *user = user_id == NULL ? Py_None : user_id, *device = device_id == NULL ? Py_None : device_id;
     Py_hash_t stream;
     if (self->knows_pairs) {
@@ -628,7 +717,7 @@ admit(Log *self, PyObject *record, Py_ssize_t size)
     PyObject *ledger = self->ledger;
     long long pending = *count_in(ledger, self->at_pending);
     long long pending_bytes = *count_in(ledger, self->at_pending_bytes);
-    PyObject *epoch = *slot(ledger, self->at_epoch);
+    PyObject *epoch = Py_XNewRef(*slot(ledger, self->at_epoch));
     if (epoch == NULL || PyErr_Occurred()) {
         goto end;
     }
@@ -638,6 +727,7 @@ admit(Log *self, PyObject *record, Py_ssize_t size)
     }
     taken = enter(self, record, epoch, size) < 0 ? -1 : 1;
 end:
+    Py_XDECREF(epoch);
     if (takes_guard) {
         release(self);
     }
@@ -689,9 +779,10 @@ log_event(Log *self, PyObject *event)
     if (!((const volatile char *)self->page.buf)[0] || !PyDict_CheckExact(event)) {
         Py_RETURN_NONE;
     }
-    PyObject *user_id = NULL, *device_id = NULL, *stream = NULL, *now = NULL, *record = NULL;
-    PyObject *body = encode(self, event, &user_id, &device_id);
-    if (body == NULL || (stream = stream_of(self, user_id, device_id)) == NULL
+    Roles roles = {0};
+    PyObject *stream = NULL, *now = NULL, *record = NULL;
+    PyObject *body = encode(self, event, &roles);
+    if (body == NULL || (stream = stream_of(self, &roles)) == NULL
         || (now = antinode_monotonic(self->monotonic)) == NULL) {
         goto end;
     }
@@ -706,12 +797,14 @@ log_event(Log *self, PyObject *event)
         Py_DECREF(body);
         Py_DECREF(stream);
         Py_DECREF(now);
+        let_go(&roles);
         return NULL;
     }
 end:
     Py_XDECREF(body);
     Py_XDECREF(stream);
     Py_XDECREF(now);
+    let_go(&roles);
     return record != NULL ? record : not_here();
 }
 
@@ -729,14 +822,12 @@ static PyObject *
 Log_encode(PyObject *object, PyObject *event)
 {
     Log *self = (Log *)object;
-    PyObject *user_id = NULL, *device_id = NULL;
-    PyObject *body = PyDict_CheckExact(event) ? encode(self, event, &user_id, &device_id) : NULL;
-    if (body == NULL) {
-        return not_here();
-    }
-    PyObject *stream = stream_of(self, user_id, device_id);
+    Roles roles = {0};
+    PyObject *body = PyDict_CheckExact(event) ? encode(self, event, &roles) : NULL;
+    PyObject *stream = body == NULL ? NULL : stream_of(self, &roles);
+    let_go(&roles);
     if (stream == NULL) {
-        Py_DECREF(body);
+        Py_XDECREF(body);
         return not_here();
     }
     PyObject *encoded = PyTuple_Pack(2, body, stream);
@@ -873,7 +964,8 @@ Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
                                      &time_ns, &monotonic, &has_store, &is_strict)) {
         return NULL;
     }
-    Log *self = (Log *)type->tp_alloc(type, 0);
+    PyDateTime_IMPORT;
+    Log *self = PyDateTimeAPI == NULL ? NULL : (Log *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
     }

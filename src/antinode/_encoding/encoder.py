@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from antinode._encoding.inert import inert_copy, is_inert
 from antinode._encoding.insert_ids import InsertIds
 from antinode._events import IngestionMetadata, Plan
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, FieldKind
@@ -121,44 +122,52 @@ class EventEncoder:
 
         `plain_type` and `tail` are for an event that is complete already.
         """
+        # A copy, since other threads may change the event: what is judged is what is encoded.
+        event = dict(event)
+        return self._encode_plain(event, plain_type, tail) or self._encode_slowly(event, plain_type)
+
+    def _encode_plain(
+        self, event: dict[str, Any], plain_type: Callable[[str], type | None], tail: bytes | None
+    ) -> tuple[bytes, int, tuple[str, ...]] | None:
+        """As `encode`, for an event that needs no more than encoding; None for others."""
         for key, value in event.items():
             if plain_type(key) is not type(value) and not self._is_plain(key, value):
-                return self._encode_slowly(event, plain_type)
+                return None
         event_type = event.get("event_type")
         if event_type not in self._event_types and not self._is_good_type(event_type):
-            return self._encode_slowly(event, plain_type)
+            return None
         user_id = device_id = None
         if "user_id" in event:
             user_id = event["user_id"]
             if user_id not in self._ids and not self._is_good_id(user_id):
-                return self._encode_slowly(event, plain_type)
+                return None
         if "device_id" in event:
             device_id = event["device_id"]
             if device_id not in self._ids and not self._is_good_id(device_id):
-                return self._encode_slowly(event, plain_type)
+                return None
         elif user_id is None and event_type != GROUP_IDENTIFY:
-            return self._encode_slowly(event, plain_type)
+            return None
         if "insert_id" not in event:
             tail = (self._tail_with_id or self._make_tail()) % next(self.insert_ids.counter)
         elif not event["insert_id"]:
-            return self._encode_slowly(event, plain_type)
+            return None
         elif tail is None:
             tail = self._tail
         if "time" not in event:
             tail = b',"time":%d%b' % (time.time_ns() // 1_000_000, tail)
         elif not EARLIEST_MS <= event["time"] <= self._tomorrow_ms and not self._is_near(event["time"]):
-            return self._encode_slowly(event, plain_type)
+            return None
         try:
-            body = orjson.dumps(event, None, _OPTIONS)
+            body = orjson.dumps(event if is_inert(event) else inert_copy(event), None, _OPTIONS)
         except Exception:
-            return self._encode_slowly(event, plain_type)
+            return None
         # The limits are looked into only where the encoded text shows that one could be exceeded.
         if len(body) > _DEEP_BYTES or _BRACKET in body:
             brackets = body.count(_BRACE)
             if _BRACKET in body:
                 brackets += body.count(_BRACKET)
             if (brackets > MAX_DEPTH or len(body) > MAX_STRING) and _may_exceed(body):
-                return self._encode_slowly(event, plain_type)
+                return None
         body = body[:-1] + tail
         if len(body) > self._max_event_bytes:
             raise self._too_large(len(body))
