@@ -203,7 +203,11 @@ def test_a_refusal_that_lasts_is_told_and_costs_nothing(tmp_path: Path, call: st
     disk.refused = range(0)
     for _ in range(PATIENT):
         life.turn()
-    assert first_arrivals(life.arrived) == dead
+    arrived = first_arrivals(life.arrived)
+    if number in (errno.EACCES, errno.EPERM):
+        # Taken for another user's, for whom those behind it do not wait long: each owner's own order holds.
+        arrived.sort(key=lambda body: body[:6])
+    assert arrived == dead
     assert life.spool.stats().damaged_records == 0
     life.spool.close()
     assert segments(tmp_path) == []

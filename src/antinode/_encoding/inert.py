@@ -2,7 +2,7 @@
 
 It looks into containers with nothing but the interpreter's lock to keep them from changing. An enum's
 property, a time zone or a finaliser that runs meanwhile may change the very container, or let another thread
-do so, and the encoder reads memory that is free. So what it is given is inert, or a copy that nobody else has.
+do so, and the encoder reads memory that is free. It is given what is inert, or a copy that nobody else has.
 """
 
 from __future__ import annotations
