@@ -208,8 +208,9 @@ class TestOurClient:
 
 SERVE = """
 import sys
-from antinode.server.http.run import Settings, serve
-serve(Settings(port=0), lambda url: print(url, flush=True))
+from antinode.server.http.run import serve
+from antinode.server.settings import ServerSettings
+serve(ServerSettings(port=0), lambda url: print(url, flush=True))
 print("left", flush=True)
 """
 

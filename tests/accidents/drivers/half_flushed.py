@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 
 from tests.accidents.drivers.scribe import Driver
@@ -12,7 +13,7 @@ def main() -> None:
     half = driver.args["events"] // 2
     for number in range(half):
         driver.log(f"user-{number % 20}")
-    driver.client.flush()
+    driver.client.flush(math.inf)
     for number in range(half):
         driver.log(f"user-{number % 20}")
     way = driver.args["way"]

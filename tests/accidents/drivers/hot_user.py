@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from tests.accidents.drivers.scribe import Driver
@@ -17,7 +18,7 @@ def main() -> None:
             driver.log("hot-user")
         if number % 50 == 49:
             time.sleep(0.1)
-    driver.client.flush()
+    driver.client.flush(math.inf)
     driver.leave()
 
 

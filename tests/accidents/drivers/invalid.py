@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tests.accidents.drivers.scribe import Driver
 
 
@@ -9,7 +11,7 @@ def main() -> None:
     driver = Driver()
     for number in range(driver.args["events"]):
         driver.log(f"user-{number % 20}", bad=number % driver.args["every"] == 0)
-    driver.client.flush()
+    driver.client.flush(math.inf)
     driver.leave()
 
 
