@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from antinode._spool import DELIVERED, Spool
+from antinode._spool import DELIVERED, Spool, owners
 from antinode._spool.disk import Disk
 from antinode._spool.owners import acquire, is_held
 from tests.spool.files import LIMIT, bodies, drain, opened, segments, settle
@@ -183,7 +186,6 @@ def test_a_forked_child_has_segments_of_its_own(tmp_path: Path) -> None:
     leave(tmp_path, 1)
     assert spool.adopt() == 1
     owner = owner_of(spool)
-    # Not the lock files: reading one in this process would give up its lock.
     before = {file.name: file.read_bytes() for file in segments(tmp_path)}
 
     def child() -> None:
@@ -373,3 +375,187 @@ def test_segments_made_before_the_lock_was_had_are_adopted_too(tmp_path: Path) -
     adopter.close()
     assert list(tmp_path.iterdir()) == []
     assert not first.exists()
+
+
+OWNER = "000000000000-1-00000000"
+LOCKF = """
+import fcntl, os, sys
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+try:
+    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except OSError:
+    print("refused", flush=True)
+else:
+    print("locked", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def lockf_gets(path: str) -> bool:
+    """Whether a process that locks as earlier versions do gets the lock; it gives it up at once."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOCKF, path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True
+    )
+    return done.stdout == b"locked\n"
+
+
+def second_copy() -> Any:
+    """The module once more, with a state of its own, as another interpreter of this process has it."""
+    spec = importlib.util.spec_from_file_location("owners_again", owners.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+needs_posix_locks = pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks")
+
+
+@needs_posix_locks
+def test_another_interpreter_of_the_process_is_kept_out(tmp_path: Path) -> None:
+    """A lock is one opening's, not the process's; and that another has tried does not end it."""
+    lock = acquire(Disk(), str(tmp_path), OWNER)
+    assert lock is not None
+    again = second_copy()
+    for _ in range(2):
+        assert again.is_held(Disk(), str(tmp_path), OWNER)
+        assert again.acquire(Disk(), str(tmp_path), OWNER) is None
+        assert not lockf_gets(lock.path), "no other process has it either"
+    lock.release(remove=False)
+    other = again.acquire(Disk(), str(tmp_path), OWNER)
+    assert other is not None
+    assert acquire(Disk(), str(tmp_path), OWNER) is None
+    other.release(remove=True)
+
+
+@needs_posix_locks
+def test_locks_of_earlier_versions_are_respected_and_respect_ours(tmp_path: Path) -> None:
+    """They lock the same file for the process, with `lockf`: either keeps the other out."""
+    path = tmp_path / f"{OWNER}.lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", LOCKF, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"locked\n"
+        assert is_held(Disk(), str(tmp_path), OWNER)
+        assert acquire(Disk(), str(tmp_path), OWNER) is None
+        process.communicate(b"\n", timeout=30)
+    lock = acquire(Disk(), str(tmp_path), OWNER)
+    assert lock is not None
+    assert not lockf_gets(lock.path)
+    lock.release(remove=False)
+    assert lockf_gets(lock.path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an old kernel of Linux")
+def test_a_kernel_without_locks_of_open_files_has_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the command is refused as unknown, `flock` keeps other openings out as well."""
+    monkeypatch.setattr("fcntl.F_OFD_SETLK", 9999)
+    monkeypatch.setattr("fcntl.F_OFD_GETLK", 9999)
+    lock = acquire(Disk(), str(tmp_path), OWNER)
+    assert lock is not None
+    assert is_held(Disk(), str(tmp_path), OWNER)
+    assert acquire(Disk(), str(tmp_path), OWNER) is None
+    lock.release(remove=False)
+    assert not is_held(Disk(), str(tmp_path), OWNER)
+
+
+FORKER = """
+import os, sys
+from antinode._spool.disk import Disk
+from antinode._spool.owners import acquire
+lock = acquire(Disk(), sys.argv[1], sys.argv[2])
+if os.fork() == 0:
+    print("forked", flush=True)
+    sys.stdin.readline()
+os._exit(0)
+"""
+
+
+@needs_fork
+def test_a_child_does_not_keep_the_lock_of_a_parent_that_has_died(tmp_path: Path) -> None:
+    """Though it was never told to renew anything, it has closed what it inherited."""
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKER, str(tmp_path), OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"forked\n"
+        process.wait(timeout=30)  # the parent; the child goes on
+        assert not is_held(Disk(), str(tmp_path), OWNER)
+        process.communicate(timeout=30)
+
+
+@needs_fork
+def test_a_child_forked_in_c_gives_up_nothing_of_its_parents(tmp_path: Path) -> None:
+    """It runs no fork hook; what it releases is its own all the same, and it may lock for itself."""
+    lock = acquire(Disk(), str(tmp_path), OWNER)
+    assert lock is not None
+    child = ctypes.PyDLL(None).fork()
+    if child == 0:
+        own = "000000000001-1-00000000"
+        mine = acquire(Disk(), str(tmp_path), own)
+        lock.release(remove=True)
+        is_right = mine is not None and acquire(Disk(), str(tmp_path), OWNER) is None
+        os._exit(0 if is_right and is_held(Disk(), str(tmp_path), own) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert lock.is_in_place
+    assert not lockf_gets(lock.path)
+    lock.release(remove=True)
+
+
+@needs_fork
+def test_a_released_lock_is_free_though_a_child_has_the_file_open(tmp_path: Path) -> None:
+    """Whoever owns it unlocks, and does not leave it to the last that closes the file."""
+    lock = acquire(Disk(), str(tmp_path), OWNER)
+    assert lock is not None
+    reader, writer = os.pipe()
+    child = ctypes.PyDLL(None).fork()
+    if child == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    lock.release(remove=False)
+    assert not is_held(Disk(), str(tmp_path), OWNER)
+    os.close(writer)
+    os.close(reader)
+    os.waitpid(child, 0)
+
+
+INTERPRETERS = """
+import sys
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+from antinode._spool import Spool
+spool = Spool(sys.argv[1], max_bytes=1 << 28)
+spool.open()
+spool.append(b"mine", 0.0, direct=True)
+code = (
+    "from antinode._spool import Spool\\n"
+    f"spool = Spool({sys.argv[1]!r}, max_bytes=1 << 28)\\n"
+    "spool.open()\\n"
+    "assert spool.adopt() == 0, 'the segments of a living interpreter were adopted'\\n"
+    "spool.close()\\n"
+)
+is_new = hasattr(interpreters, "new_config")
+other = interpreters.create("legacy") if is_new else interpreters.create(isolated=False)
+print(interpreters.run_string(other, code))
+print(spool.close().events)
+"""
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="subinterpreters as CPython has them")
+def test_a_subinterpreter_adopts_nothing_of_another(tmp_path: Path) -> None:
+    """Two interpreters of one process share a directory as two processes do."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERPRETERS, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("None\n1\n", "")

@@ -316,12 +316,6 @@ class Adoption:
             lock.release(remove=False)
         self.clear()
 
-    def forget(self) -> None:
-        """In a forked child."""
-        for lock in self._locks.values():
-            lock.forget()
-        self.clear()
-
     def clear(self) -> None:
         self._locks.clear()
         self._segments.clear()

@@ -1,69 +1,44 @@
 """Who may touch a segment: an owner's lock is held by its process for life, or by the one that adopts it.
 
-The lock is the kernel's, on the file `<owner>.lock`: it ends with the process, however that ends, and a
-forked child does not have it. POSIX has two traps. A process never conflicts with itself, so what this one
-holds is kept in a registry. And closing *any* descriptor of a locked file gives up the lock, so a lock file
-that the registry knows is never opened again.
+The lock is the kernel's, on the open file `<owner>.lock`: it ends with the process, however that ends, and
+keeps out every other opening, by whichever process, thread or subinterpreter. A forked child shares it until
+it closes the file, which it does at once: else it would keep the lock of a parent that has died.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
+import threading
 from contextlib import suppress
-from typing import TypeVar
 
+from antinode._locks import is_owned, let_go
 from antinode._spool.disk import Disk
+from antinode._spool.file_locks import is_locked, try_lock, unlock
 from antinode._spool.format import lock_name
 
-if sys.platform == "win32":
-    import msvcrt
-
-    # Locked bytes cannot be read by others there, so the lock lies far behind the end of the file.
-    _FAR = 1 << 30
-
-    def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, _FAR, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-    def _try_shared(descriptor: int) -> None:
-        _lock(descriptor)
-        os.lseek(descriptor, _FAR, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _try_shared(descriptor: int) -> None:
-        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-
-
-# (process id, device and inode of the directory, owner): with the process id, a forked child's copy of the
-# registry speaks of nobody. setdefault is atomic, which decides between threads.
-_Key = tuple[int, int, int, str]
-_held: dict[_Key, object] = {}
-
-_Argument = TypeVar("_Argument")
-
-
-def _key(disk: Disk, directory: str, owner: str) -> _Key:
-    status = disk.stat_directory(directory)
-    return os.getpid(), status.st_dev, status.st_ino, owner
+_opening = threading.RLock()
+"""Held while a lock file is open that `_open` does not tell of; no fork happens meanwhile."""
+_PATIENCE = 1.0
+"""Seconds that a fork waits for `_opening`: a disk that hangs must not keep a process from forking."""
 
 
 class OwnerLock:
     """The right to an owner's segments, held until `release`."""
 
-    def __init__(self, disk: Disk, directory: str, owner: str, key: _Key, descriptor: int) -> None:
+    def __init__(self, disk: Disk, directory: str, owner: str) -> None:
+        """Opens the file; does not lock it yet. Raises OSError."""
         self._disk = disk
         self.owner = owner
         self.path = os.path.join(directory, lock_name(owner))
-        self._key = key
-        self._descriptor = descriptor
+        notice_fork()
+        with _opening:
+            self._descriptor = disk.open_lock(self.path)
+            _open.add(self)
+
+    def take(self) -> bool:
+        """Lock it; False when another has it, or the path names another file by now. Raises OSError."""
+        # Between opening and locking, an adopter may have finished with the owner and removed the file.
+        return try_lock(self._descriptor) and self.is_in_place
 
     @property
     def is_in_place(self) -> bool:
@@ -78,74 +53,95 @@ class OwnerLock:
         return os.path.samestat(named, self._disk.stat_open(self._descriptor))
 
     def release(self, *, remove: bool) -> None:
-        """Give it up; `remove` the file when no segment of the owner is left, while it is still locked."""
+        """Give it up; `remove` the file when no segment of the owner is left, while it is still locked.
+
+        Nothing in a forked child: the lock is its parent's.
+        """
+        notice_fork()
+        if self not in _open:
+            return
         with suppress(OSError):
             if remove and os.name != "nt" and self.is_in_place:
                 self._disk.unlink(self.path)
-        self.forget()
+        with suppress(OSError):
+            # Closing alone would leave it to a child that is being forked.
+            unlock(self._descriptor)
+        with _opening:
+            _open.discard(self)
+            with suppress(OSError):
+                self._disk.close(self._descriptor)
         if remove and os.name == "nt":
-            _quietly(self._disk.unlink, self.path)
+            with suppress(OSError):
+                self._disk.unlink(self.path)
 
-    def forget(self) -> None:
-        """Close without touching the file. In a forked child this does not end the parent's lock."""
-        _quietly(self._disk.close, self._descriptor)
-        _held.pop(self._key, None)
+    def close_inherited(self) -> None:
+        """In a forked child, whatever stands for the disk there."""
+        with suppress(OSError):
+            os.close(self._descriptor)
+
+
+_open: set[OwnerLock] = set()
+"""Those whose file is open in the process `_pid`: what a forked child closes."""
+_pid = os.getpid()
+
+
+def notice_fork() -> None:
+    """In a forked child: close what it shares with its parent, touching neither files nor locks.
+
+    Python's fork hook calls it; where the fork was made in C, whoever comes first.
+    """
+    global _opening, _pid
+    if os.getpid() == _pid:
+        return
+    _pid = os.getpid()
+    _opening = threading.RLock()
+    for lock in _open:
+        lock.close_inherited()
+    _open.clear()
+
+
+def recover() -> None:
+    """Give back what an exception out of a signal handler left taken, on the thread that it came to."""
+    let_go((_opening,))
+
+
+def _before_fork() -> None:
+    _opening.acquire(timeout=_PATIENCE)
+
+
+def _after_fork_in_parent() -> None:
+    if is_owned(_opening):
+        _opening.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=notice_fork
+    )
 
 
 def acquire(disk: Disk, directory: str, owner: str) -> OwnerLock | None:
     """The owner's lock, if nobody living has it, this process included. Raises OSError for anything else."""
-    key, claim = _key(disk, directory, owner), object()
-    if _held.setdefault(key, claim) is not claim:
-        return None
-    lock = None
+    lock = OwnerLock(disk, directory, owner)
+    is_taken = False
     try:
-        descriptor = disk.open_lock(os.path.join(directory, lock_name(owner)))
-        lock = OwnerLock(disk, directory, owner, key, descriptor)
-        try:
-            _lock(descriptor)
-        except (BlockingIOError, PermissionError):
-            lock.forget()
-            return None
-        # Between opening and locking, an adopter may have finished with the owner and removed the file.
-        if lock.is_in_place:
-            return lock
-        lock.forget()
-        return None
-    except BaseException:
-        if lock is None:
-            _held.pop(key, None)
-        else:
-            lock.forget()
-        raise
+        is_taken = lock.take()
+    finally:
+        if not is_taken:
+            lock.release(remove=False)
+    return lock if is_taken else None
 
 
 def is_held(disk: Disk, directory: str, owner: str) -> bool:
     """Whether a living process, this one included, has the owner's lock. Changes nothing that lasts."""
-    key, claim = _key(disk, directory, owner), object()
-    if _held.setdefault(key, claim) is not claim:
-        return True
     try:
-        return _is_locked(disk, os.path.join(directory, lock_name(owner)))
-    finally:
-        _held.pop(key, None)
-
-
-def _is_locked(disk: Disk, path: str) -> bool:
-    try:
-        descriptor = disk.open_to_read(path)
+        descriptor = disk.open_to_read(os.path.join(directory, lock_name(owner)))
     except OSError:
         return False
     try:
-        _try_shared(descriptor)
+        return is_locked(descriptor)
     except OSError:
         return True
     finally:
-        disk.close(descriptor)
-    return False
-
-
-def _quietly(call: Callable[[_Argument], None], argument: _Argument) -> None:
-    try:
-        call(argument)
-    except OSError:
-        return
+        with suppress(OSError):
+            disk.close(descriptor)

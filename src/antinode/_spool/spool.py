@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple, NoReturn
 
 from antinode._locks import is_owned, let_go
+from antinode._spool import owners
 from antinode._spool.adoption import MOST_HELD, Adoption
 from antinode._spool.disk import Disk, bytes_of
 from antinode._spool.errors import SpoolBroken, SpoolError, SpoolFull
@@ -283,15 +284,18 @@ class Spool:
                 segment.close()
 
     def renew_after_fork(self) -> None:
-        """In a forked child: forget what was inherited, touching no file; `open` makes its own segments."""
+        """In a forked child: forget what was inherited, touching no file; `open` makes its own segments.
+
+        The parent's locks stay the parent's: an OwnerLock knows whose it is.
+        """
         own = [segment for segment in (self._current, self._spare) if isinstance(segment, OwnSegment)]
         for segment in {*self._segments.values(), *own}:
             if isinstance(segment, OwnSegment):
                 segment.retire()
             segment.close()
-        self._adoption.forget()
+        self._adoption.release()
         for lock in [*self._former_locks, *filter(None, [self._owner_lock])]:
-            lock.forget()
+            lock.release(remove=False)
         self._begin()
 
     def __repr__(self) -> str:
@@ -631,7 +635,7 @@ class Spool:
     def _lose_lock(self) -> None:
         lock, self._owner_lock = self._owner_lock, None
         if lock is not None:
-            lock.forget()
+            lock.release(remove=False)
             if any(segment.is_own and segment.is_left() for segment in list(self._segments.values())):
                 self._lock_again(lock.owner)
 
@@ -731,6 +735,7 @@ class Spool:
     def recover(self) -> None:
         """Give back what an exception out of a signal handler left taken, on the thread that it came to."""
         let_go((self._syncing, self._making))
+        owners.recover()
 
     def stats(self) -> SpoolStats:
         segments = list(self._segments.values())

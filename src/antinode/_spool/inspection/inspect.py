@@ -1,6 +1,6 @@
 """Looking into a spool directory without changing it: safe while its owners live.
 
-Nothing is written, and a lock file that this process holds is not opened (closing it would give up the lock).
+Nothing is written, and no lock is taken that lasts.
 What an owner is writing at the moment may be seen in part: a torn end is no damage while it lives.
 """
 
