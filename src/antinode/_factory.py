@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from typing import TYPE_CHECKING
 
 from antinode._delivery.core.core import CoreConfig
 from antinode._delivery.core.envelope import Envelope
+from antinode._delivery.core.response_handler import Note
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED
 from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
 from antinode._delivery.shell.sender import Sender, SenderConfig
@@ -90,18 +92,43 @@ def _spooler(
     from antinode._delivery.shell.spooler import Spooler  # noqa: PLC0415 - only with a spool
     from antinode._spool import Spool, format  # noqa: PLC0415 - the same
 
+    risks = _risks(options.storage)
     disk = (spool or Spool)(
         options.storage,
         durability=options.durability,
         max_bytes=options.max_spool_bytes,
         fingerprint=fingerprint(api_key),
     )
-    return Spooler(
+    spooler = Spooler(
         disk,
         codes={DELIVERED: format.DELIVERED, REJECTED: format.REJECTED, DROPPED: format.DROPPED},
         sync_every=options.sync_interval if options.durability == "interval" else None,
         clock=clock,
     )
+    spooler.notes += risks
+    return spooler
+
+
+def _risks(directory: str) -> list[Note]:
+    """What to tell of one that others may write to. Raises `ConfigurationError` for another user's."""
+    from antinode._spool import ownership  # noqa: PLC0415 - only with a spool
+
+    try:
+        status = os.stat(directory)
+    except OSError:
+        return []  # not there yet, or a trouble of the disk, which is told like others
+    if problem := ownership.refusal(status):
+        raise ConfigurationError(
+            f"storage {directory!r:.200} cannot be trusted: {problem}, who could put events into it. "
+            "Give the directory to the user that this process runs as, or write the path of one of its own"
+        )
+    if risk := ownership.risk(status):
+        text = (
+            f"the spool directory {directory!r:.200} is open to others: {risk}, and could hinder or delete "
+            "what is in it; `chmod 700` keeps them out"
+        )
+        return [Note("WARNING", "spool directory", text)]
+    return []
 
 
 def fingerprint(api_key: str) -> bytes:

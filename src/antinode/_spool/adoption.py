@@ -19,6 +19,7 @@ from antinode._spool.format import (
 )
 from antinode._spool.inspection.damage import SetAside
 from antinode._spool.owners import OwnerLock, acquire
+from antinode._spool.ownership import NotOurs, refusal
 from antinode._spool.segment import AdoptedSegment, headers_of, is_claimed
 
 MOST_HELD = 64
@@ -72,6 +73,8 @@ class Adoption:
         """The directory could not be listed last time: nobody knows who waits."""
         self._backoff = ReadBackoff()
         self._failures: dict[str, int] = {}
+        self._not_ours: set[str] = set()
+        """Files of other users that were told of."""
         self.error: OSError | None = None
         """Why an owner could not be adopted, until somebody asks."""
         self.queue: list[AdoptedSegment] = []
@@ -145,7 +148,9 @@ class Adoption:
     def _owners(self) -> dict[str, list[str]]:
         """Owner -> the names of its segments, finished or not."""
         owners: dict[str, list[str]] = {}
-        for name in self._disk.names(self._directory):
+        names = self._disk.names(self._directory)
+        self._not_ours.intersection_update(names)
+        for name in names:
             if parsed := parse_segment_name(name.removesuffix(".new")):
                 owners.setdefault(parsed[0], []).append(name)
             elif owner := parse_lock_name(name):
@@ -217,6 +222,9 @@ class Adoption:
                     taken.append(self._take(name, next_serial))
                 except FileNotFoundError:
                     continue
+                except NotOurs as error:
+                    is_anything_left = True
+                    self._tell_not_ours(name, error)
                 except (Newer, Unsuitable):
                     is_anything_left = True
         except OSError as error:
@@ -237,6 +245,11 @@ class Adoption:
         self._locks[owner] = lock
         self._segments[owner] = list(taken)
         return taken
+
+    def _tell_not_ours(self, name: str, error: NotOurs) -> None:
+        if name not in self._not_ours:
+            self._not_ours.add(name)
+            self.error = error
 
     def _remove(self, name: str) -> bool:
         try:
@@ -259,7 +272,10 @@ class Adoption:
             except (FileNotFoundError, NotASegment):
                 continue
             try:
-                header = read_header(self._disk, descriptor, self._disk.stat_open(descriptor).st_size)
+                status = self._disk.stat_open(descriptor)
+                if refusal(status):
+                    continue
+                header = read_header(self._disk, descriptor, status.st_size)
                 return header.fingerprint == self._fingerprint or not is_claimed(self._disk, descriptor)
             except (NotASegment, IsADirectoryError):
                 continue
@@ -270,12 +286,14 @@ class Adoption:
         return True
 
     def _take(self, name: str, next_serial: Callable[[], int]) -> AdoptedSegment:
-        """Open it for adoption. Raises Unsuitable or Newer when it is not ours, or OSError.
+        """Open it for adoption. Raises OSError, or why it is not ours: Unsuitable, Newer, NotOurs.
 
         What is no segment is set aside, and gone then.
         """
         path = os.path.join(self._directory, name)
         status = self._disk.stat(path)
+        if problem := refusal(status):
+            raise NotOurs(f"{problem}: {name}")
         if not S_ISREG(status.st_mode):
             raise self._put_away(name, "not a file")
         descriptor = self._disk.open(path)
@@ -291,10 +309,12 @@ class Adoption:
         """Set it aside; returns what to raise when it was to be adopted."""
         path = os.path.join(self._directory, name)
         try:
-            size = self._disk.stat(path).st_size
+            status = self._disk.stat(path)
         except OSError as error:
             return error
-        is_gone = self._aside.whole(path, size, problem)
+        if refusal(status):
+            return Unsuitable(problem)
+        is_gone = self._aside.whole(path, status.st_size, problem)
         return FileNotFoundError(errno.ENOENT, problem, path) if is_gone else Unsuitable(problem)
 
     def done(self, segment: AdoptedSegment) -> None:

@@ -20,6 +20,7 @@ from antinode._spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, created_o
 from antinode._spool.inspection.damage import DIRECTORY as DAMAGED_DIRECTORY
 from antinode._spool.inspection.damage import SetAside
 from antinode._spool.owners import OwnerLock, acquire
+from antinode._spool.ownership import refusal
 from antinode._spool.reading import AdoptedReader, OwnReader, Start
 from antinode._spool.scanning import Damage
 from antinode._spool.segment import INDEX_MASK, PLACE_BITS, AdoptedSegment, Segment
@@ -201,6 +202,8 @@ class Spool:
     def _become_owner(self) -> None:
         try:
             self._make_directory()
+            if problem := refusal(self._disk.stat_directory(self.path)):
+                raise SpoolBroken(self.path, "be opened", 0, problem)
             self._may_map = may_map(self.path) if self._wants_map is None else self._wants_map
             lock = None
             for attempt in range(8):  # somebody looking whether it lives may have it for an instant

@@ -25,6 +25,7 @@ from antinode._spool.format import (
 )
 from antinode._spool.inspection.damage import DIRECTORY
 from antinode._spool.owners import is_held
+from antinode._spool.ownership import refusal
 from antinode._spool.scanning import Damage, Frame, scan
 
 
@@ -197,10 +198,28 @@ def verify(path: str) -> list[SpoolFinding]:
         if name == DIRECTORY:
             findings += _set_aside(file)
         elif parsed := parse_segment_name(name):
-            findings += _verify_segment(path, file, parsed[0])
-        elif parse_lock_name(name) is None and parse_segment_name(name.removesuffix(".new")) is None:
+            findings += _verify_owner(file) or _verify_segment(path, file, parsed[0])
+        elif parse_lock_name(name) is not None:
+            findings += _verify_owner(file) or _verify_lock(file)
+        elif parse_segment_name(name.removesuffix(".new")) is None:
             findings.append(SpoolFinding(file, "does not belong to a spool", 0, 0, 0))
     return findings
+
+
+def _verify_owner(path: str) -> list[SpoolFinding]:
+    try:
+        problem = refusal(os.lstat(path))
+    except OSError:
+        return []
+    return [SpoolFinding(path, f"is left alone: {problem}", 0, 0, 0)] if problem else []
+
+
+def _verify_lock(path: str) -> list[SpoolFinding]:
+    try:
+        is_file = S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return []  # given up meanwhile
+    return [] if is_file else [SpoolFinding(path, "is no regular file, as a lock has to be", 0, 0, 0)]
 
 
 def _verify_segment(directory: str, path: str, owner: str) -> list[SpoolFinding]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from antinode._spool import ownership
 from antinode._spool.filesystems import filesystem_of, may_map
 from antinode._spool.inspection import inspect
 from antinode.cli.doctor.findings import DoctorFinding
@@ -47,6 +48,7 @@ def check_spool(path: str, max_bytes: int) -> Iterator[DoctorFinding]:
     yield _room(place, max_bytes)
     yield _medium(place)
     if exists:
+        yield from _access(path)
         yield from _contents(path)
 
 
@@ -78,6 +80,26 @@ def _nearest(path: str) -> str:
     while not os.path.lexists(path):
         path = os.path.dirname(path)
     return path
+
+
+def _access(path: str) -> Iterator[DoctorFinding]:
+    """Whose the directory is, and who else may write to it: what is in it is sent under the service's key."""
+    status = os.stat(path)
+    if problem := ownership.refusal(status):
+        yield DoctorFinding(
+            "spool access",
+            "problem",
+            f"init refuses {path}: {problem}",
+            "Give it to the user that the service runs as (and run this as that user), "
+            "or choose a directory of the service's own.",
+        )
+    elif risk := ownership.risk(status):
+        yield DoctorFinding(
+            "spool access",
+            "warning",
+            f"{path} is open to others: {risk}",
+            f"`chmod 700 {path}` keeps them out: they could hinder or delete what is in it.",
+        )
 
 
 def _room(place: str, max_bytes: int) -> DoctorFinding:
