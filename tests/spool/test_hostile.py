@@ -109,6 +109,104 @@ def test_what_is_no_regular_file_is_neither_waited_for_nor_followed(
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, make_link])
+def test_what_is_in_a_locks_place_is_told_and_moved_away(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    """The owner's segments are delivered all the same."""
+    plant(tmp_path, BAD, [b"behind it"])
+    lock = tmp_path / lock_name(BAD)
+    make(lock)
+    assert [each.path for each in inspect.verify(str(tmp_path))] == [str(lock)]
+    spool = opened(tmp_path)
+    spool.adopt()
+    assert settle(spool) == [b"behind it"]
+    spool.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["damaged"]
+    assert os.path.lexists(tmp_path / "damaged" / lock.name)
+
+
+@pytest.mark.parametrize(("owner", "number"), [(GOOD, 1), (BAD, 7)])
+def test_a_header_that_is_another_files_is_set_aside(tmp_path: Path, owner: str, number: int) -> None:
+    """Who may touch a segment goes by its name: a header may not give it to somebody else."""
+    directory = tmp_path / "spool"
+    directory.mkdir()
+    path = plant(tmp_path, owner, [b"twice"], number=number).replace(directory / segment_name(BAD, 1))
+    plant(directory, GOOD, [b"good"])
+    assert [each.path for each in inspect.verify(str(directory))] == [str(path)]
+    spool = opened(directory)
+    spool.adopt()
+    assert settle(spool) == [b"good"]
+    spool.close()
+    assert (directory / "damaged" / path.name).exists()
+
+
+def kept(directory: Path) -> tuple[int, int]:
+    """The files in `damaged/`, and their bytes."""
+    files = list((directory / "damaged").iterdir())
+    return len(files), sum(file.stat().st_size for file in files)
+
+
+def test_damaged_is_bounded_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound damage is counted and told once; the good records between are given all the same."""
+    monkeypatch.setattr("antinode._spool.inspection.damage.MOST_FILES", 20)
+    path = plant(tmp_path, BAD, [])
+    frames = b"".join(encode_frame(nth, 1.0, b"{}", 7) + b"\1" for nth in range(100))
+    with path.open("r+b") as file:
+        file.seek(layout(SIZE).data_start)
+        file.write(frames)
+    spool = opened(tmp_path)
+    spool.adopt()
+    assert settle(spool) == [b"{}"] * 100
+    assert kept(tmp_path)[0] == 20
+    assert spool.stats().damaged_bytes == 100
+    (refusal,) = spool.take_refusals()
+    assert "holds as much as it may" in str(refusal)
+    assert "counted" in refusal.consequence
+    assert spool.take_refusals() == []
+    spool.close()
+
+
+def test_damaged_is_bounded_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that are no segments stay where they are when no more may be set aside; nothing is deleted."""
+    monkeypatch.setattr("antinode._spool.inspection.damage.MOST_BYTES", 3 * SIZE)
+    for number in range(10):
+        (tmp_path / f"stray-{number}.seg").write_bytes(b"\1" * SIZE)
+    spool = opened(tmp_path)
+    for _ in range(3):
+        spool.adopt()
+    assert kept(tmp_path)[1] < 4 * SIZE
+    assert len(list(tmp_path.glob("**/stray-*.seg"))) == 10
+    assert len(spool.take_refusals()) == 1
+    spool.close()
+
+
+def test_what_is_in_damaged_already_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is the directory's, not a process's."""
+    monkeypatch.setattr("antinode._spool.inspection.damage.MOST_FILES", 4)
+    for number in range(5):
+        (tmp_path / f"stray-{number}.seg").write_bytes(b"anything")
+        spool = opened(tmp_path)
+        spool.adopt()
+        spool.close()
+    assert kept(tmp_path)[0] == 4
+
+
+def test_a_link_in_the_place_of_damaged_is_not_followed(tmp_path: Path) -> None:
+    """Nothing is written where it points to."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    directory = tmp_path / "spool"
+    directory.mkdir()
+    (directory / "damaged").symlink_to(elsewhere)
+    (directory / "stray.seg").write_bytes(b"anything")
+    spool = opened(directory)
+    spool.adopt()
+    spool.close()
+    assert list(elsewhere.iterdir()) == []
+    assert (directory / "stray.seg").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, make_link])
 def test_only_regular_files_are_opened(tmp_path: Path, make: Callable[[Path], None]) -> None:
     """Each way to open a file refuses everything else, at once."""
     make(tmp_path / "odd")

@@ -62,6 +62,14 @@ class Left(Protocol):
     def events(self) -> int: ...
 
 
+class DiskRefusal(Protocol):
+    """Something that a disk store could not do, as its text says."""
+
+    @property
+    def consequence(self) -> str:
+        """What comes of it, as a clause."""
+
+
 class DiskStats(Protocol):
     """What a disk store tells of itself."""
 
@@ -92,7 +100,7 @@ class DiskStore(Store, Protocol):
     def reads_again_at(self) -> float:
         """When `read` can go on: after a refusal not at once; infinite when `adopt` has to go on before."""
 
-    def take_refusals(self) -> Sequence[Exception]:
+    def take_refusals(self) -> Sequence[DiskRefusal]:
         """What could not be read or taken over since this was last asked, and will be tried again."""
 
     def prepare(self) -> None:

@@ -14,6 +14,7 @@ from antinode._spool.format import (
     Newer,
     NotASegment,
     decode_header,
+    lock_name,
     parse_lock_name,
     parse_segment_name,
 )
@@ -169,7 +170,7 @@ class Adoption:
                 break
             try:
                 if any_fingerprint or self._is_ours(self._waiting[owner]):
-                    lock = acquire(self._disk, self._directory, owner)
+                    lock = self._acquire(owner)
                     if lock is not None:
                         locked.append((owner, lock))
                         continue
@@ -195,6 +196,16 @@ class Adoption:
                 for _, other in locked:
                     other.release(remove=False)
                 return
+
+    def _acquire(self, owner: str) -> OwnerLock | None:
+        """Its lock, if nobody living has it. What lies in its place and cannot be locked is set aside."""
+        try:
+            return acquire(self._disk, self._directory, owner)
+        except NotRegular:
+            path = os.path.join(self._directory, lock_name(owner))
+            if not self._aside.whole(path, "not a regular file, as a lock has to be"):
+                raise
+            return acquire(self._disk, self._directory, owner)
 
     def _is_passed_over(self, owner: str, error: OSError) -> bool:
         """Whether those behind it go on without this owner, which cannot be adopted now."""
@@ -275,7 +286,7 @@ class Adoption:
                 status = self._disk.stat_open(descriptor)
                 if refusal(status):
                     continue
-                header = read_header(self._disk, descriptor, status.st_size)
+                header = read_header(self._disk, descriptor, status.st_size).of_file(name)
                 return header.fingerprint == self._fingerprint or not is_claimed(self._disk, descriptor)
             except (NotASegment, IsADirectoryError):
                 continue
@@ -298,7 +309,7 @@ class Adoption:
             raise self._put_away(name, "not a file")
         descriptor = self._disk.open(path)
         try:
-            header = read_header(self._disk, descriptor, status.st_size)
+            header = read_header(self._disk, descriptor, status.st_size).of_file(name)
         except NotASegment as error:
             raise self._put_away(name, str(error)) from error
         finally:
@@ -314,16 +325,13 @@ class Adoption:
             return error
         if refusal(status):
             return Unsuitable(problem)
-        is_gone = self._aside.whole(path, status.st_size, problem)
+        is_gone = self._aside.whole(path, problem)
         return FileNotFoundError(errno.ENOENT, problem, path) if is_gone else Unsuitable(problem)
 
     def done(self, segment: AdoptedSegment) -> None:
         """The segment is settled and deleted; with the last one its owner's lock goes."""
         owner = segment.header.owner
-        held = self._segments.get(owner, [])
-        if segment not in held:
-            owner = next((owner for owner, held in self._segments.items() if segment in held), "")
-        if not owner:
+        if segment not in self._segments.get(owner, []):
             return
         self._segments[owner].remove(segment)
         if not self._segments[owner]:

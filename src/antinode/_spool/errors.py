@@ -2,9 +2,11 @@
 
     SpoolError
     ├── SpoolFull      the directory holds as much as it may: free it, or raise the limit
-    └── SpoolBroken    the disk or the directory refuses: full, read-only, gone, not permitted, …
+    ├── SpoolBroken    the disk or the directory refuses: full, read-only, gone, not permitted, …
+    └── DamagedFull    what is damaged is not kept any more; told, never raised
 
-After either one the event is not on disk. `Spool.prepare` tries again; once it returns, events are taken.
+After either of the first two the event is not on disk. `Spool.prepare` tries again; once it returns, events
+are taken.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ class SpoolError(Exception):
 
     is_full = False
     """Whether a bound of its own was reached, and nothing is wrong with the disk."""
+    consequence = "nothing is given up, and it is tried again"
+    """Of a refusal to read or to take over."""
 
 
 class SpoolFull(SpoolError):
@@ -69,3 +73,16 @@ class SpoolBroken(SpoolError):
 
     def __str__(self) -> str:
         return f"the spool in {self.path!r} cannot {self.doing}: {self.reason}"
+
+
+class DamagedFull(SpoolError):
+    """`damaged/` holds as much as it may."""
+
+    consequence = "further damage is counted and not copied, and files that are no segments stay"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path!r} holds as much as it may: look at what is in it, and delete it"

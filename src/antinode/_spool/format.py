@@ -97,6 +97,15 @@ class Header(NamedTuple):
             raise NotASegment("the header's numbers do not fit together")
         return self._replace(slots=min(self.slots, size))
 
+    def of_file(self, name: str) -> Header:
+        """This header, for the file of that name: who may touch it goes by its name, its order by the header.
+
+        Raises NotASegment where they do not agree.
+        """
+        if segment_name(self.owner, self.number) != name:
+            raise NotASegment("the header is that of another file")
+        return self
+
 
 class Layout(NamedTuple):
     """How a file of some size is divided."""

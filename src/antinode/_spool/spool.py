@@ -14,7 +14,7 @@ from antinode._locks import is_owned, let_go
 from antinode._spool import owners
 from antinode._spool.adoption import MOST_HELD, Adoption
 from antinode._spool.disk import Disk, bytes_of
-from antinode._spool.errors import SpoolBroken, SpoolError, SpoolFull
+from antinode._spool.errors import DamagedFull, SpoolBroken, SpoolError, SpoolFull
 from antinode._spool.filesystems import may_map
 from antinode._spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, created_of, new_owner, size_for
 from antinode._spool.inspection.damage import DIRECTORY as DAMAGED_DIRECTORY
@@ -170,6 +170,7 @@ class Spool:
         self._durable = -1
         self._directory_bytes = 0
         self._aside = SetAside(self._disk, self.path)
+        self._has_told_full = False
         self._adoption = Adoption(self._disk, self.path, self._fingerprint, self._aside, self._clock)
         # Own records that were not kept in memory: how many were appended, and the last Start (both written
         # by `append` alone); how many are read and kept by the caller (written by `read` alone). What makes
@@ -501,7 +502,10 @@ class Spool:
         return self._adoption.again_at
 
     def take_refusals(self) -> list[SpoolError]:
-        """What the disk has refused to read or lock since this was last asked, and will be asked again."""
+        """What the disk has refused to read or lock since this was last asked, and will be asked again.
+
+        Once, also that what is damaged is not kept any more.
+        """
         refusals: list[SpoolError] = []
         for part, doing in (
             (self._adopted.tries, "be read"),
@@ -511,6 +515,9 @@ class Spool:
             error, part.error = part.error, None
             if error is not None:
                 refusals.append(SpoolBroken.of(self.path, doing, error))
+        if self._aside.is_full and not self._has_told_full:
+            self._has_told_full = True
+            refusals.append(DamagedFull(self._aside.directory))
         return refusals
 
     def _next_own(self, segment: OwnSegment) -> OwnSegment | None:
@@ -676,7 +683,7 @@ class Spool:
         """What was not read to its end is not deleted: another day, or another tool, may read it."""
         if segment.is_left():
             segment.close()
-            if not self._aside.whole(segment.path, segment.header.size, "the disk could not read all of it"):
+            if not self._aside.whole(segment.path, "the disk could not read all of it"):
                 return not segment.is_left()
         segment.close()
         return True

@@ -180,8 +180,7 @@ class Spooler:
 
     def _tell_refusals(self) -> None:
         for refusal in self._disk.take_refusals():
-            text = f"{refusal}; nothing is given up, and it is tried again"
-            self.notes.append(Note("WARNING", "spool read", text))
+            self.notes.append(Note("WARNING", "spool read", f"{refusal}; {refusal.consequence}"))
 
     def _look_after(self, core: Core, now: float) -> None:
         """What is done from time to time while all is well."""

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from stat import S_ISDIR
 
-from antinode._spool.disk import Disk
+from antinode._spool.disk import Disk, bytes_of
 from antinode._spool.scanning import ReadAt
 
 DIRECTORY = "damaged"
+MOST_FILES = 2000
+"""In `damaged/`, reports included. What is damaged beyond that is counted and told, and stays where it is."""
+MOST_BYTES = 64 * 1024 * 1024
+"""The same, as they lie on disk."""
 _PIECE = 256 * 1024
+_FILES_EACH = 2
+"""What was damaged, and the report beside it."""
 
 
 class SetAside:
@@ -21,6 +29,11 @@ class SetAside:
         self.directory = os.path.join(spool, DIRECTORY)
         self.records = 0
         self.bytes = 0
+        self.is_full = False
+        """Something was not kept, since `damaged/` holds as much as it may."""
+        self._files = -1
+        """In the directory, as this process knows; negative: not counted yet."""
+        self._kept = 0
 
     def stretch(
         self, read_at: ReadAt, segment: str, offset: int, end: int, *, records: int, problem: str, room: int
@@ -31,10 +44,15 @@ class SetAside:
         stem = os.path.join(self.directory, f"{os.path.basename(segment).removesuffix('.seg')}-{offset}")
         kept = max(0, min(end - offset, room))
         try:
-            self._disk.make_directory(self.directory)
+            if not self._take_room(kept):
+                return
+        except OSError:
+            return
+        try:
             self._report(stem, segment, problem=problem, offset=offset, length=end - offset, records=records)
             descriptor = self._disk.create(f"{stem}.bin")
         except OSError:
+            self._give_back(kept)
             return  # set aside before, or not possible
         try:
             for start in range(offset, offset + kept, _PIECE):
@@ -45,20 +63,57 @@ class SetAside:
         finally:
             self._disk.close(descriptor)
 
-    def whole(self, path: str, size: int, problem: str) -> bool:
-        """Move a file that is no segment; False when it could not be moved."""
+    def whole(self, path: str, problem: str) -> bool:
+        """Move a file that is no segment; False when it could not be moved, and is not counted."""
         stem = os.path.join(self.directory, os.path.basename(path))
         try:
-            self._disk.make_directory(self.directory)
-            self._disk.rename(path, stem)
+            status = self._disk.stat(path)
+            if not self._take_room(bytes_of(status)):
+                return False
         except OSError:
             return False
-        self.bytes += size
         try:
-            self._report(stem, path, problem=problem, offset=0, length=size, records=0)
+            self._disk.rename(path, stem)
+        except OSError:
+            self._give_back(bytes_of(status))
+            return False
+        self.bytes += status.st_size
+        try:
+            self._report(stem, path, problem=problem, offset=0, length=status.st_size, records=0)
         except OSError:
             return True
         return True
+
+    def _take_room(self, size: int) -> bool:
+        """Whether so many bytes may be kept; they count then. Raises OSError."""
+        if self._files < 0:
+            self._count()
+        if self._files + _FILES_EACH > MOST_FILES or self._kept + size > MOST_BYTES:
+            self.is_full = True
+            return False
+        self._files += _FILES_EACH
+        self._kept += size
+        return True
+
+    def _give_back(self, size: int) -> None:
+        self._files -= _FILES_EACH
+        self._kept -= size
+
+    def _count(self) -> None:
+        """Once: what other processes add meanwhile counts with them. Raises OSError."""
+        self._disk.make_directory(self.directory)
+        if not S_ISDIR(self._disk.stat(self.directory).st_mode):
+            raise OSError(errno.ENOTDIR, "a link is in the place of the directory", self.directory)
+        names = self._disk.names(self.directory)
+        # Beyond the bound, what they hold makes no difference.
+        self._kept = sum(self._size_of(name) for name in names[:MOST_FILES])
+        self._files = len(names)
+
+    def _size_of(self, name: str) -> int:
+        try:
+            return bytes_of(self._disk.stat(os.path.join(self.directory, name)))
+        except OSError:
+            return 0
 
     def _report(
         self, stem: str, segment: str, *, problem: str, offset: int, length: int, records: int

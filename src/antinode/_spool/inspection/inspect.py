@@ -226,6 +226,7 @@ def _verify_segment(directory: str, path: str, owner: str) -> list[SpoolFinding]
     try:
         is_alive = is_held(Disk(), directory, owner)
         with _Opened(path) as opened:
+            opened.header.of_file(os.path.basename(path))
             return [
                 SpoolFinding(path, damage.problem, damage.offset, damage.end - damage.offset, damage.records)
                 for damage in opened.damage(is_alive=is_alive)
