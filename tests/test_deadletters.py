@@ -542,3 +542,19 @@ def test_what_stands_in_the_guards_place_does_not_end_rotation(path: Path, kind:
 
 def settled_record(body: bytes = b"{}") -> Delivery:
     return Delivery(body, 0, 0.0, outcome=Outcome("rejected", Status.INVALID, "reason"))
+
+
+def test_a_record_that_cannot_be_encoded_costs_no_other_its_letter(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever fails for one body, its letter is there without it, and the others' are whole."""
+
+    def failing(body: bytes) -> bool:
+        if body == b'{"n":2}':
+            raise RuntimeError("a fault that nobody has foreseen")
+        return bool(body)
+
+    monkeypatch.setattr("antinode._deadletters._is_json", failing)
+    outcome = Outcome("dropped", Status.FAILED, "shutdown")
+    DeadLetters(str(path)).bury(Delivery(b'{"n":%d}' % n, 0, 0.0, outcome=outcome) for n in (1, 2, 3))
+    assert [decode(line).event for line in path.read_bytes().splitlines()] == [{"n": 1}, None, {"n": 3}]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
 from stat import S_ISDIR, S_ISREG
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 import orjson
@@ -52,7 +52,7 @@ class DeadLetters:
         for record in records:
             if record.outcome is None:
                 continue
-            line = encode(record.outcome, record.body)
+            line = _encoded(record.outcome, record.body)
             if lines and len(lines) + len(line) > self._piece:
                 self._keep(lines)
                 lines = bytearray()
@@ -130,6 +130,15 @@ def _ends_torn(file: int) -> bool:
     return False
 
 
+def open_letters(path: str) -> BinaryIO:
+    """For reading. Raises OSError for what is no regular file, without waiting for whoever writes a FIFO."""
+    file = os.open(path, os.O_RDONLY | _BINARY | getattr(os, "O_NONBLOCK", 0))
+    if not S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return open(file, "rb")
+
+
 def files_of(path: str) -> list[str]:
     """The files that hold the dead letters of `path`, those set aside included, the oldest letters first."""
     names = [f"{path}.{number}" for number in range(KEPT, 0, -1)]
@@ -164,6 +173,14 @@ def encode(outcome: Outcome, body: bytes) -> bytes:
         "event": orjson.Fragment(body) if _is_json(body) else None,
     }
     return orjson.dumps(letter, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _encoded(outcome: Outcome, body: bytes) -> bytes:
+    """The same; one record whose body cannot be encoded costs no other record its letter."""
+    try:
+        return encode(outcome, body)
+    except Exception:
+        return encode(outcome, b"")
 
 
 def decode(line: bytes) -> Letter:

@@ -7,6 +7,7 @@ import os
 import ssl
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -330,6 +331,17 @@ def test_dead_letters(tmp_path: Path) -> None:
     found = check_dead_letters(str(path))
     assert (found.verdict, found.text) == ("warning", f"{path}: 2 events that were not delivered")
     assert check_dead_letters(str(tmp_path / "no" / "dead.jsonl")).verdict == "problem"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="FIFOs and links as POSIX has them")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_dead_letters_that_are_no_regular_file(tmp_path: Path, make: Callable[[str], None]) -> None:
+    """Nothing is written to it, so it is a problem; it is not opened, and nobody waits."""
+    path = str(tmp_path / "dead.jsonl")
+    make(path)
+    found = check_dead_letters(path)
+    assert found.verdict == "problem"
+    assert "no regular file" in found.text
 
 
 @pytest.mark.parametrize(

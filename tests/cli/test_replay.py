@@ -381,3 +381,11 @@ def test_values_to_set() -> None:
     assert event["time"] == 5
     assert event["event_properties"] == {"seq": 1, "a.b": [1], "s": "x"}
     assert (event["other"], event["groups"]) == ("", 3)
+
+
+def test_a_fifo_is_not_waited_for(path: Path) -> None:
+    """One that nobody writes to is told at once."""
+    os.mkfifo(path)
+    done = run("replay", str(path), "--server-url", NOBODY, AMPLITUDE_API_KEY=KEY)
+    assert done.returncode == 1
+    assert "cannot be read: it is not a regular file" in words(done.stderr)

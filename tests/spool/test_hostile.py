@@ -8,11 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from antinode import Client
+from antinode._delivery.core import spooled_queue
 from antinode._factory import fingerprint
+from antinode._spool import Spool
 from antinode._spool.disk import Disk, NotRegular
 from antinode._spool.format import (
     FRAME_MAGIC,
@@ -86,6 +89,52 @@ def test_a_record_that_is_no_event_is_given_up_alone(tmp_path: Path, body: bytes
     finally:
         client.shutdown()
     assert len(letters.read_bytes().splitlines()) == 1
+
+
+class Unreadable:
+    """A body that fails in whatever is done with it."""
+
+    def __bytes__(self) -> bytes:
+        raise RuntimeError("a fault that nobody has foreseen")
+
+
+@pytest.mark.parametrize("fault", ["ids_of", "is_event", "body"])
+def test_a_record_that_fails_in_an_unforeseen_way_is_given_up_alone(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The coordinator goes on with the others at once; the record is dropped, told, and a dead letter."""
+    good, bad = b'{"event_type":"good","user_id":"user-good"}', b'{"event_type":"bad"}'
+    directory = tmp_path / "spool"
+    directory.mkdir()
+    plant(directory, GOOD, [good, bad, good], fingerprint=fingerprint(KEY), wall=time.time())
+    if fault == "body":
+        read = Spool.read
+
+        def read_odd(self: Spool, max_events: int, max_bytes: int) -> list[Any]:
+            items = read(self, max_events, max_bytes)
+            return [each._replace(body=Unreadable()) if each.body == bad else each for each in items]
+
+        monkeypatch.setattr(Spool, "read", read_odd)
+    else:
+        sound = getattr(spooled_queue, fault)
+
+        def failing(given: Any) -> Any:
+            if getattr(given, "body", given) == bad:
+                raise RuntimeError("a fault that nobody has foreseen")
+            return sound(given)
+
+        monkeypatch.setattr(spooled_queue, fault, failing)
+    letters = tmp_path / "dead.jsonl"
+    client = Client("test").init(KEY, transport=Memory(), storage=directory, dead_letters=letters)
+    try:
+        report = client.flush(20)
+        stats = client.stats()
+        assert (report.pending, stats.delivered, stats.dropped) == (0, 2, {"unreadable": 1})
+    finally:
+        client.shutdown()
+    assert len(letters.read_bytes().splitlines()) == 1
+    assert not any("coordinator" in record.message for record in caplog.records)
+    assert inspect.survey(str(directory)) == [], "none of it comes again"
 
 
 def make_link(path: Path) -> None:

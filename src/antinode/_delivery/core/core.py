@@ -569,9 +569,9 @@ class Core:
     def refill(self, items: Sequence[Stored]) -> None:
         """Take in what was read from the store, after `spooled.wanted` asked for it."""
         assert self.spooled is not None  # noqa: S101 - nobody else reads
-        self.spooled.refill(items)
-        if items and self.config.max_age is not None:
-            self._expire_at = min(self._expire_at, items[0].logged_at + self.config.max_age)
+        oldest = self.spooled.refill(items)
+        if self.config.max_age is not None:
+            self._expire_at = min(self._expire_at, oldest + self.config.max_age)
 
     def _give_up_if_faulted(self, now: float) -> None:
         """While a fault stands, settle what a flush waits for and is not in a request."""

@@ -172,15 +172,20 @@ class SpooledQueue:
     def wanted_bytes(self) -> int:
         return self._queue_bytes // 2
 
-    def refill(self, items: Sequence[Stored]) -> None:
-        """Take in what was read from the store: nothing, when it had nothing more to give."""
+    def refill(self, items: Sequence[Stored]) -> float:
+        """Take in what was read from the store: nothing, when it had nothing more to give.
+
+        Returns when the oldest of it was logged. What is no event, or fails in any way, is given up alone.
+        """
+        oldest = float("inf")
         if self.has_ended:
-            return  # and counted as left there
+            return oldest  # and counted as left there
         for start in range(0, len(items), SLICE):
             invalid: list[Delivery] = []
             for record in self._taken_in(items[start : start + SLICE]):
-                if is_event(record.body):
+                if _is_sound(record):
                     self._queued.append(record)
+                    oldest = min(oldest, record.logged_at)
                 else:
                     invalid.append(record)
             # Alone: in a request with others it would cost them, or pass for several.
@@ -188,13 +193,14 @@ class SpooledQueue:
         with self._settlement.guard:
             self.is_behind = self._store.has_unread
             if self.is_behind:
-                return
+                return oldest
             if self._settlement.ledger.on_disk:
                 # Own records that the store should have had: their bytes were damaged under a living process.
                 self._settle_unread(UNREADABLE)
             for _ in range(min(len(self.rear), self._queue_events)):
                 self._queued.append(self.rear.popleft())
             self.is_behind = bool(self.rear)
+        return oldest
 
     def put_away(self) -> None:
         """Store what the store did not take earlier, as far as it takes it now."""
@@ -292,11 +298,7 @@ class SpooledQueue:
 
     def _taken_in(self, items: Sequence[Stored]) -> list[Delivery]:
         """Records, with the application's handles where it has some, counted as in memory from now on."""
-        records: list[Delivery] = [
-            StoredDelivery(item.body, 0, item.logged_at, place=item.place) for item in items
-        ]
-        for record in records:
-            record.stream = hash(ids_of(record))
+        records = [_record_of(item) for item in items]
         with self._settlement.guard:
             for index, item in enumerate(items):
                 if item.is_own:
@@ -328,3 +330,20 @@ class SpooledQueue:
     def _settle_unread(self, outcome: Outcome) -> None:
         handles, self._handles = list(self._handles.values()), WeakValueDictionary()
         self._settlement.settle_unread(handles, outcome)
+
+
+def _record_of(item: Stored) -> Delivery:
+    """From here on it is plain bytes, on which nothing fails; none, which are no event, if it cannot be."""
+    try:
+        record = StoredDelivery(bytes(item.body), 0, float(item.logged_at), place=item.place)
+        record.stream = hash(ids_of(record))
+    except Exception:
+        return StoredDelivery(b"", 0, 0.0, place=item.place)
+    return record
+
+
+def _is_sound(record: Delivery) -> bool:
+    try:
+        return is_event(record.body)
+    except Exception:
+        return False

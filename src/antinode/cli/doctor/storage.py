@@ -7,9 +7,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
+from antinode._deadletters import open_letters
 from antinode._spool import ownership
 from antinode._spool.filesystems import filesystem_of, may_map
 from antinode._spool.inspection import inspect
@@ -60,13 +61,20 @@ def check_dead_letters(path: str) -> DoctorFinding:
             "dead letters", "problem", f"{place} is no directory that can be written to", "Make it."
         )
     try:
-        size = os.stat(path).st_size
+        status = os.lstat(path)
     except OSError:
         return DoctorFinding("dead letters", "ok", f"{path}: none yet")
-    if size == 0:
+    if not S_ISREG(status.st_mode):
+        text = f"{path} is no regular file: nothing is written to it"
+        return DoctorFinding("dead letters", "problem", text, "Move it away, or choose another path.")
+    if status.st_size == 0:
         return DoctorFinding("dead letters", "ok", f"{path}: none")
-    with Path(path).open("rb") as file:
-        count = sum(1 for _ in file)
+    try:
+        with open_letters(path) as file:
+            count = sum(1 for _ in file)
+    except OSError as error:
+        text = f"{path} cannot be read: {error.strerror}"
+        return DoctorFinding("dead letters", "problem", text, "Give it to the user that the service runs as.")
     return DoctorFinding(
         "dead letters",
         "warning",

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from antinode._deadletters import Letter, decode, files_of
+from antinode._deadletters import Letter, decode, files_of, open_letters
 from antinode.cli.ui.errors import Failed
 
 _PIECE = 1024 * 1024
@@ -58,7 +58,7 @@ class DeadLetterFiles:
         for name in paths:
             for path in files_of(name) if with_set_aside else [name]:
                 try:
-                    file = open(path, "rb")  # noqa: SIM115 - the stack closes it
+                    file = open_letters(path)
                     self._stack.callback(file.close)
                     status = os.stat(file.fileno())
                     if (status.st_dev, status.st_ino) not in seen:
