@@ -57,6 +57,8 @@ class Orders:
 
 # What a process that logs cannot write it keeps in memory, and a kill takes that: only reading is refused.
 READING = frozenset({"open", "open_to_read", "read_at"})
+# What the log says when events are not on disk.
+IN_MEMORY = "in memory alone"
 ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.EINTR, errno.ENOLCK)
 
 
@@ -94,16 +96,21 @@ class DeadlyDisk(Disk):
 
 
 class _Errors(logging.Handler):
-    """Tells of errors, and of warnings about the disk, of which there should be none."""
+    """Tells of errors, and of warnings about the disk, of which there should be none.
+
+    Where reading is refused, no process that logs may say that its events are not on disk.
+    """
 
     def __init__(self, report: int) -> None:
         super().__init__(logging.WARNING)
         self._report = report
         self.expects_refusals = False
+        self.logs = False
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
-        if record.levelno >= logging.ERROR or ("spool" in text and not self.expects_refusals):
+        is_expected = self.expects_refusals and not (self.logs and IN_MEMORY in text)
+        if record.levelno >= logging.ERROR or ("spool" in text and not is_expected):
             _tell(self._report, f"! {text!r}")
 
 
@@ -117,6 +124,7 @@ def work(orders: Orders) -> None:
     log.propagate = False
     errors = _Errors(orders.report)
     errors.expects_refusals = orders.failures > 0
+    errors.logs = orders.threads > 0
     log.addHandler(errors)
     spooler.ADOPT_EVERY = ADOPT_EVERY
     spool_module.FIRST_SIZE = orders.first_segment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,31 @@ def test_own_records_are_read_when_the_disk_is_well_again(tmp_path: Path, call: 
     life.now += 60
     assert [int(body[4:8]) for body in before + bodies(drain(life.spool))] == list(range(100))
     assert life.spool.stats().damaged_records == 0
+    life.spool.close()
+
+
+@pytest.mark.parametrize("is_mapped", [True, False])
+@pytest.mark.parametrize("call", ["read_at", "stat_open"])
+def test_a_refused_read_leaves_alone_what_is_appended_to(tmp_path: Path, call: str, is_mapped: bool) -> None:
+    """The next record reaches the segment, and no other file that was opened meanwhile."""
+    if os.name == "nt" and is_mapped:
+        pytest.skip("files are not mapped there")
+    disk = RefusingDisk()
+    life = Life(tmp_path / "spool", disk, "process", is_mapped=is_mapped)
+    life.spool.open()
+    life.log(3)
+    disk.refused, disk.only = range(1_000_000), call
+    before = bodies(life.spool.read(100, 1 << 20))
+    disk.refused = range(0)
+    with ExitStack() as opened_meanwhile:
+        others = [tmp_path / f"other {number}" for number in range(8)]
+        for other in others:
+            opened_meanwhile.enter_context(other.open("wb"))
+        life.log(3)
+    assert life.refusals == []
+    assert [other.stat().st_size for other in others] == [0] * 8
+    life.now += 60
+    assert [int(body[4:8]) for body in before + bodies(drain(life.spool))] == list(range(6))
     life.spool.close()
 
 

@@ -197,9 +197,11 @@ class PlainSegment(OwnSegment):
         self._writer = -1
 
     def close(self) -> None:
+        """Not the descriptor that is appended through: its number would soon be another file's."""
         if self.is_sealed:
             self.retire()
-        super().close()
+        if self._writer < 0 or self._writer != self.descriptor:
+            super().close()
 
 
 def make_segment(
