@@ -1,4 +1,7 @@
-"""A short run of the crash test; `python -m tests.crash --rounds 300` is the long one."""
+"""A short run of the crash test; `python -m tests.crash --rounds 300` is the long one.
+
+With `--failures 10000` operations of the disk are refused as well.
+"""
 
 from __future__ import annotations
 

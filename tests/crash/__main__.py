@@ -20,7 +20,7 @@ def main() -> int:
     rounds, finding = crash(directory, options.rounds, options.seed, options.failures)
     account = rounds.account
     print(
-        f"seed {options.seed}: {options.rounds} rounds, {account.starts} processes "
+        f"seed {options.seed}: {account.rounds} rounds, {account.starts} processes "
         f"({', '.join(f'{count} {end}' for end, count in sorted(account.ends.items()))}), "
         f"{account.refusals} refusals of the disk, {time.monotonic() - started:.0f} s"
     )
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def crash(directory: str, number: int, seed: int, failures: int = 0) -> tuple[Rounds, Finding]:
-    """So many rounds in this directory, and what came of them."""
+    """So many rounds at least in this directory, until there were so many failures, and what came of them."""
     rounds = Rounds(directory, seed, failures)
     with make_endpoint() as endpoint:
         endpoint.answer({**WEATHER, "seed": seed})
@@ -53,9 +53,14 @@ def crash(directory: str, number: int, seed: int, failures: int = 0) -> tuple[Ro
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=main.__doc__)
-    parser.add_argument("--rounds", type=int, default=300, help="default: 300")
+    parser.add_argument("--rounds", type=int, default=300, help="at least; default: 300")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="default: a new one")
-    parser.add_argument("--failures", type=int, default=0, help="refusals of the disk at least; default: 0")
+    parser.add_argument(
+        "--failures",
+        type=int,
+        default=0,
+        help="goes on until so many operations of the disk were refused, and all rounds are over; default: 0",
+    )
     parser.add_argument("--directory", help="where the spool is made; default: the temporary directory")
     return parser.parse_args()
 

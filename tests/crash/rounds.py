@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import selectors
@@ -42,6 +43,7 @@ class Account:
     details: dict[tuple[str, str, int], tuple[str, int]] = field(default_factory=dict)
     """(writer, user, number) -> insert_id and time, of some events."""
     ends: Counter[str] = field(default_factory=Counter)
+    rounds: int = 0
     starts: int = 0
     torn: int = 0
     """Processes that died in the middle of a write, perhaps."""
@@ -98,8 +100,11 @@ class Rounds:
         self._selector = selectors.DefaultSelector()
 
     def run(self, rounds: int, url: str) -> None:
-        """So many rounds; a process may outlive the one it was started in."""
-        for number in range(rounds):
+        """So many rounds, and more until enough was refused; a process may outlive its round."""
+        for number in itertools.count():
+            if number >= rounds and self.account.refusals >= self._failures:
+                break
+            self.account.rounds += 1
             draw = random.Random(f"{self._seed} {number}")
             for index in range(draw.randint(2, 4)):
                 self._start(self._orders(f"w{number}.{index}", url, draw), draw)
