@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import importlib.util
 import os
 import subprocess
@@ -264,6 +265,19 @@ def test_looking_whether_an_owner_lives_takes_nothing(tmp_path: Path) -> None:
     assert lock is not None
     lock.release(remove=False)
     assert not is_held(Disk(), str(tmp_path), "000000000000-1-00000000")
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.EIO, errno.ENOMEM])
+def test_an_owner_whose_lock_cannot_be_looked_at_is_not_called_dead(tmp_path: Path, number: int) -> None:
+    """Only a lock that is free, or gone, tells that its owner has ended."""
+
+    class Refusing(Disk):
+        def open_to_read(self, path: str) -> int:
+            raise OSError(number, os.strerror(number), path)
+
+    spool = opened(tmp_path)
+    assert is_held(Refusing(), str(tmp_path), "000000000000-1-00000000")
+    spool.close()
 
 
 def test_a_removed_lock_file_is_not_mistaken_for_a_lock(tmp_path: Path) -> None:

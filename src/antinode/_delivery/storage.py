@@ -103,6 +103,10 @@ class DiskStore(Store, Protocol):
     def take_refusals(self) -> Sequence[DiskRefusal]:
         """What could not be read or taken over since this was last asked, and will be tried again."""
 
+    @property
+    def takes_records(self) -> bool:
+        """Whether `append` keeps records at present, as far as is known."""
+
     def prepare(self) -> None:
         """Make room ahead of need, and delete what has ended. After any trouble: try again."""
 

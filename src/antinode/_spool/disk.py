@@ -156,6 +156,16 @@ def read_whole(disk: Disk, descriptor: int, offset: int, length: int) -> bytes:
     return data
 
 
+def write_whole(disk: Disk, descriptor: int, data: bytes, offset: int) -> None:
+    """All of it, in as many pieces as the system takes. Raises OSError."""
+    written = 0
+    while written < len(data):
+        more = disk.write_at(descriptor, data[written:], offset + written)
+        if more == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written += more
+
+
 def read_through(disk: Disk, descriptor: int, offset: int, length: int) -> bytes:
     """That stretch, or up to the end of the file; pages the disk cannot give are 0xFF, which is no record."""
     try:

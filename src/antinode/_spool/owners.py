@@ -14,7 +14,7 @@ from contextlib import suppress
 from antinode._locks import is_owned, let_go
 from antinode._spool.disk import Disk
 from antinode._spool.file_locks import is_locked, try_lock, unlock
-from antinode._spool.format import lock_name
+from antinode._spool.format import NotASegment, lock_name
 
 _opening = threading.RLock()
 """Held while a lock file is open that `_open` does not tell of; no fork happens meanwhile."""
@@ -136,8 +136,10 @@ def is_held(disk: Disk, directory: str, owner: str) -> bool:
     """Whether a living process, this one included, has the owner's lock. Changes nothing that lasts."""
     try:
         descriptor = disk.open_to_read(os.path.join(directory, lock_name(owner)))
-    except OSError:
+    except (FileNotFoundError, NotASegment):
         return False
+    except OSError:
+        return True  # it cannot be told, and only the dead may be called dead
     try:
         return is_locked(descriptor)
     except OSError:

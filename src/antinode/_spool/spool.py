@@ -440,6 +440,11 @@ class Spool:
                     continue
         return total
 
+    @property
+    def takes_records(self) -> bool:
+        """Whether `append` would try: it is open, and no trouble since `prepare` last returned."""
+        return isinstance(self._current, OwnSegment)
+
     # Reading.
 
     @property

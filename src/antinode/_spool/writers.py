@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from antinode import _compiled
-from antinode._spool.disk import HAS_POSITION, Disk
+from antinode._spool.disk import HAS_POSITION, Disk, write_whole
 from antinode._spool.format import (
     CLAIM_AT,
     CLAIMED,
@@ -25,6 +25,7 @@ from antinode._spool.format import (
     layout,
     segment_name,
 )
+from antinode._spool.scanning import Frame, scan
 from antinode._spool.segment import Segment
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 _pack_tail = FRAME_TAIL.pack
 _pack_crc = FRAME_CRC.pack
+
+_PIECE = 256 * 1024
+"""So many bytes are written anew at a time."""
 
 # What a file system says that cannot reserve blocks, and what a mapping can fail with: written plainly then.
 _NOT_SUPPORTED = frozenset(
@@ -70,6 +74,10 @@ class OwnSegment(Segment):
         self.end = header.data_start
         self.synced = 0
         """How many records have been made to survive a power cut."""
+        self._synced_end = header.data_start
+        self._failed_syncs = 0
+        self._is_unsure = False
+        """A sync has failed. The system tells that once, and takes what it could not write for written."""
         self.is_sealed = False
         """No record will be appended any more."""
         self._limit = header.data_end
@@ -102,9 +110,34 @@ class OwnSegment(Segment):
         """Free what only appending needs; after `seal`."""
 
     def sync(self) -> None:
-        count = self.count
-        self.disk.sync(self.opened())
-        self.synced = count
+        """Make all records survive a power cut, those that an earlier sync failed for included.
+
+        Raises OSError when that cannot be said, and once when records did not outlive a failed sync.
+        """
+        count, end, failed = self.count, self.end, self._failed_syncs
+        try:
+            lost = self._write_anew(count, end) if self._is_unsure else 0
+            self.disk.sync(self.opened())
+            if failed != self._failed_syncs:
+                raise OSError(0, "another thread's sync of the file failed meanwhile")
+        except OSError:
+            self._failed_syncs += 1
+            self._is_unsure = True
+            raise
+        self._is_unsure = False
+        self.synced, self._synced_end = count, end
+        if lost:
+            raise OSError(0, f"{lost} events that could not be written earlier are no longer on the disk")
+
+    def _write_anew(self, count: int, end: int) -> int:
+        """Write what is not synced once more, as far as it can be read; returns how many records cannot."""
+        start, synced = self._synced_end, self.synced
+        found = scan(self.read_at, start, end, synced, self._salt)
+        whole = sum(1 for item in found if isinstance(item, Frame) and item.nth < count)
+        for offset in range(start, end, _PIECE):
+            data = self.read_at(offset, min(_PIECE, end - offset))
+            write_whole(self.disk, self.opened(), data, offset)
+        return count - synced - whole
 
     def trim(self) -> None:
         """Give the room behind the last record back to the disk; after `retire`. Raises OSError.
@@ -182,11 +215,8 @@ class PlainSegment(OwnSegment):
         tail = _pack_tail(FRAME_MAGIC, nth, length, logged_at) + body
         frame = _pack_crc(crc32(tail, self._salt)) + tail
         written = self.disk.write_at(self._writer, frame, start)
-        while written < len(frame):
-            more = self.disk.write_at(self._writer, frame[written:], start + written)
-            if more == 0:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            written += more
+        if written < len(frame):
+            write_whole(self.disk, self._writer, frame[written:], start + written)
         self.end = end
         self.count = nth + 1
         return nth

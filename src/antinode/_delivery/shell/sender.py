@@ -927,6 +927,9 @@ class Sender:
                 self._spooler.close(self._core)
             except Exception:
                 write(logging.ERROR, "closing the spool failed", exc_info=True)
+            notes, self._spooler.notes = self._spooler.notes, []
+            self._notifier.add(notes=notes)
+            self._notifier.tell()
 
     def _give_up_rest(self) -> None:
         core = self._core

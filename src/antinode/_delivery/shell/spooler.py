@@ -32,6 +32,7 @@ DROPS = 400
 PATIENCE = 5.0
 # So long, in seconds, room is made at the end.
 LAST_ROOM = 1.0
+NOT_SYNCED = "events are not synced to disk: {}"
 
 
 class Spooler:
@@ -70,6 +71,8 @@ class Spooler:
         self._adopt_at = self._sync_at = float("-inf")
         self._synced = 0
         self._trouble: Exception | None = None
+        self._is_unstored = False
+        """Whether the trouble keeps events from being stored, which has been noted."""
         self._mend_at = float("-inf")
         self._wait = FIRST_WAIT
         self._is_disowned = False
@@ -136,7 +139,7 @@ class Spooler:
         try:
             self._disk.wait_durable(place, alone=alone)
         except Exception as error:
-            self.notes.append(Note("WARNING", "spool", f"events are not synced to disk: {error}"))
+            self.notes.append(Note("WARNING", "spool", NOT_SYNCED.format(error)))
 
     def recover(self) -> None:
         """Give back the locks that an exception left taken, on the thread that it came to."""
@@ -157,8 +160,8 @@ class Spooler:
         if self._acknowledge() and is_full(self._trouble):
             self._mend_at = now
         failure = spooled.take_failure()
-        if failure is not None and self._trouble is None:
-            self._note_trouble(failure, core, now)
+        if failure is not None and not self._is_unstored:
+            self._note_trouble(failure, core, now, is_unstored=True)
         if self.is_open or self._trouble is not None:
             self._mend(core, now, deciding)
         if self.is_open and self._trouble is None:
@@ -207,7 +210,7 @@ class Spooler:
                 self._end_trouble(core, deciding)
             return
         if self._trouble is not None:
-            if not is_full(self._trouble):
+            if self._is_unstored and not is_full(self._trouble):
                 self.notes.append(Note("WARNING", "spool recovered", "the spool takes events again"))
             self._end_trouble(core, deciding)
 
@@ -248,16 +251,29 @@ class Spooler:
         self._disk.sync()
         self._synced = accepted
 
-    def _note_trouble(self, error: Exception, core: Core | None, now: float) -> None:
-        """The first time, the disk is tried again at once; then after waits that grow."""
+    def _note_trouble(
+        self, error: Exception, core: Core | None, now: float, *, is_unstored: bool = False
+    ) -> None:
+        """The first time, the disk is tried again at once; then after waits that grow.
+
+        `is_unstored`: an event was not stored, whatever becomes of the next ones.
+        """
         is_new, self._trouble = self._trouble is None, error
         if not self.is_open:
             self.append = self._append_in_trouble
-        if not is_new:
+        if is_new:
+            self._mend_at = now
+        else:
             self._mend_at = now + self._wait
             self._wait = min(LAST_WAIT, self._wait * 2)
+        if self._disk.takes_records and not is_unstored:
+            if is_new:
+                text = f"{error}; new events are written to it all the same, and it is tried again"
+                self.notes.append(Note("WARNING", "spool upkeep", text))
             return
-        self._mend_at = now
+        if self._is_unstored:
+            return
+        self._is_unstored = True
         consequence = "events are kept in memory alone until it can be used again"
         if is_full(error) and core is not None:
             consequence = (
@@ -269,6 +285,7 @@ class Spooler:
 
     def _end_trouble(self, core: Core, deciding: AbstractContextManager[object]) -> None:
         self._trouble = None
+        self._is_unstored = False
         self._wait = FIRST_WAIT
         if core.spooled is not None:
             core.spooled.is_mended()
@@ -309,8 +326,8 @@ class Spooler:
             end = self._clock() + LAST_ROOM
             while (now := self._clock()) < end:
                 failure = spooled.take_failure()
-                if failure is not None and self._trouble is None:
-                    self._note_trouble(failure, core, now)
+                if failure is not None and not self._is_unstored:
+                    self._note_trouble(failure, core, now, is_unstored=True)
                 if self._trouble is None:
                     return
                 self._mend_at = now
@@ -320,12 +337,27 @@ class Spooler:
         finally:
             self._tending.release()
 
+    def _sync_last(self) -> None:
+        """Once more if it fails, for the second sync writes anew what the first could not."""
+        if self._sync_every is None:
+            return
+        for is_last in (False, True):
+            try:
+                self._disk.sync()
+            except Exception as error:
+                if is_last:
+                    self.notes.append(Note("WARNING", "spool", NOT_SYNCED.format(error)))
+            else:
+                return
+
     def close(self, core: Core) -> None:
         """Write down what has ended, and leave the rest to the next process."""
         if not self._tending.acquire(timeout=PATIENCE):
             return
         try:
             self._acknowledge()
+            if self.is_open:
+                self._sync_last()
             # Nobody may append meanwhile.
             with core.settlement.guard:
                 if self.is_open:
