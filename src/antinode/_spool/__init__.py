@@ -2,7 +2,9 @@
 
 from antinode._spool.errors import SpoolBroken, SpoolError, SpoolFull
 from antinode._spool.format import DELIVERED, DROPPED, REJECTED
-from antinode._spool.spool import Recovered, Spool, SpoolRemainder, SpoolStats
+from antinode._spool.recovering import Recovered
+from antinode._spool.spool import Spool
+from antinode._spool.stats import SpoolRemainder, SpoolStats
 
 __all__ = [
     "DELIVERED",

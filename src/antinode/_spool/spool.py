@@ -8,23 +8,26 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple, NoReturn
+from typing import Literal
 
 from antinode._locks import is_owned, let_go
 from antinode._spool import owners
 from antinode._spool.adoption import MOST_HELD, Adoption
-from antinode._spool.disk import Disk, bytes_of
+from antinode._spool.directory import SpoolDirectory
+from antinode._spool.disk import Disk
+from antinode._spool.durability import Syncer
 from antinode._spool.errors import DamagedFull, SpoolBroken, SpoolError, SpoolFull
 from antinode._spool.filesystems import may_map
 from antinode._spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, created_of, new_owner, size_for
-from antinode._spool.inspection.damage import DIRECTORY as DAMAGED_DIRECTORY
 from antinode._spool.inspection.damage import SetAside
 from antinode._spool.owners import OwnerLock, acquire
 from antinode._spool.ownership import refusal
-from antinode._spool.reading import AdoptedReader, OwnReader, Start
-from antinode._spool.scanning import Damage
+from antinode._spool.reading import Start
+from antinode._spool.recovering import RecordReading, Recovered
 from antinode._spool.segment import INDEX_MASK, PLACE_BITS, AdoptedSegment, Segment
-from antinode._spool.writers import OwnSegment, make_segment
+from antinode._spool.stats import SpoolRemainder, SpoolStats
+from antinode._spool.upkeep import Upkeep
+from antinode._spool.writers import OwnSegment, RefusingSegment, make_segment
 
 Durability = Literal["process", "interval", "strict"]
 
@@ -35,72 +38,8 @@ _SHARE = 8
 """A segment takes at most this fraction of max_bytes, so that several processes fit."""
 _RETRY = 1.0
 """Seconds before a spare segment that could not be made is tried again."""
-_DAMAGE_KEPT = 16 * 1024 * 1024
-"""Bytes of one damaged stretch that are set aside."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FINGERPRINT_SIZE = 8
-
-
-class Recovered(NamedTuple):
-    """A record read back from disk."""
-
-    place: int
-    """Where it lies: what `Spool.acknowledge` wants."""
-    body: bytes
-    logged_at: float
-    """On this process's monotonic clock; its age is kept over restarts by wall time."""
-    is_own: bool
-    """Appended by this spool; False: by a process that has died or closed."""
-
-
-class SpoolRemainder(NamedTuple):
-    """What stays on disk for the next process."""
-
-    events: int
-    """Own records not acknowledged, and adopted ones read and not acknowledged."""
-    bytes: int
-    """Size of all files left, unread adopted segments included."""
-
-
-class SpoolStats(NamedTuple):
-    """The spool at one moment: its own and its adopted segments, and the directory as last counted."""
-
-    segments: int
-    bytes: int
-    pending: int
-    """Own records appended and not acknowledged, and adopted ones read and not acknowledged."""
-    unread: int
-    """Own records that only the disk holds."""
-    unread_adopted: int
-    """Adopted segments not read to their end, and owners that may be dead and are not adopted yet."""
-    adopted: int
-    """Segments taken over so far."""
-    damaged_records: int
-    damaged_bytes: int
-    directory_bytes: int
-    """The files of all processes when last counted, as `limit` bounds them."""
-    limit: int
-    is_mapped: bool
-    trouble: str
-    """Why events are not taken now; empty when they are."""
-
-
-class _Refusing:
-    """Stands for the current segment while there is none: so that `append` need not ask."""
-
-    base = 0
-    end = 0
-    count = 0
-
-    def __init__(self, error: SpoolError) -> None:
-        self.error = error
-
-    def again(self) -> SpoolError:
-        """A new exception each time: one raised by many threads would collect their tracebacks."""
-        return type(self.error)(*self.error.args)
-
-    def append(self, body: bytes, logged_at: float) -> NoReturn:  # noqa: ARG002 - a segment's signature
-        raise self.again()
 
 
 class Spool:
@@ -148,11 +87,9 @@ class Spool:
         self._begin()
 
     def _begin(self) -> None:
-        # Both re-entrant, since a signal handler or destructor that interrupts the holder may log.
+        # Re-entrant, since a signal handler or destructor that interrupts the holder may log.
         self._making = threading.RLock()
         """Guards: making segments, `_spare`, `_number`, `_owner_lock`."""
-        self._syncing = threading.RLock()
-        """Guards: closing the files of own segments, `_durable`."""
         self._is_open = False
         self._owner_lock: OwnerLock | None = None
         self._former_locks: list[OwnerLock] = []
@@ -160,15 +97,17 @@ class Spool:
         self._size = FIRST_SIZE
         self._serial = itertools.count(1)
         self._segments: dict[int, Segment] = {}
-        self._current: OwnSegment | _Refusing = _Refusing(
+        self._current: OwnSegment | RefusingSegment = RefusingSegment(
             SpoolBroken(self.path, "take events", 0, "it is not open; call open() first")
         )
         self._spare: OwnSegment | None = None
         self._spare_again_at = 0.0
         self._may_map = False
         self._is_disowned = False
-        self._durable = -1
-        self._directory_bytes = 0
+        self._syncer = Syncer(self.path, self._segments)
+        self._syncing = self._syncer.lock
+        """Guards: closing the files of own segments."""
+        self._directory = SpoolDirectory(self._disk, self.path)
         self._aside = SetAside(self._disk, self.path)
         self._has_told_full = False
         self._adoption = Adoption(self._disk, self.path, self._fingerprint, self._aside, self._clock)
@@ -178,8 +117,23 @@ class Spool:
         self._buffered = 0
         self._start: Start | None = None
         self._taken = 0
-        self._own = OwnReader(self._next_own, self._set_aside, self._clock)
-        self._adopted = AdoptedReader(self._adoption.queue, self._set_aside, self._clock)
+        self._upkeep = Upkeep(
+            self._segments,
+            self._adoption,
+            self._aside,
+            self._directory,
+            self._syncing,
+            is_synced=self.durability != "process",
+            max_bytes=self.max_bytes,
+        )
+        self._reading = RecordReading(
+            self.path,
+            self._adoption,
+            self._next_own,
+            self._upkeep.set_aside,
+            clock=self._clock,
+            wall=self._wall,
+        )
 
     # Life.
 
@@ -198,11 +152,11 @@ class Spool:
             try:
                 self._current = self._make(self._size)
             except SpoolError as error:
-                self._current = _Refusing(error)
+                self._current = RefusingSegment(error)
 
     def _become_owner(self) -> None:
         try:
-            self._make_directory()
+            self._directory.make(is_durable=self.durability != "process")
             if problem := refusal(self._disk.stat_directory(self.path)):
                 raise SpoolBroken(self.path, "be opened", 0, problem)
             self._may_map = may_map(self.path) if self._wants_map is None else self._wants_map
@@ -220,34 +174,6 @@ class Spool:
             raise SpoolBroken(self.path, "be opened", 0, "its lock files cannot be locked")
         self._owner_lock = lock
 
-    def _make_directory(self) -> None:
-        """With durability, a power cut does not take the directory's own name either. Raises OSError.
-
-        The parent is synced even if the directory is there: whoever made it may have died before that.
-        """
-        if self.durability == "process":
-            self._disk.make_directory(self.path)
-            return
-        made: list[str] = []
-        parent = os.path.dirname(self.path)
-        while not made or not self._is_there(made[-1]):
-            made.append(parent)
-            parent = os.path.dirname(parent)
-        self._disk.make_directory(self.path)
-        for directory in reversed(made):
-            try:
-                self._disk.sync_directory(directory)
-            except PermissionError:
-                # Whoever may not read a directory cannot sync it, nor has made anything in it.
-                continue
-
-    def _is_there(self, directory: str) -> bool:
-        try:
-            self._disk.stat_directory(directory)
-        except FileNotFoundError:
-            return False
-        return True
-
     def close(self) -> SpoolRemainder:
         """Delete what is settled, leave the rest to the next process, give up the locks. May be opened again.
 
@@ -257,12 +183,12 @@ class Spool:
             for own in (self._current, self._spare):
                 if isinstance(own, OwnSegment):
                     own.seal()
-            self._sweep()
+            self._upkeep.sweep()
             left = []
             for segment in self._segments.values():
                 if segment.is_left():
                     left.append(segment)
-                self._leave(segment)
+                self._upkeep.leave(segment)
             result = SpoolRemainder(
                 sum(segment.pending for segment in left), sum(segment.header.size for segment in left)
             )
@@ -272,20 +198,6 @@ class Spool:
                 lock.release(remove=not is_own_left)
         self._begin()
         return result
-
-    def _leave(self, segment: Segment) -> None:
-        """Close a segment that stays, without the room it did not use."""
-        with self._syncing:
-            try:
-                if isinstance(segment, OwnSegment):
-                    segment.retire()
-                    segment.trim()
-                    if self.durability != "process":
-                        segment.sync()
-            except OSError:
-                return  # the next process reads it as after a crash
-            finally:
-                segment.close()
 
     def renew_after_fork(self) -> None:
         """In a forked child: forget what was inherited, touching no file; `open` makes its own segments.
@@ -303,7 +215,8 @@ class Spool:
         self._begin()
 
     def __repr__(self) -> str:
-        trouble = self._current.error if self._is_open and isinstance(self._current, _Refusing) else None
+        current = self._current if self._is_open else None
+        trouble = current.error if isinstance(current, RefusingSegment) else None
         state = f"trouble: {trouble}" if trouble else "open" if self._is_open else "closed"
         return f"<Spool {self.path!r} {state} | {len(self._segments)} segments, {self.unread} unread>"
 
@@ -336,14 +249,14 @@ class Spool:
             self._buffered = buffered + 1
         return segment.base + nth
 
-    def _fail(self, segment: OwnSegment | _Refusing, error: OSError) -> SpoolError:
+    def _fail(self, segment: OwnSegment | RefusingSegment, error: OSError) -> SpoolError:
         """The disk took a record in part or not at all: until `prepare` finds it well, no more is tried."""
         broken = SpoolBroken.of(self.path, "be written to", error)
         with self._making:
             if isinstance(segment, OwnSegment):
                 segment.seal()
             if self._current is segment:
-                self._current = _Refusing(broken)
+                self._current = RefusingSegment(broken)
         return broken
 
     def _append_to_next(self, body: bytes, logged_at: float) -> tuple[OwnSegment, int]:
@@ -354,7 +267,7 @@ class Spool:
         need = max(size_for(len(body)), SMALLEST)
         with self._making:
             full = self._current
-            if isinstance(full, _Refusing):
+            if isinstance(full, RefusingSegment):
                 raise full.again()
             segment, self._spare = self._spare, None
             if segment is not None and segment.header.size < need:
@@ -366,7 +279,7 @@ class Spool:
                 except SpoolError as error:
                     if need <= SMALLEST:
                         full.seal()
-                        self._current = _Refusing(error)
+                        self._current = RefusingSegment(error)
                     raise
             full.seal()
             self._current = segment
@@ -381,10 +294,10 @@ class Spool:
         if lock is None:
             raise SpoolBroken(self.path, "take events", 0, "it is not open; call open() first")
         try:
-            self._directory_bytes = self._count_bytes()
+            self._directory.count()
         except OSError as error:
             raise SpoolBroken.of(self.path, "be read", error) from error
-        room = self.max_bytes - self._directory_bytes
+        room = self.max_bytes - self._directory.bytes
         share = max(self.max_bytes // _SHARE, at_least, SMALLEST)
         size = min(preferred, max(share - share % SMALLEST, at_least))
         while True:
@@ -399,7 +312,7 @@ class Spool:
                         raise SpoolBroken.of(self.path, "make a segment", error) from error
             smaller = size // GROWTH
             size = max(smaller - smaller % GRAIN, at_least)
-        self._directory_bytes += size
+        self._directory.bytes += size
         self._size = min(max(size, self._size) * GROWTH, LARGEST_SIZE)
         return segment
 
@@ -423,22 +336,6 @@ class Spool:
         )
         self._segments[serial] = segment
         return segment
-
-    def _count_bytes(self) -> int:
-        total = 0
-        for directory in (self.path, os.path.join(self.path, DAMAGED_DIRECTORY)):
-            try:
-                names = self._disk.names(directory)
-            except FileNotFoundError:
-                if directory == self.path:
-                    raise
-                continue
-            for name in names:
-                try:
-                    total += bytes_of(self._disk.stat(os.path.join(directory, name)))
-                except OSError:
-                    continue
-        return total
 
     @property
     def takes_records(self) -> bool:
@@ -467,39 +364,13 @@ class Spool:
         None come while something older cannot be read, or is still to be adopted: `reads_again_at` says when
         they may. Nothing is given up but what is gone.
         """
-        self._taken = self._own.handed
-        batch: list[Recovered] = []
-        clock, wall = self._clock(), self._wall()
-        room = max_bytes
-        while len(batch) < max_events and (frame := self._adopted.next()) is not None:
-            room -= len(frame.body)
-            if room < 0 and batch:
-                self._adopted.put_back(frame)
-                return batch
-            if (adopted := self._adopted.segment) is None:
-                break
-            adopted.given += 1
-            # A wall clock that was set back must not make a record younger than new.
-            age = max(0.0, wall - adopted.header.wall_of(frame.logged_at))
-            batch.append(Recovered(adopted.base + frame.nth, frame.body, clock - age, False))
-        if self._adoption.queue or self._adoption.is_pending:
-            return batch
-        while len(batch) < max_events and (frame := self._own.next(self._buffered, self._start)) is not None:
-            room -= len(frame.body)
-            if room < 0 and batch:
-                self._own.put_back(frame)
-                break
-            if (own := self._own.segment) is None:
-                break
-            batch.append(Recovered(own.base + frame.nth, frame.body, frame.logged_at, True))
-        return batch
+        self._taken = self._reading.given_own
+        return self._reading.read(max_events, max_bytes, self._buffered, self._start)
 
     @property
     def reads_again_at(self) -> float:
         """When `read` can go on: always, some time after a refusal, or (infinite) once `adopt` goes on."""
-        if self._adoption.queue:
-            return self._adopted.tries.again_at
-        return float("inf") if self._adoption.is_pending else self._own.tries.again_at
+        return self._reading.again_at
 
     @property
     def adopts_again_at(self) -> float:
@@ -511,15 +382,7 @@ class Spool:
 
         Once, also that what is damaged is not kept any more.
         """
-        refusals: list[SpoolError] = []
-        for part, doing in (
-            (self._adopted.tries, "be read"),
-            (self._own.tries, "be read"),
-            (self._adoption, "be taken over from an ended process"),
-        ):
-            error, part.error = part.error, None
-            if error is not None:
-                refusals.append(SpoolBroken.of(self.path, doing, error))
+        refusals = self._reading.take_refusals()
         if self._aside.is_full and not self._has_told_full:
             self._has_told_full = True
             refusals.append(DamagedFull(self._aside.directory))
@@ -530,18 +393,6 @@ class Spool:
         own = [other for other in list(self._segments.values()) if isinstance(other, OwnSegment)]
         later = [other for other in own if other.base > segment.base and other is not self._spare]
         return min(later, key=lambda other: other.base, default=None)
-
-    def _set_aside(self, segment: Segment, damage: Damage) -> None:
-        room = min(_DAMAGE_KEPT, self.max_bytes - self._directory_bytes)
-        self._aside.stretch(
-            segment.read_at,
-            segment.path,
-            damage.offset,
-            damage.end,
-            records=damage.records,
-            problem=damage.problem,
-            room=room,
-        )
 
     # Fates.
 
@@ -608,14 +459,14 @@ class Spool:
         """
         if not self._is_open:
             return
-        self._sweep()
+        self._upkeep.sweep()
         with self._making:
             current = self._current
             try:
                 is_in_place = self._is_in_place(current)
             except OSError as error:
                 raise SpoolBroken.of(self.path, "be looked at", error) from error
-            if isinstance(current, _Refusing):
+            if isinstance(current, RefusingSegment):
                 if not is_in_place:
                     self._lose_lock()
                     if self._spare is not None:
@@ -631,19 +482,19 @@ class Spool:
             elif self._spare is None and current.free < current.header.size // 2:
                 self._make_spare()
 
-    def _is_in_place(self, current: OwnSegment | _Refusing) -> bool:
+    def _is_in_place(self, current: OwnSegment | RefusingSegment) -> bool:
         """Lock and segment have their names. Raises OSError when that cannot be told."""
         lock = self._owner_lock
         if lock is None or not lock.is_in_place:
             return False
-        return isinstance(current, _Refusing) or not current.is_gone()
+        return isinstance(current, RefusingSegment) or not current.is_gone()
 
     def _break(self, error: SpoolError) -> SpoolError:
         """The files are gone: what is in the segments at hand can still be read, but not be added to."""
         for segment in (self._current, self._spare):
             if isinstance(segment, OwnSegment):
                 segment.seal()
-        self._current, self._spare = _Refusing(error), None
+        self._current, self._spare = RefusingSegment(error), None
         self._lose_lock()
         return error
 
@@ -671,81 +522,19 @@ class Spool:
         except SpoolError:
             self._spare_again_at = self._clock() + _RETRY  # `append` says so when the room is needed
 
-    def _sweep(self) -> None:
-        """Delete settled segments; free what the others do not need."""
-        for serial, segment in list(self._segments.items()):
-            if segment.is_settled:
-                with self._syncing:
-                    is_deleted = self._put_away(segment) if segment.has_bad_pages else segment.delete()
-                if is_deleted:
-                    del self._segments[serial]
-                    if isinstance(segment, AdoptedSegment):
-                        self._adoption.done(segment)
-            elif not isinstance(segment, OwnSegment) or segment.is_sealed:
-                self._rest(segment)
-
-    def _put_away(self, segment: Segment) -> bool:
-        """What was not read to its end is not deleted: another day, or another tool, may read it."""
-        if segment.is_left():
-            segment.close()
-            if not self._aside.whole(segment.path, "the disk could not read all of it"):
-                return not segment.is_left()
-        segment.close()
-        return True
-
-    def _rest(self, segment: Segment) -> None:
-        """Unmap a full segment; close its file if nothing has used it since last time."""
-        with self._syncing:
-            if isinstance(segment, OwnSegment):
-                if self.durability != "process" and segment.synced < segment.count:
-                    return  # its file stays open for `sync`
-                segment.retire()
-            if segment.is_idle:
-                segment.close()
-            segment.is_idle = True
-
     # Durability.
 
     def sync(self) -> None:
         """Make everything appended so far survive a power cut."""
-        with self._syncing:
-            self._sync()
+        self._syncer.sync(self._current)
 
     def wait_durable(self, place: int, *, alone: bool = False) -> None:
         """Return once the record survives a power cut. Threads that wait together share one sync.
 
         `alone`: wait for no other thread, as one must that holds what they need to go on.
         """
-        if place <= self._durable:
-            return
-        if alone or is_owned(self._syncing):
-            # The latter in a signal handler or destructor, in the midst of this thread's own sync.
-            self._sync_alone(place)
-            return
-        with self._syncing:
-            if place > self._durable:  # else the thread that had the lock before has synced for this one
-                self._sync()
-
-    def _sync_alone(self, place: int) -> None:
-        segment = self._segments.get(place >> PLACE_BITS)
-        if not isinstance(segment, OwnSegment) or segment.synced > place & INDEX_MASK:
-            return
-        try:
-            segment.sync()
-        except OSError as error:
-            if not segment.is_settled:  # else another thread has deleted it
-                raise SpoolBroken.of(self.path, "be made durable", error) from error
-
-    def _sync(self) -> None:
-        current = self._current
-        latest = current.base + current.count - 1
-        try:
-            for segment in list(self._segments.values()):
-                if isinstance(segment, OwnSegment) and segment.synced < segment.count:
-                    segment.sync()
-        except OSError as error:
-            raise SpoolBroken.of(self.path, "be made durable", error) from error
-        self._durable = max(self._durable, latest)
+        if place > self._syncer.durable:
+            self._syncer.wait(place, lambda: self._current, alone=alone)
 
     def recover(self) -> None:
         """Give back what an exception out of a signal handler left taken, on the thread that it came to."""
@@ -764,8 +553,8 @@ class Spool:
             adopted=self._adoption.total,
             damaged_records=self._aside.records,
             damaged_bytes=self._aside.bytes,
-            directory_bytes=self._directory_bytes,
+            directory_bytes=self._directory.bytes,
             limit=self.max_bytes,
             is_mapped=isinstance(current, OwnSegment) and current.is_mapped,
-            trouble=str(current.error) if isinstance(current, _Refusing) else "",
+            trouble=str(current.error) if isinstance(current, RefusingSegment) else "",
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from zlib import crc32
 
 from antinode import _compiled
 from antinode._spool.disk import HAS_POSITION, Disk, write_whole
+from antinode._spool.errors import SpoolError
 from antinode._spool.format import (
     CLAIM_AT,
     CLAIMED,
@@ -232,6 +233,24 @@ class PlainSegment(OwnSegment):
             self.retire()
         if self._writer < 0 or self._writer != self.descriptor:
             super().close()
+
+
+class RefusingSegment:
+    """Stands for the current segment while there is none: so that `append` need not ask."""
+
+    base = 0
+    end = 0
+    count = 0
+
+    def __init__(self, error: SpoolError) -> None:
+        self.error = error
+
+    def again(self) -> SpoolError:
+        """A new exception each time: one raised by many threads would collect their tracebacks."""
+        return type(self.error)(*self.error.args)
+
+    def append(self, body: bytes, logged_at: float) -> NoReturn:  # noqa: ARG002 - a segment's signature
+        raise self.again()
 
 
 def make_segment(
