@@ -1,6 +1,9 @@
 """What the spool costs its caller, and how fast and how small it is in giving a large backlog back.
 
 `python bench/spool.py [EVENTS]` (a million by default); files go to a temporary directory (see TMPDIR).
+`python bench/spool.py owners [OWNERS]` (10,000 by default): as many processes have died, each with one event.
+What `init` takes on its caller's thread once all modules are loaded, how long until all of it is delivered,
+and with how many descriptors and how much memory.
 """
 
 from __future__ import annotations
@@ -18,8 +21,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from antinode._spool import DELIVERED, Spool
+from antinode import Client
+from antinode._factory import fingerprint
+from antinode._spool import DELIVERED, Spool, format
+from antinode._spool.disk import Disk
+from antinode._spool.writers import make_segment
+from antinode.testing import EndpointProcess
 
+KEY = "0123456789abcdef0123456789abcdef"
 BODY = b'{"event_type":"Song Played","user_id":"user-20391","insert_id":"' + b"x" * 236
 BATCH = 1000
 LIMIT = 4 << 30
@@ -40,6 +49,72 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         run(directory, "write", events)
         run(directory, "recover", events)
+
+
+def owners(count: int) -> None:
+    """Leaves them, then delivers in a process of its own, to a server of its own."""
+    with tempfile.TemporaryDirectory() as directory, EndpointProcess("--api-key", KEY) as endpoint:
+        for number in range(count):
+            leave_owner(directory, number)
+        command = [sys.executable, __file__, "deliver", directory, endpoint.url]
+        subprocess.run(command, check=True)  # noqa: S603 - this file itself
+        sys.stdout.write(f"{len(endpoint.events()):,} of {count:,} events arrived\n")
+
+
+def leave_owner(directory: str, number: int) -> None:
+    """One small segment and a lock file that nobody holds, as a process leaves that is killed."""
+    owner = format.new_owner(1_700_000_000_000 + number, number + 1, number)
+    disk, now = Disk(), time.time()
+    body = b'{"event_type":"Tick","user_id":"user-%d","insert_id":"%d"}' % (number % 50, number)
+    segment = make_segment(
+        disk,
+        directory,
+        1,
+        format.SMALLEST,
+        owner=owner,
+        number=1,
+        wall=now,
+        monotonic=0.0,
+        fingerprint=fingerprint(KEY),
+        salt=number,
+        is_claimed=True,
+        may_map=False,
+        is_synced=False,
+    )
+    segment.append(body, 0.0)
+    segment.seal()
+    segment.close()
+    disk.close(disk.open_lock(os.path.join(directory, format.lock_name(owner))))
+
+
+def deliver(directory: str, url: str) -> None:
+    with tempfile.TemporaryDirectory() as empty:  # loads what the first client of a process loads
+        Client().init(KEY, storage=empty, server_url=url).shutdown(5)
+    before = peak()
+    client = Client()
+    begun, cpu = time.perf_counter(), time.thread_time()
+    client.init(KEY, storage=directory, server_url=url)
+    cpu, waited = time.thread_time() - cpu, time.perf_counter() - begun
+    done = threading.Event()
+    most = [0]
+
+    def watch() -> None:
+        while not done.wait(0.01):
+            most[0] = max(most[0], len(os.listdir("/dev/fd")))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    report = client.flush(600)
+    seconds, process = time.perf_counter() - begun, time.process_time()
+    done.set()
+    watcher.join()
+    client.shutdown(10)
+    sys.stdout.write(
+        f"init took {cpu * 1000:.0f} ms of CPU on its caller's thread ({waited * 1000:.0f} ms of time); all "
+        f"delivered after {seconds:.1f} s ({process:.1f} s of CPU in all), {report.pending} pending; at most "
+        f"{most[0]} descriptors, peak {peak():.0f} MB ({peak() - before:.0f} MB more than before)\n"
+    )
+    sys.stdout.flush()
 
 
 def say(title: str, rounds: list[float]) -> None:
@@ -177,7 +252,11 @@ def recover(directory: str, events: int) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4:
+    if sys.argv[1:2] == ["owners"]:
+        owners(int(sys.argv[2]) if len(sys.argv) > 2 else 10_000)
+    elif sys.argv[1:2] == ["deliver"]:
+        deliver(*sys.argv[2:])
+    elif len(sys.argv) == 4:
         {"write": write, "recover": recover}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
     else:
         main()

@@ -81,7 +81,8 @@ class DiskStats(Protocol):
 class DiskStore(Store, Protocol):
     """A store with what its spooler has to do for it. All of it raises when the disk refuses."""
 
-    def open(self) -> None: ...
+    def open(self, *, will_adopt: bool = False) -> None:
+        """`will_adopt`: what dead processes may have left counts as unread until `adopt` was called."""
 
     def acknowledge(self, places: Iterable[int], code: int) -> None:
         """These records have ended, in the way that the code says, and need not be kept."""

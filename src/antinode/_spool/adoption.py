@@ -71,7 +71,9 @@ class Adoption:
         self._waiting: dict[str, list[str]] = {}
         """Owners not decided on, oldest first, with the names of their files."""
         self._is_unlisted = False
-        """The directory could not be listed last time: nobody knows who waits."""
+        """The directory could not be listed last time, or is still to be: nobody knows who waits."""
+        self._names: list[str] | None = None
+        """The directory was listed for another purpose: the next look takes this."""
         self._backoff = ReadBackoff()
         self._failures: dict[str, int] = {}
         self._not_ours: set[str] = set()
@@ -133,9 +135,17 @@ class Adoption:
         self.total += len(taken)
         return taken
 
+    def expect(self, names: list[str]) -> None:
+        """The directory held these before this process was an owner: until `adopt` is called, all wait."""
+        self._names = names
+        self._is_unlisted = any(name.endswith((".seg", ".lock")) for name in names)
+
     def _list(self) -> None:
+        names, self._names = self._names, None
         try:
-            owners = self._owners()
+            if names is None:
+                names = self._disk.names(self._directory)
+            owners = self._owners(names)
         except OSError as error:
             self._is_unlisted = True
             self._backoff.fail(self._clock())
@@ -143,14 +153,18 @@ class Adoption:
             raise
         self._is_unlisted = False
         self._backoff.succeed()
+        self._not_ours.intersection_update(names)
         self._waiting = {owner: owners[owner] for owner in sorted(owners) if owner not in self._locks}
         self._failures = {owner: count for owner, count in self._failures.items() if owner in owners}
 
-    def _owners(self) -> dict[str, list[str]]:
+    def _files_of(self, wanted: set[str]) -> dict[str, list[str]]:
+        """The same as `_owners`, of some owners, with little work for the names of all others."""
+        names = self._disk.names(self._directory)
+        return self._owners([name for name in names if name.rpartition("-")[0] in wanted])
+
+    def _owners(self, names: list[str]) -> dict[str, list[str]]:
         """Owner -> the names of its segments, finished or not."""
         owners: dict[str, list[str]] = {}
-        names = self._disk.names(self._directory)
-        self._not_ours.intersection_update(names)
         for name in names:
             if parsed := parse_segment_name(name.removesuffix(".new")):
                 owners.setdefault(parsed[0], []).append(name)
@@ -182,7 +196,7 @@ class Adoption:
             return
         try:
             # Listed again: until the locks were had, the owners or other adopters may have gone on.
-            owners = self._owners()
+            owners = self._files_of({owner for owner, _ in locked})
         except OSError as error:
             for _, lock in locked:
                 lock.release(remove=False)
@@ -350,6 +364,7 @@ class Adoption:
         self._waiting.clear()
         self._failures.clear()
         self._is_unlisted = False
+        self._names = None
         self.queue.clear()
 
 

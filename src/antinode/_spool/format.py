@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 from zlib import crc32
 
@@ -195,6 +196,13 @@ def created_of(name: str) -> int:
     """The milliseconds in the name of an owner's file; 0 when it is no such name."""
     owner = _OWNER.match(name)
     return int(owner[0][:12], 16) if owner else 0
+
+
+def newest_of(names: Iterable[str]) -> int:
+    """The latest milliseconds in the names of owners' files; 0 when there are none."""
+    likely = [name for name in names if name[12:13] == "-"]
+    # Such names sort by time, so that one look at the last will do, unless that is none.
+    return created_of(max(likely, default="")) or max(map(created_of, likely), default=0)
 
 
 def segment_name(owner: str, number: int) -> str:

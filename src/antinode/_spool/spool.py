@@ -13,12 +13,12 @@ from typing import Literal
 from antinode._locks import is_owned, let_go
 from antinode._spool import owners
 from antinode._spool.adoption import MOST_HELD, Adoption
-from antinode._spool.directory import SpoolDirectory
+from antinode._spool.directory import COUNTED_AT_ONCE, SpoolDirectory
 from antinode._spool.disk import Disk
 from antinode._spool.durability import Syncer
 from antinode._spool.errors import DamagedFull, SpoolBroken, SpoolError, SpoolFull
 from antinode._spool.filesystems import may_map
-from antinode._spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, created_of, new_owner, size_for
+from antinode._spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, new_owner, newest_of, size_for
 from antinode._spool.inspection.damage import SetAside
 from antinode._spool.owners import OwnerLock, acquire
 from antinode._spool.ownership import refusal
@@ -137,9 +137,11 @@ class Spool:
 
     # Life.
 
-    def open(self) -> None:
+    def open(self, *, will_adopt: bool = False) -> None:
         """Create the directory (0700) if need be, become an owner, make the first segment. No-op when open.
 
+        How much is done does not depend on how many files there are. will_adopt: `adopt` is going to be
+        called; until it has been, what dead owners may have left counts as unread, and comes first.
         Raises SpoolBroken when the directory cannot be used at all. When only a segment cannot be made (no
         room), it is open all the same, so that what is there can be adopted and delivered: `append` raises
         then, and `prepare` tries again.
@@ -147,23 +149,27 @@ class Spool:
         if self._is_open:
             return
         with self._making:
-            self._become_owner()
+            names = self._become_owner()
             self._is_open = True
+            if will_adopt:
+                self._adoption.expect(names)
             try:
-                self._current = self._make(self._size)
+                self._current = self._make(self._size, names=names)
             except SpoolError as error:
                 self._current = RefusingSegment(error)
 
-    def _become_owner(self) -> None:
+    def _become_owner(self) -> list[str]:
+        """Returns the names that were in the directory before."""
         try:
             self._directory.make(is_durable=self.durability != "process")
             if problem := refusal(self._disk.stat_directory(self.path)):
                 raise SpoolBroken(self.path, "be opened", 0, problem)
             self._may_map = may_map(self.path) if self._wants_map is None else self._wants_map
             lock = None
+            names = self._directory.names()
+            # Behind all that are there, even if the wall clock was set back: order goes by owner.
+            newest = newest_of(names)
             for attempt in range(8):  # somebody looking whether it lives may have it for an instant
-                # Behind all that are there, even if the wall clock was set back: order goes by owner.
-                newest = max(map(created_of, self._disk.names(self.path)), default=0)
                 created = max(int(self._wall() * 1000), newest + 1) + attempt
                 owner = new_owner(created, os.getpid(), int.from_bytes(os.urandom(4), "little"))
                 if (lock := acquire(self._disk, self.path, owner)) is not None:
@@ -173,6 +179,7 @@ class Spool:
         if lock is None:
             raise SpoolBroken(self.path, "be opened", 0, "its lock files cannot be locked")
         self._owner_lock = lock
+        return names
 
     def close(self) -> SpoolRemainder:
         """Delete what is settled, leave the rest to the next process, give up the locks. May be opened again.
@@ -288,15 +295,26 @@ class Spool:
         except OSError as error:
             raise self._fail(segment, error) from error
 
-    def _make(self, preferred: int, at_least: int = SMALLEST) -> OwnSegment:
-        """A new segment of the preferred size, or of a smaller one if there is no room for that."""
+    def _make(
+        self,
+        preferred: int,
+        at_least: int = SMALLEST,
+        *,
+        names: list[str] | None = None,
+        is_counted: bool = False,
+    ) -> OwnSegment:
+        """A new segment of the preferred size, or of a smaller one if there is no room for that.
+
+        names: of the directory, just listed. is_counted: all its files were counted just now; else they are
+        if they are few.
+        """
         lock = self._owner_lock
         if lock is None:
             raise SpoolBroken(self.path, "take events", 0, "it is not open; call open() first")
-        try:
-            self._directory.count()
-        except OSError as error:
-            raise SpoolBroken.of(self.path, "be read", error) from error
+        if not is_counted:
+            self._count(names, at_most=COUNTED_AT_ONCE)
+        if not self._directory.is_counted:
+            preferred = at_least
         room = self.max_bytes - self._directory.bytes
         share = max(self.max_bytes // _SHARE, at_least, SMALLEST)
         size = min(preferred, max(share - share % SMALLEST, at_least))
@@ -315,6 +333,12 @@ class Spool:
         self._directory.bytes += size
         self._size = min(max(size, self._size) * GROWTH, LARGEST_SIZE)
         return segment
+
+    def _count(self, names: list[str] | None = None, *, at_most: int | None = None) -> None:
+        try:
+            self._directory.count(names, at_most=at_most)
+        except OSError as error:
+            raise SpoolBroken.of(self.path, "be read", error) from error
 
     def _make_sized(self, owner: str, size: int) -> OwnSegment:
         self._number += 1
@@ -460,6 +484,7 @@ class Spool:
         if not self._is_open:
             return
         self._upkeep.sweep()
+        is_counted = self._count_ahead()
         with self._making:
             current = self._current
             try:
@@ -476,11 +501,32 @@ class Spool:
                     self._become_owner()
                 # A spare is older than what would be made now, so that order demands it first.
                 spare, self._spare = self._spare, None
-                self._current = spare or self._make(self._size)
+                self._current = spare or self._make(self._size, is_counted=is_counted)
             elif not is_in_place:
                 raise self._break(SpoolBroken(self.path, "go on", errno.ENOENT, "its files were removed"))
-            elif self._spare is None and current.free < current.header.size // 2:
-                self._make_spare()
+            elif self._wants_segment():
+                self._make_spare(is_counted=is_counted)
+
+    def _count_ahead(self) -> bool:
+        """Count the directory's bytes if that is due; whether it was done.
+
+        Not while `_making` is held: there may be many files, and whoever logs may need a segment.
+        """
+        if self._directory.is_counted and not self._wants_segment():
+            return False
+        try:
+            self._count()
+        except SpoolError:
+            return False  # whoever makes a segment finds out why
+        return True
+
+    def _wants_segment(self) -> bool:
+        """Whether one has to be made now: there is none, or the current one will soon be full."""
+        current = self._current
+        if isinstance(current, RefusingSegment):
+            return True
+        is_late = self._spare is None and current.free < current.header.size // 2
+        return is_late and self._clock() >= self._spare_again_at
 
     def _is_in_place(self, current: OwnSegment | RefusingSegment) -> bool:
         """Lock and segment have their names. Raises OSError when that cannot be told."""
@@ -514,11 +560,9 @@ class Spool:
         if lock is not None:
             self._former_locks.append(lock)
 
-    def _make_spare(self) -> None:
-        if self._clock() < self._spare_again_at:
-            return
+    def _make_spare(self, *, is_counted: bool) -> None:
         try:
-            self._spare = self._make(self._size)
+            self._spare = self._make(self._size, is_counted=is_counted)
         except SpoolError:
             self._spare_again_at = self._clock() + _RETRY  # `append` says so when the room is needed
 

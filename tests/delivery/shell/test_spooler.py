@@ -36,7 +36,7 @@ class ModelDisk(ModelStore):
         self.is_unlisted = False
         """Whether the directory cannot be listed."""
 
-    def open(self) -> None:
+    def open(self, *, will_adopt: bool = False) -> None:
         return
 
     def adopt(self, *, max_owners: int = 64) -> int:

@@ -19,8 +19,7 @@ Ends = Sequence[tuple[str, Sequence[int]]]
 
 # Every so often, in seconds, it is looked for what processes that died meanwhile have left.
 ADOPT_EVERY = 10.0
-# So many owners are looked at on the thread that calls `init`, and in one turn of the coordinator.
-FIRST_OWNERS = 16
+# So many owners are looked at in one turn of the coordinator.
 OWNERS = 64
 # After trouble the disk is tried again after so many seconds, doubling.
 FIRST_WAIT = 1.0
@@ -88,16 +87,15 @@ class Spooler:
     # The store, as the core knows it.
 
     def open(self) -> None:
-        """Open the store, and adopt what there is; a trouble with it is noted, not raised."""
+        """Open the store; what dead processes left comes first, once it is adopted. Trouble is noted."""
         with self._tending:
             try:
-                self._open()
-                self._adopt(self._clock(), FIRST_OWNERS)
+                self._open(will_adopt=True)
             except Exception as error:
                 self._note_trouble(error, None, self._clock())
 
-    def _open(self) -> None:
-        self._disk.open()
+    def _open(self, *, will_adopt: bool = False) -> None:
+        self._disk.open(will_adopt=will_adopt)
         self.is_open = True
         self.append = self._disk.append
 
