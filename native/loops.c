@@ -66,6 +66,18 @@ size_of(const Records *fields, PyObject *record)
     return PyBytes_GET_SIZE(*slot(record, fields->body));
 }
 
+/* -1 with an error set when it is no int: then to ask for its number could run any code. */
+static inline long long
+attempts_of(const Records *fields, PyObject *record)
+{
+    PyObject *attempts = *slot(record, fields->attempts);
+    if (attempts == NULL || !PyLong_CheckExact(attempts)) {
+        PyErr_SetString(PyExc_TypeError, "a record's attempts are no number");
+        return -1;
+    }
+    return PyLong_AsLongLong(attempts);
+}
+
 static PyObject *
 the_list(PyObject *object)
 {
@@ -91,7 +103,7 @@ move_first(PyObject *popleft, PyObject *list, PyObject *queue)
     return done == NULL ? -1 : 0;
 }
 
-/* The records that wait in the queue of a stream (borrowed); NULL if it has none, or with an error set. */
+/* The records that wait in the queue of a stream (a new reference); NULL if it has none, or with an error set. */
 static PyObject *
 stream_queue_of(const Records *fields, PyObject *stream_queues, PyObject *stream, int *is_ready)
 {
@@ -105,7 +117,7 @@ stream_queue_of(const Records *fields, PyObject *stream_queues, PyObject *stream
         return NULL;
     }
     *is_ready = *slot(stream_queue, fields->queue_is_ready) == Py_True;
-    return records;
+    return Py_NewRef(records);
 }
 
 /* An upload that is being filled from a queue. */
@@ -177,13 +189,18 @@ sift(PyObject *module, PyObject *const *args, Py_ssize_t count)
     }
     while (moved < most && (record = first_of(fields, &filling)) != NULL) {
         Py_ssize_t size = size_of(fields, record) + 1;
-        PyObject *stream = *slot(record, fields->stream);
+        PyObject *stream = Py_XNewRef(*slot(record, fields->stream));
+        Py_DECREF(record);
+        if (stream == NULL) {
+            PyErr_SetString(PyExc_TypeError, "a record has no stream");
+            break;
+        }
         int is_ready = 0, is_busy = 0;
         PyObject *waiting = stream_queue_of(fields, stream_queues, stream, &is_ready);
         if (waiting == NULL && !PyErr_Occurred() && PySet_GET_SIZE(busy)) {
             is_busy = PySet_Contains(busy, stream);
         }
-        Py_DECREF(record);
+        Py_DECREF(stream);
         if (is_busy || (waiting == NULL && PyErr_Occurred())) {
             break;
         }
@@ -193,7 +210,9 @@ sift(PyObject *module, PyObject *const *args, Py_ssize_t count)
             }
             continue;
         }
-        if (PyObject_Size(waiting) == 0 || move_first(filling.popleft, NULL, waiting) < 0) {
+        int has_moved = PyObject_Size(waiting) > 0 && move_first(filling.popleft, NULL, waiting) == 0;
+        Py_DECREF(waiting);
+        if (!has_moved) {
             break;
         }
         moved++;
@@ -335,7 +354,14 @@ streams_of(PyObject *module, PyObject *object)
     }
     for (Py_ssize_t position = 0; position < PyList_GET_SIZE(records); position++) {
         PyObject *record = PyList_GET_ITEM(records, position);
-        if (check(fields, record) < 0 || PySet_Add(streams, *slot(record, fields->stream)) < 0) {
+        /* Its hash may be anybody's code. */
+        PyObject *stream = check(fields, record) < 0 ? NULL : Py_XNewRef(*slot(record, fields->stream));
+        int failed = stream == NULL || PySet_Add(streams, stream) < 0;
+        Py_XDECREF(stream);
+        if (failed) {
+            if (!PyErr_Occurred()) {
+                PyErr_SetString(PyExc_TypeError, "a record has no stream");
+            }
             Py_DECREF(streams);
             return NULL;
         }
@@ -357,13 +383,37 @@ most_attempts(PyObject *module, PyObject *object)
         if (check(fields, record) < 0) {
             return NULL;
         }
-        long long attempts = PyLong_AsLongLong(*slot(record, fields->attempts));
+        long long attempts = attempts_of(fields, record);
         if (attempts == -1 && PyErr_Occurred()) {
             return NULL;
         }
         most = Py_MAX(most, attempts);
     }
     return PyLong_FromLongLong(most);
+}
+
+/* Settle one record, or put it with the others: 0, or -1 with an error set. */
+static int
+deliver_one(const Records *fields, PyObject *record, PyObject *outcome, PyObject *one, PyObject *nothing,
+            PyObject *others, PyObject *asked)
+{
+    if (check(fields, record) < 0) {
+        return -1;
+    }
+    long long attempts = attempts_of(fields, record);
+    if (attempts == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (attempts) {
+        return PyList_Append(others, record);
+    }
+    replace(record, fields->attempts, Py_NewRef(one));
+    replace(record, fields->outcome, Py_NewRef(outcome));
+    if (*slot(record, fields->callbacks) == Py_None) {
+        replace(record, fields->body, Py_NewRef(nothing));
+        return 0;
+    }
+    return PyList_Append(asked, record);
 }
 
 /* Nothing runs in between that could add a callback, so that one look at them is enough. */
@@ -385,26 +435,11 @@ deliver(PyObject *module, PyObject *const *args, Py_ssize_t count)
         goto end;
     }
     for (Py_ssize_t position = 0; position < PyList_GET_SIZE(records); position++) {
-        PyObject *record = PyList_GET_ITEM(records, position);
-        if (check(fields, record) < 0) {
-            goto end;
-        }
-        long long attempts = PyLong_AsLongLong(*slot(record, fields->attempts));
-        if (attempts == -1 && PyErr_Occurred()) {
-            goto end;
-        }
-        if (attempts) {
-            if (PyList_Append(others, record) < 0) {
-                goto end;
-            }
-            continue;
-        }
-        replace(record, fields->attempts, Py_NewRef(one));
-        replace(record, fields->outcome, Py_NewRef(outcome));
-        if (*slot(record, fields->callbacks) == Py_None) {
-            replace(record, fields->body, Py_NewRef(nothing));
-        }
-        else if (PyList_Append(asked, record) < 0) {
+        /* Held, for what is replaced in it may run code as it goes. */
+        PyObject *record = Py_NewRef(PyList_GET_ITEM(records, position));
+        int failed = deliver_one(fields, record, outcome, one, nothing, others, asked) < 0;
+        Py_DECREF(record);
+        if (failed) {
             goto end;
         }
     }
