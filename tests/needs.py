@@ -1,4 +1,4 @@
-"""What some tests need besides Python packages: Node, Chromium, and antinode's compiled parts.
+"""What some tests need besides Python packages: Node, Chromium, other programs, antinode's compiled parts.
 
 A test whose need is not met is skipped with the reason; with ANTINODE_REQUIRE_ALL=1 in the environment, as
 in CI, it fails instead, so that nothing is left out unnoticed.
@@ -47,6 +47,13 @@ def node() -> Node:
     return Node(
         (executable,), (executable, str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"))
     )
+
+
+def program(name: str) -> str:
+    """A program of the system's, by its name in PATH."""
+    if found := shutil.which(name):
+        return found
+    absent(f"needs {name}: `apt-get install {name}`")
 
 
 def native() -> Any:

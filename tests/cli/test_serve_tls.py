@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import socket
 import ssl
 import stat
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from antinode.server.http import authority
 from antinode.server.http.authority import Authority, AuthorityError
+from tests import needs
 from tests.cli.nursery import run
 from tests.cli.serving import Serving
 
@@ -92,12 +92,11 @@ def test_the_banner_says_how_to_be_trusted(tmp_path: Path) -> None:
         assert "trust" not in "".join(serving.lines)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 def test_curl_trusts_it_by_the_line_that_is_printed(tmp_path: Path) -> None:
     """And without that line it does not."""
     with Serving("--tls", "--data", str(tmp_path / "events.db")) as serving:
         pem = tmp_path / "events.db-tls" / "authority.pem"
-        command = ["curl", "-sS", "--noproxy", "*", f"{serving.url}/healthz"]
+        command = [needs.program("curl"), "-sS", "--noproxy", "*", f"{serving.url}/healthz"]
         assert subprocess.run([*command, "--cacert", pem], capture_output=True, check=True).stdout
         assert subprocess.run(command, capture_output=True, check=False).returncode == 60
 

@@ -5,7 +5,6 @@ import gzip
 import json
 import os
 import random
-import shutil
 import socket
 import ssl
 import subprocess
@@ -28,6 +27,7 @@ from antinode._delivery.http.compression import DamagedGzip, compress, decompres
 from antinode._delivery.http.proxies import parse_proxy
 from antinode._delivery.http.transport import HttpTransport
 from antinode._delivery.messages import Request, Transport, TransportError, TransportTimeout
+from tests import needs
 from tests.delivery.rawserver import OK, Peer, RawServer, answering, deaf, silent, socks5, tunnel
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -953,10 +953,9 @@ def test_own_authority_is_accepted_from_a_bundle(make: Make, authority: trustme.
     assert server.connections == 1
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl names the files of such a directory")
 def test_bundle_may_be_a_directory(make: Make, authority: trustme.CA, bundle: Path, tmp_path: Path) -> None:
     """A directory of certificates, named by their hashes as OpenSSL wants them, is a bundle too."""
-    command = ["openssl", "x509", "-hash", "-noout", "-in", str(bundle)]
+    command = [needs.program("openssl"), "x509", "-hash", "-noout", "-in", str(bundle)]
     name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     (tmp_path / f"{name}.0").write_bytes(bundle.read_bytes())
     with RawServer(answering(), server_tls(authority)) as server:
