@@ -500,8 +500,11 @@ encode(Log *self, PyObject *event, Roles *roles)
     /* The checks may run any code, which may change the event. */
     let_go(roles);
     roles->may_call = 1;
-    PyObject *copy = PyDict_Copy(event);
-    PyObject *body = copy != NULL && judge(self, copy, roles) == 1 ? encode_judged(self, copy, roles) : NULL;
+    /* Not PyDict_Copy: up to Python 3.11 the collector may run in the middle of it, and with it code that changes the
+       event, which a copy by `update` notices. */
+    PyObject *copy = PyDict_New();
+    PyObject *body = copy != NULL && PyDict_Update(copy, event) == 0 && judge(self, copy, roles) == 1
+        ? encode_judged(self, copy, roles) : NULL;
     Py_XDECREF(copy);
     return body;
 }
@@ -573,17 +576,6 @@ not_here(void)
     Py_RETURN_NONE;
 }
 
-static int
-increase(PyObject *object, Py_ssize_t offset, long long by)
-{
-    PyObject *sum = PyLong_FromLongLong(PyLong_AsLongLong(*slot(object, offset)) + by);
-    if (sum == NULL) {
-        return -1;
-    }
-    replace(object, offset, sum);
-    return 0;
-}
-
 /* An attribute's truth; -1 with an error set. */
 static int
 is_true(PyObject *object, PyObject *name)
@@ -598,16 +590,17 @@ is_true(PyObject *object, PyObject *name)
 static int
 enter(Log *self, PyObject *record, PyObject *epoch, Py_ssize_t size)
 {
-    /* The queue first: it is all that can fail without a memory that is exhausted for small ints too. */
-    PyObject *done = PyObject_CallOneArg(self->append, record);
+    /* What can fail comes first. */
+    long long accepted = count_at(epoch, self->at_epoch_accepted);
+    PyObject *sum = accepted == -1 && PyErr_Occurred() ? NULL : PyLong_FromLongLong(accepted + 1);
+    PyObject *done = sum == NULL ? NULL : PyObject_CallOneArg(self->append, record);
     if (done == NULL) {
+        Py_XDECREF(sum);
         return -1;
     }
     Py_DECREF(done);
     replace(record, self->at_record_epoch, Py_NewRef(epoch));
-    if (increase(epoch, self->at_epoch_accepted, 1) < 0) {
-        return -1;
-    }
+    replace(epoch, self->at_epoch_accepted, sum);
     *count_in(self->ledger, self->at_accepted) += 1;
     *count_in(self->ledger, self->at_pending) += 1;
     *count_in(self->ledger, self->at_pending_bytes) += size;
@@ -728,7 +721,7 @@ end:
     if (takes_guard) {
         release(self);
     }
-    return taken;
+    return PyErr_Occurred() ? -1 : taken;
 }
 
 /* Wake the coordinator if the queue has the length at which it wants to be. */
@@ -820,7 +813,7 @@ Log_encode(PyObject *object, PyObject *event)
 {
     Log *self = (Log *)object;
     Roles roles = {0};
-    PyObject *body = PyDict_CheckExact(event) ? encode(self, event, &roles) : NULL;
+    PyObject *body = self->has_page && PyDict_CheckExact(event) ? encode(self, event, &roles) : NULL;
     PyObject *stream = body == NULL ? NULL : stream_of(self, &roles);
     let_go(&roles);
     if (stream == NULL) {

@@ -10,6 +10,8 @@ from typing import Any, NoReturn, TypedDict, cast
 
 import msgspec
 
+from antinode._changing import at_once
+
 __all__ = ["Event", "EventDict", "IngestionMetadata", "IngestionMetadataDict", "Plan", "PlanDict"]
 
 
@@ -307,7 +309,7 @@ def as_event_dict(event: EventDict | Event | Mapping[str, Any]) -> dict[str, Any
     """A new dict of `event`'s keys, with `Plan` and `IngestionMetadata` objects turned into dicts too."""
     if isinstance(event, Event):
         return cast("dict[str, Any]", event.to_dict())
-    return _with_plain_metadata(dict(event))
+    return _with_plain_metadata(at_once(lambda: dict(event)))
 
 
 def _with_plain_metadata(keys: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from antinode._changing import at_once
 from antinode._errors import ConfigurationError
 from antinode._protocol.limits import MAX_DEPTH
 
@@ -134,7 +135,7 @@ def _copied(value: Any, known: dict[int, Any], layer: int) -> Any:
     copy: Any
     if isinstance(value, dict):
         copy = known[id(value)] = {}
-        for key, item in list(value.items()):
+        for key, item in at_once(lambda: list(value.items())):
             copy[key] = _copied(item, known, layer + 1)
     elif isinstance(value, list):
         copy = known[id(value)] = []

@@ -206,3 +206,48 @@ def test_any_other_value_is_found(value: object, foreign: object) -> None:
     """One value of a foreign type, however deep, and the whole is not sure any more."""
     assert not is_inert({"a": [value, {"b": (foreign,)}]})
     assert not is_inert({"a": [value], foreign: value})
+
+
+@pytest.mark.parametrize("is_pure", [False, True], ids=["compiled", "python"])
+@pytest.mark.parametrize(
+    "make",
+    ["{}", "collections.OrderedDict()", "{'inner': {}}", "{'inner': []}"],
+    ids=["dict", "ordered", "nested", "list"],
+)
+def test_a_container_that_changes_is_logged_as_of_one_moment(make: str, is_pure: bool) -> None:
+    """Properties that other threads change all the time cost no event, on whichever path it goes."""
+    printed = run(
+        f"""
+        import collections
+        from decimal import Decimal
+        sys.setswitchinterval(1e-6)
+        properties = {make}
+        is_over = False
+
+        def go_on():
+            n = 0
+            changing = properties.get("inner", properties)
+            while not is_over:
+                n += 1
+                if type(changing) is list:
+                    changing.append(Decimal(n)) if n % 50 else changing.clear()
+                else:
+                    changing[f"key-{{n % 50}}"] = Decimal(n)
+                    changing.pop(f"key-{{n * 7 % 50}}", None)
+
+        threads = [threading.Thread(target=go_on) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        refused = []
+        for _ in range(1_000):
+            handle = client.log_event({{**event, "event_properties": properties}})
+            if handle.outcome is not None and handle.outcome.kind == "rejected":
+                refused.append(handle.outcome.message)
+        is_over = True
+        for thread in threads:
+            thread.join()
+        print(refused[:3], client.flush(60).pending, client.stats().balanced)
+        """,
+        is_pure=is_pure,
+    )
+    assert printed == "[] 0 True"

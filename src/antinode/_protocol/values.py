@@ -12,6 +12,7 @@ import math
 import os
 import types
 import uuid
+from collections import deque
 from collections.abc import (
     Awaitable,
     Callable,
@@ -24,8 +25,10 @@ from collections.abc import (
 )
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
+from antinode._changing import at_once
 from antinode._protocol.fields import OPERATIONS, PROPERTY_FIELDS
 from antinode._protocol.limits import BATCH_BODY_LIMIT, MAX_DEPTH, MAX_STRING, UNLIMITED_PROPERTIES
 
@@ -96,9 +99,9 @@ class _Conversion:
         if scalar is not _NOT_SCALAR:
             return scalar
         if isinstance(value, Mapping):
-            return self._object(value, value.items())
+            return self._object(value, at_once(lambda: list(islice(value.items(), self._room))))
         if isinstance(value, Sequence | ValuesView):
-            return self._array(value, value)
+            return self._array(value, list(value) if type(value) in _HELD else value)
         if isinstance(value, Set):
             return self._array(value, _in_order(value))
         cls = type(value)
@@ -353,7 +356,11 @@ def _in_order(values: Set[Any]) -> Iterable[Any]:
     try:
         return sorted(values)
     except TypeError:
-        return values
+        return list(values)
+
+
+_HELD: Final = frozenset({list, deque, type({}.values())})
+"""Containers that are copied in one step. Others may have no end."""
 
 
 def _struct_items(value: Any) -> Iterator[tuple[str, Any]]:
