@@ -448,6 +448,12 @@ class Client:
     ) -> None:
         await self.ashutdown()
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     def _renew_after_fork(self) -> None:
         self._configuring = threading.RLock()
         if self._sender is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copyreg
 from typing import TYPE_CHECKING
 
 from antinode._client import Client
 from antinode._errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from typing_extensions import Unpack
 
@@ -54,6 +55,21 @@ def get_instance(name: str | None = None) -> Client:
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.strip():
         raise ConfigurationError(f"the name of an instance must be a string, not {name!r:.60}")
+
+
+def _as_name(client: Client) -> tuple[Callable[[str | None], Client], tuple[str | None]]:
+    """A client pickled: unpickled, it is the instance of that name in that process, as with loggers."""
+    if get_instance(client._name) is not client:
+        from pickle import PicklingError  # noqa: PLC0415 - loaded by whoever pickles
+
+        raise PicklingError(
+            f"{client!r} cannot be pickled, since no other process could find it: only what antinode.init() "
+            "and antinode.get_instance(name) return can"
+        )
+    return get_instance, (client._name,)
+
+
+copyreg.pickle(Client, _as_name)
 
 
 def log_event(event: EventDict | Event, extra: object = None, *, once: str | None = None) -> Delivery:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -192,6 +192,18 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
         outcome = self.outcome
         assert outcome is not None  # noqa: S101 - see `result`
         return outcome
+
+    def __copy__(self) -> Delivery:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Delivery:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Delivery cannot be pickled: it settles in the process that logged the event; pass on what "
+            "result() returns"
+        )
 
     def __repr__(self) -> str:
         outcome = self.outcome
