@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import antinode._delivery
+import antinode._importing
+import antinode._spool
+import antinode.cli
 from tests.cli.reading import COMMAND, environment
 
 
@@ -72,14 +78,20 @@ def _nursery() -> subprocess.Popen[str]:
 
 
 def _serve() -> None:
-    # Each of these is for the children.
-
+    _load()
     for line in sys.stdin:
         child = os.fork()
         if not child:
             _become(**json.loads(line))
             return
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _load() -> None:
+    """Import what the commands import when they run."""
+    for package in (antinode.cli, antinode._importing, antinode._delivery, antinode._spool):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
 
 
 def _become(arguments: list[str], streams: list[str], cwd: str, environment: dict[str, str]) -> None:
