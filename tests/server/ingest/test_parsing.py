@@ -103,11 +103,20 @@ def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     assert refusal.body_start == body.decode("utf-8", "replace")
 
 
-@pytest.mark.parametrize("depth", [1_000, 5_000, 100_000])
-def test_a_deep_nest_is_no_json(depth: int) -> None:
-    """A body that is nested a thousand layers deep is refused before anything recurses through it."""
-    body = b'{"api_key": "k", "events": [{"event_type": ' + b"[" * depth + b"]" * depth + b"}]}"
+@pytest.mark.parametrize("number", [b"1", b"123456789012345678901234567890"])
+@pytest.mark.parametrize("depth", [260, 1_000, 5_000, 100_000])
+def test_a_deep_nest_is_no_json(depth: int, number: bytes) -> None:
+    """A body that is nested hundreds of layers deep is refused before anything recurses through it."""
+    nest = b"[" * depth + number + b"]" * depth
+    body = b'{"api_key": "k", "events": [{"event_type": ' + nest + b"}]}"
     assert refused(post(body, "/batch")).error == "Invalid JSON request body"
+
+
+@pytest.mark.parametrize("number", [b"1", b"123456789012345678901234567890"])
+def test_a_nest_within_reason_is_read(number: bytes) -> None:
+    """What is merely deeper than the API likes is for the checks of the event."""
+    nest = b"[" * 200 + number + b"]" * 200
+    assert taken(post(b'{"api_key": "k", "events": [{"event_type": ' + nest + b"}]}", "/batch"))
 
 
 @pytest.mark.parametrize("key", [None, "", 5, ["k"]])

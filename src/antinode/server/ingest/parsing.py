@@ -39,6 +39,9 @@ _MAX_MEMBERS: Final = 400_000
 """Objects, arrays and keys of one body. Real events hold a hundred for each 5 KB; millions would keep the
 server, and everybody else's uploads, busy for half a minute."""
 
+_MAX_NESTING: Final = 250
+"""Layers of a body, its own two included. The API warns of more than 40 in an event and names no limit."""
+
 _BY_PATH: Final = {api.value: api for api in IngestApi}
 
 
@@ -137,19 +140,40 @@ def _read_json(api: IngestApi, body: bytes, address: str, rules: Rules) -> Reque
 
 
 def _loaded(body: bytes) -> tuple[Any, bytes]:
-    """The body as JSON, and its text, in which lone surrogates are replaced; (None, …) if it is no JSON."""
+    """The body as JSON, and its text, in which lone surrogates are replaced; (None, …) if it is no JSON.
+
+    What is nested deeper than any event is as good as none, so that nothing behind recurses through it.
+    """
     try:
-        return exact.loads(body), body
+        document = exact.loads(body)
     except orjson.JSONDecodeError:
         pass
+    else:
+        return (None if _is_deep(document) else document), body
     # Half of a surrogate pair is what is left of an emoji that a browser cut in two: no reason to refuse all.
     if not _SURROGATE.search(body):
         return None, body
     mended = _ESCAPES.sub(_mend, body)
     try:
-        return exact.loads(mended), mended
+        document = exact.loads(mended)
     except orjson.JSONDecodeError:
         return None, body
+    return (None if _is_deep(document) else document), mended
+
+
+def _is_deep(document: Any) -> bool:
+    try:
+        orjson.dumps(document)  # refuses what is nested deeper than _MAX_NESTING, and some other values
+    except TypeError:
+        layer, depth = [document], 0
+        while layer and depth <= _MAX_NESTING:
+            containers = [each for each in layer if isinstance(each, (dict, list))]
+            layer = [
+                value for each in containers for value in (each.values() if isinstance(each, dict) else each)
+            ]
+            depth += bool(containers)
+        return depth > _MAX_NESTING
+    return False
 
 
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
