@@ -188,7 +188,7 @@ def left_behind(number: int, user: str | None) -> tuple[bytes, float]:
 TestDeliveries = Deliveries.TestCase
 TestStoredDeliveries = StoredDeliveries.TestCase
 TestDeliveries.settings = TestStoredDeliveries.settings = settings(
-    max_examples=400 * DEPTH,
+    max_examples=150 * DEPTH,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
