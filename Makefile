@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-fast test-minimum coverage changelog check lint format types accidents barrier bench bench-growth bench-quick bench-server bench-import soak clean
+.PHONY: help demo test test-fast test-minimum coverage changelog check lint format types accidents barrier sanitize bench bench-growth bench-quick bench-server bench-import soak clean
 
 help:
 	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-server  events a second that the local Amplitude takes on one core"
 	@echo "make bench-import  events a second that antinode import sends, and its memory"
 	@echo "make soak          a million events through the local Amplitude, its memory flat"
+	@echo "make sanitize      the compiled parts' tests and fuzz under the address and undefined-behaviour sanitizers"
 	@echo "make accidents     run the accident suite and rewrite docs/accidents.md"
 
 $(STAMP): pyproject.toml hatch_build.py $(wildcard native/*)
@@ -79,6 +80,9 @@ format: $(STAMP)
 barrier: $(STAMP)
 	$(BIN)/python -m tests.barrier $(ARGS)
 
+sanitize: $(STAMP)
+	$(BIN)/python -m tests.sanitize $(ARGS)
+
 accidents: $(STAMP)
 	$(BIN)/python -m tests.accidents --write docs/accidents.md
 
@@ -106,4 +110,4 @@ soak: $(STAMP)
 	@$(BIN)/python bench/server_soak.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-minimum .coverage* .bench-node bench/results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .sanitize $(VENV)-bench $(VENV)-minimum .coverage* .bench-node bench/results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -53,28 +53,32 @@ def _is_wanted() -> bool:
     return sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
-def compile_native(root: Path) -> Path:
-    """Compile in place, as editable installs need it; returns the library's path."""
+def compile_native(root: Path, into: Path | None = None, flags: tuple[str, ...] = ()) -> Path:
+    """Compile in place, as editable installs need it, or into another package; returns the library's path.
+
+    `flags` are for the compiler and the linker, beside the usual ones.
+    """
     from setuptools import Distribution, Extension  # noqa: PLC0415 - not needed without a compiler
     from setuptools.command.build_ext import build_ext  # noqa: PLC0415 - the same
 
     os.chdir(root)
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    built = root / "src" / "antinode" / f"_native{suffix}"
+    package = into or root / "src" / "antinode"
+    built = package / f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"
     newest = max(path.stat().st_mtime for path in [*Path("native").iterdir(), Path(__file__)])
     if built.exists() and built.stat().st_mtime > newest:
         return built
     extension = Extension(
-        "antinode._native",
+        f"{package.name}._native",
         list(SOURCES),
         depends=[str(header) for header in Path("native").glob("*.h")],
-        extra_compile_args=[] if sys.platform == "win32" else ["-O3", "-g0"],
+        extra_compile_args=[] if sys.platform == "win32" else ["-O3", "-g0", *flags],
+        extra_link_args=list(flags),
     )
-    distribution = Distribution({"name": "antinode", "ext_modules": [extension], "package_dir": {"": "src"}})
+    distribution = Distribution({"name": "antinode", "ext_modules": [extension]})
     command = build_ext(distribution)
-    command.inplace = True
+    command.build_lib = str(package.parent)
     with tempfile.TemporaryDirectory() as objects:
-        command.build_temp = command.build_lib = objects
+        command.build_temp = objects
         command.ensure_finalized()
         command.run()
     return built

@@ -41,6 +41,7 @@ MARKED = {
         "test_deadletters.py",
         "test_demo.py",
         "test_docs.py",
+        "test_fuzz_native.py",
         "test_native.py",
         "test_storage.py",
         "test_wheel.py",
