@@ -80,8 +80,8 @@ def register(resident: Resident) -> None:
         _watched.append(weakref.ref(resident))
     if not _is_registered:
         _is_registered = True
+        _import_early()
         if hasattr(os, "register_at_fork"):
-            _import_before_forks()
             os.register_at_fork(after_in_child=_after_fork)
 
 
@@ -132,10 +132,11 @@ _IMPORTED_LATE = (
 )
 
 
-def _import_before_forks() -> None:
-    """Import now, on the thread that calls `init`, what other threads would import later.
+def _import_early() -> None:
+    """Import now, on the thread that calls `init`, what is first used later.
 
-    A module that another thread is importing at the moment of a fork stays locked in the child for ever.
+    A module that another thread is importing at the moment of a fork stays locked in the child for ever, and
+    the destructors that log when the interpreter ends are past importing.
     """
     for name in _IMPORTED_LATE:
         importlib.import_module(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -333,7 +334,8 @@ def _parsed(body: bytes) -> Any:
         pass
     try:
         # The indices in it still count when the text beside them is in some other encoding.
-        return orjson.loads(body.decode("utf-8-sig", "replace"))
+        # Not by the codec that knows the mark: it is a module, imported when it is first asked for.
+        return orjson.loads(body.removeprefix(BOM_UTF8).decode(errors="replace"))
     except ValueError:
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator
 from stat import S_ISREG
 
@@ -22,6 +23,9 @@ from antinode._spool.inspection.damage import SetAside
 from antinode._spool.owners import OwnerLock, acquire
 from antinode._spool.ownership import NotOurs, refusal
 from antinode._spool.segment import AdoptedSegment, headers_of, is_claimed
+
+if sys.platform != "win32":
+    import resource
 
 MOST_HELD = 64
 """Owners adopted at a time: each takes a descriptor until its records have ended."""
@@ -370,9 +374,7 @@ class Adoption:
 
 def _descriptors() -> int:
     """How many descriptors this process may have."""
-    try:
-        import resource  # noqa: PLC0415 - not on Windows
-    except ImportError:
+    if sys.platform == "win32":
         return 512
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_HELD * SPARE if soft == resource.RLIM_INFINITY else soft

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from urllib.request import getproxies, proxy_bypass
 
 from antinode._delivery.http.proxies import Proxy, parse_proxy
@@ -14,3 +15,11 @@ def proxy_from_environment(scheme: str, host: str, port: int) -> Proxy | None:
     if not text or proxy_bypass(f"{host}:{port}"):
         return None
     return parse_proxy(text)
+
+
+def import_for_proxies() -> None:
+    """Import now what the proxies of the environment need, so that no thread has to when it sends."""
+    for text in getproxies().values():
+        if text.startswith("socks"):
+            with suppress(ImportError, ValueError):
+                parse_proxy(text)

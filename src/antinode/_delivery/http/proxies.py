@@ -63,7 +63,9 @@ def parse_proxy(text: str) -> Proxy:
 
 
 def _require_pysocks() -> None:
-    from importlib.util import find_spec  # noqa: PLC0415 - only a SOCKS proxy needs it
-
-    if find_spec("socks") is None:
-        raise ImportError('a SOCKS proxy needs PySocks: pip install "antinode[socks]"')
+    """Import what carries connections through SOCKS, long before one is opened."""
+    try:
+        import socks  # type: ignore[import-untyped] # noqa: F401, PLC0415 - an extra
+        import urllib3.contrib.socks  # noqa: F401, PLC0415 - warns without it
+    except ImportError:
+        raise ImportError('a SOCKS proxy needs PySocks: pip install "antinode[socks]"') from None
