@@ -284,6 +284,18 @@ def test_insert_ids_are_all_different():
     assert len(set(made)) == len(made)
 
 
+def test_a_datetime_is_never_taken_for_another_unit():
+    """A datetime is milliseconds once, in years too whose milliseconds look like seconds or microseconds."""
+    for year in (1901, 1971, 9999):
+        moment = datetime(year, 6, 1, tzinfo=timezone.utc)
+        body, _, _ = EventEncoder(max_event_bytes=10_000).encode(
+            {"event_type": "A", "user_id": "user-1", "time": moment}
+        )
+        assert json.loads(body)["time"] == (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(
+            milliseconds=1
+        )
+
+
 def test_time_as_datetime_is_converted():
     """A datetime becomes milliseconds; one without a zone is local time, and its author is told."""
     moment = datetime(2026, 11, 4, 18, 46, 10, 999_999, tzinfo=timezone(timedelta(hours=1)))

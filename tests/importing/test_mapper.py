@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antinode._importing.cells import typed
 from antinode._importing.columns import Columns, read_mapping
-from antinode._importing.errors import BadMapping
-from antinode._importing.mapper import Mapper, Unmappable, typed
+from antinode._importing.errors import BadMapping, Unmappable
+from antinode._importing.mapper import Mapper
 from antinode._importing.readers.timestamps import time_reader
 
 ROW = {
@@ -264,6 +265,48 @@ def test_every_way_to_write_a_time_gives_the_same(milliseconds: int) -> None:
 def test_time_formats(format: str, zone: str, written: Any, wanted: int) -> None:
     """Patterns and zones."""
     assert time_reader(format, zone)(written) == wanted
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        (20240501, 1_714_521_600_000),
+        ("20240501", 1_714_521_600_000),
+        ("20240501.0", 1_714_521_600_000),
+        ("202405011030", 1_714_559_400_000),
+        ("20240501103007", 1_714_559_407_000),
+        (20240501103007123, 1_714_559_407_123),
+        ("1971-06-01 12:00:00", 44_625_600_000),
+        ("1901-01-01", -2_177_452_800_000),
+        ("2024-05-01 10:00:00.123456789", 1_714_557_600_123),
+        (1_714_557_600, 1_714_557_600_000),
+        (99_999_999, 99_999_999_000),
+    ],
+)
+def test_digits_that_spell_a_date_are_that_date(written: Any, wanted: int) -> None:
+    """And no number since 1970; what is text is a date whenever it was."""
+    assert time_reader()(written) == wanted
+
+
+def test_dates_of_spreadsheets_are_refused_or_converted() -> None:
+    """By themselves they would be some hours of 1970."""
+    for written in (45413, "45413.4166666667", 45413.5, 10_000):
+        with pytest.raises(ValueError, match="--time-format excel"):
+            time_reader()(written)
+    excel = time_reader("excel", "Europe/Berlin")
+    assert excel("45413.4166666667") == 1_714_550_400_000
+    assert time_reader("excel")(45413) == 1_714_521_600_000
+    with pytest.raises(ValueError, match="no date of a spreadsheet"):
+        excel(1e300)
+
+
+@pytest.mark.parametrize(
+    "written", ["9999-12-31", "5200-01-01T00:00:00Z", 2**70, "+10000-01-01T00:00:00", 10**300]
+)
+def test_what_lies_too_far_is_no_time(written: Any) -> None:
+    """Such as what databases write for never; as microseconds it would be in 1978."""
+    with pytest.raises(ValueError, match=r"too far from today|no ISO 8601"):
+        time_reader()(written)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode.server import exact
+from antinode._protocol import exact
 from antinode.server.engine import Amplitude
 from antinode.server.ingest.requests import IngestResponse
 from antinode.server.models import EventQuery

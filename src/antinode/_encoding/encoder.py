@@ -296,9 +296,11 @@ def _plain(key: object, value: Any) -> Any:
     """`value`, if it is a point in time or our own metadata object in JSON's terms."""
     if type(value) is datetime and key == "time" and value.tzinfo is not None:
         try:
-            return (value - _EPOCH) // timedelta(milliseconds=1)
+            milliseconds = (value - _EPOCH) // timedelta(milliseconds=1)
         except Exception:
             return value
+        # What would be taken for another unit is converted where no unit is guessed.
+        return milliseconds if EARLIEST_MS <= milliseconds < _LATEST_MS else value
     if type(value) in (Plan, IngestionMetadata) and key in ("plan", "ingestion_metadata"):
         return value.to_dict()
     return value

@@ -33,6 +33,7 @@ class RowCounts(msgspec.Struct):
 
     delivered: int = 0
     rejected: int = 0
+    left_out: int = 0
 
 
 class State(msgspec.Struct, kw_only=True):

@@ -9,11 +9,35 @@ from pathlib import Path
 from typing import Any, Final
 
 from antinode._importing.errors import BadMapping, NotInstalled
+from antinode._importing.filters import all_of, column_of
 from antinode._importing.readers.timestamps import time_reader
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, ID_FIELDS
 
 OBJECTS: Final = ("event_properties", "user_properties", "groups", "group_properties")
 """What `prefix.key` may name a key of."""
+
+
+NOW: Final = "now"
+"""What `undated` says of rows that have no time."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """Something that was named: a column, or a pattern of them."""
+
+    label: str
+    """As it would be written on the command line."""
+    column: str
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it stands for any number of columns."""
+        return is_pattern(self.column)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a name stands for all that look like it."""
+    return "*" in text or "?" in text
 
 
 @dataclass(frozen=True)
@@ -36,6 +60,10 @@ class Columns:
     """Texts of cells that stand for nothing, beside the empty one."""
     text: tuple[str, ...] = ()
     """Columns, or patterns of them, whose cells stay text though they look like numbers."""
+    where: tuple[str, ...] = ()
+    """Conditions that rows have to meet, `column=value` or `column!=value`; others are left out."""
+    undated: str = ""
+    """`now` if rows without a time are meant to be dated at the time of the import."""
 
     def __post_init__(self) -> None:
         for key in self.fields:
@@ -43,13 +71,27 @@ class Columns:
         for key in self.constants:
             _check_key(key)
         time_reader(self.time_format, self.time_zone)
+        all_of(self.where)
+        if self.undated not in ("", NOW):
+            raise BadMapping(f"undated must be {NOW!r}, not {self.undated!r:.60}")
         if self.is_given:
             self._check_completeness()
 
     @property
     def is_given(self) -> bool:
-        """Whether columns are named at all."""
-        return bool(self.fields or self.properties or self.user_properties or self.groups)
+        """Whether events are made of what is named, and of nothing else.
+
+        A time or a group alone is named beside what rows say in Amplitude's own words.
+        """
+        return bool(self.fields.keys() - {"time"} or self.properties or self.user_properties)
+
+    def picks(self) -> list[Pick]:
+        """All that is named."""
+        found = [Pick(_label(key, column), column) for key, column in self.fields.items()]
+        for option, texts in (("--properties", self.properties), ("--user-properties", self.user_properties)):
+            found += [Pick(f"{option} {_quoted(each)}", each.rpartition("=")[2]) for each in texts]
+        found += [Pick(f"--group {kind}={column}", column) for kind, column in self.groups.items()]
+        return found + [Pick(f"--where {_quoted(each)}", column_of(each)) for each in self.where]
 
     def _check_completeness(self) -> None:
         told = {*self.fields, *self.constants}
@@ -76,11 +118,25 @@ class Columns:
             time_zone=self.time_zone if over.time_zone == usual.time_zone else over.time_zone,
             null=(*self.null, *over.null),
             text=(*self.text, *over.text),
+            where=(*self.where, *over.where),
+            undated=over.undated or self.undated,
         )
 
     def as_json(self) -> str:
         """The same text for the same mapping, to tell whether it changed."""
         return json.dumps(asdict(self), sort_keys=True, default=str)
+
+
+_OPTIONS: Final = frozenset({"event_type", "user_id", "device_id", "time", "insert_id", "session_id"})
+"""Keys with an option of their own."""
+
+
+def _label(key: str, column: str) -> str:
+    return f"--{key.replace('_', '-')} {column}" if key in _OPTIONS else f"--field {key}={column}"
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if is_pattern(text) else text
 
 
 def _check_key(key: str) -> None:
@@ -96,7 +152,7 @@ def _check_key(key: str) -> None:
 
 _MAX_MAPPING: Final = 1024 * 1024
 _TABLES: Final = ("fields", "groups", "constants")
-_LISTS: Final = ("properties", "user_properties", "null", "text")
+_LISTS: Final = ("properties", "user_properties", "null", "text", "where")
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from antinode._importing.findings import Findings
 from antinode._importing.pool import open_pool, usual_processes
 from antinode._importing.prepare import Prepared
 from antinode._importing.readers.detect import SourceReading
-from antinode._importing.reports import ImportProgress, Observer, Survey
+from antinode._importing.reports import ImportProgress, Observer, Survey, unmet
 from antinode._importing.settings import ImportSettings
 from antinode._importing.sources import Source
 from antinode._importing.tracking import Span
@@ -30,7 +30,8 @@ class DryRun:
         self._samples = samples
         self._findings, self._notes = Findings(), Findings()
         self._shown: list[tuple[Source, int, dict[str, Any]]] = []
-        self._rows = self._good = 0
+        self._rows = self._good = self._left_out = 0
+        self._unmatched = {each.label for each in settings.columns.picks()}
         self._is_stopped = False
         self._unread: list[str] = []
 
@@ -65,6 +66,8 @@ class DryRun:
             time.monotonic() - began,
             is_whole=not self._is_stopped,
             unread=tuple(self._unread),
+            left_out=self._left_out,
+            remarks=tuple(unmet(self._unmatched)) if self._rows else (),
         )
 
     def _chunks(self) -> Iterator[tuple[int, Chunk]]:
@@ -96,6 +99,8 @@ class DryRun:
         source = self._settings.sources[span.source]
         self._rows += len(chunk.texts) - chunk.texts.count(b"")
         self._good += len(made.bodies)
+        self._left_out += len(made.left_out)
+        self._unmatched.intersection_update(made.unmatched)
         for position, reason in made.refused:
             self._findings.add(reason, source.name, chunk.first + position)
         for position, note in made.notes:

@@ -1,4 +1,4 @@
-"""What keeps an import from beginning or from going on.
+"""What keeps an import from beginning or from going on, and a row from becoming an event.
 
 ImportTrouble
 ├── BadMapping    what was said about the columns cannot be understood: write it differently
@@ -6,6 +6,7 @@ ImportTrouble
 │   └── Damaged   from some byte on it is not what it should be; the rows before are, and so are other files
 ├── NotInstalled  a format needs a package that an extra brings
 ├── CannotResume  the checkpoint belongs to something else, or another process is at it
+├── Unclear       the files do not tell what is to become of them: say it with options
 └── Halted        the server takes nothing, so that going on is of no use: run it again later
 """
 
@@ -43,5 +44,17 @@ class CannotResume(ImportTrouble):
     """A checkpoint cannot be gone on from."""
 
 
+class Unclear(ImportTrouble):
+    """What rows are to become has to be said. The message shows what would say it."""
+
+
 class Halted(ImportTrouble):
     """The import stopped before its end, by itself. What is settled is in the checkpoint."""
+
+
+class Unmappable(ValueError):
+    """A row that the mapping makes no event of; the message says why."""
+
+
+class LeftOut(Exception):
+    """A row that is not meant to become an event. The message says why, if it is worth knowing."""

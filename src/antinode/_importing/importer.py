@@ -29,7 +29,7 @@ from antinode._importing.pool import open_pool, usual_processes
 from antinode._importing.prepare import Prepared
 from antinode._importing.readers.detect import SourceReading
 from antinode._importing.rejects import Rejects, default_rejects
-from antinode._importing.reports import ImportProgress, ImportReport, Observer
+from antinode._importing.reports import ImportProgress, ImportReport, Observer, unmet
 from antinode._importing.settings import ImportSettings, max_upload_bytes, project_rate, user_rate
 from antinode._importing.tracking import Span, Tracker
 from antinode._protocol.limits import MAX_EVENTS_PER_REQUEST
@@ -105,6 +105,8 @@ class Importer:
         self._flying: dict[int, tuple[float, Job]] = {}
         """Uploads under way, and when each is given up for lost."""
         self._findings, self._notes = Findings(), Findings()
+        self._unmatched = {each.label for each in settings.columns.picks()}
+        """What was named, and no row has had so far."""
         self._told: set[str] = set()
         self._tell_at = self._save_at = float("-inf")
         self._moved_at = 0.0
@@ -196,6 +198,9 @@ class Importer:
             checkpoint=path,
             findings=self._findings,
             notes=self._notes,
+            left_out=counts.left_out,
+            # What an earlier run has met is not known.
+            remarks=() if old is not None else tuple(unmet(self._unmatched)),
         )
 
     def _work(self) -> None:
@@ -260,6 +265,10 @@ class Importer:
             self._moved_at = now
         for position, reason in made.refused:
             self._reject(span, position, texts[position], reason)
+        for position in made.left_out:
+            span.settle(position)
+        self._state.counts.left_out += len(made.left_out)
+        self._unmatched.intersection_update(made.unmatched)
         if made.notes:
             name = self._settings.sources[span.source].name
             for position, note in made.notes:

@@ -1,18 +1,21 @@
-"""Rows into events: a mapping, compiled once into a function that does little for each row."""
+"""Rows into events: by the columns that are named, or by what a row is."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-import orjson
-
-from antinode._importing.columns import OBJECTS, Columns
+from antinode._encoding.encoder import EARLIEST_MS
+from antinode._importing.calls import NoEvent, from_call, is_call, of_kind
+from antinode._importing.columns import NOW, OBJECTS, Columns, Pick
+from antinode._importing.decoding import decoded
+from antinode._importing.errors import LeftOut, Unmappable
+from antinode._importing.filters import all_of
+from antinode._importing.objects import as_object, dig
+from antinode._importing.plan import Plan, itself
 from antinode._importing.readers.amplitude_export import from_export, is_exported
-from antinode._importing.readers.timestamps import Convert, time_reader
-from antinode._protocol.fields import FIELDS, FieldKind
+from antinode._importing.readers.timestamps import time_reader
+from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, IDENTIFY
 from antinode._protocol.validation import as_text
 
 Row: TypeAlias = dict[str, Any]
@@ -23,228 +26,151 @@ NOTE: Final = "_rejected"
 TEXT: Final = "_text"
 """In a rejected row that could not be read: what was there."""
 
-EARLIEST_MS: Final = 100_000_000_000
+UNDATED: Final = "the row has no time, and is dated at the time of the import: name its column with --time"
 
-# Cells and columns that were looked into once. They must not fill memory.
-_MAX_REMEMBERED: Final = 20_000
-_MISSING: Final = object()
-# 007 and 1e5 are names more often than numbers; beyond 15 digits, JSON's readers lose some.
-_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
-_WORDS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-
-
-class Unmappable(ValueError):
-    """A row that the mapping makes no event of; the message says why."""
+_LATEST_MS: Final = 100_000_000_000_000
+_NO_EVENTS: Final = (IDENTIFY, GROUP_IDENTIFY)
+_SPELT: Final = {key.lower(): key for key in FIELDS}
 
 
 class Mapper:
     """Makes events of rows by a mapping.
 
-    Without one, a row in Amplitude's own words is the event, and a row of its export becomes the one that it
-    was. `to_event` may return the row itself, changed.
+    Without one, a row in Amplitude's own words is the event, a row of its export becomes the one that it was,
+    and so does a call of the Segment specification. `to_event` may return the row itself, changed.
     """
 
     def __init__(self, columns: Columns) -> None:
+        self._columns = columns
         self._time = time_reader(columns.time_format, columns.time_zone)
         self._has_own_time = columns.time_format != "auto"
+        self._time_column = columns.fields.get("time")
         self._constants = _nested(columns.constants)
         self._is_given = columns.is_given
-        self._plan = _Plan(columns if columns.is_given else _ITSELF, columns, self._time)
+        self._where = all_of(columns.where)
+        self._is_undated_meant = columns.undated == NOW
+        if columns.is_given:
+            self._plan = Plan(columns, self._time, needs_time="time" in columns.fields)
+        else:
+            self._plan = Plan(itself(columns), self._time, needs_time=False, prefixes=OBJECTS)
+            self._plan.unmatched = []
+        self.notes: list[str] = []
+        """What is worth knowing of the rows so far; whoever asks takes it out."""
+
+    @property
+    def unmatched(self) -> list[Pick]:
+        """What was named, and has met nothing in any row so far."""
+        return self._plan.unmatched
 
     def to_event(self, row: Any, *, has_cells: bool = False) -> Event:
         """The event of a decoded row; `has_cells` if its values are text that may stand for other values.
 
-        Raises `Unmappable`.
+        Raises `Unmappable` and `LeftOut`.
         """
         if type(row) is not dict:
             raise Unmappable(f"the row is {_article(row)}, not an object: write {{…}} with the event's keys")
         if NOTE in row or TEXT in row:
             row, has_cells = _mended(row, has_cells=has_cells)
-        if self._is_given or has_cells:
-            return self._plan.apply(row, self._constants, has_cells=has_cells)
+        if self._where is not None and not self._where(row):
+            raise LeftOut
         try:
-            if "$insert_id" in row and is_exported(row):
-                row = from_export(row, self._time if self._has_own_time else None)
-            else:
-                time = row.get("time")
-                if time is not None and (type(time) is not int or time < EARLIEST_MS or self._has_own_time):
-                    row["time"] = self._time(time)
+            event = self._mapped(row, has_cells=has_cells) if self._is_given else self._own(row, has_cells)
+        except NoEvent as error:
+            raise LeftOut(str(error)) from None
+        if self._constants:
+            event = _overlaid(event, self._constants)
+        if event.get("time") is None and not self._is_undated_meant and is_counted(event):
+            self.notes.append(UNDATED)
+        return event
+
+    def is_event(self, row: Any, *, has_cells: bool) -> bool:
+        """Whether a row is meant to be an event as it stands."""
+        if self._is_given or self._time_column or self._columns.groups or has_cells:
+            return False
+        if type(row) is not dict:
+            return True
+        if "event_type" in row:
+            return not is_exported(row)
+        return not (is_call(row) or _is_in_capitals(row))
+
+    def _mapped(self, row: Row, *, has_cells: bool) -> Event:
+        event = self._plan.apply(row, has_cells=has_cells)
+        if event.get("event_type") is None and "event_type" not in self._constants and is_call(row):
+            event |= of_kind(row, dict(self._columns.groups))
+            if event.get("event_type") in _NO_EVENTS:
+                event.pop("event_properties", None)
+        return event
+
+    def _own(self, row: Row, has_cells: bool) -> Event:
+        """The event of a row that says by itself what it is."""
+        if "event_type" not in row:
+            row = _in_lower_case(row)
+        is_of_export = is_exported(row)
+        if self._time_column is not None:
+            row["event_time" if is_of_export else "time"] = _found_time(row, self._time_column)
+        if is_of_export:
+            try:
+                event = from_export(row, self._time if self._has_own_time else None, has_cells=has_cells)
+            except ValueError as error:
+                raise Unmappable(str(error)) from None
+        elif "event_type" not in row and is_call(row):
+            event = from_call(row, dict(self._columns.groups))
+            self._convert_time(event)
+        elif has_cells:
+            event = self._plan.apply(row, has_cells=True)
+        else:
+            event = row
+            self._convert_time(event)
+            for key in OBJECTS:
+                if type(event.get(key)) is str and (held := as_object(event[key])) is not None:
+                    event[key] = held
+        for kind, column in self._columns.groups.items():
+            value = row.get(column)
+            if value is not None and kind not in (event.get("groups") or {}):
+                event["groups"] = {
+                    **(event.get("groups") or {}),
+                    kind: as_text(value) if type(value) in (int, float) else value,
+                }
+        return event
+
+    def _convert_time(self, event: Event) -> None:
+        time = event.get("time")
+        if time is None:
+            return
+        if type(time) is int and EARLIEST_MS <= time < _LATEST_MS and not self._has_own_time:
+            return
+        try:
+            event["time"] = self._time(time)
         except ValueError as error:
             raise Unmappable(f"`time`: {error}") from None
-        return _overlaid(row, self._constants) if self._constants else row
 
 
-class _Plan:
-    """The mapping of named columns."""
-
-    def __init__(self, columns: Columns, settings: Columns, time: Convert) -> None:
-        self._fields = [(key, column, *_path(column)) for key, column in columns.fields.items()]
-        self._groups = [(kind, column, *_path(column)) for kind, column in columns.groups.items()]
-        self._has_time = "time" in columns.fields and columns is settings
-        self._time = time
-        self._nulls = frozenset({"", *settings.null})
-        self._text = settings.text
-        self._named: list[tuple[str, str, str, str | None, tuple[str, ...]]] = []
-        self._patterns: list[tuple[str, str]] = []
-        for target, picks in (
-            ("event_properties", columns.properties),
-            ("user_properties", columns.user_properties),
-        ):
-            self._add(target, picks)
-        if columns is not settings:
-            self._patterns += [(target, f"{target}.*") for target in OBJECTS]
-        self._taken = {
-            *columns.fields.values(),
-            *columns.groups.values(),
-            *(column for _, _, column, *_ in self._named),
-        }
-        self._places: dict[str, list[tuple[str, str | None]]] = {}
-        self._values: dict[str, Any] = {}
-        self._textual: dict[str, bool] = {}
-
-    def _add(self, target: str, picks: tuple[str, ...]) -> None:
-        for pick in picks:
-            name, equals, column = pick.partition("=")
-            if equals:
-                self._named.append((target, name, column, *_path(column)))
-            elif "*" in pick or "?" in pick:
-                self._patterns.append((target, pick))
-            else:
-                self._named.append((target, pick.rpartition(".")[2], pick, *_path(pick)))
-
-    def apply(self, row: Row, constants: Event, *, has_cells: bool) -> Event:
-        event: Event = {}
-        nulls = self._nulls
-        for key, column, first, trail in self._fields:
-            value = row.get(column)
-            if value is None and trail:
-                value = _dug(row, first, trail)
-            if value is None or (type(value) is str and value in nulls):
-                if key == "time" and self._has_time:
-                    raise Unmappable(f"`{column:.60}` is empty, which is to be the event's time")
-                continue
-            event[key] = self._field(key, column, value, has_cells=has_cells)
-        for target, name, column, first, trail in self._named:
-            value = row.get(column)
-            if value is None and trail:
-                value = _dug(row, first, trail)
-            if value is not None:
-                self._put(event, target, name, column, value, has_cells=has_cells)
-        if self._patterns:
-            self._pick(row, event, has_cells=has_cells)
-        for kind, column, first, trail in self._groups:
-            value = row.get(column)
-            if value is None and trail:
-                value = _dug(row, first, trail)
-            if value is not None and not (type(value) is str and value in nulls):
-                event.setdefault("groups", {})[kind] = (
-                    as_text(value) if type(value) in (int, float) else value
-                )
-        return _overlaid(event, constants) if constants else event
-
-    def _pick(self, row: Row, event: Event, *, has_cells: bool) -> None:
-        places = self._places
-        for column, value in row.items():
-            if value is None:
-                continue
-            found = places.get(column)
-            if found is None:
-                found = self._place(column)
-            for target, name in found:
-                if name is not None:
-                    self._put(event, target, name, column, value, has_cells=has_cells)
-                elif type(value) is dict:
-                    event.setdefault(target, {}).update(value)
-
-    def _place(self, column: str) -> list[tuple[str, str | None]]:
-        """Where a column goes by the patterns; None as a name spreads the object that it holds."""
-        found: list[tuple[str, str | None]] = []
-        for target, pattern in self._patterns:
-            before, _, after = pattern.partition("*")
-            if before[-1:] == "." and column == before[:-1] and after == "":
-                found.append((target, None))
-            elif column not in self._taken and fnmatchcase(column, pattern):
-                is_prefix = not after and "?" not in before and "[" not in before
-                found.append((target, column[len(before) :] if is_prefix else column))
-        if len(self._places) >= _MAX_REMEMBERED:
-            self._places.clear()
-        self._places[column] = found
-        return found
-
-    def _put(self, event: Event, target: str, name: str, column: str, value: Any, *, has_cells: bool) -> None:
-        if type(value) is str:
-            if value in self._nulls:
-                return
-            if has_cells:
-                value = self._value(column, value) if target != "groups" else value
-        held = event.get(target)
-        if type(held) is dict:
-            held[name] = value
-        else:
-            event[target] = {name: value}
-
-    def _value(self, column: str, cell: str) -> Any:
-        """A cell as the number or truth value that it spells, unless its column is to stay text."""
-        if self._text:
-            textual = self._textual.get(column)
-            if textual is None:
-                textual = self._textual[column] = any(fnmatchcase(column, each) for each in self._text)
-            if textual:
-                return cell
-        value = self._values.get(cell, _MISSING)
-        if value is _MISSING:
-            if len(self._values) >= _MAX_REMEMBERED:
-                self._values.clear()
-            value = typed(cell)
-            if len(cell) < 100:
-                self._values[cell] = value
-        return value
-
-    def _field(self, key: str, column: str, value: Any, *, has_cells: bool) -> Any:
-        if key == "time":
-            try:
-                return self._time(value)
-            except ValueError as error:
-                raise Unmappable(f"`{column:.60}`: {error}") from None
-        kind = FIELDS.get(key)
-        if kind is FieldKind.STRING:
-            return as_text(value) if type(value) in (int, float) else value
-        if type(value) is not str or kind is None or kind is FieldKind.ANY:
-            return value
-        if kind is FieldKind.OBJECT:
-            return _decoded(column, value)
-        return typed(value) if has_cells else value
-
-
-def typed(cell: str) -> Any:
-    """What a cell spells: a number, a truth value, or the text that it is."""
-    if _NUMBER.fullmatch(cell):
-        return float(cell) if "." in cell else int(cell)
-    return _WORDS.get(cell, cell)
-
-
-def _decoded(column: str, value: str) -> Any:
-    try:
-        return orjson.loads(value)
-    except ValueError:
-        raise Unmappable(
-            f"`{column:.60}` is to hold an object, and {value!r:.60} is no JSON: write {{…}}"
-        ) from None
-
-
-def _path(column: str) -> tuple[str | None, tuple[str, ...]]:
-    """The steps of a dotted name, for rows with objects in them."""
-    first, *trail = column.split(".")
-    return first, tuple(trail)
-
-
-def _dug(row: Row, first: str | None, trail: tuple[str, ...]) -> Any:
-    value = row.get(first or "")
-    for step in trail:
-        if type(value) is not dict:
-            return None
-        value = value.get(step)
+def _found_time(row: Row, column: str) -> Any:
+    value = row.get(column)
+    if value is None:
+        value = dig(row, column.split("."))
+    if value in (None, ""):
+        raise Unmappable(f"`{column:.60}` is empty, which is to be the event's time")
     return value
+
+
+def is_counted(event: Event) -> bool:
+    """Whether an event stands on charts, so that its time matters."""
+    return event.get("event_type") not in _NO_EVENTS
+
+
+def _is_in_capitals(row: Row) -> bool:
+    return any(key.lower() == "event_type" for key in row)
+
+
+def _in_lower_case(row: Row) -> Row:
+    """The row as it would be if a warehouse had not written the names of its columns in capitals."""
+    if not _is_in_capitals(row):
+        return row
+    found: Row = {}
+    for key, value in row.items():
+        found.setdefault(_SPELT.get(key.lower(), key.lower()), value)
+    return found
 
 
 def _nested(constants: Mapping[str, Any]) -> Event:
@@ -278,15 +204,15 @@ def _mended(row: Row, *, has_cells: bool) -> tuple[Any, bool]:
     text = row.pop(TEXT, None)
     if isinstance(text, str) and not row:
         try:
-            return _checked(orjson.loads(text)), has_cells
-        except ValueError as error:
+            return _checked(decoded(text.encode(errors="surrogatepass"))[0]), has_cells
+        except (ValueError, RecursionError) as error:
             raise Unmappable(f"`{TEXT}` is no JSON ({error}): mend it") from None
     return row, has_cells
 
 
 def _checked(row: Any) -> Row:
     if type(row) is not dict:
-        raise Unmappable(f"`{TEXT}` is {_article(row)}, not an object: write {{…}} with the event's keys")
+        raise Unmappable(f"`{TEXT}` is {_article(row)}, not an object: mend it")
     return row
 
 
@@ -294,11 +220,3 @@ def _article(value: Any) -> str:
     return {list: "an array", str: "text", type(None): "null", bool: "true or false"}.get(
         type(value), "a number"
     )
-
-
-_ITSELF: Final = Columns(
-    fields={key: key for key in FIELDS},
-)
-"""A table whose columns are called as the keys of an event."""
-
-Make: TypeAlias = Callable[[Any], Event]

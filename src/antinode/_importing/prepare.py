@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
 
 import msgspec
-import orjson
 
-from antinode._encoding.encoder import EventEncoder, Refused
+from antinode._encoding.encoder import EARLIEST_MS, EventEncoder, Refused
 from antinode._importing.chunks import MAX_VALUES, SPRAWLING, Chunk, is_sprawling
 from antinode._importing.columns import Columns
+from antinode._importing.decoding import decoded
+from antinode._importing.errors import LeftOut, Unmappable
 from antinode._importing.identity import insert_ids
-from antinode._importing.mapper import Mapper, Unmappable
+from antinode._importing.mapper import Mapper
 
 # Files have more users than a process of a web service sees. Some 20 MB if each of them comes up.
 _REMEMBERED_IDS: Final = 200_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_YEAR_2000_MS: Final = 946_684_800_000
 
 
 class _RowIds(msgspec.Struct):
@@ -40,6 +44,10 @@ class Prepared(msgspec.Struct, array_like=True):
     """With the reason."""
     notes: list[tuple[int, str]] = []
     """What was mended in an event, or will be ignored."""
+    left_out: list[int] = []
+    """Rows that are not meant to be events."""
+    unmatched: list[str] = []
+    """What was named, and has met nothing in any row that was prepared here so far."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +74,10 @@ class Preparer:
 
     def prepare(self, chunk: Chunk, skipped: bytes = b"") -> Prepared:
         """The events of a chunk, without the rows at whose positions `skipped` has anything but 0."""
-        loads, encode, insert_id = orjson.loads, self._encoder.encode, self._insert_id
-        to_event, has_cells = self._mapper.to_event, chunk.has_cells
+        encode, insert_id, mapper = self._encoder.encode, self._insert_id, self._mapper
+        to_event, has_cells = mapper.to_event, chunk.has_cells
         first, problems = chunk.first, chunk.problems
-        made = Prepared([], [], [], [], [], [])
+        made = Prepared([], [], [], [], [], [], [])
         positions, bodies, users, devices = made.positions, made.bodies, made.users, made.devices
         for position, text in enumerate(chunk.texts):
             if not text or (skipped and skipped[position]):
@@ -81,20 +89,36 @@ class Preparer:
                 if len(text) > MAX_VALUES and is_sprawling(text):
                     made.refused.append((position, SPRAWLING))
                     continue
-                event = to_event(loads(text), has_cells=has_cells)
+                row, note = decoded(text)
+                event = to_event(row, has_cells=has_cells)
                 if not event.get("insert_id"):
                     event["insert_id"] = insert_id(first + position, str(event.get("event_type")), text)
+                time = event.get("time")
+                if type(time) is int and time < _YEAR_2000_MS:
+                    mapper.notes.append(_dated_early(event, time))
                 body, stream, notes = encode(event)
             except Refused as error:
                 made.refused.append((position, error.message))
+                mapper.notes.clear()
+                continue
+            except LeftOut as error:
+                made.left_out.append(position)
+                if str(error):
+                    made.notes.append((position, str(error)))
                 continue
             except Unmappable as error:
                 made.refused.append((position, str(error)))
+                mapper.notes.clear()
                 continue
             except (ValueError, RecursionError) as error:
                 made.refused.append((position, _no_json(text, error)))
                 continue
             user, device = event.get("user_id"), event.get("device_id")
+            if note is not None:
+                made.notes.append((position, note))
+            if mapper.notes:
+                made.notes += [(position, each) for each in mapper.notes]
+                mapper.notes.clear()
             if notes:
                 made.notes += [(position, note) for note in notes]
                 # An id may be what was mended.
@@ -107,7 +131,16 @@ class Preparer:
             bodies.append(body)
             users.append(user)
             devices.append(device)
+        made.unmatched = [each.label for each in mapper.unmatched]
         return made
+
+
+def _dated_early(event: dict[str, Any], time: int) -> str:
+    """What is worth knowing of an event before 2000, whose time is kept from being taken for seconds."""
+    moment = _EPOCH + timedelta(milliseconds=time)
+    if time < EARLIEST_MS:
+        event["time"] = moment
+    return f"the event is dated {moment:%Y-%m-%d}, before 2000: is its time in another unit or form?"
 
 
 def _no_json(text: bytes, error: Exception) -> str:

@@ -11,6 +11,7 @@ import orjson
 
 from antinode._importing.mapper import NOTE, TEXT
 from antinode._importing.sources import Source
+from antinode._protocol import exact
 
 
 def default_rejects(sources: Sequence[Source]) -> Path:
@@ -70,10 +71,10 @@ class Rejects:
 def _line(text: bytes, note: dict[str, Any]) -> bytes:
     noted = orjson.dumps({NOTE: note})
     try:
-        row = orjson.loads(text)
+        row = exact.loads(text)
     except (ValueError, RecursionError):
         row = None
     if type(row) is not dict:
         return orjson.dumps({NOTE: note, TEXT: text.decode("utf-8", "replace")}) + b"\n"
     row.pop(NOTE, None)
-    return noted[:-1] + (b"," if row else b"") + orjson.dumps(row)[1:] + b"\n"
+    return noted[:-1] + (b"," if row else b"") + exact.dumps(row)[1:] + b"\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,6 +61,10 @@ class ImportReport:
     """Why rows of this run were rejected."""
     notes: Findings = field(default_factory=Findings)
     """What was mended in rows of this run, or will be ignored."""
+    left_out: int = 0
+    """Rows that were not meant to be events."""
+    remarks: tuple[str, ...] = ()
+    """What is worth knowing of the import as a whole."""
 
 
 @dataclass(frozen=True)
@@ -76,4 +81,11 @@ class Survey:
     is_whole: bool = True
     """Whether the look reached the end."""
     unread: tuple[str, ...] = ()
-    """As in `ImportReport`."""
+    """This and what follows are as in `ImportReport`."""
+    left_out: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+def unmet(labels: Iterable[str]) -> list[str]:
+    """A remark on each column or pattern that was named and met nothing."""
+    return [f"{label} took nothing: no row has such a column" for label in sorted(labels)]

@@ -295,7 +295,9 @@ class _Repair:
         if field in ID_FIELDS and safe == "":
             return
         if kind is FieldKind.STRING and isinstance(safe, int | float) and not isinstance(safe, bool):
-            safe = as_text(safe)
+            # As text, an id that has lost digits would look like one that has them all.
+            if not (field in _IDENTIFYING and has_lost_digits(safe)):
+                safe = as_text(safe)
         elif kind is FieldKind.INTEGER and isinstance(safe, float) and _fits(kind, safe):
             safe = int(safe)
         elif kind is FieldKind.OBJECT and isinstance(safe, dict):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from antinode._importing.chunks import CHUNK_ROWS, Chunk, Chunks
 from antinode._importing.errors import Damaged, NotInstalled, NotReadable
+from antinode._importing.readers.arrow_values import rows_of
 
 if TYPE_CHECKING:
     from antinode._importing.sources import Source
 
 
 class Parquet:
-    """A Parquet file. Its values become JSON's: a timestamp is written in ISO 8601, a decimal is a number."""
+    """A Parquet file. Its values become JSON's: a timestamp is written in ISO 8601, a decimal is a number
+    (text where a number would lose digits), a map is an object."""
 
     def __init__(self, source: Source) -> None:
         self.position = 0
@@ -35,25 +32,12 @@ class Parquet:
             raise NotReadable(f"{source.name}: Parquet can be read from a file only: save it as one")
         first = 1
         try:
-            with pyarrow.parquet.ParquetFile(source.path) as file:
+            with pyarrow.parquet.ParquetFile(source.path, coerce_int96_timestamp_unit="us") as file:
                 total = max(1, file.metadata.num_rows)
                 for batch in file.iter_batches(batch_size=CHUNK_ROWS):
-                    texts = [orjson.dumps(row, default=_plain) for row in batch.to_pylist()]
+                    texts = rows_of(batch)
                     yield Chunk(first, texts)
                     first += len(texts)
                     self.position = source.size * (first - 1) // total
         except (pyarrow.ArrowException, OSError) as error:
             raise Damaged(f"{source.name} is no Parquet file that can be read: {error}") from None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value) if value.is_finite() else None
-    if isinstance(value, datetime.timedelta):
-        return value.total_seconds()
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return base64.b64encode(value).decode()
-    return str(value)

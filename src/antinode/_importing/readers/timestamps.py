@@ -1,4 +1,8 @@
-"""Times as files write them, in milliseconds since 1970."""
+"""Times as files write them, in milliseconds since 1970.
+
+A number says by its size which unit it has, since no two units give a date of our times for the same number;
+one of 8, 12, 14 or 17 digits that spells a date is that date.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,17 @@ Convert = Callable[[Any], int]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _UNITS: Final = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
-TIME_FORMATS: Final = ("auto", "iso", *_UNITS)
+_EXCEL: Final = "excel"
+TIME_FORMATS: Final = ("auto", "iso", *_UNITS, _EXCEL)
+
+_LATEST_MS: Final = 100_000_000_000_000
+"""The year 5138. What lies behind it, or as far before 1970, stands for no time, as 9999-12-31 does."""
+_DIGITS: Final = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S%f"}
+"""How a date is written in so many digits. In ten, it could be seconds."""
+_OLDEST_YEAR, _NEWEST_YEAR = 1900, 2199
+# Days since 1899-12-30, from 1927 to 2173. As seconds they would be some hours of the first days of 1970.
+_SERIALS: Final = range(10_000, 100_000)
+_FIRST_DAY_OF_EXCEL: Final = datetime(1899, 12, 30)
 
 _NUMBER: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?")
 # What Python before 3.11 does not take apart by itself.
@@ -28,17 +42,30 @@ _ISO: Final = re.compile(
 
 
 def time_reader(format: str = "auto", zone: str = "UTC") -> Convert:
-    """How a time is read: epoch `s`, `ms`, `us` or `ns`, `iso`, a pattern as `strptime` has it, or `auto`.
+    """How a time is read: epoch `s`, `ms`, `us` or `ns`, `iso`, `excel`, a pattern of `strptime`, or `auto`.
 
-    `auto` takes numbers by their size (no two units give a date of our times for the same number) and text
-    as ISO 8601. `zone` holds for times that name none. Raises `BadMapping` for what is no format or zone.
+    `auto` takes numbers by their size and their digits, and text as ISO 8601; `excel` counts days as
+    spreadsheets do. `zone` holds for times that name none. Raises `BadMapping` for what is no format or zone.
     """
-    place = _zone(zone)
+    read = _reader(format, _zone(zone))
+
+    def convert(value: Any) -> int:
+        milliseconds = read(value)
+        if -_LATEST_MS < milliseconds < _LATEST_MS:
+            return milliseconds
+        raise ValueError(f"{value!r:.60} is too far from today to be when something happened")
+
+    return convert
+
+
+def _reader(format: str, place: tzinfo) -> Convert:
     if format in _UNITS:
         factor = _UNITS[format]
         return lambda value: _scaled(value, factor)
     if format == "iso":
         return lambda value: _from_text(value, place)
+    if format == _EXCEL:
+        return lambda value: _from_serial(value, place)
     if "%" in format:
         return lambda value: _by_pattern(value, format, place)
     if format != "auto":
@@ -50,7 +77,7 @@ def time_reader(format: str = "auto", zone: str = "UTC") -> Convert:
     def convert(value: Any) -> int:
         if type(value) is str and not _NUMBER.fullmatch(value):
             return _from_text(value, place)
-        return _by_size(value)
+        return _by_size(value, place)
 
     return convert
 
@@ -83,11 +110,40 @@ def _scaled(value: Any, factor: float) -> int:
     return round(number * factor)
 
 
-def _by_size(value: Any) -> int:
+def _by_size(value: Any, zone: tzinfo) -> int:
     number = _numeric(value)
     size = abs(number)
+    if number == (whole := int(number)):
+        number = whole
+        moment = _spelt(str(whole))
+        if moment is not None:
+            return _milliseconds(moment, zone)
+    if _SERIALS.start <= size < _SERIALS.stop:
+        raise ValueError(
+            f"{value!r:.60} is taken for a date of a spreadsheet: write --time-format excel, or s for seconds"
+        )
     unit = "s" if size < 1e11 else "ms" if size < 1e14 else "us" if size < 1e17 else "ns"
     return _scaled(number, _UNITS[unit])
+
+
+def _spelt(digits: str) -> datetime | None:
+    pattern = _DIGITS.get(len(digits))
+    if pattern is None:
+        return None
+    try:
+        moment = datetime.strptime(digits, pattern)
+    except ValueError:
+        return None
+    return moment if _OLDEST_YEAR <= moment.year <= _NEWEST_YEAR else None
+
+
+def _from_serial(value: Any, zone: tzinfo) -> int:
+    days = _numeric(value)
+    try:
+        moment = _FIRST_DAY_OF_EXCEL + timedelta(milliseconds=round(days * 86_400_000))
+    except OverflowError:
+        raise ValueError(f"{value!r:.60} days are no date of a spreadsheet") from None
+    return _milliseconds(moment, zone)
 
 
 def _from_text(value: Any, zone: tzinfo) -> int:
@@ -101,7 +157,10 @@ def _from_text(value: Any, zone: tzinfo) -> int:
 def _taken_apart(value: Any) -> datetime:
     match = _ISO.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"{value!r:.60} is no ISO 8601 time, such as 2026-11-04T18:46:10Z")
+        raise ValueError(
+            f"{value!r:.60} is no ISO 8601 time, such as 2026-11-04T18:46:10Z: "
+            "write --time-format with a pattern, such as '%d/%m/%Y %H:%M'"
+        )
     year, month, day, hour, minute, second, fraction, offset = match.groups()
     try:
         moment = datetime(
@@ -139,4 +198,4 @@ def _milliseconds(moment: datetime, zone: tzinfo) -> int:
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
         return (aware - _EPOCH) // _MILLISECOND
     except OverflowError as error:
-        raise ValueError(f"{moment} is no time of this world: {error}") from None
+        raise ValueError(f"{moment} is no time: {error}") from None

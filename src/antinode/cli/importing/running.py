@@ -105,7 +105,7 @@ def _survey(settings: ImportSettings, *, is_quiet: bool, is_json: bool) -> int:
         telling.tell_survey(console.out(), survey)
     if was_stopped and not survey.is_whole:
         return INTERRUPTED
-    return EXIT_FAILED if survey.rows > survey.good or survey.unread else 0
+    return EXIT_FAILED if survey.rows > survey.good + survey.left_out or survey.unread else 0
 
 
 def _watched(work: _Work[_Outcome_co], watcher: Watcher) -> tuple[_Outcome_co, bool]:

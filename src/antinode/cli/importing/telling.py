@@ -21,6 +21,7 @@ from antinode.cli.ui.words import counted
 
 _MOST_SHOWN: Final = 12
 _KEPT_FOR_MACHINES: Final = 100
+_LONG: Final = 1000
 
 
 def tell_report(console: Console, report: ImportReport, *, server: str) -> None:
@@ -39,6 +40,7 @@ def tell_report(console: Console, report: ImportReport, *, server: str) -> None:
         line += f", {here:,} of them in this run"
     console.print(f"{line} {pace(here, report.seconds)}.")
     _tell_unread(console, report.unread)
+    _tell_remarks(console, report.remarks, report.left_out)
     tell_findings(console, report.notes, "Mended, or worth knowing", "yellow")
     if report.rejected:
         line = f"Rejected {counted(report.rejected, 'row')}"
@@ -64,13 +66,20 @@ def tell_survey(console: Console, survey: Survey) -> None:
     looked = f"{counted(survey.rows, 'row')} {pace(survey.rows, survey.seconds)}"
     console.print(f"Looked at {looked}{ends}; nothing sent.")
     _tell_unread(console, survey.unread)
+    _tell_remarks(console, survey.remarks, survey.left_out)
     tell_findings(console, survey.notes, "Would be mended, or is worth knowing", "yellow")
-    bad = survey.rows - survey.good
+    bad = survey.rows - survey.good - survey.left_out
     if bad:
         console.print(Text(f"{counted(bad, 'row')} would be rejected:", "bold red"))
         tell_findings(console, survey.findings, "", "red")
     elif not survey.unread:
-        console.print("All of them are good to send." if survey.rows else "There are no rows.", style="green")
+        console.print(_praise(survey), style="green")
+
+
+def _praise(survey: Survey) -> str:
+    if not survey.rows:
+        return "There are no rows."
+    return f"All {'others ' if survey.left_out else 'of them '}are good to send."
 
 
 def _tell_unread(console: Console, unread: Sequence[str]) -> None:
@@ -78,6 +87,14 @@ def _tell_unread(console: Console, unread: Sequence[str]) -> None:
         console.print(Text(printable(each), "bold red"))
     if unread:
         console.print("Get what is damaged once more, and import that: rows that are the same count once.")
+
+
+def _tell_remarks(console: Console, remarks: Sequence[str], left_out: int) -> None:
+    for each in remarks:
+        console.print(Text(printable(each, _LONG), "yellow"))
+    if left_out:
+        verb = "was" if left_out == 1 else "were"
+        console.print(f"{counted(left_out, 'row')} {verb} left out, as not meant to be events.")
 
 
 def tell_findings(console: Console, findings: Findings, title: str, style: str) -> None:
@@ -120,7 +137,9 @@ def write_report(report: ImportReport) -> None:
             "seconds": round(report.seconds, 3),
             "rejected_file": None if report.rejects is None else str(report.rejects),
             "checkpoint": None if report.checkpoint is None else str(report.checkpoint),
+            "left_out": report.left_out,
             "unread": report.unread,
+            "remarks": report.remarks,
             "problems": _facts(report.findings),
             "notes": _facts(report.notes),
         }
@@ -139,7 +158,9 @@ def write_survey(survey: Survey) -> None:
             "samples": [
                 {"source": source.name, "row": row, "event": event} for source, row, event in survey.samples
             ],
+            "left_out": survey.left_out,
             "unread": survey.unread,
+            "remarks": survey.remarks,
             "problems": _facts(survey.findings),
             "notes": _facts(survey.notes),
         }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from antinode._importing.columns import Columns, read_mapping
+from antinode._importing.columns import NOW, Columns, read_mapping
 from antinode._importing.errors import BadMapping
 from antinode._protocol.fields import FIELDS, FieldKind
 from antinode.cli.params.pairs import split
@@ -41,10 +41,14 @@ def mapping(
     time_zone: str,
     null: Sequence[str],
     text: Sequence[str],
+    where: Sequence[str],
 ) -> Columns:
     """The mapping of a file with that of the options over it. Raises `BadMapping` and `BadParameter`."""
     given: dict[str, Any] = {} if file is None else read_mapping(file)
     named = {key: column for key, column in fields.items() if column is not None}
+    if named.get("time") == NOW:
+        del named["time"]
+        given["undated"] = NOW
     named |= pairs("--field", more_fields, "KEY=COLUMN, such as platform=device")
     held = pairs("--constant", constants, "KEY=VALUE, such as event_type=Flight")
     given["fields"] = {key: column for key, column in {**given.get("fields", {}), **named}.items() if column}
@@ -61,6 +65,7 @@ def mapping(
         ("user_properties", user_properties),
         ("null", null),
         ("text", text),
+        ("where", where),
     ):
         given[name] = (*given.get(name, ()), *more)
     if time_format != "auto":

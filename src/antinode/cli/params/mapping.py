@@ -37,7 +37,11 @@ _OPTIONS: Final = (
     click.option("--event-type", metavar="COLUMN", help="The column that says what happened."),
     click.option("--user-id", metavar="COLUMN", help="The column that says who did it."),
     click.option("--device-id", metavar="COLUMN", help="The column with the device, instead or as well."),
-    click.option("--time", metavar="COLUMN", help="The column that says when."),
+    click.option(
+        "--time",
+        metavar="COLUMN",
+        help="The column that says when; `now` if the rows have no time, and are to be dated now.",
+    ),
     click.option("--insert-id", metavar="COLUMN", help="The column that tells each event from all others."),
     click.option(
         "--session-id", metavar="COLUMN", help="The column with the session's start in milliseconds."
@@ -54,7 +58,8 @@ _OPTIONS: Final = (
         multiple=True,
         metavar="COLUMNS",
         help="Columns that become event properties: a name, NAME=COLUMN, or a pattern; '*' is every column "
-        "not used otherwise, and of 'prop_*' the prop_ is cut off. Repeatable.",
+        "not used otherwise, of 'prop_*' the prop_ is cut off, 'props.*' is all that an object holds. "
+        "Repeatable.",
     ),
     click.option(
         "--user-properties",
@@ -82,8 +87,8 @@ _OPTIONS: Final = (
         metavar="FORMAT",
         default="auto",
         show_default=True,
-        help="s, ms, us or ns since 1970, iso, or a pattern such as '%d/%m/%Y %H:%M'; auto tells the first "
-        "five apart.",
+        help="s, ms, us or ns since 1970, iso, a pattern such as '%d/%m/%Y %H:%M', or excel for the dates of "
+        "spreadsheets as numbers; auto tells the first five apart.",
     ),
     click.option(
         "--time-zone", metavar="ZONE", default="UTC", show_default=True, help="Of times that do not name one."
@@ -96,6 +101,13 @@ _OPTIONS: Final = (
         multiple=True,
         metavar="COLUMNS",
         help="Columns whose cells stay text though they look like numbers; a name or a pattern. Repeatable.",
+    ),
+    click.option(
+        "--where",
+        multiple=True,
+        metavar="COLUMN=VALUE",
+        help="Take only rows in which this holds: COLUMN=VALUE or COLUMN!=VALUE, with commas between values "
+        "and * for anything. Repeatable: all must hold.",
     ),
 )
 
@@ -127,4 +139,5 @@ def read_columns(given: dict[str, Any]) -> Columns:
         time_zone=given.pop("time_zone"),
         null=given.pop("null"),
         text=given.pop("text"),
+        where=given.pop("where"),
     )

@@ -17,10 +17,10 @@ def split(text: str, option: str, form: str = "key=value") -> tuple[str, str]:
 
 def pair(text: str, option: str) -> tuple[str, Any]:
     """The same with a value that counts as JSON if it is that."""
-    import orjson  # noqa: PLC0415 - not for help and completion
+    from antinode._protocol import exact  # noqa: PLC0415 - not for help and completion
 
     key, value = split(text, option)
     try:
-        return key, orjson.loads(value)
-    except orjson.JSONDecodeError:
+        return key, exact.loads(value)
+    except ValueError:
         return key, value

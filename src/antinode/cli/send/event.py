@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
 import rich_click as click
 
 from antinode._identify import Identify
+from antinode._protocol import exact
 from antinode._revenue import Revenue
 from antinode.cli.params.pairs import pair, split
 from antinode.cli.ui.console import printable
@@ -92,8 +92,8 @@ def _read(source: str) -> dict[str, Any]:
                 "write the event as JSON, the path of a file that holds it, or - for standard input"
             ) from None
     try:
-        event = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        event = exact.loads(text)
+    except ValueError as error:
         raise click.UsageError(f"{printable(name, 100)} is no JSON: {error}") from None
     if not isinstance(event, dict):
         more = "; antinode import sends files of many" if isinstance(event, list) else ""

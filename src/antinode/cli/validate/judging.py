@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
-import orjson
 
+from antinode._protocol import exact
 from antinode._protocol.endpoints import Endpoint
 from antinode.server.ingest.apis import IngestApi
 from antinode.server.ingest.form_events import no_object
@@ -92,7 +92,7 @@ def _judge_batch(batch: list[Row], min_id_length: int, endpoint: Endpoint) -> li
 
 def _text(event: Any) -> bytes:
     try:
-        return orjson.dumps(event)
+        return exact.dumps(event)
     except TypeError:  # nested some hundred layers deep
         return b""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from antinode._importing.chunks import SPRAWLING, is_sprawling
-from antinode._importing.errors import Damaged
-from antinode._importing.mapper import Mapper, Unmappable
-from antinode._importing.readers.amplitude_export import is_exported
+from antinode._importing.decoding import decoded
+from antinode._importing.errors import Damaged, LeftOut, Unmappable
+from antinode._importing.mapper import Mapper
 from antinode._importing.readers.detect import SourceReading
+from antinode._protocol import exact
 from antinode.cli.validate.judging import Row
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ class Rows:
         self._source = source
         self._reading = SourceReading(source, format, header)
         self._mapper = Mapper(columns)
-        self._is_mapped = columns.is_given
         self.damage = ""
         """Why the rest could not be read, once that was met."""
 
@@ -51,7 +52,8 @@ class Rows:
             for chunk in self._reading.chunks():
                 for position, text in enumerate(chunk.texts):
                     if text or position in chunk.problems:
-                        yield self._row(chunk, position, text)
+                        with suppress(LeftOut):
+                            yield self._row(chunk, position, text)
         except Damaged as error:
             self.damage = f"{error} (behind row {self._reading.rows:,})"
 
@@ -62,18 +64,23 @@ class Rows:
         try:
             if is_sprawling(text):
                 return Row(number, None, SPRAWLING)
-            return Row(number, self._event(orjson.loads(text), has_cells=chunk.has_cells), size=len(text))
+            return Row(number, self._event(exact.loads(text), has_cells=chunk.has_cells), size=len(text))
         except Unmappable as error:
             return Row(number, None, str(error))
         except orjson.JSONDecodeError as error:
-            return Row(number, None, f"this is no JSON, from character {error.pos + 1} on: {error.msg}")
+            return Row(number, None, _no_json(text, error))
 
     def _event(self, row: Any, *, has_cells: bool) -> Any:
         """A row in Amplitude's own words is judged as it stands: an import would mend it first."""
-        if (
-            self._is_mapped
-            or has_cells
-            or (isinstance(row, dict) and "$insert_id" in row and is_exported(row))
-        ):
-            return self._mapper.to_event(row, has_cells=has_cells)
-        return row
+        if self._mapper.is_event(row, has_cells=has_cells):
+            return row
+        return self._mapper.to_event(row, has_cells=has_cells)
+
+
+def _no_json(text: bytes, error: orjson.JSONDecodeError) -> str:
+    message = f"this is no JSON, from character {error.pos + 1} on: {error.msg}"
+    try:
+        _, note = decoded(text)
+    except (ValueError, RecursionError):
+        return message
+    return f"{message}; antinode import would read it: {note}"

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import orjson
 
+from antinode._protocol import exact
 from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH, MAX_DEPTH, MAX_GROUP_PROPERTIES
 from antinode._protocol.values import count_properties
-from antinode.server import exact
 from antinode.server.ingest import responses
 from antinode.server.ingest.apis import IngestApi
 from antinode.server.ingest.decoding import decoded

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from antinode._protocol import exact
 from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
-from antinode.server import exact
 from antinode.server.models import Arrival, EventView, Problem, Setting, UploadView
 from antinode.server.queries.export_rows import row
 from antinode.server.storage.apply import as_text, mark_of

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from antinode.server import exact
+from antinode._protocol import exact
 from antinode.server.models import EventPage, EventQuery, EventView
 from antinode.server.queries.entries import COLUMNS, StoredEntry
 from antinode.server.storage.apply import mark_of

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from antinode.server import exact
+from antinode._protocol import exact
 from antinode.server.ingest.requests import IngestResponse
 from antinode.server.rules import KNOWN_API_KEY, KNOWN_SECRET, ApiKey, Rules
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from zlib import crc32
 
+from antinode._protocol import exact
 from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
 from antinode._protocol.limits import DEDUPLICATION_WINDOW
-from antinode.server import exact
 from antinode.server.ingest.parsing import RequestReading
 from antinode.server.ingest.validation import Checked
 from antinode.server.models import Problem

@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
+from antinode._protocol import exact
 from antinode._protocol.limits import MAX_GROUP_TYPES, MAX_GROUP_VALUES
-from antinode.server import exact
 from antinode.server.storage import property_operations
 
 _CACHED: Final = 20_000

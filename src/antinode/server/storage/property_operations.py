@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
+from antinode._protocol import exact
 from antinode._protocol.fields import OPERATIONS
 from antinode._protocol.limits import MAX_PROPERTY_ARRAY
-from antinode.server import exact
 
 Table: TypeAlias = Mapping[str, Any]
 """Properties by name. The values are JSON and are shared, not copied: nobody may change them."""

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import orjson
 
-from antinode.server import exact
+from antinode._protocol import exact
 from antinode.server.models import EventOutcome, Problem, Totals, UploadView
 from antinode.server.rules import KNOWN_API_KEY, KNOWN_PROJECT_ID, ApiKey, Rules
 from antinode.server.storage import schema
