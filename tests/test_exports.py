@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+import pickle
 import types
+import typing
 from importlib import import_module
 from pathlib import Path
 
@@ -115,3 +117,17 @@ def test_exceptions_form_a_tree():
         assert issubclass(kind, ValueError)
     assert issubclass(antinode.MiddlewareError, antinode.EventError)
     assert not issubclass(antinode.ConfigurationError, antinode.EventError)
+
+
+PUBLIC_CLASSES = {
+    name: kind for name in antinode.__all__ if isinstance(kind := getattr(antinode, name), type)
+}
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC_CLASSES.keys() - {"Delivery"}))
+def test_classes_go_by_their_public_name(name: str) -> None:
+    """A traceback, a repr and a pickle say `antinode.X`, and annotations can be looked up all the same."""
+    kind = PUBLIC_CLASSES[name]
+    assert (kind.__module__, kind.__qualname__) == ("antinode", name)
+    assert pickle.loads(pickle.dumps(kind)) is kind  # noqa: S301 - our own
+    assert set(typing.get_type_hints(kind)) >= set(kind.__annotations__)

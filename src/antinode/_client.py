@@ -25,6 +25,7 @@ from antinode._lifecycle import fork
 from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
 from antinode._options import Options, check_api_key, read_options
 from antinode._protocol.status import Status
+from antinode._public import public
 from antinode._revenue import Revenue
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ _NOT_INITIALISED = Outcome(
 _HELD_BACK = Outcome(SKIPPED, Status.SKIPPED, "middleware", message="a middleware did not pass the event on")
 
 
+@public
 class Client:
     """Logs events to one Amplitude project. Made by `antinode.init` or `antinode.get_instance`.
 

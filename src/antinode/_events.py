@@ -11,10 +11,12 @@ from typing import Any, NoReturn, TypedDict, cast
 import msgspec
 
 from antinode._changing import at_once
+from antinode._public import public
 
 __all__ = ["Event", "EventDict", "IngestionMetadata", "IngestionMetadataDict", "Plan", "PlanDict"]
 
 
+@public
 class PlanDict(TypedDict, total=False):
     """The tracking plan that an event was written against."""
 
@@ -24,6 +26,7 @@ class PlanDict(TypedDict, total=False):
     versionId: str
 
 
+@public
 class IngestionMetadataDict(TypedDict, total=False):
     """The source that an event came through."""
 
@@ -32,6 +35,7 @@ class IngestionMetadataDict(TypedDict, total=False):
 
 
 # Structs rather than dataclasses: each dataclass would add a millisecond to `import antinode`.
+@public
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     """A tracking plan, wherever a `PlanDict` is taken. Immutable; what is None is not sent."""
 
@@ -45,6 +49,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=T
         return cast("PlanDict", _set_keys(self))
 
 
+@public
 class IngestionMetadata(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     """The source of events, wherever an `IngestionMetadataDict` is taken. Immutable; None is not sent."""
 
@@ -70,6 +75,7 @@ class _RequiredKeys(TypedDict):
 _DollarKeys = TypedDict("_DollarKeys", {"$skip_user_properties_sync": bool}, total=False)
 
 
+@public
 class EventDict(_RequiredKeys, _DollarKeys, total=False):
     """An event as a dict, with every key of Amplitude's HTTP V2 API.
 
@@ -171,6 +177,7 @@ _ATTRIBUTE_OF = dict(zip(_KEYS, _ATTRIBUTES, strict=True))
 _values = attrgetter(*_ATTRIBUTES)
 
 
+@public
 class Event:
     """An event as an object: the keys of `EventDict` as attributes, None where a key is absent.
 

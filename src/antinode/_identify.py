@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from antinode._delivery.shell.log_limiter import write
 from antinode._encoding.numbers import is_real_number, json_number
+from antinode._public import public
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -68,6 +69,7 @@ _VALUE_TYPES = (
 _VALUE_MARKS = ("__dataclass_fields__", "__struct_fields__", "tolist")  # tolist: NumPy
 
 
+@public
 class Identify:
     """Changes to one user's or group's properties, for `client.identify` and `client.group_identify`.
 

@@ -10,8 +10,10 @@ import msgspec
 from antinode._changing import at_once
 from antinode._errors import ConfigurationError
 from antinode._protocol.limits import MAX_DEPTH
+from antinode._public import public
 
 
+@public
 class MiddlewarePayload(msgspec.Struct):
     """What a middleware is given: the event, with its defaults filled in, and the `extra` of `log_event`.
 

@@ -15,6 +15,7 @@ from antinode._delivery.retry import Response, RetryPolicy
 from antinode._errors import ConfigurationError
 from antinode._events import IngestionMetadata, IngestionMetadataDict, Plan, PlanDict
 from antinode._protocol.limits import DEDUPLICATION_WINDOW
+from antinode._public import public
 
 Zone = Literal["US", "EU"]
 Overflow = Literal["drop_oldest", "drop_newest", "block"]
@@ -22,6 +23,7 @@ EndpointName = Literal["http-v2", "batch", "auto"]
 Durability = Literal["process", "interval", "strict"]
 
 
+@public
 class OptionsDict(TypedDict, total=False):
     """The keyword options of `init`, for type checkers and editors. `docs/options.md` explains each."""
 
@@ -66,6 +68,7 @@ class OptionsDict(TypedDict, total=False):
 
 
 # A Struct rather than a dataclass, which would add milliseconds to `import antinode`.
+@public
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The options in force. Times in seconds unless a name says otherwise, sizes in bytes."""
 

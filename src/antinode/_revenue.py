@@ -7,6 +7,7 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 from antinode._encoding.numbers import is_real_number, json_number
+from antinode._public import public
 
 if TYPE_CHECKING:
     from antinode._encoding.numbers import Number
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _EXACT = Context(prec=200, traps=[])
 
 
+@public
 class Revenue:
     """One purchase or, with a negative amount, refund; for `client.revenue`.
 

@@ -9,8 +9,10 @@ import msgspec
 
 from antinode._delivery.counts import Counts
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, SPOOLED, Delivery, Outcome
+from antinode._public import public
 
 
+@public
 @dataclass(frozen=True)
 class Report:
     """What became of the events that a flush or shutdown covers: those logged since the last complete one."""
@@ -29,6 +31,7 @@ class Report:
         return self.pending == 0
 
 
+@public
 @dataclass(frozen=True)
 class Stats:
     """A client's books at one instant.

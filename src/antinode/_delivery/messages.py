@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from antinode._public import public
 
+
+@public
 @dataclass(frozen=True, repr=False)
 class Request:
     """One upload as it goes on the wire.
@@ -27,6 +30,7 @@ class Request:
         return f"Request(url={public_url(self.url)!r}, timeout={self.timeout!r})"
 
 
+@public
 @dataclass(frozen=True)
 class HttpResponse:
     """What a server answered. Header names are lower-case; `body` is decompressed."""
@@ -36,6 +40,7 @@ class HttpResponse:
     body: bytes = field(default=b"", repr=False)
 
 
+@public
 class TransportError(Exception):
     """No usable answer came: refused, reset, not resolved, not trusted, cut short.
 
@@ -43,10 +48,12 @@ class TransportError(Exception):
     """
 
 
+@public
 class TransportTimeout(TransportError):
     """The request's total time was over before the answer was complete."""
 
 
+@public
 @runtime_checkable
 class Transport(Protocol):
     """Carries requests. The Node SDK's `transportClass`; give one to `init(transport=…)`.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from antinode._protocol.status import Status
+from antinode._public import public
 
 if TYPE_CHECKING:
     from antinode._delivery.ledger import Epoch
@@ -27,6 +28,7 @@ TIMEOUT_MAX = min(threading.TIMEOUT_MAX, 365 * 86_400.0)
 _log = logging.getLogger("antinode")
 
 
+@public
 @dataclass(frozen=True)
 class Outcome:
     """The one final fate of an event.

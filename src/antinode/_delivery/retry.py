@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from antinode._protocol.status import Status
+from antinode._public import public
 
 
+@public
 @dataclass(frozen=True)
 class Response:
     """One answer, as `on_retry` and a `RetryPolicy` see it (the Node SDK's `Response`)."""
@@ -20,6 +22,7 @@ class Response:
     body: Mapping[str, Any] | None = None
 
 
+@public
 @runtime_checkable
 class RetryPolicy(Protocol):
     """Decides on the next attempt. The Node SDK's `retryClass`; give one to `init(retry=…)`.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from antinode._errors import ConfigurationError
 from antinode._instances import get_instance
+from antinode._public import public
 
 if TYPE_CHECKING:
     from antinode._client import Client
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+@public
 class flushing:
     """Flush when a block or function ends, however it ends. A decorator and context manager, sync or async.
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import enum
 
+from antinode._public import public
 
+
+@public
 class Status(str, enum.Enum):
     """How an event, or one response, ended. The values are those of the Node SDK's `Status`."""
 
