@@ -55,7 +55,8 @@ def client(native: Any) -> Any:
     made = Client().init(KEY, transport=Memory(is_open=False), plan={"branch": "main"}, shutdown_timeout=0)
     assert made._hot is not None
     yield made
-    made._sender._transport.gate.set() if made._sender._transport else None
+    transport = made.options.transport
+    transport.gate.set() if transport else None
     made.shutdown(0)
 
 

@@ -58,7 +58,7 @@ class Call(NamedTuple):
 
 
 CLIENT, SENDER, CORE = "_client", "_delivery.shell.sender", "_delivery.core.core"
-HANDLER = "_delivery.core.response_handler"
+HANDLER, EXCHANGE = "_delivery.core.response_handler", "_delivery.shell.exchange"
 
 STEPS = {
     "log": Step(TOP, CLIENT, "Client.log_event", "on the caller's thread"),
@@ -68,7 +68,7 @@ STEPS = {
     "admit": Step("_delivery.core", CORE, "Core._admit", "room in memory, the backlog"),
     "step": Step("_delivery.shell", SENDER, "Sender._step", "the coordinator's thread"),
     "next": Step("_delivery.core", CORE, "Core.next_uploads", "when, which and how many"),
-    "upload": Step("_delivery.shell", SENDER, "Sender._upload", "an uploader's thread: one exchange"),
+    "exchange": Step("_delivery.shell", EXCHANGE, "Exchanger.exchange", "an uploader's thread"),
     "send": Step("_delivery.http", "_delivery.http.transport", "HttpTransport.send", "bytes out, answer in"),
     "judge": Step("_protocol", "_protocol.responses", "judge", "answer → verdict: 400, 413, 429, …"),
     "respond": Step("_delivery.core", CORE, "Core.respond", "which batch it was"),
@@ -89,9 +89,9 @@ CALLS = (
     Call("submit", "admit", "admit"),
     Call("admit", "step", "_ring", "the bell, or the time", SENDER, "Sender._submit"),
     Call("step", "next", "next_uploads", "", SENDER, "Sender._decide"),
-    Call("next", "upload", "_upload", "an upload", SENDER, "Sender._job"),
-    Call("upload", "send", "send"),
-    Call("send", "judge", "judge", "the answer", SENDER, "_judge"),
+    Call("next", "exchange", "exchange", "an upload", "_delivery.shell.flights", "Flights.job"),
+    Call("exchange", "send", "send"),
+    Call("send", "judge", "judge", "the answer", EXCHANGE, "_judge"),
     Call("judge", "respond", "respond", "the verdict, on the coordinator's thread", SENDER, "Sender._decide"),
     Call("respond", "apply", "apply"),
     Call("apply", "wait", "failed", "no answer, 408, 5xx", HANDLER, "ResponseHandler._on_retry"),

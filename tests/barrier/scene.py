@@ -173,7 +173,7 @@ class Scene:
         return (
             f"{self.client.stats()}, link {core.link}, now {now}, wakes at {sender._wakes_at}, "
             f"rings at {core.ring_at}, "
-            f"uploads {core._uploads}, batches {len(core._batches)}, overdue {sender._overdue}, "
+            f"uploads {core._uploads}, batches {len(core._batches)}, flights {sender._flights._jobs}, "
             f"barriers {[each.index for each in sender._barriers]}, "
             f"spooler {sender._spooler and vars(sender._spooler)}, "
             f"epochs {core.ledger._open}, is behind {core.spooled and core.spooled.is_behind}"

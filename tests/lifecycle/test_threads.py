@@ -291,7 +291,7 @@ def test_uploader_killed_while_idle_is_replaced(make_client: MakeClient) -> None
     sender = sender_of(client)
     assert client.log_event(tick(seq=0)).result(10).ok
     uploader = next(each for each in threads_of() if "upload" in each.name)
-    while sender._uploaders._unfinished:
+    while sender._flights.uploaders._unfinished:
         pass
     kill(uploader)
     hasten(sender)
@@ -450,7 +450,7 @@ def test_tables_do_not_grow(make_client: MakeClient, endpoint: Endpoint) -> None
     after = round_of_work(200)
     endpoint.clear()
     sender = sender_of(client)
-    assert not any((sender._barriers, sender._overdue, sender._inbox, sender._room_wanted))
+    assert not any((sender._barriers, sender._flights, sender._flights.has_replies, sender._room_wanted))
     assert len(sender._core.ledger._open) == 1
     # The endpoint in this process keeps a few objects for each of its requests.
     assert after - before < 200 * 40

@@ -12,12 +12,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
-from antinode._delivery.core.backlog import ids_of
 from antinode._delivery.core.batch import Upload
 from antinode._delivery.core.core import Core, CoreConfig, Note
-from antinode._delivery.messages import Request, TransportTimeout
 from antinode._delivery.record import DELIVERED, REJECTED, Delivery
-from antinode._delivery.shell.uploaders import Job, Uploaders
+from antinode._delivery.shell.exchange import Exchanger
+from antinode._delivery.shell.flights import Flights
+from antinode._delivery.shell.uploaders import Uploaders
 from antinode._factory import destination
 from antinode._importing import checkpoint
 from antinode._importing.checkpoint import RowCounts, State
@@ -33,8 +33,6 @@ from antinode._importing.reports import ImportProgress, ImportReport, Observer, 
 from antinode._importing.settings import ImportSettings, max_upload_bytes, project_rate, user_rate
 from antinode._importing.tracking import Span, Tracker
 from antinode._protocol.limits import MAX_EVENTS_PER_REQUEST
-from antinode._protocol.responses import Verdict, judge, unreached
-from antinode._protocol.status import Status
 
 # Events on their way at most, and their bytes. Some 25 of the largest uploads: enough to keep every
 # connection busy, while those of a user who is paced wait.
@@ -49,8 +47,6 @@ _TELL_EVERY: Final = 0.1
 _LOOK_EVERY: Final = 0.1
 # How long requests under way are waited for when the import is to stop.
 _LAST_ANSWERS: Final = 10.0
-# How long past a request's own timeout its thread may stay silent before it is given up for lost.
-_GRACE: Final = 5.0
 # News of trouble is told once, and of the same trouble again after it was over.
 _OVER: Final = "recovered"
 _UNTIL_OVER: Final = frozenset({"retry", "outage", "refusal", _OVER})
@@ -67,8 +63,8 @@ class Record(Delivery, gc=False, eq=False):
 class Importer:
     """One run of an import. `run` does it all, on the thread that calls it; `stop` may come from a signal.
 
-    Only uploads are made elsewhere: the threads of `Uploaders` put answers into `_inbox`, and nothing else is
-    shared with them.
+    Only uploads are made elsewhere: the threads of `Flights` ring `_bell` when they have posted what came of
+    one, and nothing else is shared with them.
     """
 
     def __init__(self, settings: ImportSettings, observer: Observer) -> None:
@@ -77,9 +73,15 @@ class Importer:
         self._clock = time.monotonic
         options = settings.options
         self._url, endpoint, make_transport = destination(options)
-        self._transport = make_transport()
-        self._timeout = options.request_timeout_millis / 1000
-        self._envelope = settings.envelope()
+        self._exchanger = Exchanger(
+            make_transport,
+            lambda _: self._url,
+            settings.envelope(),
+            headers={},
+            clock=self._clock,
+        )
+        # What cannot be made of the options is known before anything is read.
+        _ = self._exchanger.transport
         self._core = Core(
             CoreConfig(
                 max_batch_events=MAX_EVENTS_PER_REQUEST,
@@ -95,15 +97,19 @@ class Importer:
         self._user_rates = UserRates(limit, self._core.backlog.rate_limits) if limit else None
         limit = project_rate(settings.project_rate, endpoint)
         self._project_rate = ProjectRate(limit) if limit else None
-        self._uploaders = Uploaders(options.connections, "antinode-import")
-        self._inbox: queue.SimpleQueue[tuple[int, Verdict, int] | None] = queue.SimpleQueue()
-        """Answers; None says that rows are prepared."""
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        """Rung when an upload was answered, and when rows are prepared."""
+        self._flights = Flights(
+            self._exchanger,
+            lambda: Uploaders(options.connections, "antinode-import"),
+            timeout=options.request_timeout_millis / 1000,
+            clock=self._clock,
+            on_reply=self._ring,
+        )
         processes = usual_processes(settings.size) if settings.processes is None else settings.processes
-        self._pool = open_pool(settings.recipe(), processes, lambda: self._inbox.put(None))
+        self._pool = open_pool(settings.recipe(), processes, self._ring)
         self._due: deque[tuple[float, Upload]] = deque()
         """Uploads that the project's limit keeps waiting."""
-        self._flying: dict[int, tuple[float, Job]] = {}
-        """Uploads under way, and when each is given up for lost."""
         self._findings, self._notes = Findings(), Findings()
         self._unmatched = {each.label for each in settings.columns.picks()}
         """What was named, and no row has had so far."""
@@ -178,9 +184,9 @@ class Importer:
             self._work()
         finally:
             self._pool.close()
-            self._uploaders.stop()
+            self._flights.uploaders.stop()
             with suppress(Exception):
-                self._transport.close()
+                self._exchanger.close(cancels=False)
             self._save()
             self._rejects.close()
         ledger, counts = self._core.ledger, state.counts
@@ -217,7 +223,7 @@ class Importer:
             self._is_at_end = True
             while not (self._is_done or self._stop_by is not None):
                 self._wait()
-        while self._flying and self._stop_by is not None and self._clock() < self._stop_by:
+        while self._flights and self._stop_by is not None and self._clock() < self._stop_by:
             self._wait()
         if self._is_at_end and self._is_done:
             self._state.is_finished = True
@@ -296,12 +302,8 @@ class Importer:
         end = now + _LOOK_EVERY if wake_at is None else min(wake_at, now + _LOOK_EVERY)
         if self._due:
             end = min(end, self._due[0][0])
-        try:
-            answer = self._inbox.get(timeout=max(0.0, end - now))
-        except queue.Empty:
-            pass
-        else:
-            self._inbox.put(answer)
+        with suppress(queue.Empty):
+            self._bell.get(timeout=max(0.0, end - now))
         self._turn(self._clock())
 
     def _turn(self, now: float) -> None:
@@ -336,46 +338,20 @@ class Importer:
             told.add(note.key)
             self._observer.said(note.text)
 
+    def _ring(self) -> None:
+        self._bell.put(None)
+
     def _start(self, upload: Upload, now: float) -> None:
-        job = Job(lambda: self._send(upload))
-        self._flying[upload.number] = (now + self._timeout + _GRACE, job)
-        if not self._uploaders.run(job):
+        job = self._flights.job(upload, now)
+        if not self._flights.uploaders.run(job):
             job.run()
 
-    def _send(self, upload: Upload) -> None:
-        """Make one request and post what came of it; runs on an uploader thread."""
-        records, size = upload.records, 0
-        verdict = unreached(Status.SYSTEM_ERROR, "the thread that made the request was ended")
-        try:
-            body = self._envelope.wrap(records)
-            size = len(body)
-            response = self._transport.send(Request(self._url, body, timeout=self._timeout))
-            verdict = judge(
-                response.status, response.headers, response.body, len(records), lambda i: ids_of(records[i])
-            )
-        except TransportTimeout as error:
-            verdict = unreached(Status.TIMEOUT, str(error))
-        except Exception as error:
-            verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {error}")
-        finally:
-            self._inbox.put((upload.number, verdict, size))
-
     def _hear(self, now: float) -> None:
-        core = self._core
         with suppress(queue.Empty):
             while True:
-                answer = self._inbox.get_nowait()
-                if answer is None:
-                    continue
-                number, verdict, size = answer
-                self._flying.pop(number, None)
-                core.ledger.bytes_sent += size
-                core.respond(number, verdict, now)
-        lost = [number for number, (by, _) in self._flying.items() if now >= by]
-        for number in lost:
-            _, job = self._flying.pop(number)
-            self._uploaders.give_up(job)
-            core.respond(number, unreached(Status.TIMEOUT, "the thread of the request was lost"), now)
+                self._bell.get_nowait()
+        for reply in self._flights.take_replies(now):
+            self._core.respond(reply.number, reply.verdict, now, size=reply.size)
 
     def _settle(self) -> None:
         counts = self._state.counts

@@ -455,12 +455,16 @@ class Core:
 
     # What comes back.
 
-    def respond(self, number: int, verdict: Verdict, now: float, took: float | None = None) -> None:
+    def respond(
+        self, number: int, verdict: Verdict, now: float, *, took: float | None = None, size: int = 0
+    ) -> None:
         """Apply what an answer, or the lack of one, means for the records of an upload.
 
-        `took` is how long the exchange itself lasted, if that is known better than from `now`. An upload that
-        is not under way (given up for lost, abandoned) is ignored.
+        `took` is how long the exchange itself lasted in seconds, if that is known better than from `now`;
+        `size` is what its body had in bytes. An upload that is not under way (given up for lost, abandoned)
+        is only counted.
         """
+        self.ledger.bytes_sent += size
         batch_number, started = self._uploads.pop(number, (0, 0.0))
         batch = self._batches.get(batch_number)
         if batch is None or batch.flying is None:

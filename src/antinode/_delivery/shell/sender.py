@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from antinode._delivery.core.backlog import ids_of
 from antinode._delivery.core.batch import Upload
 from antinode._delivery.core.core import NEVER, QUEUE_FULL, Core, CoreConfig, Note
 from antinode._delivery.core.patience import SAYS_WHY_AFTER
 from antinode._delivery.core.spooled_queue import SPOOL_FULL
 from antinode._delivery.ledger import Report, Stats
-from antinode._delivery.messages import HttpResponse, Request, Transport, TransportTimeout
+from antinode._delivery.messages import Transport
 from antinode._delivery.record import (
     DROPPED,
     INHERITED,
@@ -28,12 +27,13 @@ from antinode._delivery.record import (
     StoredDelivery,
 )
 from antinode._delivery.retry import Response
+from antinode._delivery.shell.exchange import Exchanger
+from antinode._delivery.shell.flights import Flights
 from antinode._delivery.shell.locks import is_interrupting, make_guard
 from antinode._delivery.shell.log_limiter import write
 from antinode._delivery.shell.notifier import Notifier
 from antinode._delivery.shell.uploaders import Job, Uploaders
 from antinode._locks import is_owned, let_go
-from antinode._protocol.responses import Verdict, judge, unreached
 from antinode._protocol.secrets import public_url
 from antinode._protocol.status import Status
 
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from antinode._delivery.core.envelope import Envelope
     from antinode._delivery.shell.spooler import Spooler
 
-# How long past a request's own timeout its thread may stay silent before it is given up for lost.
-GRACE = 5.0
 # While somebody waits, this often in seconds it is checked that a coordinator is alive. Also what a shutdown
 # may take, beyond its timeout, for its threads to end.
 CHECK_EVERY = 0.5
@@ -112,9 +110,9 @@ class Sender:
     - `_stepping` makes one thread at a time the one that decides, starts uploads and tells: the coordinator,
       or, where no thread can be started, whoever waits. An uploader that has got an answer decides what goes
       next itself, if nobody else is at it, and leaves the rest to the coordinator. Only the thread that steps
-      touches `_overdue`, `_uploaders` and `_wakes_at`.
+      touches `_flights` and `_wakes_at`.
     - `_starting` is held by the thread that starts a coordinator; nobody waits for it.
-    - `_inbox` and the notifier's news are deques: threads append, the one that steps takes.
+    - The replies of `_flights` and the notifier's news are deques: threads append, the one that steps takes.
     - `_bell` wakes the coordinator: a lock that is held while nobody rings. Releasing it twice is an error
       that means it is already ringing. Unlike an Event or a Condition it has no lock of its own inside, in
       which a signal handler could get stuck.
@@ -168,15 +166,26 @@ class Sender:
         self._core.settlement.keeps_failures = self.config.on_failures is not None
         self._failed: deque[Delivery] = deque()
         self._notifier = Notifier(self.config.on_outcome, self.config.on_retry, self._clock)
-        self._transport: Transport | None = None
-        self._inbox: deque[tuple[int, Verdict, int, float | None]] = deque()
+        config = self.config
+        self._exchanger = Exchanger(
+            config.make_transport,
+            lambda upload: config.bulk_url if upload.is_bulk else config.url,
+            config.envelope,
+            headers=config.headers,
+            clock=self._clock,
+        )
         self._barriers: list[Barrier] = []
         self._room_wanted: deque[threading.Lock] = deque()
-        self._overdue: dict[int, tuple[float, Job]] = {}
         self._wakes_at: float | None = None
         """When the coordinator goes on if nobody rings."""
         self._thread: threading.Thread | None = None
         self._has_started = False
+        self._flights = Flights(
+            self._exchanger,
+            lambda: Uploaders(config.core.connections, config.name, self._take_next),
+            timeout=config.request_timeout,
+            clock=self._clock,
+        )
         self._equip()
 
     def _equip(self) -> None:
@@ -185,19 +194,17 @@ class Sender:
         gevent may have patched the process after `init`; a lock from before would stop every greenlet.
         """
         self._stepping = threading.RLock()
-        self._making = threading.RLock()
         self._bell = threading.Lock()
         self._bell.acquire()
-        self._uploaders = Uploaders(self.config.core.connections, self.config.name, self._take_next)
+        self._exchanger.make_lock()
+        self._flights.make_uploaders()
 
     def renew_after_fork(self) -> None:
         """In a forked child: begin with nothing. What was pending is the parent's to deliver."""
         # Kept until the end: what their destructors log must find a sender that is renewed already.
         inherited = dict(vars(self))
         with suppress(Exception):
-            abandon = getattr(self._transport, "abandon", None)
-            if abandon is not None:
-                abandon()
+            self._exchanger.abandon()
         for record in self._core.pending_records():
             if record.outcome is None:
                 record.outcome = INHERITED
@@ -374,7 +381,7 @@ class Sender:
             or self._notifier.is_this_thread
             or is_owned(self._stepping)
             or is_owned(self._starting)
-            or self._uploaders.owns(threading.current_thread())
+            or self._flights.uploaders.owns(threading.current_thread())
         )
 
     def _ring(self) -> None:
@@ -477,8 +484,8 @@ class Sender:
             now = self._clock()
             with self._deciding:
                 uploads, complete, wake_at = self._decide(now)
-            for job in [self._job(upload, now, until if inline else None) for upload in uploads]:
-                if inline or not self._uploaders.run(job):
+            for job in [self._flights.job(upload, now, until if inline else None) for upload in uploads]:
+                if inline or not self._flights.uploaders.run(job):
                     job.run()
                     self._ring()
             self._bury()
@@ -486,9 +493,9 @@ class Sender:
                 wake_at = self._tend(self._spooler, now, wake_at)
             self._notifier.tell()
             self._let_through(complete)
-            if self._overdue:
-                first = min(deadline for deadline, _ in self._overdue.values())
-                wake_at = first if wake_at is None else min(wake_at, first)
+            lost_at = self._flights.next_loss
+            if lost_at is not None:
+                wake_at = lost_at if wake_at is None else min(wake_at, lost_at)
             self._wakes_at = wake_at
             return wake_at
 
@@ -496,12 +503,8 @@ class Sender:
         """Apply the answers that came. What to send now, whom to let through, and when to decide again."""
         core = self._core
         self._mend()
-        while self._inbox:
-            number, verdict, size, took = self._inbox.popleft()
-            self._overdue.pop(number, None)
-            core.ledger.bytes_sent += size
-            core.respond(number, verdict, now, took)
-        self._give_up_lost(now)
+        for reply in self._flights.take_replies(now):
+            core.respond(reply.number, reply.verdict, now, took=reply.seconds, size=reply.size)
         may_send = not self._is_stopped or self._exit_by is not None
         uploads = core.next_uploads(now) if may_send else []
         self._hear(core)
@@ -570,17 +573,17 @@ class Sender:
                 return None, False
             uploads, complete, wake_at = self._decide(now)
             ring_at = core.set_ring()
-        jobs = [self._job(upload, now, None) for upload in uploads]
+        jobs = [self._flights.job(upload, now) for upload in uploads]
         for job in jobs[:1]:
-            self._uploaders.keep(job)
+            self._flights.uploaders.keep(job)
         for job in jobs[1:]:
-            self._uploaders.run(job)
+            self._flights.uploaders.run(job)
         thread, wakes_at = self._thread, self._wakes_at
         needs_coordinator = (
             complete
             or self._failed
             or self._room_wanted
-            or self._inbox
+            or self._flights.has_replies
             or self._notifier.has_news
             or self._spooler is not None
             or self._close_by is not None
@@ -638,71 +641,23 @@ class Sender:
                 wake_at = core.wake_at(now)
         return again_at if wake_at is None else min(wake_at, again_at)
 
-    def _give_up_lost(self, now: float) -> None:
-        lost = [number for number, (deadline, _) in self._overdue.items() if now >= deadline]
-        for number in lost:
-            _, job = self._overdue.pop(number)
-            self._uploaders.give_up(job)
-            verdict = unreached(Status.TIMEOUT, "the thread that made the request was lost")
-            self._core.respond(number, verdict, now)
-
     def _sleep(self, wake_at: float | None) -> None:
         core = self._core
         with self._deciding:
             if self._is_stopped:
                 return
             ring_at = core.set_ring()
-        if len(core.queued) >= ring_at or self._inbox or self._notifier.has_news or self._is_stopped:
+        if (
+            len(core.queued) >= ring_at
+            or self._flights.has_replies
+            or self._notifier.has_news
+            or self._is_stopped
+        ):
             return
         timeout = -1.0 if wake_at is None else wake_at - self._clock()
         if wake_at is None or timeout > 0:
             # A day at most: a longer timeout overflows on some platforms.
             self._bell.acquire(timeout=min(timeout, 86_400.0))
-
-    def _job(self, upload: Upload, now: float, until: float | None) -> Job:
-        def run() -> None:
-            timeout = self.config.request_timeout
-            self._upload(upload, timeout if until is None else min(timeout, until - self._clock()))
-
-        job = Job(run)
-        self._overdue[upload.number] = (now + self.config.request_timeout + GRACE, job)
-        return job
-
-    def _upload(self, upload: Upload, timeout: float) -> None:
-        """Make one request and post what came of it; whoever calls sees to it that somebody looks."""
-        verdict = unreached(Status.SYSTEM_ERROR, "the thread that made the request was ended")
-        size, took = 0, None
-        try:
-            if timeout <= 0:
-                raise TransportTimeout("there was no time left for a request")
-            body = self.config.envelope.wrap(upload.records)
-            url = self.config.bulk_url if upload.is_bulk else self.config.url
-            request = Request(url, body, self.config.headers, timeout)
-            transport = self.transport
-            size = len(body)
-            begun = self._clock()
-            response = transport.send(request)
-            took = self._clock() - begun
-            verdict = _judge(response, upload)
-        except TransportTimeout as error:
-            verdict = unreached(Status.TIMEOUT, _text(error))
-        except KeyboardInterrupt:
-            # Ctrl-C, which reaches only the main thread: it makes requests itself at exit.
-            raise
-        except BaseException as error:
-            verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {_text(error)}")
-        finally:
-            self._inbox.append((upload.number, verdict, size, took))
-
-    @property
-    def transport(self) -> Transport:
-        transport = self._transport
-        if transport is None:
-            with self._making:
-                transport = self._transport
-                if transport is None:
-                    transport = self._transport = self.config.make_transport()
-        return transport
 
     def _let_through(self, barriers: list[Barrier]) -> None:
         """Open these barriers, and wake those who wait for room."""
@@ -765,7 +720,7 @@ class Sender:
                 if deadline is not None and self._clock() >= deadline:
                     return
                 wake_at = self._step(until=deadline, inline=True)
-                if not (self._inbox or self._notifier.has_news or is_over()):
+                if not (self._flights.has_replies or self._notifier.has_news or is_over()):
                     now = self._clock()
                     end = min(time for time in (wake_at, deadline, now + CHECK_EVERY) if time is not None)
                     self._bell.acquire(timeout=max(0.001, end - now))
@@ -904,7 +859,7 @@ class Sender:
             self._give_up_rest()
             waiting, self._barriers = self._barriers, []
             report = Report() if barrier is None else self._lower(barrier)
-        self._uploaders.stop()
+        self._flights.uploaders.stop()
         with suppress(RuntimeError):
             self._bell.release()
         thread, end = self._thread, self._clock() + CHECK_EVERY
@@ -915,8 +870,8 @@ class Sender:
         self._notifier.tell()
         self._notifier.sum_up()
         self._let_through(waiting)
-        self._close_transport(in_flight=bool(self._overdue))
-        self._uploaders.join(max(0.0, end - self._clock()))
+        self._close_transport(in_flight=bool(self._flights))
+        self._flights.uploaders.join(max(0.0, end - self._clock()))
         self._close_store()
         return report
 
@@ -972,15 +927,8 @@ class Sender:
                 return
 
     def _close_transport(self, *, in_flight: bool) -> None:
-        transport = self._transport
-        if transport is None:
-            return
         try:
-            if in_flight:
-                cancel = getattr(transport, "cancel_all", None)
-                if cancel is not None:
-                    cancel()
-            transport.close()
+            self._exchanger.close(cancels=in_flight)
         except Exception:
             write(logging.ERROR, "closing the transport raised", exc_info=True)
 
@@ -1032,15 +980,3 @@ class Sender:
     def is_closed(self) -> bool:
         """Whether it has been shut down, to the end."""
         return self._is_stopped
-
-
-def _judge(response: HttpResponse, upload: Upload) -> Verdict:
-    records = upload.records
-    return judge(response.status, response.headers, response.body, len(records), lambda i: ids_of(records[i]))
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return "an exception that cannot be shown"
