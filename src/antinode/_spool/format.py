@@ -51,6 +51,8 @@ _NAME = re.compile(r"([0-9a-f]{12}-[0-9]{1,10}-[0-9a-f]{8})-([0-9]{8})\.seg")
 _OWNER = re.compile(r"[0-9a-f]{12}-([0-9]{1,10})-[0-9a-f]{8}")
 
 
+_EARLIEST = 1_577_836_800.0
+"""Unix time of the first second of 2020: a clock that says less was never set."""
 _LATEST = 253_402_300_799.0
 """Unix time of the last second of the year 9999."""
 
@@ -88,6 +90,15 @@ class Header(NamedTuple):
         """Unix time of a frame's clock reading, within the years that a date can have."""
         time = self.wall + (logged_at - self.monotonic)
         return _LATEST if math.isnan(time) else min(max(time, 0.0), _LATEST)
+
+    def age_of(self, logged_at: float, now: float) -> float:
+        """Seconds between a frame's clock reading and the Unix time `now`, where the clocks can tell.
+
+        Nothing is old by a clock that was set, or set back, in between: one that had not been starts in 1970.
+        """
+        if (self.wall < _EARLIEST) != (now < _EARLIEST):
+            return 0.0
+        return max(0.0, now - self.wall_of(logged_at))
 
     def within(self, size: int) -> Header:
         """This header for a file of that size: what it claims costs no more memory than the file has bytes.

@@ -17,6 +17,9 @@ OnDamage = Callable[[Segment, Damage], None]
 PASSES_OVER_AFTER = 8
 """A disk that has answered EIO so many times in a row has bad pages: only what they held is lost."""
 
+FAULTS = 3
+"""After so many failures in a row that are not the disk's, the rest of a file is given up."""
+
 
 class Tries:
     """How reading goes. Only a file that is gone is given up; after any other refusal it is tried again."""
@@ -35,12 +38,21 @@ class Tries:
     def is_waiting(self) -> bool:
         return self._clock() < self._backoff.at
 
-    def fail(self, segment: Segment, error: OSError) -> None:
+    def fail(self, segment: Segment, error: Exception) -> bool:
+        """Whether it is tried again: always after a refusal of the disk, three times after another fault.
+
+        What cannot be read to its end for a fault is set aside whole.
+        """
         self._backoff.fail(self._clock())
-        self.error = error
         segment.close()
+        if not isinstance(error, OSError):
+            self.error = OSError(0, f"{type(error).__name__} while it was read")
+            segment.has_bad_pages = segment.has_bad_pages or self._backoff.failures >= FAULTS
+            return self._backoff.failures < FAULTS
+        self.error = error
         if error.errno == errno.EIO and self._backoff.failures >= PASSES_OVER_AFTER:
             segment.has_bad_pages = True
+        return True
 
     def succeed(self) -> None:
         if self._backoff.failures:
@@ -106,11 +118,12 @@ class OwnReader:
             else:
                 try:
                     found = self._next_frame()
-                except OSError as error:
+                except Exception as error:
                     self._frames = None  # from where it was, once more
-                    if self.segment is not None:
-                        self.tries.fail(self.segment, error)
-                    return None
+                    if self.segment is None or self.tries.fail(self.segment, error):
+                        return None
+                    self._lose_rest(self.segment)
+                    continue
                 if found is not None:
                     self.tries.succeed()
                     return found
@@ -153,11 +166,15 @@ class OwnReader:
                     self._lose(segment, item)
         except FileNotFoundError:
             pass
+        self._lose_rest(segment)
+        return None
+
+    def _lose_rest(self, segment: OwnSegment) -> None:
+        """What was not found up to where it was looked is missing."""
         self._frames = None
         if (missing := self._bound_count - self._nth) > 0:
             self._lose(segment, Damage(self._nth, self._offset, self._bound, missing, "unreadable"))
         self._offset = self._bound
-        return None
 
     def _lose(self, segment: OwnSegment, damage: Damage) -> None:
         self._on_damage(segment, damage)
@@ -199,10 +216,11 @@ class AdoptedReader:
                 found = self._next_frame(self.segment)
             except FileNotFoundError:
                 found = None
-            except OSError as error:
+            except Exception as error:
                 self._frames = None
-                self.tries.fail(self.segment, error)
-                return None
+                if self.tries.fail(self.segment, error):
+                    return None
+                found = None
             self.tries.succeed()
             if found is not None:
                 return found

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from antinode._spool.adoption import Adoption
 from antinode._spool.errors import SpoolBroken, SpoolError
+from antinode._spool.format import DAMAGED
 from antinode._spool.reading import AdoptedReader, OnDamage, OwnReader, Start
+from antinode._spool.scanning import Damage, Frame
+from antinode._spool.segment import Segment
 from antinode._spool.writers import OwnSegment
 
 
@@ -40,6 +43,7 @@ class RecordReading:
         self._adoption = adoption
         self._clock = clock
         self._wall = wall
+        self._on_damage = on_damage
         self._own = OwnReader(next_own, on_damage, clock)
         self._adopted = AdoptedReader(adoption.queue, on_damage, clock)
 
@@ -61,9 +65,11 @@ class RecordReading:
             if (adopted := self._adopted.segment) is None:
                 break
             adopted.given += 1
-            # A wall clock that was set back must not make a record younger than new.
-            age = max(0.0, wall - adopted.header.wall_of(frame.logged_at))
-            batch.append(Recovered(adopted.base + frame.nth, frame.body, clock - age, False))
+            try:
+                age = adopted.header.age_of(frame.logged_at, wall)
+                batch.append(Recovered(adopted.base + frame.nth, frame.body, clock - age, False))
+            except Exception as error:
+                self._give_up(adopted, frame, error)
         if self._adoption.queue or self._adoption.is_pending:
             return batch
         while len(batch) < max_events and (frame := self._own.next(buffered, start)) is not None:
@@ -73,8 +79,17 @@ class RecordReading:
                 break
             if (own := self._own.segment) is None:
                 break
-            batch.append(Recovered(own.base + frame.nth, frame.body, frame.logged_at, True))
+            try:
+                batch.append(Recovered(own.base + frame.nth, frame.body, frame.logged_at, True))
+            except Exception as error:
+                self._give_up(own, frame, error)
         return batch
+
+    def _give_up(self, segment: Segment, frame: Frame, error: Exception) -> None:
+        """It fails in a way that nobody has foreseen: set aside, like what is damaged."""
+        problem = f"cannot be used: {type(error).__name__}"
+        self._on_damage(segment, Damage(frame.nth, frame.offset, frame.end, 1, problem))
+        segment.acknowledge([frame.nth], DAMAGED)
 
     @property
     def again_at(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -58,6 +59,8 @@ class Backlog:
         self.rate_limits = RateLimits(pace)
         self.must_go_on = False
         """The last search stopped early without finding anything: there may be more behind."""
+        self.suspect: Delivery | None = None
+        """The record that was being looked at when the last search raised."""
         self._is_fresh_first = False
         """Whose turn it is when stream queues alone would fill an upload: they must not starve `fresh`."""
         self._busy: set[int] = set()
@@ -109,22 +112,54 @@ class Backlog:
     # Taking.
 
     def take(self, now: float, *, events: int, size: int) -> list[Delivery]:
-        """Records for one upload: at most so many events and bytes, but one in any case if one may go."""
+        """Records for one upload: at most so many events and bytes, but one in any case if one may go.
+
+        After an exception they are where they were, and `suspect` is the record that it was about, if any.
+        """
         self.must_go_on = False
+        self.suspect = None
         self.stream_queues.release_due(now)
         search = _Filling(now, events, size, is_paced=self.rate_limits.is_active)
         if search.is_paced:
             self.rate_limits.prune(now)
         elif self._keys:
             self._keys.clear()
-        if self._is_fresh_first:
-            self._take_from_queue(search)
-            self._take_ready(search)
-        else:
-            self._take_ready(search)
-            self._take_from_queue(search)
+        try:
+            if self._is_fresh_first:
+                self._take_from_queue(search)
+                self._take_ready(search)
+            else:
+                self._take_ready(search)
+                self._take_from_queue(search)
+        except BaseException:
+            self._give_back(search.taken)
+            raise
         self.must_go_on = self.must_go_on and not search.taken
         return search.taken
+
+    def _give_back(self, taken: list[Delivery]) -> None:
+        """Each to the front of what holds the later records of its stream."""
+        stream_queues = self.stream_queues
+        for record in reversed(taken):
+            if stream_queues.get(record.stream) is None:
+                self.fresh.appendleft(record)
+            else:
+                stream_queues.prepend(record.stream, [record])
+        # One that was being taken from is no longer ready, and nobody else would make it so.
+        for queue in stream_queues:
+            is_idle = not queue.is_ready and queue.release_at is None
+            if queue.records and is_idle and queue.stream not in self._busy:
+                stream_queues.make_ready(queue)
+
+    def remove(self, record: Delivery) -> None:
+        """Take this record out, wherever it waits."""
+        with suppress(ValueError):
+            self.fresh.remove(record)
+        queue = self.stream_queues.get(record.stream)
+        if queue is not None and record in queue.records:
+            queue.records.remove(record)
+            self.stream_queues.recount()
+            self.stream_queues.discard_empty(queue)
 
     def _take_from_queue(self, search: _Filling) -> None:
         from_lanes = len(search.taken)
@@ -211,7 +246,9 @@ class Backlog:
         self.must_go_on = not search.taken
 
     def _passes(self, record: Delivery, search: _Filling) -> bool:
+        self.suspect = record
         keys = self.keys_of(record)
+        self.suspect = None
         search.opens_at = self.rate_limits.opens_at(keys, search.now)
         if search.opens_at > search.now:
             return False

@@ -54,8 +54,9 @@ class Batch:
 
     def cut_front(self, events: int, size: int) -> list[Delivery]:
         """Take the first chunk, or as much of it as `events` and `size` bytes allow: at least one record."""
-        chunk = self.chunks.popleft()
+        chunk = self.chunks[0]
         end = fitting(chunk, events, size)
+        self.chunks.popleft()
         if end < len(chunk):
             self.chunks.appendleft(chunk[end:])
             chunk = chunk[:end]

@@ -17,7 +17,7 @@ from antinode._delivery.core.batch import Batch, Upload
 from antinode._delivery.core.link import Cause, Link, LinkState
 from antinode._delivery.core.loops import streams_of
 from antinode._delivery.core.patience import FLUSH_PATIENCE, Failing
-from antinode._delivery.core.response_handler import Note, ResponseHandler, Retried
+from antinode._delivery.core.response_handler import Note, ResponseHandler, Retried, delivered, failed
 from antinode._delivery.core.settlement import Settlement
 from antinode._delivery.core.spooled_queue import SpooledQueue
 from antinode._delivery.ledger import Stats
@@ -143,8 +143,10 @@ class Core:
         """Records logged up to then do not wait for the interval."""
         self._expire_at = FOREVER if config.max_age is None else -FOREVER
         """When the next record may have to expire."""
-        self._leaving: Delivery | None = None
-        """The record that is being dropped to make room."""
+        self._leaving: tuple[Delivery | None, Outcome] = (None, QUEUE_FULL)
+        """The record that is being settled by itself, and how it ends."""
+        self._starting: Batch | None = None
+        """The batch whose first chunk is being looked at."""
         self._awaited: int | None = None
         self._looked_at = -FOREVER
         self._saw_queued = self._saw_full = False
@@ -214,10 +216,10 @@ class Core:
             victim, take_out = self._oldest()
             if victim is None:
                 return False
-            self._leaving = victim
+            self._leaving = (victim, QUEUE_FULL)
             take_out()
             self.settlement.settle([victim], QUEUE_FULL)
-            self._leaving = None
+            self._leaving = (None, QUEUE_FULL)
         return True
 
     def _oldest(self) -> tuple[Delivery | None, Callable[[], object]]:
@@ -246,10 +248,10 @@ class Core:
             if spooled is not None:
                 spooled.recover()
                 pending += spooled.rear
-            victim, self._leaving = self._leaving, None
+            (victim, outcome), self._leaving = self._leaving, (None, QUEUE_FULL)
             if victim is not None and any(record is victim for record in pending):
                 victim = None  # it has not left
-            self.settlement.recount(pending, victim, QUEUE_FULL)
+            self.settlement.recount(pending, victim, outcome)
 
     # What goes out.
 
@@ -267,9 +269,79 @@ class Core:
         if backlog.available >= self.config.rush_events:
             self._hurried_at = now
         uploads: list[Upload] = []
-        while (upload := self._next_upload(now)) is not None:
+        while True:
+            try:
+                upload = self._next_upload(now)
+            except Exception as error:
+                if self._isolate(error):
+                    continue
+                return uploads
+            if upload is None:
+                return uploads
             uploads.append(upload)
-        return uploads
+
+    # What an exception leaves, which can only be a fault in antinode: it costs one record at most.
+
+    def _isolate(self, error: Exception) -> bool:
+        """While the next upload was made. Gives up the record that it is about, or narrows it down.
+
+        False if it is about none.
+        """
+        self._response_handler.note_failure(error)
+        suspect, self.backlog.suspect = self.backlog.suspect, None
+        batch, self._starting = self._starting, None
+        if suspect is not None:
+            self._end_alone(suspect, lambda: self.backlog.remove(suspect), failed(type(error).__name__))
+        elif batch is not None and batch.chunks:
+            self._narrow(batch, batch.chunks.popleft(), error)
+        return suspect is not None or batch is not None
+
+    def _narrow(self, batch: Batch, records: list[Delivery], error: Exception) -> None:
+        """One of these fails, whatever is done with it: they are sent apart, until it is alone."""
+        middle = len(records) // 2
+        batch.put_back(records[:middle], records[middle:])
+        if len(records) == 1:
+            self._end_alone(records[0], batch.pop_oldest, failed(type(error).__name__))
+
+    def _salvage(
+        self,
+        batch: Batch,
+        records: list[Delivery],
+        waiting: tuple[list[Delivery], ...],
+        verdict: Verdict,
+        now: float,
+        error: Exception,
+    ) -> None:
+        """While an answer was applied to the records of a batch, of which others were `waiting`."""
+        self._response_handler.note_failure(error)
+        placed = {id(record) for record in self.pending_records()}
+
+        def adrift(chunk: list[Delivery]) -> list[Delivery]:
+            return [record for record in chunk if record.outcome is None and id(record) not in placed]
+
+        batch.put_back(*map(adrift, waiting))
+        rest = adrift(records)
+        if verdict.action is Action.DELIVERED:
+            batch.put_back(rest)
+            for record in list(rest):
+                self._end_alone(record, batch.pop_oldest, delivered(verdict), sent=1)
+        elif verdict.action in (Action.SORT, Action.BISECT, Action.HALVE):
+            self._narrow(batch, rest, error)
+        else:
+            # The answer is not about the records.
+            batch.put_back(rest)
+            self._response_handler.link = self.link.failed(
+                now, asked=verdict.wait, own=None, jitter=0.0, why=verdict.message
+            )
+
+    def _end_alone(
+        self, record: Delivery, take_out: Callable[[], object], outcome: Outcome, *, sent: int = 0
+    ) -> None:
+        """Take a record out and settle it apart from others."""
+        self._leaving = (record, outcome)
+        take_out()
+        self.settlement.settle_alone(record, outcome, sent=sent)
+        self._leaving = (None, QUEUE_FULL)
 
     def wake_at(self, now: float) -> float | None:
         """When `next_uploads` should be called again if nothing happens until then; None: not needed."""
@@ -361,6 +433,7 @@ class Core:
             return None
         for batch in self._batches.values():
             self._occupy(batch)
+        self._starting = None
         events = min(config.max_batch_events, self.link.allowance)
         records = self.backlog.take(now, events=events, size=self._response_handler.max_bytes)
         if not records:
@@ -371,11 +444,14 @@ class Core:
         self._batches[number] = batch
         if self.backlog.stream_queues or len(self._batches) > 1:
             self._occupy(batch)
+        self._starting = None
         return self._start(number, batch, now)
 
     def _start(self, number: int, batch: Batch, now: float) -> Upload:
         link = self.link
+        self._starting = batch
         batch.flying = batch.cut_front(min(link.allowance, batch.limit), self._response_handler.max_bytes)
+        self._starting = None
         upload = Upload(self._number(), batch.flying, batch.is_bulk)
         self._uploads[upload.number] = (number, now)
         if not link.is_healthy:
@@ -444,6 +520,7 @@ class Core:
 
     def _occupy(self, batch: Batch) -> None:
         if batch.streams is None:
+            self._starting = batch
             batch.streams = streams_of(list(batch.records()))
             self.backlog.occupy(batch.streams)
 
@@ -474,7 +551,11 @@ class Core:
         records, batch.flying = batch.flying, None
         if number == self._probe:
             self._probe = None
-        self._response_handler.apply(batch, records, verdict, now)
+        waiting = tuple(batch.chunks)
+        try:
+            self._response_handler.apply(batch, records, verdict, now)
+        except Exception as error:
+            self._salvage(batch, records, waiting, verdict, now, error)
         link = self.link
         if link.failures and link.cause is not Cause.THROTTLE and verdict.action is not Action.DELIVERED:
             self._failing = Failing.after(self._failing, started=started, now=now)

@@ -87,6 +87,17 @@ class ResponseHandler:
             self.retried.append(Retried(response, attempt - 1, is_last))
         _HANDLERS[verdict.action](self, batch, records, verdict, now)
 
+    def note_failure(self, error: Exception) -> None:
+        """Something raised that should not: its place helps to find the fault, its text might hold events."""
+        place = ""
+        traceback = error.__traceback__
+        while traceback is not None:
+            code = traceback.tb_frame.f_code
+            place = f" in {code.co_name} ({code.co_filename}:{traceback.tb_lineno})"
+            traceback = traceback.tb_next
+        text = f"a fault in antinode was passed over, which costs one event at most: {type(error).__name__}"
+        self.note("ERROR", "failure", f"{text}{place}; please report it")
+
     def note(self, level: str, key: str, text: str) -> None:
         self.notes.append(Note(level, key, text))
 
@@ -102,16 +113,7 @@ class ResponseHandler:
             self._settlement.ledger.discrepancies += max(0, len(records) - verdict.ingested)
             text = f"the server took {len(records)} events but says that it ingested {verdict.ingested}"
             self.note("WARNING", "ingested", text)
-        outcome = Outcome(
-            DELIVERED,
-            Status.SUCCESS,
-            "delivered",
-            verdict.code,
-            verdict.message,
-            attempts=1,
-            body=verdict.body,
-        )
-        self._settlement.settle(records, outcome, sent=1)
+        self._settlement.settle(records, delivered(verdict), sent=1)
 
     def _on_sort(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
         """The answer names events: drop some, hold some back, send the rest again at once, uncharged."""
@@ -179,7 +181,12 @@ class ResponseHandler:
             middle = len(records) // 2
             batch.put_back(records[:middle], records[middle:])
             return
-        self._reject(records, verdict.status, verdict, verdict.message)
+        if verdict.code:
+            self._reject(records, verdict.status, verdict, verdict.message)
+        else:
+            # No server has refused it: something fails here in what is done with it.
+            self._settlement.settle(records, failed(verdict.message), sent=1)
+            self.note("ERROR", "failure", f"an event was given up for a fault in antinode: {verdict.message}")
         self._refuse_one(verdict, now)
 
     def _on_halve(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
@@ -305,6 +312,19 @@ def _is_throttled(position: int, record: Delivery, verdict: Verdict) -> bool:
         return False
     user, device = ids_of(record)
     return user in verdict.throttled_users or device in verdict.throttled_devices
+
+
+def failed(message: str) -> Outcome:
+    """How a record ends that raises in what is done with it."""
+    text = f"a fault in antinode kept this event from being sent: {message}"
+    return Outcome(DROPPED, Status.SYSTEM_ERROR, "failed", message=text)
+
+
+def delivered(verdict: Verdict) -> Outcome:
+    """How records end that were accepted."""
+    return Outcome(
+        DELIVERED, Status.SUCCESS, "delivered", verdict.code, verdict.message, attempts=1, body=verdict.body
+    )
 
 
 def _why(verdict: Verdict) -> str:

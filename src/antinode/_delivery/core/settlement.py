@@ -57,12 +57,15 @@ class Settlement:
         """Settle pending records; in the ledger first, so that whoever sees an outcome finds it counted.
 
         `sent` is 1 if the request that decided counts as an attempt that they have not been charged for.
+        An exception leaves all of them unsettled, or none.
         """
         if not records:
             return
         if type(records) is not list:
             records = list(records)
         size = total_size(records)
+        # Whatever can fail comes before the first count.
+        places = self._places(records) if outcome.kind in ENDS else []
         ledger = self.ledger
         with self.guard:
             ledger.pending -= len(records)
@@ -74,6 +77,39 @@ class Settlement:
                 for epoch, count in Counter(map(_EPOCH, records)).items():
                     if epoch is not None:
                         epoch.settle(outcome.kind, count)
+        try:
+            self._write_outcome(records, outcome, sent)
+        except Exception:
+            # They are counted: none may stay without its outcome, whatever came of the others' attempts.
+            for record in records:
+                if record.outcome is None:
+                    record.outcome = outcome
+                    self._settled.append(record)
+        # Last: the store may forget only what the shell can hear of.
+        if places:
+            self.end(outcome.kind, places)
+
+    def settle_alone(self, record: Delivery, outcome: Outcome, *, sent: int = 0) -> None:
+        """The same for one that fails in what is done with it: it ends in this way, whatever raises."""
+        try:
+            self.settle([record], outcome, sent=sent)
+        except Exception:
+            ledger = self.ledger
+            with self.guard:
+                ledger.pending -= 1
+                ledger.pending_bytes -= len(record.body)
+                ledger.settle(outcome, 1)
+                if record.epoch is not None:
+                    record.epoch.settle(outcome.kind, 1)
+            record.outcome = outcome
+            self._settled.append(record)
+            if self.is_stored and outcome.kind in ENDS and record.place != NOT_STORED:
+                self.end(outcome.kind, [record.place])
+
+    def _places(self, records: Sequence[Delivery]) -> list[int]:
+        return [record.place for record in records if record.place != NOT_STORED] if self.is_stored else []
+
+    def _write_outcome(self, records: list[Delivery], outcome: Outcome, sent: int) -> None:
         settled = self._settled
         is_delivered = outcome.kind == DELIVERED
         # What stays in the store has not ended: the next process will tell of it.
@@ -99,9 +135,6 @@ class Settlement:
                 settled.append(record)
             elif is_delivered:
                 record.body = b""
-        # Last: the store may forget only what the shell can hear of.
-        if self.is_stored and outcome.kind in ENDS:
-            self.end(outcome.kind, [record.place for record in records if record.place != NOT_STORED])
 
     def end(self, kind: str, places: Iterable[int]) -> None:
         """Have the store hear that these places are not needed any more."""

@@ -189,7 +189,8 @@ class SpooledQueue:
                 else:
                     invalid.append(record)
             # Alone: in a request with others it would cost them, or pass for several.
-            self._settlement.settle(invalid, INVALID)
+            for record in invalid:
+                self._settlement.settle_alone(record, INVALID)
         with self._settlement.guard:
             self.is_behind = self._store.has_unread
             if self.is_behind:
@@ -298,15 +299,27 @@ class SpooledQueue:
 
     def _taken_in(self, items: Sequence[Stored]) -> list[Delivery]:
         """Records, with the application's handles where it has some, counted as in memory from now on."""
-        records = [_record_of(item) for item in items]
+        read = list(map(_sound_record_of, items))
+        records: list[Delivery] = []
         with self._settlement.guard:
-            for index, item in enumerate(items):
-                if item.is_own:
-                    records[index] = self._handles.pop(item.place, records[index])
-                    self._return(records[index])
-                else:
-                    self._recover(records[index])
+            for item, record in zip(items, read, strict=True):
+                try:
+                    records.append(self._take_in(item, record))
+                except Exception:
+                    if not item.is_own:
+                        # One of its own stays counted as on disk, and ends as unreadable with what is left.
+                        self._settlement.refuse(record, UNREADABLE, is_kept=True)
+                        self._settlement.end(DROPPED, [record.place])
         return records
+
+    def _take_in(self, item: Stored, record: Delivery) -> Delivery:
+        if not item.is_own:
+            self._recover(record)
+            return record
+        record = self._handles.get(item.place, record)
+        self._return(record)
+        self._handles.pop(item.place, None)
+        return record
 
     def _return(self, record: Delivery) -> None:
         """A record of this process's own is in the store alone no more."""
@@ -332,13 +345,17 @@ class SpooledQueue:
         self._settlement.settle_unread(handles, outcome)
 
 
-def _record_of(item: Stored) -> Delivery:
+def _sound_record_of(item: Stored) -> Delivery:
     """From here on it is plain bytes, on which nothing fails; none, which are no event, if it cannot be."""
     try:
-        record = StoredDelivery(bytes(item.body), 0, float(item.logged_at), place=item.place)
-        record.stream = hash(ids_of(record))
+        return _record_of(item)
     except Exception:
         return StoredDelivery(b"", 0, 0.0, place=item.place)
+
+
+def _record_of(item: Stored) -> Delivery:
+    record = StoredDelivery(bytes(item.body), 0, float(item.logged_at), place=item.place)
+    record.stream = hash(ids_of(record))
     return record
 
 

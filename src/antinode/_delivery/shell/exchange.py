@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from antinode._delivery.core.backlog import ids_of
 from antinode._delivery.messages import HttpResponse, Request, Transport, TransportTimeout
-from antinode._protocol.responses import Verdict, judge, unreached
+from antinode._protocol.responses import Action, Verdict, judge, unreached
 from antinode._protocol.status import Status
 
 if TYPE_CHECKING:
@@ -70,7 +70,10 @@ class Exchanger:
         try:
             if timeout <= 0:
                 raise TransportTimeout("there was no time left for a request")
-            body = self._envelope.wrap(upload.records)
+            body, unusable = self._body_of(upload)
+            if unusable is not None:
+                verdict = unusable
+                return
             request = Request(self._url_of(upload), body, self._headers, timeout)
             transport = self.transport
             size = len(body)
@@ -87,6 +90,15 @@ class Exchanger:
             verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {_text(error)}")
         finally:
             post(Reply(upload.number, verdict, size, seconds))
+
+    def _body_of(self, upload: Upload) -> tuple[bytes, Verdict | None]:
+        """The request's body; or, where a record cannot be put into one, that verdict on all of them."""
+        try:
+            return self._envelope.wrap(upload.records), None
+        except MemoryError:
+            raise  # which is about no record
+        except Exception as error:
+            return b"", _unusable(f"no request could be made of it: {type(error).__name__}")
 
     def abandon(self) -> None:
         """In a forked child: let go of the parent's connections."""
@@ -107,7 +119,16 @@ class Exchanger:
 
 def _judge(response: HttpResponse, upload: Upload) -> Verdict:
     records = upload.records
-    return judge(response.status, response.headers, response.body, len(records), lambda i: ids_of(records[i]))
+    status, headers, body = response.status, response.headers, response.body
+    try:
+        return judge(status, headers, body, len(records), lambda i: ids_of(records[i]))
+    except Exception as error:
+        return _unusable(f"the answer to it could not be read: {type(error).__name__}")
+
+
+def _unusable(message: str) -> Verdict:
+    """On records of which one fails in what is done with it: they are sent apart, until it is alone."""
+    return Verdict(Action.BISECT, Status.SYSTEM_ERROR, 0, message)
 
 
 def _text(error: BaseException) -> str:

@@ -504,7 +504,12 @@ class Sender:
         core = self._core
         self._mend()
         for reply in self._flights.take_replies(now):
-            core.respond(reply.number, reply.verdict, now, took=reply.seconds, size=reply.size)
+            try:
+                core.respond(reply.number, reply.verdict, now, took=reply.seconds, size=reply.size)
+            except Exception:
+                # The next reply is another upload's.
+                self._is_torn = True
+                write(logging.ERROR, "applying an answer failed; please report it", exc_info=True)
         may_send = not self._is_stopped or self._exit_by is not None
         uploads = core.next_uploads(now) if may_send else []
         self._hear(core)

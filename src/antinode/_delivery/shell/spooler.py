@@ -126,8 +126,20 @@ class Spooler:
         """Tell the store what has ended; whether anything has."""
         ended = self.take_ends()
         for kind, places in ended:
-            self._disk.acknowledge(places, self._codes[kind])
+            try:
+                self._disk.acknowledge(places, self._codes[kind])
+            except Exception:
+                self._acknowledge_each(places, self._codes[kind])
         return bool(ended)
+
+    def _acknowledge_each(self, places: Sequence[int], code: int) -> None:
+        """One that fails comes again after a restart, with the same insert_id; the others do not."""
+        for place in places:
+            try:
+                self._disk.acknowledge([place], code)
+            except Exception as error:
+                text = f"an event that has ended may be sent again after a restart: {type(error).__name__}"
+                self.notes.append(Note("WARNING", "spool ends", text))
 
     def wait_durable(self, place: int, *, alone: bool) -> None:
         """Return once the record survives a power cut; at once if the disk refuses, which is noted later.
@@ -149,7 +161,12 @@ class Spooler:
     def tend(self, core: Core, now: float, deciding: AbstractContextManager[object]) -> float:
         """See to everything that is due; returns when to come again."""
         with self._tending:
-            return self._tend(core, now, deciding)
+            try:
+                return self._tend(core, now, deciding)
+            except Exception as error:
+                # Whatever it was, uploads and those who wait for them go on.
+                self._note_trouble(error, core, now)
+                return now + self._wait
 
     def _tend(self, core: Core, now: float, deciding: AbstractContextManager[object]) -> float:
         spooled = core.spooled
