@@ -465,6 +465,11 @@ class Client:
         if self._drain is not None:
             self._drain.renew_after_fork()
 
+    def _begin_in_process(self) -> None:
+        drain, sender = self._drain, self._sender
+        if drain is not None and sender is not None and (shortfall := drain.take_shortfall()):
+            sender.say("WARNING", "drain_on_sigterm", f"drain_on_sigterm does not cover all: {shortfall}")
+
     def _begin_exit(self) -> float:
         sender = self._sender
         if sender is None or sender.is_closed:

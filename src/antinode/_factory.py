@@ -14,7 +14,7 @@ from antinode._delivery.record import DELIVERED, DROPPED, REJECTED
 from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
 from antinode._delivery.shell.sender import Sender, SenderConfig
 from antinode._errors import ConfigurationError
-from antinode._lifecycle.fork import watch_exit_of_worker
+from antinode._lifecycle.fork import begin_in_process
 from antinode._protocol.endpoints import Endpoint, endpoint_of, is_amplitude_host, sibling, url
 from antinode._protocol.limits import MAX_EVENTS_PER_REQUEST
 from antinode._version import __version__
@@ -68,7 +68,7 @@ def make_sender(
             overflow=options.overflow,
             on_retry=options.on_retry,
             on_outcome=options.on_outcome,
-            on_start=watch_exit_of_worker,
+            on_start=begin_in_process,
             spooler=_spooler(api_key, options, clock, spool),
             is_strict=options.durability == "strict",
             on_failures=None if options.dead_letters is None else _dead_letters(options.dead_letters),

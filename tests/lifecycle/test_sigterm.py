@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
 import sys
 import threading
 
@@ -208,3 +209,162 @@ def test_two_clients_drain_both(endpoint: Endpoint) -> None:
     )
     assert ended.status == -signal.SIGTERM
     assert {each["user_id"] for each in endpoint.events} == {"of-one", "of-two"}
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("order", ["init first", "init last"])
+def test_event_loop_hears_each_signal_once(endpoint: Endpoint, loop: str, order: str) -> None:
+    """What is queued is sent if `init` came after `loop.add_signal_handler`. If it came before, SIGTERM was
+    taken from it, and the log says so."""
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    ended = run(
+        f"""
+        import antinode, asyncio, logging, os, signal
+        logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
+
+        def begin():
+            return antinode.init(KEY, server_url=URL, upload_interval_in_sec=60, drain_on_sigterm=True)
+
+        async def main():
+            heard = asyncio.Queue()
+            if {order!r} == "init first":
+                client = begin()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, heard.put_nowait, "once")
+            if {order!r} == "init last":
+                client = begin()
+            for number in range(2):
+                handle = client.log_event(event(number))
+                os.kill(os.getpid(), signal.SIGTERM)
+                say(await heard.get())
+                if {order!r} == "init last":
+                    await handle
+            # A second signal of the drain's would have come by now.
+            await asyncio.to_thread(lambda: [each.join() for each in __import__("threading").enumerate()
+                                             if each.name == "antinode-sigterm"])
+            await asyncio.sleep(0.05)
+            say(heard.empty(), client.stats().delivered)
+
+        if {loop!r} == "uvloop":
+            import uvloop
+            loop = uvloop.new_event_loop()
+        else:
+            loop = asyncio.new_event_loop()
+        loop.run_until_complete(main())
+        loop.close()
+        """,
+        endpoint.url,
+    )
+    told = [line for line in ended.lines if "drain_on_sigterm" in line]
+    heard = [line for line in ended.lines if line not in told]
+    assert heard == ["once", "once", "True 0" if order == "init first" else "True 2"], ended
+    assert len(told) == (order == "init first")
+    assert all("an event loop has taken SIGTERM over since init()" in line for line in told)
+    assert sequence(endpoint.events) == [0, 1]
+
+
+def test_clean_up_of_aiohttp_is_left_alone(endpoint: Endpoint) -> None:
+    """`run_app` cleans up once, to its end, and what that logs is sent at the exit."""
+    pytest.importorskip("aiohttp")
+    process = start(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        from aiohttp import web
+        import antinode, asyncio, signal
+
+        async def life(app):
+            client = antinode.init(KEY, server_url=URL, upload_interval_in_sec=60, drain_on_sigterm=True)
+            client.log_event(event(0))
+            say("ready")
+            yield
+            await asyncio.sleep(0.5)
+            client.log_event(event(1))
+            say("cleaned up")
+
+        app = web.Application()
+        app.cleanup_ctx.append(life)
+        web.run_app(app, host="127.0.0.1", port=0, print=None)
+        """,
+        endpoint.url,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    ended = finish(process)
+    assert (ended.status, ended.lines, ended.errors) == (0, ["cleaned up"], "")
+    assert sequence(endpoint.events) == [0, 1]
+
+
+def test_what_is_logged_while_uvicorn_ends_leaves_at_once(endpoint: Endpoint) -> None:
+    """uvicorn dies of the signal when its last requests are answered. What these log waits for no interval,
+    and the log says what covers them in any case."""
+    process = start(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        import antinode, asyncio, logging, socket, uvicorn
+        logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
+
+        async def app(scope, receive, send):
+            if scope["type"] == "lifespan":
+                await receive()
+                client = antinode.init(KEY, server_url=URL, upload_interval_in_sec=60, drain_on_sigterm=True)
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+            say("asked")
+            while not server.should_exit:
+                await asyncio.sleep(0.01)
+            assert (await antinode.log_event(event(0))).ok
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"ok"})
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            say(listener.getsockname()[1])
+            server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+            server.run([listener])
+        """,
+        endpoint.url,
+    )
+    assert process.stdout is not None
+    with socket.create_connection(("127.0.0.1", int(process.stdout.readline()))) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert process.stdout.readline() == "asked\n"
+        process.send_signal(signal.SIGTERM)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    ended = finish(process)
+    assert (ended.status, ended.errors) == (-signal.SIGTERM, ""), ended
+    assert any("call `await client.aflush(5)` at the end of" in line for line in ended.lines)
+    assert sequence(endpoint.events) == [0]
+
+
+def test_says_when_another_handler_has_taken_its_place(endpoint: Endpoint) -> None:
+    """Once in a process; not for another client's drain, which calls the one before it."""
+    ended = run(
+        """
+        import antinode, logging, signal
+        logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
+        clients = [
+            antinode.init(KEY, instance_name=name, server_url=URL, drain_on_sigterm=True)
+            for name in ("one", "two")
+        ]
+        for client in clients:
+            client.log_event(event(0, "user-chain"))
+            client.flush(20)
+        say("fine")
+        late = antinode.init(KEY, instance_name="late", server_url=URL, drain_on_sigterm=True)
+        def stop(*_):
+            raise SystemExit
+        signal.signal(signal.SIGTERM, stop)
+        for _ in range(3):
+            late.log_event(event(0))
+            late.flush(20)
+        """,
+        endpoint.url,
+    )
+    assert ended.lines[0] == "fine", ended
+    assert [line.partition(". ")[0] for line in ended.lines[1:]] == [
+        "drain_on_sigterm does not cover all: __main__.stop has taken SIGTERM over since init()"
+    ]

@@ -26,6 +26,9 @@ class Resident(Protocol):
 
     def _renew_after_fork(self) -> None: ...
 
+    def _begin_in_process(self) -> None:
+        """Hear that a sender starts its thread, the first time or again, maybe in a forked child."""
+
     def _begin_exit(self) -> float:
         """Start sending what is queued; returns how many seconds the exit may take."""
 
@@ -146,11 +149,18 @@ def _alive() -> list[Any]:
     return [resident for ref in list(_watched) if (resident := ref()) is not None]
 
 
-def watch_exit_of_worker() -> None:
+def begin_in_process() -> None:
+    """Make ready for the end of this process; called when a sender starts its thread."""
+    _watch_exit_of_worker()
+    for resident in _alive():
+        resident._begin_in_process()
+
+
+def _watch_exit_of_worker() -> None:
     """Have the events of a multiprocessing (or billiard, that is Celery) worker sent at its end.
 
-    Such a child leaves by `os._exit`, which skips atexit, but runs these libraries' own finalizers first.
-    Called when a sender starts its thread: a child's registry is emptied after the fork hooks have run.
+    Such a child leaves by `os._exit`, which skips atexit, but runs these libraries' own finalizers first. Not
+    earlier than the first event: a child's registry is emptied after the fork hooks have run.
     """
     global _has_finalizer_in
     if os.getpid() == _has_finalizer_in:

@@ -139,6 +139,7 @@ class Core:
         self._answer_times: deque[float] = deque(maxlen=ANSWERS)
         self._last_number = 0
         self._last_start = -FOREVER
+        self._interval = config.interval
         self._hurried_at = -FOREVER
         """Records logged up to then do not wait for the interval."""
         self._expire_at = FOREVER if config.max_age is None else -FOREVER
@@ -379,7 +380,7 @@ class Core:
             # A full batch that `wake_at` saw has its time; one that came since makes it look again.
             self.ring_at = NEVER if self._saw_full else self._missing()
         elif self.queued:
-            self.ring_at = config.rush_events if config.interval > 0 else self._missing()
+            self.ring_at = config.rush_events if self._interval > 0 else self._missing()
         else:
             self.ring_at = 1
         return self.ring_at
@@ -484,7 +485,7 @@ class Core:
 
     def _ripe_at(self, now: float) -> float:
         """When the records that may be taken have waited for company long enough."""
-        queued, interval = self.queued, self.config.interval
+        queued, interval = self.queued, self._interval
         if queued:
             logged_at = queued[0].logged_at
             if logged_at <= self._hurried_at:
@@ -497,7 +498,7 @@ class Core:
         available = self.backlog.available
         if available >= self.config.rush_events:
             return True
-        if self.config.interval > 0 and not self._uploads:
+        if self._interval > 0 and not self._uploads:
             return False
         return available >= self._enough
 
@@ -609,6 +610,11 @@ class Core:
         """Send without regard to the interval, and probe early if that is ours to decide."""
         self._hurried_at = now
         self._response_handler.link = self.link.hurried(now)
+
+    def stop_lingering(self, now: float) -> None:
+        """Send without regard to the interval from now on: the end may come any time."""
+        self._interval = 0.0
+        self.hurry(now)
 
     def abandon(self, reason: str, message: str) -> int:
         """Settle everything that is pending as dropped, requests under way included; returns how many."""

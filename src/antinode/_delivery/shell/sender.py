@@ -976,6 +976,12 @@ class Sender:
             self._core.hurry(self._clock())
         self._ring()
 
+    def stop_lingering(self) -> None:
+        """Send without delay from now on, until this process ends."""
+        with self._deciding:
+            self._core.stop_lingering(self._clock())
+        self._ring()
+
     @property
     def host(self) -> str:
         """Where uploads go, without path and credentials."""
