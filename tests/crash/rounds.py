@@ -24,7 +24,7 @@ WEATHER = {
         ["drop_before", 0.04],
         ["drop_after", 0.06],
         ["cut_short", 0.04],
-        [{"fault": "slow", "seconds": 0.15}, 0.10],
+        [{"fault": "delay", "seconds": 0.15}, 0.10],
         [{"fault": "every", "n": 3, "of": "drop_after"}, 0.05],
     ],
 }

@@ -19,6 +19,7 @@ from antinode._delivery.core.backlog import SCAN, ids_of
 from antinode._delivery.core.batch import Upload
 from antinode._delivery.core.core import QUEUE_FULL, Core, CoreConfig, Note, Retried
 from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome, StoredDelivery
+from antinode._protocol.limits import DAILY_QUOTA, HTTP_V2_BODY_LIMIT, MAX_EVENTS_PER_REQUEST, RATE_WINDOW
 from antinode._protocol.responses import Action, Verdict, judge, unreached
 from antinode._protocol.status import Status
 
@@ -86,14 +87,14 @@ TIMED_OUT = Answer(lost=Status.TIMEOUT, latency=10.0)
 
 # Nothing of these costs an event, however long it lasts.
 OUTAGES: dict[str, Misbehaviour] = {
-    "refused": _plain(NO_ANSWER),
-    "reset after storing": _after_storing(NO_ANSWER),
-    "timeout": _plain(TIMED_OUT),
-    "timeout after storing": _after_storing(TIMED_OUT),
+    "down": _plain(NO_ANSWER),
+    "drop after": _after_storing(NO_ANSWER),
+    "hang": _plain(TIMED_OUT),
+    "hang after": _after_storing(TIMED_OUT),
     "late": _late,
     "408": _plain(saying(408)),
     "500": _plain(saying(500)),
-    "500 after storing": _after_storing(saying(500)),
+    "500 after": _after_storing(saying(500)),
     "502 in HTML": _plain(Answer(502, HTML)),
     "503": _plain(Answer(503)),
     "503 with a wait": _plain(Answer(503, headers={"Retry-After": "20"})),
@@ -134,14 +135,18 @@ class Server:
     """
 
     def __init__(
-        self, *, is_batch_api: bool = False, max_events: int = 2000, max_body: int = 1_000_000
+        self,
+        *,
+        is_batch_api: bool = False,
+        max_events: int = MAX_EVENTS_PER_REQUEST,
+        max_body: int = HTTP_V2_BODY_LIMIT,
     ) -> None:
         self.is_batch_api = is_batch_api
         self.max_events = max_events
         self.max_body = max_body
         self.latency = 0.05
         self.eps_threshold: float | None = None
-        self.window = 30.0
+        self.window = RATE_WINDOW
         self.over_quota: set[str] = set()
         self.weather: str | Misbehaviour | None = None
         """The misbehaviour of every request, or None."""
@@ -215,7 +220,7 @@ class Server:
             eps_threshold=self.eps_threshold,
             throttled_users=throttled["user"],
             throttled_devices=throttled["device"],
-            exceeded_daily_quota_users=dict.fromkeys(over, 500_001),
+            exceeded_daily_quota_users=dict.fromkeys(over, DAILY_QUOTA + 1),
         )
 
     def _store(self, events: list[dict[str, Any]], now: float) -> Answer:

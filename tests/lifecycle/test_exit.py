@@ -106,7 +106,7 @@ def test_late_events_at_exit_share_the_shutdown_timeout(endpoint: Endpoint) -> N
 
 def test_exit_goes_on_while_others_log(endpoint: Endpoint) -> None:
     """What a thread logs while the exit sends is sent, too, as long as there is time left."""
-    endpoint.answer = faults.slow(0.1)
+    endpoint.answer = faults.delay(0.1)
     ended = run(
         """
         import antinode, threading

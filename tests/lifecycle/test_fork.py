@@ -84,7 +84,7 @@ def test_child_logs_and_flushes_and_the_parents_events_are_sent_once(endpoint: E
 
 def test_child_of_a_busy_parent_starts_clean(endpoint: Endpoint, fork: str) -> None:
     """A fork while a request is under way and its connection open: neither process disturbs the other."""
-    endpoint.answer = faults.slow(0.5)
+    endpoint.answer = faults.delay(0.5)
     ended = run(
         f"""
         import antinode

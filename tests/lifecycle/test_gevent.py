@@ -15,7 +15,7 @@ _QUIET = "import warnings; warnings.simplefilter('ignore')"
 
 def test_log_flush_and_exit_work(endpoint: Endpoint) -> None:
     """Other greenlets run while one of them flushes, and the exit sends what is queued."""
-    endpoint.answer = faults.slow(0.2)
+    endpoint.answer = faults.delay(0.2)
     ended = run(
         f"""
         {_QUIET}

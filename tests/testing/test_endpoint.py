@@ -22,6 +22,7 @@ from antinode.testing.faults import (
     FAULTS,
     after,
     cut_short,
+    delay,
     down,
     drip,
     drop_after,
@@ -39,7 +40,6 @@ from antinode.testing.faults import (
     project_limit,
     random_mix,
     silence,
-    slow,
     throttle,
     times,
 )
@@ -166,7 +166,7 @@ BAD: list[tuple[str, bytes, dict[str, Any]]] = [
     (
         V2,
         body(event(0), event(1, event_type=""), event(2, event_type=None)),
-        {"error": "Request missing required field", "events_with_missing_fields": {"event_type": [1]}},
+        {"error": "Request missing required field", "events_with_missing_fields": {"event_type": [2]}},
     ),
     (
         BATCH,
@@ -222,9 +222,9 @@ def test_short_ids_are_allowed_by_the_request(endpoint: Endpoint) -> None:
 
 
 def test_only_the_key_given_is_known() -> None:
-    """With an API key of its own, the endpoint refuses every other one, without repeating it."""
+    """With an API key of its own, the endpoint refuses every other one in the API's words."""
     with Endpoint(api_key="another") as endpoint:
-        assert post(endpoint, event(1)) == (400, {"code": 400, "error": "Invalid API key"})
+        assert post(endpoint, event(1)) == (400, {"code": 400, "error": f"Invalid API key: {KEY}"})
 
 
 # The ledger.
@@ -457,8 +457,8 @@ def test_a_hanging_request_ends_with_the_endpoint(store: bool) -> None:
 
 
 def test_a_slow_answer_follows_the_entry(endpoint: Endpoint) -> None:
-    """`slow` stores at once and answers later; `drip` answers whole in the end."""
-    endpoint.script([slow(0.01), drip(0.01)])
+    """`delay` stores at once and answers later; `drip` answers whole in the end."""
+    endpoint.script([delay(0.01), drip(0.01)])
     assert post(endpoint, event(1))[0] == 200
     assert post(endpoint, event(2))[0] == 200
 
@@ -624,7 +624,14 @@ def test_faults_can_be_written_as_json(endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["explode", {}, 7, {"fault": "every"}, {"fault": "every", "n": 2, "of": None}, {"fault": "slow", "x": 1}],
+    [
+        "explode",
+        {},
+        7,
+        {"fault": "every"},
+        {"fault": "every", "n": 2, "of": None},
+        {"fault": "delay", "x": 1},
+    ],
 )
 def test_nonsense_is_no_fault(spec: object) -> None:
     """An unknown name or arguments that do not fit raise ValueError."""

@@ -1,6 +1,6 @@
-"""What the endpoint answers of itself: the response shapes of the HTTP V2 and Batch APIs, and a few checks.
+"""What the endpoint answers of itself: the HTTP V2 and Batch APIs' checks of a request and of its events.
 
-Not a model of Amplitude: no rates, no quotas, no profiles. What a test wants to see refused, it scripts.
+It remembers nothing between requests, and so knows no rates, quotas and profiles: those a test scripts.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from antinode._protocol.endpoints import Endpoint
+from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH, MAX_EVENTS_PER_REQUEST
+from antinode._protocol.validation import ProblemKind, problems
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from antinode.testing._arrival import Arrival
 
-V2_PATH = "/2/httpapi"
-BATCH_PATH = "/batch"
-MAX_EVENTS = 2000
-MAX_BYTES = {V2_PATH: 1024 * 1024, BATCH_PATH: 20 * 1024 * 1024}
-"""The documents say 1 MB and 20 MB, not which MB: refused is what is too large in both."""
-MIN_ID_LENGTH = 5
+_ENDPOINTS = {endpoint.path: endpoint for endpoint in Endpoint}
 
 _ERRORS = {
     403: "Forbidden",
@@ -60,30 +59,36 @@ def acceptance(ingested: int, size: int) -> Ruling:
     )
 
 
+def invalid_key(document: object) -> Ruling:
+    """The refusal of an unknown key, which it repeats as the API does."""
+    key = document.get("api_key") if isinstance(document, dict) else None
+    return refusal(400, f"Invalid API key: {key}" if isinstance(key, str) else "Invalid API key")
+
+
 def rule(arrival: Arrival, api_key: str | None = None) -> Ruling:
     """What a well server answers. Duplicates count as ingested: they are found downstream."""
-    limit = MAX_BYTES.get(arrival.path)
-    if limit is None or arrival.method != "POST":
+    endpoint = _ENDPOINTS.get(arrival.path)
+    if endpoint is None or arrival.method != "POST":
         return refusal(400, "Invalid request path")
     if not arrival.wire_size:
         return refusal(400, "Missing request body")
-    if arrival.inflated_size > limit:
+    if arrival.inflated_size >= endpoint.body_limit:
         return refusal(413)
     document = arrival.document
     if not isinstance(document, dict):
         return refusal(400, "Invalid JSON request body")
     for key, kind in (("api_key", str), ("events", list)):
-        if not isinstance(document.get(key), kind):
+        if not isinstance(document.get(key), kind) or document[key] == "":
             return refusal(400, "Request missing required field", missing_field=key)
     if api_key is not None and document["api_key"] != api_key:
-        return refusal(400, "Invalid API key")
-    if len(document["events"]) > MAX_EVENTS:
+        return invalid_key(document)
+    if len(document["events"]) > MAX_EVENTS_PER_REQUEST:
         return refusal(413)
     if len(arrival.events) < len(document["events"]):
         return refusal(400, "Invalid event JSON")
     options = document.get("options")
     shortest = options.get("min_id_length") if isinstance(options, dict) else None
-    refused = _check(arrival.events, shortest if isinstance(shortest, int) else MIN_ID_LENGTH)
+    refused = _check(arrival.events, shortest if isinstance(shortest, int) else DEFAULT_MIN_ID_LENGTH)
     if refused is None:
         return acceptance(len(arrival.events), arrival.wire_size)
     error, key, positions = refused
@@ -92,30 +97,21 @@ def rule(arrival: Arrival, api_key: str | None = None) -> Ruling:
 
 def name_positions(path: str, positions: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
     """The offending positions as the API reports them: V2 only the first of each field, Batch all."""
-    return {field: list(found[:1] if path == V2_PATH else found) for field, found in positions.items()}
+    is_v2 = path == Endpoint.HTTP_V2.path
+    return {field: list(found[:1] if is_v2 else found) for field, found in positions.items()}
+
+
+_STAGES: dict[ProblemKind, tuple[str, str]] = {
+    "missing": ("Request missing required field", "events_with_missing_fields"),
+    "invalid": ("Invalid field values on some events", "events_with_invalid_fields"),
+    "id_length": ("Invalid id length for user_id or device_id", "events_with_invalid_id_lengths"),
+}
+"""The checks in their order, with what the API answers: the first that an event fails decides."""
 
 
 def _check(events: list[dict[str, Any]], shortest: int) -> tuple[str, str, dict[str, list[int]]] | None:
-    missing: dict[str, list[int]] = {}
-    invalid: dict[str, list[int]] = {}
-    short: dict[str, list[int]] = {}
+    found: dict[ProblemKind, dict[str, list[int]]] = {stage: {} for stage in _STAGES}
     for position, event in enumerate(events):
-        user_id, device_id = event.get("user_id"), event.get("device_id")
-        if not event.get("event_type"):
-            missing.setdefault("event_type", []).append(position)
-        if not user_id and not device_id and event.get("event_type") != "$groupidentify":
-            missing.setdefault("device_id", []).append(position)
-        # The class rather than isinstance: a bool is no time, and this line runs for every event.
-        if "time" in event and event["time"].__class__ is not int and event["time"] is not None:
-            invalid.setdefault("time", []).append(position)
-        if user_id and len(str(user_id)) < shortest:
-            short.setdefault("user_id", []).append(position)
-        if device_id and len(str(device_id)) < shortest:
-            short.setdefault("device_id", []).append(position)
-    if missing:
-        return "Request missing required field", "events_with_missing_fields", missing
-    if invalid:
-        return "Invalid field values on some events", "events_with_invalid_fields", invalid
-    if short:
-        return "Invalid id length for user_id or device_id", "events_with_invalid_id_lengths", short
-    return None
+        for problem in problems(event, shortest):
+            found[problem.kind].setdefault(problem.field, []).append(position)
+    return next((_STAGES[stage] + (named,) for stage, named in found.items() if named), None)

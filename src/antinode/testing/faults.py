@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from antinode.testing._rules import name_positions, refusal
+from antinode.testing._rules import invalid_key, name_positions, refusal
 
 if TYPE_CHECKING:
     from antinode.testing._arrival import Arrival
@@ -94,7 +94,7 @@ def hang(*, store: bool = False) -> Answer:
     return Answer(store=store, way=Way.HANG)
 
 
-def slow(seconds: float) -> Answer:
+def delay(seconds: float) -> Answer:
     """Store and answer as usual, but only after so many seconds."""
     return Answer(delay=seconds)
 
@@ -114,9 +114,13 @@ def down(seconds: float) -> Answer:
     return Answer(store=False, delay=seconds, way=Way.DOWN)
 
 
-def invalid_api_key() -> Answer:
-    """400 as for an unknown API key, in the documented form that does not repeat the key."""
-    return _refuse(400, "Invalid API key")
+def invalid_api_key() -> Fault:
+    """400 as for an unknown API key."""
+
+    def fault(arrival: Arrival) -> Answer:
+        return Answer(400, body=invalid_key(arrival.document).body)
+
+    return fault
 
 
 def project_limit(retry_after: int | None = None) -> Answer:
@@ -333,7 +337,7 @@ FAULTS: dict[str, Callable[..., Fault]] = {
     **{
         fault.__name__: fault
         for fault in (
-            *(drop_before, drop_after, cut_short, hang, slow, drip, garbage, down),
+            *(drop_before, drop_after, cut_short, hang, delay, drip, garbage, down),
             *(invalid_api_key, project_limit, max_body, throttle, silence, invalid, poison),
             *(first_of, every, after, times, during, random_mix),
         )

@@ -515,7 +515,7 @@ def test_an_earlier_flush_is_not_forgotten_for_a_later_one() -> None:
 def test_an_outage_is_probed_gently_and_with_little() -> None:
     """During an outage requests are at most some hundreds an hour, small, and nothing is dropped."""
     sim = Simulation(checks=False)
-    sim.server.weather = "refused"
+    sim.server.weather = "down"
     sim.submit_together(sim.record(f"user-{number}") for number in range(5000))
     sim.advance(HOUR)
     assert len(sim.uploads) <= 490
@@ -538,7 +538,7 @@ def test_a_broken_connection_costs_a_moment() -> None:
 def test_a_retry_carries_the_same_bytes() -> None:
     """What the server stored before its answer was lost is sent again as it was, and stored once."""
     sim = Simulation()
-    sim.server.accidents.extend(["reset after storing", "500 after storing", "timeout after storing"])
+    sim.server.accidents.extend(["drop after", "500 after", "hang after"])
     sim.submit_together(sim.record() for _ in range(10))
     sim.settle()
     sim.check_end()
@@ -589,7 +589,7 @@ def test_a_schedule_is_kept_and_told() -> None:
 def test_a_repetition_that_succeeds_is_told_too() -> None:
     """on_retry hears of a repeated request that was accepted."""
     sim = Simulation(CoreConfig(policy=Schedule([100, 200])))
-    sim.server.accidents.append("timeout")
+    sim.server.accidents.append("hang")
     sim.log()
     sim.settle()
     assert [(again.response.status, again.attempt) for again in sim.retried] == [(Status.SUCCESS, 0)]
@@ -610,7 +610,7 @@ def test_a_policy_of_the_users_decides() -> None:
     """A policy sees the attempt and the response; its wait is kept under a flush, and its end is final."""
     policy = Picky()
     sim = Simulation(CoreConfig(policy=policy))
-    sim.server.accidents.extend(["500", "timeout"])
+    sim.server.accidents.extend(["500", "hang"])
     sim.log()
     sim.advance(1.5)
     sim.flush()
@@ -661,7 +661,7 @@ def test_events_expire_behind_younger_ones_of_their_batch() -> None:
     sim.server.accidents.append(once(saying(429, "", throttled_users={"hot": 99})))
     sim.log("hot")
     sim.advance(1.0)
-    sim.server.weather = "timeout"
+    sim.server.weather = "hang"
     sim.advance(25.0)
     sim.log("cool")
     sim.advance(25.0 + EXPIRE_EVERY)
@@ -698,7 +698,7 @@ def test_what_is_in_a_request_is_not_dropped_for_room() -> None:
 def test_a_batch_emptied_for_room_lets_its_streams_go() -> None:
     """Dropping the last waiting events of a batch frees their streams for what comes after them."""
     sim = Simulation(CoreConfig(max_events=1, connections=2))
-    sim.server.weather = "refused"
+    sim.server.weather = "down"
     sim.log()
     sim.advance(0.02)
     for _ in range(4):

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from antinode._protocol.endpoints import Endpoint as UploadApi
 from antinode.testing._arrival import Arrival, read_body, read_head
 from antinode.testing._ledger import AcceptedEvents, Duplicate, Keep, OutOfOrder
-from antinode.testing._rules import BATCH_PATH, V2_PATH, refusal, rule
+from antinode.testing._rules import refusal, rule
 from antinode.testing.faults import Answer, Fault, Way
 
 if TYPE_CHECKING:
@@ -85,12 +86,12 @@ class Endpoint:
     @property
     def url(self) -> str:
         """Where HTTP V2 requests go: what a client takes as `server_url`."""
-        return f"http://127.0.0.1:{self._port}{V2_PATH}"
+        return f"http://127.0.0.1:{self._port}{UploadApi.HTTP_V2.path}"
 
     @property
     def batch_url(self) -> str:
         """Where Batch requests go."""
-        return f"http://127.0.0.1:{self._port}{BATCH_PATH}"
+        return f"http://127.0.0.1:{self._port}{UploadApi.BATCH.path}"
 
     # The ledger, as the endpoint shows it.
 
