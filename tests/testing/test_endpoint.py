@@ -558,7 +558,10 @@ def test_refusals_that_name_nobody(endpoint: Endpoint) -> None:
         response = connection.getresponse()
         assert (response.status, response.read()[:6]) == (403, b"<html>")
     assert post(endpoint, event(1)) == (413, {"code": 413, "error": "Payload too large"})
-    assert post(endpoint, event(1)) == (400, {"code": 400, "error": "Invalid API key"})
+    assert post(endpoint, event(1)) == (
+        400,
+        {"code": 400, "error": f"Invalid API key: {KEY}"},
+    )
     assert endpoint.received == []
 
 
