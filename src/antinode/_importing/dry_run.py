@@ -14,7 +14,6 @@ from antinode._importing.errors import Damaged
 from antinode._importing.findings import Findings
 from antinode._importing.pool import open_pool, usual_processes
 from antinode._importing.prepare import Prepared
-from antinode._importing.readers.detect import SourceReading
 from antinode._importing.reports import ImportProgress, Observer, Survey, unmet
 from antinode._importing.settings import ImportSettings
 from antinode._importing.sources import Source
@@ -32,6 +31,7 @@ class DryRun:
         self._shown: list[tuple[Source, int, dict[str, Any]]] = []
         self._rows = self._good = self._left_out = 0
         self._unmatched = {each.label for each in settings.columns.picks()}
+        self._preflight = settings.preflight()
         self._is_stopped = False
         self._unread: list[str] = []
 
@@ -42,6 +42,7 @@ class DryRun:
     def run(self) -> Survey:
         """Raises `NotReadable`, `NotInstalled` and `Halted`."""
         settings, began = self._settings, time.monotonic()
+        self._preflight.look(lambda: self._is_stopped)
         ready = threading.Semaphore(0)
         processes = usual_processes(settings.size) if settings.processes is None else settings.processes
         pool = open_pool(settings.recipe(), processes, ready.release)
@@ -73,7 +74,7 @@ class DryRun:
     def _chunks(self) -> Iterator[tuple[int, Chunk]]:
         settings, read, tell_at = self._settings, 0, 0.0
         for number, source in enumerate(settings.sources):
-            reading = SourceReading(source, settings.format, settings.header)
+            reading = self._preflight.open(number)
             try:
                 for chunk in reading.chunks():
                     if self._is_stopped:

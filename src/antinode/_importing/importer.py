@@ -26,8 +26,8 @@ from antinode._importing.errors import CannotResume, Damaged, Halted, NotReadabl
 from antinode._importing.findings import Findings
 from antinode._importing.pacing import ProjectRate, UserRates
 from antinode._importing.pool import open_pool, usual_processes
+from antinode._importing.preflight import Reading
 from antinode._importing.prepare import Prepared
-from antinode._importing.readers.detect import SourceReading
 from antinode._importing.rejects import Rejects, default_rejects
 from antinode._importing.reports import ImportProgress, ImportReport, Observer, unmet
 from antinode._importing.settings import ImportSettings, max_upload_bytes, project_rate, user_rate
@@ -119,7 +119,8 @@ class Importer:
         """When the server last took something, or nothing was there to take."""
         self._stop_by: float | None = None
         self._is_at_end = False
-        self._reading: SourceReading | None = None
+        self._preflight = settings.preflight()
+        self._reading: Reading | None = None
         self._bytes_before = 0
 
     def stop(self) -> None:
@@ -168,6 +169,9 @@ class Importer:
                 rejects=Path(old.rejects) if old.rejects and old.counts.rejected else None,
                 checkpoint=path,
             )
+        if old is None:
+            # What was begun with has been looked at.
+            self._preflight.look(lambda: self._stop_by is not None)
         self._state = state = old or new
         before = RowCounts(state.counts.delivered, state.counts.rejected)
         rejects = settings.rejects or (
@@ -235,7 +239,7 @@ class Importer:
         settings, tracker = self._settings, self._tracker
         for number, source in enumerate(settings.sources):
             if number >= self._state.position.source:
-                reading = self._reading = SourceReading(source, settings.format, settings.header)
+                reading = self._reading = self._preflight.open(number)
                 try:
                     for chunk in reading.chunks():
                         if not (chunk.texts and tracker.is_over(number, chunk.last)):

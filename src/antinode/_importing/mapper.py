@@ -69,8 +69,7 @@ class Mapper:
         """
         if type(row) is not dict:
             raise Unmappable(f"the row is {_article(row)}, not an object: write {{…}} with the event's keys")
-        if NOTE in row or TEXT in row:
-            row, has_cells = _mended(row, has_cells=has_cells)
+        row, has_cells = mended(row, has_cells=has_cells)
         if self._where is not None and not self._where(row):
             raise LeftOut
         try:
@@ -195,8 +194,13 @@ def _overlaid(event: Event, constants: Event) -> Event:
     return event
 
 
-def _mended(row: Row, *, has_cells: bool) -> tuple[Any, bool]:
-    """A row that was rejected once, without the note that says so."""
+def mended(row: Row, *, has_cells: bool) -> tuple[Row, bool]:
+    """A row without the note that it was rejected once, if it has one, and whether its values are cells.
+
+    Raises `Unmappable`.
+    """
+    if NOTE not in row and TEXT not in row:
+        return row, has_cells
     row = dict(row)
     note = row.pop(NOTE, None)
     if isinstance(note, dict) and note.get("cells") is True:

@@ -10,8 +10,9 @@ from typing import Final
 from antinode._delivery.core.envelope import Envelope
 from antinode._factory import destination
 from antinode._importing.columns import Columns
+from antinode._importing.preflight import Preflight
 from antinode._importing.prepare import Recipe
-from antinode._importing.readers.detect import Format
+from antinode._importing.readers.detect import Format, SourceReading
 from antinode._importing.sources import Source
 from antinode._options import Options
 from antinode._protocol.endpoints import Endpoint
@@ -38,6 +39,8 @@ class ImportSettings:
     format: Format | None = None
     header: Sequence[str] | None = None
     """Names of columns, for tables that have none in their first row."""
+    allows_missing: bool = False
+    """Whether it goes on though a column that is named is in no row."""
     namespace: str = ""
     """Enters the insert_ids that are made."""
     checkpoint: Path | None = None
@@ -66,6 +69,14 @@ class ImportSettings:
         """Where events go, without path and credentials."""
         url, _, _ = destination(self.options)
         return public_url(url).partition("://")[2].partition("/")[0]
+
+    def preflight(self) -> Preflight:
+        """A look at the first rows of all sources, which also opens them."""
+        return Preflight(self.sources, self.columns, self.read, allows_missing=self.allows_missing)
+
+    def read(self, source: Source) -> SourceReading:
+        """One of the sources, to be read."""
+        return SourceReading(source, self.format, self.header)
 
     def recipe(self) -> Recipe:
         """How rows become events."""

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, TypeVar
 import rich_click as click
 
 from antinode._importing.dry_run import DryRun
-from antinode._importing.errors import BadMapping, ImportTrouble, NotInstalled
+from antinode._importing.errors import BadMapping, ImportTrouble, NotInstalled, Unclear
 from antinode._importing.importer import Importer
 from antinode._importing.pool import tune_interpreter
 from antinode._importing.settings import ImportSettings
@@ -66,7 +66,7 @@ def run(
         return _import(settings, is_quiet=is_quiet, is_json=is_json)
     except BadMapping as error:
         raise click.UsageError(str(error)) from None
-    except NotInstalled as error:
+    except (NotInstalled, Unclear) as error:
         raise NotSetUp(str(error)) from None
     except ImportTrouble as error:
         raise Failed(str(error)) from None

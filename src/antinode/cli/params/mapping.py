@@ -103,6 +103,12 @@ _OPTIONS: Final = (
         help="Columns whose cells stay text though they look like numbers; a name or a pattern. Repeatable.",
     ),
     click.option(
+        "--allow-missing",
+        "allows_missing",
+        is_flag=True,
+        help="Go on though a column that is named is in no row.",
+    ),
+    click.option(
         "--where",
         multiple=True,
         metavar="COLUMN=VALUE",

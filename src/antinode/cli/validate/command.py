@@ -30,6 +30,7 @@ def validate(
     columns: str | None,
     min_id_length: int | None,
     is_batch: bool | None,
+    allows_missing: bool,
     strict: bool,
     shows_all: bool,
     is_json: bool,
@@ -54,6 +55,8 @@ def validate(
       antinode validate events.jsonl --json | jq 'select(.code == "invalid_time") | .row'
     """
     from antinode._importing.errors import BadMapping, ImportTrouble  # noqa: PLC0415
+    from antinode._importing.preflight import Preflight  # noqa: PLC0415
+    from antinode._importing.readers.detect import SourceReading  # noqa: PLC0415
     from antinode._importing.sources import find_sources  # noqa: PLC0415
     from antinode._protocol.endpoints import Endpoint  # noqa: PLC0415
     from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH  # noqa: PLC0415
@@ -79,11 +82,20 @@ def validate(
     damaged: list[str] = []
     shortest = min_id_length or DEFAULT_MIN_ID_LENGTH
     endpoint = Endpoint.BATCH if is_batch else Endpoint.HTTP_V2
+    header = None if columns is None else columns.split(",")
+    preflight = Preflight(
+        sources,
+        mapping,
+        lambda source: SourceReading(source, format, header),
+        allows_missing=allows_missing,
+        judges=True,
+    )
     is_quiet = not (out.is_terminal and (is_json or shows_all))
     try:
         with console.Waiting(is_shown=is_quiet) as waiting:
-            for source in sources:
-                rows = Rows(source, mapping, format, None if columns is None else columns.split(","))
+            preflight.look()
+            for number, source in enumerate(sources):
+                rows = Rows(source, mapping, preflight.open(number))
                 for batch in judge(rows, min_id_length=shortest, endpoint=endpoint):
                     for judged in batch:
                         tally.add(source.name, judged)

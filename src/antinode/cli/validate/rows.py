@@ -12,16 +12,13 @@ from antinode._importing.chunks import SPRAWLING, is_sprawling
 from antinode._importing.decoding import decoded
 from antinode._importing.errors import Damaged, LeftOut, Unmappable
 from antinode._importing.mapper import Mapper
-from antinode._importing.readers.detect import SourceReading
 from antinode._protocol import exact
 from antinode.cli.validate.judging import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from antinode._importing.chunks import Chunk
     from antinode._importing.columns import Columns
-    from antinode._importing.readers.detect import Format
+    from antinode._importing.preflight import Reading
     from antinode._importing.sources import Source
 
 
@@ -32,11 +29,10 @@ class Rows:
         self,
         source: Source,
         columns: Columns,
-        format: Format | None = None,
-        header: Sequence[str] | None = None,
+        reading: Reading,
     ) -> None:
         self._source = source
-        self._reading = SourceReading(source, format, header)
+        self._reading = reading
         self._mapper = Mapper(columns)
         self.damage = ""
         """Why the rest could not be read, once that was met."""
