@@ -72,6 +72,7 @@ typedef struct {
     PyObject *monotonic;      /* NULL: the system's */
     PyObject *sender;
     PyObject *core;
+    PyObject *wakeup;
     PyObject *submit;         /* for a sender with a store; else NULL */
     PyObject *spooled;        /* what is in the store, if this may put records there; else NULL */
     PyObject *store;
@@ -85,7 +86,7 @@ typedef struct {
     Py_ssize_t at_epoch, at_accepted, at_pending, at_pending_bytes;   /* in the ledger */
     Py_ssize_t at_on_disk, at_on_disk_bytes;
     Py_ssize_t at_epoch_accepted;
-    Py_ssize_t at_ring_at, at_is_closed;                              /* in the core and in the sender */
+    Py_ssize_t at_threshold, at_is_closed;                            /* in the wake-up and in the sender */
     /* Names. */
     PyObject *n_roles[ROLES];
     PyObject *n_is_behind, *n_rear, *n_is_admitting, *n_has_ended, *n_interrupting, *n_admit_late, *n_append;
@@ -96,7 +97,7 @@ typedef struct {
 #define OBJECTS(X)                                                                                              \
     X(plain) X(is_plain) X(event_types) X(is_good_type) X(ids) X(is_good_id) X(is_near)           \
     X(group_identify) X(dumps) X(dumps_option) X(time_ns) X(counter) X(insert_ids) X(prefix) X(tail)            \
-    X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(submit) X(spooled) X(store) X(n_is_behind) X(n_rear)            \
+    X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(wakeup) X(submit) X(spooled) X(store) X(n_is_behind) X(n_rear)            \
     X(n_is_admitting) X(n_has_ended) X(n_interrupting) X(n_admit_late) X(n_append) X(append_names) X(guard) X(acquire) X(release) X(ledger)       \
     X(queue) X(append) X(n_ring) X(n_overflow) X(n_prefix) X(n_tomorrow)
 
@@ -728,7 +729,7 @@ end:
 static int
 ring_if_due(Log *self)
 {
-    long long at = count_at(self->core, self->at_ring_at);
+    long long at = count_at(self->wakeup, self->at_threshold);
     if (at == -1 && PyErr_Occurred()) {
         return -1;
     }
@@ -883,7 +884,8 @@ static int
 take_core(Log *self, PyObject *sender, PyObject *record_type)
 {
     PyObject *guard = NULL, *epoch = NULL, *config = NULL;
-    int failed = take(sender, "_core", &self->core) < 0 || take(self->core, "_guard", &guard) < 0
+    int failed = take(sender, "_core", &self->core) < 0 || take(sender, "wakeup", &self->wakeup) < 0
+        || take(self->core, "_guard", &guard) < 0
         || take(guard, "acquire", &self->acquire) < 0 || take(guard, "release", &self->release) < 0
         || take(self->core, "ledger", &self->ledger) < 0 || take(self->core, "queued", &self->queue) < 0
         || take(self->queue, "append", &self->append) < 0 || take(self->core, "config", &config) < 0
@@ -896,7 +898,7 @@ take_core(Log *self, PyObject *sender, PyObject *record_type)
             || (self->at_pending = antinode_count_of(Py_TYPE(self->ledger), "pending")) < 0
             || (self->at_pending_bytes = antinode_count_of(Py_TYPE(self->ledger), "pending_bytes")) < 0
             || (self->at_epoch_accepted = antinode_offset_of(Py_TYPE(epoch), "accepted")) < 0
-            || (self->at_ring_at = antinode_offset_of(Py_TYPE(self->core), "ring_at")) < 0
+            || (self->at_threshold = antinode_offset_of(Py_TYPE(self->wakeup), "threshold")) < 0
             || (self->at_is_closed = antinode_offset_of(Py_TYPE(sender), "_is_closed")) < 0;
     }
     if (!failed && Py_TYPE(guard)->tp_dealloc == antinode_guard_dealloc()) {

@@ -172,7 +172,7 @@ class Scene:
         core, now = sender._core, sender._clock()
         return (
             f"{self.client.stats()}, link {core.link}, now {now}, wakes at {sender._wakes_at}, "
-            f"rings at {core.ring_at}, "
+            f"rings at {sender.wakeup.threshold}, "
             f"uploads {core._uploads}, batches {len(core._batches)}, flights {sender._flights._jobs}, "
             f"barriers {[each.index for each in sender._barriers]}, "
             f"spooler {sender._spooler and vars(sender._spooler)}, "

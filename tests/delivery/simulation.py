@@ -341,6 +341,8 @@ class Simulation:
         self.core.settlement.keeps_all = True
         self.now = 1000.0
         self.wake_at: float | None = None
+        self.ring_at = 1
+        """Logging makes the shell step at this length of the queue."""
         self.records: list[Delivery] = []
         self.flights: dict[int, Flight] = {}
         self.uploads: list[tuple[float, list[int]]] = []
@@ -412,7 +414,7 @@ class Simulation:
         core = self.core
         if not core.admit(record):
             self._overflow(record)
-        elif len(core.queued) >= core.ring_at:
+        elif len(core.queued) >= self.ring_at:
             self.step()
         if self.forgets:
             self._let_go(record)
@@ -452,7 +454,8 @@ class Simulation:
             racing, self.racing = self.racing, None
             if racing is not None:
                 racing()
-            if len(core.queued) >= core.set_ring():
+            self.ring_at = core.ring_at()
+            if len(core.queued) >= self.ring_at:
                 continue
             if self.wake_at is None or self.wake_at > self.now:
                 break
@@ -568,6 +571,7 @@ class Simulation:
 
     def abandon(self) -> int:
         count = self.core.abandon("shutdown", "the end")
+        self.ring_at = 1
         self.flights.clear()
         self._collect()
         if self.store is not None:

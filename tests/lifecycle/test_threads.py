@@ -110,7 +110,7 @@ def test_an_interrupted_ring_is_made_up_for(make_client: MakeClient) -> None:
     sender = client._sender
     assert sender is not None
 
-    bell = sender._bell
+    bell = sender.wakeup._bell
 
     class Interrupted:
         acquire = bell.acquire
@@ -118,10 +118,10 @@ def test_an_interrupted_ring_is_made_up_for(make_client: MakeClient) -> None:
         def release(self) -> None:
             raise KeyboardInterrupt
 
-    sender._bell = Interrupted()  # type: ignore[assignment]
+    sender.wakeup._bell = Interrupted()  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):
         sender._ring()
-    sender._bell = bell
+    sender.wakeup._bell = bell
     assert client.log_event(tick(seq=1)).result(10).ok
 
 
@@ -158,7 +158,7 @@ def test_an_answer_that_comes_with_the_end_leaves_latecomers_their_ring(make_cli
     client.shutdown(0)
     # An uploader that found the client open, and is here when it has been closed.
     assert sender._start_next() == (None, False)
-    assert sender._core.ring_at == 1
+    assert sender.wakeup.threshold == 1
 
 
 @_killing

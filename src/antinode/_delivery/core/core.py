@@ -95,9 +95,6 @@ class Core:
     With a `store`, records are kept there from the moment they are admitted; see `SpooledQueue`.
     """
 
-    # Compiled code finds `ring_at` where it lies.
-    __slots__ = ("__dict__", "ring_at")
-
     def __init__(
         self,
         config: CoreConfig,
@@ -107,8 +104,6 @@ class Core:
         store: Store | None = None,
     ) -> None:
         self.config = config
-        self.ring_at = 1
-        """The shell wants to be woken when so many records are queued."""
         self.backlog = Backlog(config.pace)
         self.queued = self.backlog.fresh
         self.settlement = Settlement(guard if guard is not None else nullcontext())
@@ -153,7 +148,7 @@ class Core:
         self._saw_queued = self._saw_full = False
         self._enough = min(config.max_batch_events, config.rush_events)
         """So many events are worth an upload of their own, beside others and before their time: as of the
-        last `wake_at`, whatever was logged since. `set_ring` counts on it, and is told of no sizes."""
+        last `wake_at`, whatever was logged since. `ring_at` counts on it, and is told of no sizes."""
 
     @property
     def link(self) -> Link:
@@ -356,7 +351,7 @@ class Core:
             # Only an answer can change anything.
             return min((time for time in times if time < FOREVER), default=None)
         if free_at > now:
-            # Until then `set_ring` is deaf, so it is a time to look again whatever is there to send.
+            # `ring_at` asks for no ring until then, so this is a time to look again, whatever is queued now.
             times.append(free_at)
         else:
             times.append(self._sendable_at(now))
@@ -364,26 +359,24 @@ class Core:
                 times.append(patient_until)
         return min((time for time in times if time < FOREVER), default=None)
 
-    def set_ring(self) -> int:
-        """Decide at which length of the queue logging should wake the shell, which is about to sleep.
+    def ring_at(self) -> int:
+        """At which length of the queue logging should wake the shell, which is about to sleep.
 
         To be called after `wake_at`, whose answer it completes: what the one does not foresee rings.
         """
         config = self.config
         free_at = self._free_at()
         if free_at is None or free_at > self._looked_at or len(self._uploads) >= config.connections:
-            self.ring_at = NEVER
-        elif self.queued and not self._saw_queued:
+            return NEVER
+        if self.queued and not self._saw_queued:
             # They came after `wake_at` had looked: it has to look again.
-            self.ring_at = 1
-        elif self._uploads and self._looked_at < self._newest_start() + PATIENCE:
+            return 1
+        if self._uploads and self._looked_at < self._newest_start() + PATIENCE:
             # A full batch that `wake_at` saw has its time; one that came since makes it look again.
-            self.ring_at = NEVER if self._saw_full else self._missing()
-        elif self.queued:
-            self.ring_at = config.rush_events if self._interval > 0 else self._missing()
-        else:
-            self.ring_at = 1
-        return self.ring_at
+            return NEVER if self._saw_full else self._missing()
+        if self.queued:
+            return config.rush_events if self._interval > 0 else self._missing()
+        return 1
 
     def _free_at(self) -> float | None:
         """From when on the link lets an upload start; None: not before an answer."""
@@ -628,7 +621,6 @@ class Core:
         self._batches.clear()
         self._uploads.clear()
         self._probe = None
-        self.ring_at = 1
         lost = [record for record in pending if record.place == NOT_STORED]
         self.settlement.settle(lost, dropped)
         self.settlement.settle([record for record in pending if record.place != NOT_STORED], kept)

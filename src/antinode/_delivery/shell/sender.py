@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from antinode._delivery.core.batch import Upload
-from antinode._delivery.core.core import NEVER, QUEUE_FULL, Core, CoreConfig, Note
+from antinode._delivery.core.core import QUEUE_FULL, Core, CoreConfig, Note
 from antinode._delivery.core.patience import SAYS_WHY_AFTER
 from antinode._delivery.core.spooled_queue import SPOOL_FULL
 from antinode._delivery.ledger import Report, Stats
@@ -33,6 +33,7 @@ from antinode._delivery.shell.locks import is_interrupting, make_guard
 from antinode._delivery.shell.log_limiter import write
 from antinode._delivery.shell.notifier import Notifier
 from antinode._delivery.shell.uploaders import Job, Uploaders
+from antinode._delivery.shell.wakeup import Wakeup
 from antinode._locks import is_owned, let_go
 from antinode._protocol.secrets import public_url
 from antinode._protocol.status import Status
@@ -113,9 +114,7 @@ class Sender:
       touches `_flights` and `_wakes_at`.
     - `_starting` is held by the thread that starts a coordinator; nobody waits for it.
     - The replies of `_flights` and the notifier's news are deques: threads append, the one that steps takes.
-    - `_bell` wakes the coordinator: a lock that is held while nobody rings. Releasing it twice is an error
-      that means it is already ringing. Unlike an Event or a Condition it has no lock of its own inside, in
-      which a signal handler could get stuck.
+    - `wakeup` is for every thread.
     Locks are taken in the order `_stepping`, `_deciding`, `_guard`.
 
     A signal handler may raise between any two steps of the main thread, also between taking a lock and the
@@ -125,8 +124,8 @@ class Sender:
     of the application, must not wait for what other threads would need that lock for: `_cannot_wait` tells.
 
     There are two races. Between going to sleep and ringing: `_sleep` looks again after it has said at which
-    backlog length it wants to be woken. Between logging and the end: `_is_stopped` comes with `ring_at` 1,
-    so that a record which got in too late rings, and `_deal_with_latecomers` settles it.
+    backlog length it wants to be woken. Between logging and the end: `_is_stopped` comes with an armed
+    wake-up, so that a record which got in too late rings, and `_deal_with_latecomers` settles it.
     """
 
     # Compiled code finds `_is_closed` where it lies.
@@ -167,6 +166,7 @@ class Sender:
         self._failed: deque[Delivery] = deque()
         self._notifier = Notifier(self.config.on_outcome, self.config.on_retry, self._clock)
         config = self.config
+        self.wakeup = Wakeup()
         self._exchanger = Exchanger(
             config.make_transport,
             lambda upload: config.bulk_url if upload.is_bulk else config.url,
@@ -194,8 +194,7 @@ class Sender:
         gevent may have patched the process after `init`; a lock from before would stop every greenlet.
         """
         self._stepping = threading.RLock()
-        self._bell = threading.Lock()
-        self._bell.acquire()
+        self.wakeup.make_bell()
         self._exchanger.make_lock()
         self._flights.make_uploaders()
 
@@ -253,7 +252,7 @@ class Sender:
                 self.refuse(record, _SHUT_DOWN, "an event was logged after the client was shut down: dropped")
             elif not core.admit(record):
                 self._overflow(record)
-            elif len(core.queued) >= core.ring_at:
+            elif len(core.queued) >= self.wakeup.threshold:
                 self._ring()
         except BaseException:
             self._recover()
@@ -305,7 +304,7 @@ class Sender:
         with self._deciding:
             self._mend()
         # Whoever was interrupted before the bell has logged all the same.
-        self._core.ring_at = 1
+        self.wakeup.arm()
         self._ring()
 
     def _mend(self) -> None:
@@ -388,27 +387,24 @@ class Sender:
         if self._is_stopped:
             self._deal_with_latecomers()
             return
-        # Once is enough until the coordinator says anew when it wants to be woken, which it does before it
-        # sleeps: so this must come before the bell.
-        self._core.ring_at = NEVER
+        # Before the bell: whoever it wakes arms the wake-up anew.
+        self.wakeup.disarm()
         try:
             thread = self._thread
             if thread is None or not thread.is_alive():
                 self._ensure_thread()
-            with suppress(RuntimeError):  # it rings already
-                self._bell.release()
+            self.wakeup.ring()
         except BaseException:
-            # Ctrl-C came before the bell: else the next record has to ring.
-            self._core.ring_at = 1
-            with suppress(RuntimeError):
-                self._bell.release()
+            # Ctrl-C may have come before the bell: the next record rings too.
+            self.wakeup.arm()
+            self.wakeup.ring()
             raise
         self._stay_alert()
 
     def _stay_alert(self) -> None:
         """After the end each record rings, even if another thread was ringing when the end came."""
         if self._is_stopped:
-            self._core.ring_at = 1
+            self.wakeup.arm()
 
     def _ensure_thread(self) -> bool:
         """Have a living coordinator, or somebody who starts one; False where no thread can be started."""
@@ -439,7 +435,7 @@ class Sender:
             thread.start()
         except Exception:
             self._thread = None
-            self._core.ring_at = 1
+            self.wakeup.arm()
             return False
         return True
 
@@ -453,7 +449,7 @@ class Sender:
         finally:
             if self._thread is this:
                 self._thread = None
-                self._core.ring_at = 1
+                self.wakeup.arm()
                 if self._is_stopped:
                     self._notifier.tell()
                 else:
@@ -473,7 +469,7 @@ class Sender:
         except Exception:
             write(logging.ERROR, "antinode's coordinator failed and goes on; please report it", exc_info=True)
             # Not at once: what failed may fail again.
-            self._bell.acquire(timeout=CHECK_EVERY)
+            self.wakeup.wait(CHECK_EVERY)
 
     def _step(self, *, until: float | None = None, inline: bool = False) -> float | None:
         """Decide, then act: apply answers, start uploads, tell what settled. Returns when to go on, if known.
@@ -577,7 +573,8 @@ class Sender:
             if self._is_stopped:
                 return None, False
             uploads, complete, wake_at = self._decide(now)
-            ring_at = core.set_ring()
+            ring_at = core.ring_at()
+            self.wakeup.arm(ring_at)
         jobs = [self._flights.job(upload, now) for upload in uploads]
         for job in jobs[:1]:
             self._flights.uploaders.keep(job)
@@ -651,7 +648,8 @@ class Sender:
         with self._deciding:
             if self._is_stopped:
                 return
-            ring_at = core.set_ring()
+            ring_at = core.ring_at()
+            self.wakeup.arm(ring_at)
         if (
             len(core.queued) >= ring_at
             or self._flights.has_replies
@@ -659,10 +657,7 @@ class Sender:
             or self._is_stopped
         ):
             return
-        timeout = -1.0 if wake_at is None else wake_at - self._clock()
-        if wake_at is None or timeout > 0:
-            # A day at most: a longer timeout overflows on some platforms.
-            self._bell.acquire(timeout=min(timeout, 86_400.0))
+        self.wakeup.wait(None if wake_at is None else wake_at - self._clock())
 
     def _let_through(self, barriers: list[Barrier]) -> None:
         """Open these barriers, and wake those who wait for room."""
@@ -728,7 +723,7 @@ class Sender:
                 if not (self._flights.has_replies or self._notifier.has_news or is_over()):
                     now = self._clock()
                     end = min(time for time in (wake_at, deadline, now + CHECK_EVERY) if time is not None)
-                    self._bell.acquire(timeout=max(0.001, end - now))
+                    self.wakeup.wait(max(0.001, end - now))
         finally:
             self._stepping.release()
 
@@ -860,13 +855,12 @@ class Sender:
             if not (is_over or self._core.is_idle):
                 return None
             self._is_stopped = True
-            self._core.ring_at = 1
+            self.wakeup.arm()
             self._give_up_rest()
             waiting, self._barriers = self._barriers, []
             report = Report() if barrier is None else self._lower(barrier)
         self._flights.uploaders.stop()
-        with suppress(RuntimeError):
-            self._bell.release()
+        self.wakeup.ring()
         thread, end = self._thread, self._clock() + CHECK_EVERY
         # Before the coordinator is waited for: it may have more to tell than there is time to wait.
         self._notifier.tell_last(CHECK_EVERY)
@@ -894,6 +888,7 @@ class Sender:
     def _give_up_rest(self) -> None:
         core = self._core
         fault = core.link.why if core.link.is_faulted else ""
+        self.wakeup.arm()
         lost = core.abandon(
             "shutdown", f"not delivered before the shutdown timeout was over; {fault}".rstrip("; ")
         )
