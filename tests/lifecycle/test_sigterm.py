@@ -340,6 +340,37 @@ def test_what_is_logged_while_uvicorn_ends_leaves_at_once(endpoint: Endpoint) ->
     assert sequence(endpoint.events) == [0]
 
 
+def test_client_from_before_uvicorn_drains_when_that_has_ended(endpoint: Endpoint) -> None:
+    """uvicorn gives SIGTERM back after its last requests, and raises it again: all of it is sent."""
+    process = start(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        import antinode, logging, uvicorn
+        logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
+        client = antinode.init(KEY, server_url=URL, upload_interval_in_sec=60, drain_on_sigterm=True)
+
+        async def app(scope, receive, send):
+            await receive()
+            client.log_event(event(0))
+            await send({"type": "lifespan.startup.complete"})
+            say("ready")
+            await receive()
+            client.log_event(event(1))
+            await send({"type": "lifespan.shutdown.complete"})
+
+        uvicorn.run(app, port=0, log_config=None)
+        """,
+        endpoint.url,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    ended = finish(process)
+    assert (ended.output, ended.errors) == ("", "")
+    assert sequence(endpoint.events) == [0, 1]
+
+
 def test_says_when_another_handler_has_taken_its_place(endpoint: Endpoint) -> None:
     """Once in a process; not for another client's drain, which calls the one before it."""
     ended = run(

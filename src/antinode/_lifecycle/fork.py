@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from antinode._delivery import record
 from antinode._delivery.shell.log_limiter import write
 from antinode._lifecycle import exit as process_exit
+from antinode._lifecycle import workers
 
 # Linux: the kernel empties such a page in a forked child, so that reading one byte of it tells a fork, even
 # one made in C, for a fraction of what asking for the process id costs.
@@ -70,7 +71,6 @@ page = _make_page()
 
 _watched: list[weakref.ref[Any]] = []
 _is_registered = False
-_has_finalizer_in: int | None = None
 # Held by the thread that renews, where the fork itself was not noticed.
 _renewing = threading.RLock()
 
@@ -151,30 +151,9 @@ def _alive() -> list[Any]:
 
 def begin_in_process() -> None:
     """Make ready for the end of this process; called when a sender starts its thread."""
-    _watch_exit_of_worker()
+    workers.watch_exit(_at_exit)
     for resident in _alive():
         resident._begin_in_process()
-
-
-def _watch_exit_of_worker() -> None:
-    """Have the events of a multiprocessing (or billiard, that is Celery) worker sent at its end.
-
-    Such a child leaves by `os._exit`, which skips atexit, but runs these libraries' own finalizers first. Not
-    earlier than the first event: a child's registry is emptied after the fork hooks have run.
-    """
-    global _has_finalizer_in
-    if os.getpid() == _has_finalizer_in:
-        return
-    _has_finalizer_in = os.getpid()
-    for name in ("multiprocessing", "billiard"):
-        process = sys.modules.get(f"{name}.process")
-        util = sys.modules.get(f"{name}.util")
-        if process is None or util is None:
-            continue
-        current = getattr(process, "current_process", None)
-        # Only a worker has one; its parent, under forkserver, is not the process that this names.
-        if current is not None and getattr(current(), "_parent_pid", None) is not None:
-            util.Finalize(None, _at_exit, exitpriority=0)
 
 
 def _at_exit() -> None:

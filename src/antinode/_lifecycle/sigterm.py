@@ -85,6 +85,9 @@ class Drain:
             if drain is self:
                 return _shortfall_before(self._previous)
             handler = drain._previous
+        if _is_of_uvicorn(handler):
+            # It gives SIGTERM back in the end, and raises it anew.
+            return None
         return (
             f"{_name(handler)} has taken SIGTERM over since init(). What is queued is sent when the process "
             "exits by itself, and lost if it dies of the signal, unless that handler calls the one before it"
@@ -170,14 +173,17 @@ def _belongs_to_loop(handler: object) -> bool:
 
 def _shortfall_before(previous: object) -> str | None:
     """What the handler that is called after the drain is known to do to later events."""
-    owner = type(getattr(previous, "__self__", None))
-    if owner.__module__.partition(".")[0] != "uvicorn":
+    if not _is_of_uvicorn(previous):
         return None
     return (
         "uvicorn ends by dying of the signal, without exit handlers, once it has shut down. For the events "
         "of its last requests call `await client.aflush(5)` at the end of the application's lifespan, which "
         "makes drain_on_sigterm unnecessary"
     )
+
+
+def _is_of_uvicorn(handler: object) -> bool:
+    return type(getattr(handler, "__self__", None)).__module__.partition(".")[0] == "uvicorn"
 
 
 def _name(handler: object) -> str:
