@@ -39,6 +39,7 @@ from antinode._protocol.secrets import public_url
 from antinode._protocol.status import Status
 
 if TYPE_CHECKING:
+    from antinode._delivery.aio import Gate
     from antinode._delivery.core.envelope import Envelope
     from antinode._delivery.shell.spooler import Spooler
 
@@ -731,13 +732,14 @@ class Sender:
         """`flush` without blocking the event loop."""
         if self._cannot_wait():
             return self._flush_without_waiting()
-        return self._lower(await self._wait_async(timeout))
+        barrier, _ = await self._wait_async(timeout)
+        return self._lower(barrier)
 
-    async def _wait_async(self, timeout: float | None) -> Barrier:
-        from antinode._delivery.aio import new_future, wait_for, waker  # noqa: PLC0415 - loads asyncio
+    async def _wait_async(self, timeout: float | None) -> tuple[Barrier, Gate]:
+        from antinode._delivery.aio import new_gate, wait_for  # noqa: PLC0415 - loads asyncio
 
-        future = new_future()
-        barrier = self._raise(waker(future), is_patient=timeout is None)
+        gate = new_gate()
+        barrier = self._raise(gate.open, is_patient=timeout is None)
 
         def check() -> None:
             if not self._ensure_thread():
@@ -745,11 +747,11 @@ class Sender:
 
         try:
             if not barrier.is_open:
-                await wait_for(future, timeout, check=check, every=CHECK_EVERY)
+                await wait_for(gate, timeout, check=check, every=CHECK_EVERY)
         except BaseException:
             self._withdraw(barrier)
             raise
-        return barrier
+        return barrier, gate
 
     def _raise(self, opener: Callable[[], None], *, is_patient: bool = False) -> Barrier:
         """A barrier for everything logged so far; it is open if there is nothing to wait for."""
@@ -798,12 +800,10 @@ class Sender:
         self._is_closed = True
         if self._cannot_wait():
             return self._shutdown_without_waiting(timeout)
-        barrier = await self._wait_async(timeout)
-        import asyncio  # noqa: PLC0415 - loaded already
-
+        barrier, gate = await self._wait_async(timeout)
         try:
             # Threads are waited for there, and callbacks called.
-            return await asyncio.to_thread(self._close_now, barrier)
+            return await gate.in_thread(partial(self._close_now, barrier))
         except RuntimeError:
             return self._close_now(barrier)
 
