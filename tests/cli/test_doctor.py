@@ -79,6 +79,24 @@ def test_json_and_a_test_event(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path / "spool")) == before
 
 
+@pytest.mark.parametrize(
+    ("response", "verdict", "told"),
+    [
+        (answer("200 OK", b"<html><title>Our shop</title></html>"), "problem", "Our shop"),
+        (answer("204 No Content", b""), "warning", "an empty body"),
+        (answer("200 OK", b'{"status":"ok"}'), "warning", "other JSON"),
+    ],
+)
+def test_a_test_event_that_something_else_takes(response: bytes, verdict: str, told: str) -> None:
+    """What is not Amplitude's own success is never a tick for the test event."""
+    with RawServer(answering(response)) as server:
+        done = run("doctor", "--server-url", server.url, "--send", "--json", AMPLITUDE_API_KEY=KEY)
+    (found,) = (each for each in json.loads(done.stdout)["findings"] if each["topic"] == "test event")
+    assert found["verdict"] == verdict
+    assert told in found["text"]
+    assert "server_url" in found["text"] + found["advice"]
+
+
 def test_problems_are_counted() -> None:
     """A problem makes the exit code 1, and says what to do."""
     done = run("doctor", "--offline", AMPLITUDE_API_KEY="")
@@ -218,7 +236,21 @@ def test_no_tls_there() -> None:
         (answer("400 Bad Request"), "ok", "as it should"),
         (answer("503 Service Unavailable"), "warning", "in trouble"),
         (answer("403 Forbidden", b"<html>blocked</html>"), "problem", "Something else answers"),
-        (answer("200 OK", b"<html>log in</html>"), "warning", "Something else answers"),
+        (answer("400 Bad Request", b"<html>no</html>"), "problem", "Something else answers"),
+        (answer("400 Bad Request", b'{"detail":"no"}'), "problem", "Something else answers"),
+        (answer("413 Too Large", b"<html>nginx</html>"), "problem", "Something else answers"),
+        (answer("200 OK", b"{}"), "warning", "Something else answers"),
+        (answer("200 OK", b"<html>log in</html>"), "problem", "a web page"),
+        (answer("404 Not Found", b"<html>nginx</html>"), "problem", "End it in /2/httpapi or /batch"),
+        (answer("405 Method Not Allowed"), "problem", "End it in /2/httpapi or /batch"),
+        (answer("400 Bad Request", b'{"code":400,"error":"Invalid request path"}'), "problem", "End it in"),
+        (answer("307 Temporary Redirect", Location="https://elsewhere.example/"), "problem", "final URL"),
+        (
+            answer("400 Bad", b"<title>The plain HTTP request was sent to HTTPS port</title>"),
+            "problem",
+            "https:",
+        ),
+        (answer("502 Bad Gateway", b"<html>nginx</html>"), "warning", "a proxy before it"),
     ],
 )
 def test_answers(response: bytes, verdict: str, told: str) -> None:
@@ -248,7 +280,7 @@ def test_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["proxy"].text.startswith(f"through http://{proxy.address}, as the environment says")
     assert found["connection"].verdict == "ok"
     assert found["request"].verdict == "problem"
-    assert "user name and password" in found["request"].advice
+    assert "http://user:password@host:port" in found["request"].advice
     assert "s3cret" not in str(found)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     assert way("http://127.0.0.1:1/", proxy=None)["proxy"].text == "none is set for this server"

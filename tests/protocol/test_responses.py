@@ -46,13 +46,94 @@ def of(
         (0, Action.RETRY, Status.UNKNOWN),
     ],
 )
-@pytest.mark.parametrize("body", [b"", b"<html><title>Oops</title></html>", b"{}", b"[1", b'"success"'])
+@pytest.mark.parametrize("body", [b"", b"{}", b"[1", b'"success"'])
 def test_the_status_decides_when_the_body_says_nothing(
     status: int, action: Action, ends_as: Status, body: bytes
 ) -> None:
     """Each HTTP status has its action, with an empty body, a page, or JSON that names nobody."""
     verdict = of(status, body)
     assert (verdict.action, verdict.status, verdict.code) == (action, ends_as, status)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"<!doctype html><title>Our shop</title>", {}),
+        (b"\xef\xbb\xbf \n<html><body>Log in</body></html>", {"Content-Type": "text/html"}),
+        (b"<?xml version='1.0'?><ok/>", {"content-type": "application/xml"}),
+        (b"Welcome", {"Content-Type": "text/html; charset=utf-8"}),
+        (b"<" + b"a" * 10_000, {}),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 201, 202, 203])
+def test_a_page_under_a_2xx_delivers_nothing(status: int, body: bytes, headers: dict[str, str]) -> None:
+    """A web page is the answer of a log-in page or a shop, never Amplitude's: a configuration fault."""
+    verdict = of(status, body, headers=headers)
+    assert (verdict.action, verdict.status, verdict.code) == (Action.STOP, Status.FAILED, status)
+    assert "web page" in verdict.message
+    assert "server_url" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("body", "is_confirmed"),
+    [
+        ({"code": 200, "events_ingested": 4}, True),
+        ({"events_ingested": 4}, True),
+        ({"code": 200}, True),
+        ({}, False),
+        ({"status": "ok"}, False),
+        ({"code": "200"}, False),
+        ([], False),
+        (b"null", False),
+        (b"", False),
+        (b"  \n", False),
+        (b"success", False),
+        (b'{"code": 200, "even', False),
+    ],
+)
+def test_a_success_in_another_form_is_not_confirmed(body: Any, is_confirmed: bool) -> None:
+    """What is neither a page nor Amplitude's own JSON counts as delivered, and says that it is neither."""
+    verdict = of(200, body)
+    assert verdict.action is Action.DELIVERED
+    assert verdict.is_confirmed is is_confirmed
+    assert (verdict.message == "accepted") is is_confirmed
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "remedy"),
+    [
+        (400, {"code": 400, "error": "Invalid request path"}, {}, "/2/httpapi or /batch"),
+        (400, {"code": 400, "error": "invalid request PATH: /2/httpap"}, {}, "/2/httpapi or /batch"),
+        (400, {"code": 400, "error": "Missing request body"}, {}, "check server_url"),
+        (
+            400,
+            b"<html><title>400 The plain HTTP request was sent to HTTPS port</title></html>",
+            {},
+            "https://",
+        ),
+        (400, b"Client sent an HTTP request to an HTTPS server.\n", {}, "https://"),
+        (401, b"", {}, "check server_url"),
+        (404, b"<html>nginx</html>", {}, "/2/httpapi or /batch"),
+        (405, b"", {}, "/2/httpapi or /batch"),
+        (407, b"<title>Proxy Authentication Required</title>", {}, "HTTPS_PROXY"),
+        (
+            301,
+            b"",
+            {"Location": "https://api2.amplitude.com/2/httpapi"},
+            "https://api2.amplitude.com/2/httpapi",
+        ),
+        (302, b"<html>", {"location": "http://portal.example/login?token=secret"}, "portal.example/login"),
+        (308, b"", {}, "final URL"),
+    ],
+)
+def test_a_wrong_destination_is_a_fault_with_its_remedy(
+    status: int, body: Any, headers: dict[str, str], remedy: str
+) -> None:
+    """What says that the URL, or something on the way, is wrong stops uploads, and what to write is named."""
+    verdict = of(status, body, headers=headers)
+    assert (verdict.action, verdict.status) == (Action.STOP, Status.FAILED)
+    assert remedy in verdict.message
+    assert "secret" not in verdict.message
 
 
 @pytest.mark.parametrize("code", [400, 403, 408, 413, 429, 500])
@@ -282,7 +363,8 @@ def test_no_answer_is_a_retry_with_its_kind() -> None:
 def test_a_hostile_body_is_only_a_body(body: bytes, status: int) -> None:
     """Depth, size and encoding of an answer raise nothing and do not change what its status means."""
     verdict = of(status, body)
-    assert verdict.action is of(status).action
+    is_page = status == 200 and body.startswith(b"<")
+    assert verdict.action is (Action.STOP if is_page else of(status).action)
     assert len(verdict.message) < 400
 
 

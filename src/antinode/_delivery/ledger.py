@@ -71,7 +71,8 @@ class Stats:
     bytes_sent: int = 0
     """Request bodies before compression."""
     discrepancies: int = 0
-    """Events that an answer's `events_ingested` left out although the request was accepted."""
+    """Events that a 2xx does not vouch for: left out of `events_ingested`, or answered in another form than
+    Amplitude's (an empty body, other JSON, a web page)."""
     oldest_age: float = 0.0
     """Seconds since the oldest pending event was logged."""
     last_error: str | None = None

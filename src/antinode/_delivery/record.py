@@ -35,7 +35,8 @@ class Outcome:
 
     `kind` is "delivered", "rejected" (the server's or the API's reason), "dropped" (ours), "spooled" (left on
     disk at the end of this process, for the next one to deliver) or "skipped" (never meant to be sent).
-    `reason` is the short name under which `Client.stats()` counts it, `message` says it in words. `code` is
+    `reason` is the short name under which `Client.stats()` counts it ("unconfirmed" for what was delivered
+    with an answer that is not in Amplitude's form), `message` says it in words. `code` is
     the HTTP code that decided, 0 when no answer did. `attempts` counts the request that decided and those
     before it that failed; a request that was taken apart because of other events does not count. `body` is
     the answer's JSON object, if there was one.

@@ -62,6 +62,10 @@ class Verdict:
     """`eps_threshold`: events per second of one user or device above which the server throttles."""
     ingested: int | None = None
     """DELIVERED: `events_ingested`, if the answer told it."""
+    is_confirmed: bool = True
+    """DELIVERED: whether the answer has Amplitude's form, and is not just any 2xx."""
+    is_own: bool = True
+    """Whether the answer is a JSON object, as all of Amplitude's are, and not of something in front of it."""
     body: Mapping[str, Any] | None = None
     """The answer's JSON object, if it was one."""
 
@@ -81,12 +85,12 @@ def judge(
     answer = _Answer(status, headers, body)
     code = answer.code
     if 200 <= code < 300:
-        return answer.verdict(Action.DELIVERED, Status.SUCCESS, "accepted", ingested=answer.ingested)
+        return _judge_success(answer)
     if code == 400:
         return _judge_refusal(answer, count, ids)
     if code == 403:
         return answer.verdict(
-            Action.BISECT, Status.INVALID, f"a firewall at the server refused the request: {answer.said}"
+            Action.BISECT, Status.INVALID, f"a firewall or proxy refused the request: {answer.said}"
         )
     if code == 408:
         return answer.verdict(
@@ -109,14 +113,24 @@ def unreached(status: Status, message: str) -> Verdict:
     return Verdict(Action.RETRY, status, 0, one_line(message))
 
 
+def _judge_success(answer: _Answer) -> Verdict:
+    if answer.is_page:
+        message = (
+            f"a web page came instead of Amplitude's answer ({answer.code}): {answer.said}; {_ELSEWHERE}"
+        )
+        return answer.verdict(Action.STOP, Status.FAILED, message)
+    message = (
+        "accepted" if answer.is_success else f"accepted with {answer.form}, which is not Amplitude's answer"
+    )
+    return answer.verdict(
+        Action.DELIVERED, Status.SUCCESS, message, ingested=answer.ingested, is_confirmed=answer.is_success
+    )
+
+
 def _judge_refusal(answer: _Answer, count: int, ids: _Ids) -> Verdict:
-    missing = answer.json.get("missing_field")
-    if isinstance(missing, str) and missing:
-        message = f"the request misses `{one_line(missing)}`: {answer.said}; check server_url"
-        return answer.verdict(Action.STOP, Status.FAILED, message)
-    if answer.said.lower().startswith("invalid api key"):
-        message = f'{answer.said}; check the key, and server_zone: a key of an EU project needs "EU"'
-        return answer.verdict(Action.STOP, Status.FAILED, message)
+    fault = _fault_of_request(answer)
+    if fault:
+        return answer.verdict(Action.STOP, Status.FAILED, fault)
     sorting = _Sorting(answer, count, ids)
     sorting.drop_refused()
     sorting.drop_over_quota()
@@ -143,17 +157,45 @@ def _judge_throttling(answer: _Answer, count: int, ids: _Ids) -> Verdict:
     return answer.verdict(Action.WAIT, Status.RATE_LIMIT, message, wait=wait, threshold=answer.threshold)
 
 
+def _fault_of_request(answer: _Answer) -> str:
+    """What a 400 says about every request of this client rather than about events; "" if nothing."""
+    said, missing = answer.said, answer.json.get("missing_field")
+    told = said.lower()
+    if isinstance(missing, str) and missing:
+        return (
+            f"the request misses `{one_line(missing)}`: {said}; "
+            "something on the way changes it: check server_url, and proxies"
+        )
+    if told.startswith("invalid api key"):
+        return f'{said}; check the key, and server_zone: a key of an EU project needs "EU"'
+    if told.startswith("invalid request path"):
+        return f"{said}: server_url leads to no upload endpoint; {_NO_ENDPOINT}"
+    if told.startswith("missing request body"):
+        return f"{said}; something on the way drops it: check server_url, and proxies"
+    if _WANTS_TLS.search(said):
+        return f"{said}; write https:// in server_url"
+    return ""
+
+
 def _explained(answer: _Answer) -> str:
     code = answer.code
-    if code in (401, 407):
-        return f"the server, or a proxy before it, wants credentials: {answer.said}"
+    if code == 401:
+        return f"the server, or a proxy before it, wants credentials: {answer.said}; {_ELSEWHERE}"
+    if code == 407:
+        return (
+            f"the proxy wants credentials: {answer.said}; write them in its URL (proxy=, or HTTPS_PROXY "
+            "in the environment): http://user:password@host:port"
+        )
     if code in (404, 405, 410):
-        return f"server_url leads to no upload endpoint: {answer.said}; end it in /2/httpapi or /batch"
+        return f"server_url leads to no upload endpoint: {answer.said}; {_NO_ENDPOINT}"
     if 300 <= code < 400:
         target = answer.header("location")
         place = f" to {one_line(public_url(target))}" if target else ""
-        return f"server_url redirects{place} ({code}), which a POST does not follow; write the final URL"
-    return f"the server does not take the request: {answer.said}; check server_url"
+        return (
+            f"server_url redirects{place} ({code}), which a POST does not follow; "
+            "write the final URL, https:// and all, or log in to the network that asks for it"
+        )
+    return f"the server does not take the request: {answer.said}; {_ELSEWHERE}"
 
 
 class _Answer:
@@ -162,6 +204,8 @@ class _Answer:
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         parsed = _parsed(body)
         self._headers = headers
+        self._body = body
+        self._is_json = parsed is not None
         self.is_object = isinstance(parsed, dict)
         self.json: dict[str, Any] = parsed if isinstance(parsed, dict) else {}
         self.code = status
@@ -177,6 +221,26 @@ class _Answer:
 
     def header(self, name: str) -> str | None:
         return next((str(value) for key, value in self._headers.items() if str(key).lower() == name), None)
+
+    @property
+    def is_success(self) -> bool:
+        """Whether a 2xx is told in Amplitude's form."""
+        code = self.json.get("code")
+        return self.ingested is not None or (_is_integer(code) and 200 <= code < 300)
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people: HTML, or XML."""
+        text = self._body[:_LONGEST_PREFIX].removeprefix(BOM_UTF8).lstrip()
+        kind = (self.header("content-type") or "").lower()
+        return not self._is_json and bool(text) and (text.startswith(b"<") or "html" in kind)
+
+    @property
+    def form(self) -> str:
+        """What kind of body it has, for a message."""
+        if not self._body.strip():
+            return "an empty body"
+        return "other JSON" if self._is_json else "a body that is not JSON"
 
     @property
     def retry_after(self) -> float:
@@ -208,7 +272,7 @@ class _Answer:
                 key: without_secrets(value) if isinstance(value, str) else value
                 for key, value in self.json.items()
             }
-        return Verdict(action, status, self.code, message, body=body, **more)
+        return Verdict(action, status, self.code, message, body=body, is_own=self.is_object, **more)
 
 
 class _Sorting:
@@ -355,6 +419,15 @@ def _timestamp(value: str) -> datetime | None:
 
 # An answer that names the user and the device of 2000 events, all ids of the full length, takes half of this.
 _LARGEST_BODY: Final = 16_000_000
+
+# As much of a body as is looked through for its first letter.
+_LONGEST_PREFIX: Final = 4096
+_NO_ENDPOINT: Final = "end it in /2/httpapi or /batch, such as https://api2.amplitude.com/2/httpapi"
+_ELSEWHERE: Final = "check server_url, and what is on the way: a proxy, a firewall, a network's log-in page"
+# What nginx, Go and Apache say to plain HTTP on a port for TLS.
+_WANTS_TLS: Final = re.compile(
+    "plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server|plain HTTP to an SSL", re.IGNORECASE
+)
 
 _THROTTLED: Final = ("throttled_users", "throttled_devices", "throttled_events")
 _OVER_QUOTA: Final = ("exceeded_daily_quota_users", "exceeded_daily_quota_devices")

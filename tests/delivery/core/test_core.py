@@ -752,6 +752,38 @@ def test_a_difference_in_what_was_ingested_is_told(said: int, missing: int) -> N
     assert sim.outcomes() == {"delivered": 5}
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b"success"])
+def test_a_success_that_is_not_amplitudes_is_told_once_and_counted(body: bytes) -> None:
+    """An empty or other answer under a 2xx delivers, and each event of it is a discrepancy."""
+    sim = Simulation()
+    sim.server.weather = lambda server, events, now: Answer(200, body)
+    for _ in range(3):
+        sim.submit_together(sim.record() for _ in range(5))
+        sim.advance(1000.0)
+    assert sim.outcomes() == {"delivered": 15}
+    assert reasons(sim) == ["unconfirmed"] * 15
+    assert sim.core.stats(sim.now).discrepancies == 15
+    assert [note.key for note in sim.notes] == ["unconfirmed"]
+
+
+def test_a_page_under_a_success_is_a_configuration_fault() -> None:
+    """A web page delivers nothing and is said once, with no storm; all is well when Amplitude answers."""
+    sim = Simulation()
+    sim.server.weather = lambda server, events, now: Answer(200, b"<!doctype html><title>Log in</title>")
+    sim.log()
+    sim.advance(1.0)
+    for number in range(99):
+        sim.log(f"user-{number}")
+    sim.advance(HOUR)
+    assert "delivered" not in sim.outcomes()
+    assert sim.outcomes()["pending"] >= 85
+    assert Counter(note.key for note in sim.notes)["fault"] == 1
+    assert sim.core.stats(sim.now).discrepancies > 0
+    sim.server.weather = None
+    sim.settle(700.0)
+    assert sim.outcomes()["delivered"] >= 85
+
+
 def test_a_verdict_that_names_nobody_is_bisected() -> None:
     """An answer that was to sort events but concerns none is not a reason to send the same again."""
     core = Core(CoreConfig(), random=lambda: 0.0)

@@ -75,6 +75,7 @@ class ResponseHandler:
         """Whether records wait until a configuration fault is mended, rather than fail."""
         self._successes = 0
         self._refusals = 0
+        self._has_told_unconfirmed = False
 
     def apply(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
         """`records`, sent as a part of `batch` and no longer in a request, were answered with `verdict`."""
@@ -109,11 +110,24 @@ class ResponseHandler:
         if self.max_bytes < self._full_bytes and self._successes >= GROW_AFTER:
             self._successes = 0
             self.max_bytes = min(self._full_bytes, self.max_bytes * 2)
-        if verdict.ingested is not None and verdict.ingested != len(records):
+        if not verdict.is_confirmed:
+            self._settlement.ledger.discrepancies += len(records)
+            self._tell_unconfirmed(verdict)
+        elif verdict.ingested is not None and verdict.ingested != len(records):
             self._settlement.ledger.discrepancies += max(0, len(records) - verdict.ingested)
             text = f"the server took {len(records)} events but says that it ingested {verdict.ingested}"
             self.note("WARNING", "ingested", text)
         self._settlement.settle(records, delivered(verdict), sent=1)
+
+    def _tell_unconfirmed(self, verdict: Verdict) -> None:
+        if not self._has_told_unconfirmed:
+            self._has_told_unconfirmed = True
+            text = (
+                f"the server {verdict.message} ({verdict.code}): events count as delivered, but unconfirmed"
+            )
+            self.note(
+                "WARNING", "unconfirmed", f"{text}; check that server_url is Amplitude's, or your relay's"
+            )
 
     def _on_sort(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
         """The answer names events: drop some, hold some back, send the rest again at once, uncharged."""
@@ -241,11 +255,12 @@ class ResponseHandler:
                 DROPPED, Status.FAILED, "configuration", verdict.code, verdict.message, 1, body=verdict.body
             )
             self._settlement.settle(records, outcome, sent=1)
+        if 200 <= verdict.code < 300:
+            self._settlement.ledger.discrepancies += len(records)
         if not self.link.is_faulted:
-            text = f"Amplitude does not take this client's requests, uploading pauses: {verdict.message}"
-            hint = "check the API key, server_url and server_zone"
+            text = f"uploading pauses for a configuration fault: {verdict.message}"
             kept = "; the events stay in the spool" if self._keeps_on_fault else ""
-            self.note("ERROR", "fault", f"{text} ({hint}{kept})")
+            self.note("ERROR", "fault", f"{text}{kept}")
         self.link = self.link.faulted(now, jitter=self._random(), why=verdict.message)
 
     def _is_well(self, now: float) -> None:
@@ -322,8 +337,9 @@ def failed(message: str) -> Outcome:
 
 def delivered(verdict: Verdict) -> Outcome:
     """How records end that were accepted."""
+    reason = "delivered" if verdict.is_confirmed else "unconfirmed"
     return Outcome(
-        DELIVERED, Status.SUCCESS, "delivered", verdict.code, verdict.message, attempts=1, body=verdict.body
+        DELIVERED, Status.SUCCESS, reason, verdict.code, verdict.message, attempts=1, body=verdict.body
     )
 
 

@@ -128,4 +128,6 @@ def _sent(destination: Destination, timeout: float, *, has_key: bool) -> DoctorF
     event = {"event_type": "antinode doctor", "user_id": "antinode-doctor"}
     fate = send(event, destination, timeout=timeout)
     sentence = fate.sentence().rstrip(".")
-    return DoctorFinding("test event", "ok" if fate.is_delivered else "problem", sentence, fate.advice)
+    if not fate.is_delivered:
+        return DoctorFinding("test event", "problem", sentence, fate.advice)
+    return DoctorFinding("test event", "ok" if fate.is_confirmed else "warning", sentence, fate.advice)

@@ -6,19 +6,18 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal, TypeVar
-
-import orjson
 
 from antinode._delivery.http.environment import proxy_from_environment
 from antinode._delivery.http.proxies import Proxy, parse_proxy
 from antinode._delivery.http.transport import HttpTransport
 from antinode._delivery.messages import HttpResponse, Request, TransportError
 from antinode._protocol.endpoints import is_amplitude_host
+from antinode._protocol.responses import Action, judge
 from antinode.cli.doctor.findings import DoctorFinding
 from antinode.cli.serve.banner import is_loopback
 
@@ -237,7 +236,7 @@ class _Checks:
         finally:
             transport.close()
         self._answered_at = time.time()
-        return _judge_answer(self._response, way.url, time.monotonic() - started)
+        return _judge_answer(self._response, time.monotonic() - started)
 
     def clock(self) -> DoctorFinding:
         date = self._response.headers.get("date") if self._response else None
@@ -267,33 +266,37 @@ def _judge_certificate(certificate: dict[str, Any], version: str, now: float) ->
     return DoctorFinding("TLS", "ok", text)
 
 
-def _judge_answer(response: HttpResponse, url: str, passed: float) -> DoctorFinding:
+def _judge_answer(response: HttpResponse, passed: float) -> DoctorFinding:
     status, text = response.status, f"answered {response.status} to an empty request, in {_ms(passed)}"
-    try:
-        is_object = isinstance(orjson.loads(response.body), dict)
-    except orjson.JSONDecodeError:
-        is_object = False
-    if status == 400 and is_object:
+    verdict = judge(status, response.headers, response.body, 0, lambda _: (None, None))
+    body = verdict.body or {}
+    # Of a request without a key and events Amplitude says which it misses first.
+    if status == 400 and (body.get("missing_field") or body.get("code") == 400) and "path" not in _said(body):
         return DoctorFinding("request", "ok", f"{text}, as it should")
-    if status == 407:
-        return DoctorFinding(
-            "request", "problem", text, "The proxy wants a user name and password: put them in its URL."
-        )
-    if status >= 500 or status == 429:
+    if status >= 500 or status in (408, 429):
         return DoctorFinding(
             "request",
             "warning",
-            text,
-            "The server is in trouble at the moment: events wait and are sent later.",
+            f"{text}: {verdict.message}",
+            "The server, or a proxy before it, is in trouble at the moment: events wait and are sent later.",
         )
-    if is_object and is_amplitude_host(url):
-        return DoctorFinding("request", "ok", text)
+    if verdict.action is Action.STOP:
+        why, _, advice = verdict.message.rpartition("; ")
+        return DoctorFinding("request", "problem", f"{text}: {why or advice}", _sentence(advice))
     return DoctorFinding(
         "request",
-        "warning" if status < 400 or is_object else "problem",
-        f"{text}: Amplitude's ingestion API would say 400, in JSON",
+        "warning" if 200 <= status < 300 else "problem",
+        f"{text}: Amplitude's ingestion API would say 400, in JSON of its own",
         "Something else answers: check server_url (its path, too), and proxies and firewalls on the way.",
     )
+
+
+def _said(body: Mapping[str, Any]) -> str:
+    return str(body.get("error", "")).lower()
+
+
+def _sentence(advice: str) -> str:
+    return f"{advice[:1].upper()}{advice[1:]}."
 
 
 def judge_clock(date: str, now: float) -> DoctorFinding:

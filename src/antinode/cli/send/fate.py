@@ -25,7 +25,7 @@ class Fate:
     message: str
     """What was said, by the server or by antinode's own checks."""
     advice: str
-    """What to do about it; empty for a delivered event."""
+    """What to do about it; empty for an event that is delivered and confirmed."""
     attempts: int
     seconds: float
     """From the logging of the event until it was settled, or the time was over."""
@@ -38,11 +38,17 @@ class Fate:
     def is_delivered(self) -> bool:
         return self.outcome == "delivered"
 
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the server has said that it took the event as Amplitude says it."""
+        return self.is_delivered and self.reason != "unconfirmed"
+
     def sentence(self) -> str:
         """The fate alone, without advice."""
         tries = f" at attempt {self.attempts}" if self.attempts > 1 else ""
         if self.is_delivered:
-            return f"Delivered{tries}: {self.server_url} took it after {_duration(self.seconds)}."
+            took = f"{self.server_url} took it after {_duration(self.seconds)}"
+            return f"Delivered{tries}: {took}{'' if self.is_confirmed else f', but {self.message}'}."
         if self.outcome == "pending":
             return f"Not delivered within {_duration(self.seconds)}, and still trying: {self.message}."
         if self.outcome == "rejected" and not self.code:
@@ -59,8 +65,8 @@ def settled(
         outcome=outcome.kind,
         reason=outcome.reason,
         code=outcome.code,
-        message=outcome.message.rstrip(".") if not outcome.ok else "",
-        advice="" if outcome.ok else _remedy(outcome.reason, outcome.code, server_url),
+        message="" if outcome.reason == "delivered" else outcome.message.rstrip("."),
+        advice="" if outcome.reason == "delivered" else _remedy(outcome.reason, outcome.code, server_url),
         attempts=outcome.attempts,
         seconds=seconds,
         insert_id=insert_id,
@@ -111,6 +117,7 @@ def _remedy(reason: str, code: int, server_url: str) -> str:
 
 
 _REMEDIES: Final = {
+    "unconfirmed": "Check that server_url is Amplitude's, or your relay's: something else may answer there.",
     "invalid_event": "",  # the message says it
     "too_large": "Write fewer or shorter properties; --batch takes up to 20 MB.",
     "daily_quota": "This user or device has sent 500,000 events within 24 hours: send it tomorrow.",
