@@ -73,6 +73,7 @@ typedef struct {
     PyObject *sender;
     PyObject *core;
     PyObject *wakeup;
+    PyObject *lifetime;
     PyObject *submit;         /* for a sender with a store; else NULL */
     PyObject *spooled;        /* what is in the store, if this may put records there; else NULL */
     PyObject *store;
@@ -86,7 +87,7 @@ typedef struct {
     Py_ssize_t at_epoch, at_accepted, at_pending, at_pending_bytes;   /* in the ledger */
     Py_ssize_t at_on_disk, at_on_disk_bytes;
     Py_ssize_t at_epoch_accepted;
-    Py_ssize_t at_threshold, at_is_closed;                            /* in the wake-up and in the sender */
+    Py_ssize_t at_threshold, at_is_closed;                            /* in the wake-up and in the lifetime */
     /* Names. */
     PyObject *n_roles[ROLES];
     PyObject *n_is_behind, *n_rear, *n_is_admitting, *n_has_ended, *n_interrupting, *n_admit_late, *n_append;
@@ -97,7 +98,7 @@ typedef struct {
 #define OBJECTS(X)                                                                                              \
     X(plain) X(is_plain) X(event_types) X(is_good_type) X(ids) X(is_good_id) X(is_near)           \
     X(group_identify) X(dumps) X(dumps_option) X(time_ns) X(counter) X(insert_ids) X(prefix) X(tail)            \
-    X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(wakeup) X(submit) X(spooled) X(store) X(n_is_behind) X(n_rear)            \
+    X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(wakeup) X(lifetime) X(submit) X(spooled) X(store) X(n_is_behind) X(n_rear)            \
     X(n_is_admitting) X(n_has_ended) X(n_interrupting) X(n_admit_late) X(n_append) X(append_names) X(guard) X(acquire) X(release) X(ledger)       \
     X(queue) X(append) X(n_ring) X(n_overflow) X(n_prefix) X(n_tomorrow)
 
@@ -777,7 +778,7 @@ log_event(Log *self, PyObject *event)
         || (now = antinode_monotonic(self->monotonic)) == NULL) {
         goto end;
     }
-    if (*slot(self->sender, self->at_is_closed) != Py_False) {
+    if (*slot(self->lifetime, self->at_is_closed) != Py_False) {
         goto end;
     }
     PyObject *fields[3] = {body, stream, now};
@@ -884,7 +885,7 @@ static int
 take_core(Log *self, PyObject *sender, PyObject *record_type)
 {
     PyObject *guard = NULL, *epoch = NULL, *config = NULL;
-    int failed = take(sender, "_core", &self->core) < 0 || take(sender, "wakeup", &self->wakeup) < 0
+    int failed = take(sender, "_core", &self->core) < 0 || take(sender, "wakeup", &self->wakeup) < 0 || take(sender, "lifetime", &self->lifetime) < 0
         || take(self->core, "_guard", &guard) < 0
         || take(guard, "acquire", &self->acquire) < 0 || take(guard, "release", &self->release) < 0
         || take(self->core, "ledger", &self->ledger) < 0 || take(self->core, "queued", &self->queue) < 0
@@ -899,7 +900,7 @@ take_core(Log *self, PyObject *sender, PyObject *record_type)
             || (self->at_pending_bytes = antinode_count_of(Py_TYPE(self->ledger), "pending_bytes")) < 0
             || (self->at_epoch_accepted = antinode_offset_of(Py_TYPE(epoch), "accepted")) < 0
             || (self->at_threshold = antinode_offset_of(Py_TYPE(self->wakeup), "threshold")) < 0
-            || (self->at_is_closed = antinode_offset_of(Py_TYPE(sender), "_is_closed")) < 0;
+            || (self->at_is_closed = antinode_offset_of(Py_TYPE(self->lifetime), "is_closed")) < 0;
     }
     if (!failed && Py_TYPE(guard)->tp_dealloc == antinode_guard_dealloc()) {
         self->guard = Py_NewRef(guard);

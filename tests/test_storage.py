@@ -620,7 +620,7 @@ def test_full_spool_blocks_until_there_is_room(make_client: MakeClient, endpoint
 
     thread = threading.Thread(target=log)
     thread.start()
-    until(lambda: _sender(client)._room_wanted, "blocking")
+    until(lambda: _sender(client)._works.room, "blocking")
     assert len(logged) < 4000
     endpoint.answer = None
     thread.join(60)

@@ -12,7 +12,8 @@ from antinode._delivery.core.envelope import Envelope
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED
 from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
-from antinode._delivery.shell.sender import Sender, SenderConfig
+from antinode._delivery.shell.config import SenderConfig
+from antinode._delivery.shell.sender import Sender
 from antinode._errors import ConfigurationError
 from antinode._lifecycle.fork import begin_in_process
 from antinode._protocol.endpoints import Endpoint, endpoint_of, is_amplitude_host, sibling, url

@@ -58,6 +58,7 @@ class Call(NamedTuple):
 
 
 CLIENT, SENDER, CORE = "_client", "_delivery.shell.sender", "_delivery.core.core"
+COORDINATOR = "_delivery.shell.coordinator"
 HANDLER, EXCHANGE = "_delivery.core.response_handler", "_delivery.shell.exchange"
 
 STEPS = {
@@ -66,7 +67,7 @@ STEPS = {
     "encode": Step("_encoding", "_encoding.encoder", "EventEncoder.encode", "checks; the final bytes"),
     "submit": Step("_delivery.shell", SENDER, "Sender._submit", "wakes the coordinator at the threshold"),
     "admit": Step("_delivery.core", CORE, "Core._admit", "room in memory, the backlog"),
-    "step": Step("_delivery.shell", SENDER, "Sender._step", "the coordinator's thread"),
+    "step": Step("_delivery.shell", COORDINATOR, "Coordinator._step", "the coordinator's thread"),
     "next": Step("_delivery.core", CORE, "Core.next_uploads", "when, which and how many"),
     "exchange": Step("_delivery.shell", EXCHANGE, "Exchanger.exchange", "an uploader's thread"),
     "send": Step("_delivery.http", "_delivery.http.transport", "HttpTransport.send", "bytes out, answer in"),
@@ -88,11 +89,18 @@ CALLS = (
     Call("encode", "submit", "submit", "a record", CLIENT, "Client.log_event"),
     Call("submit", "admit", "admit"),
     Call("admit", "step", "_ring", "the bell, or the time", SENDER, "Sender._submit"),
-    Call("step", "next", "next_uploads", "", SENDER, "Sender._decide"),
+    Call("step", "next", "next_uploads", "", COORDINATOR, "Coordinator._decide"),
     Call("next", "exchange", "exchange", "an upload", "_delivery.shell.flights", "Flights.job"),
     Call("exchange", "send", "send"),
     Call("send", "judge", "judge", "the answer", EXCHANGE, "_judge"),
-    Call("judge", "respond", "respond", "the verdict, on the coordinator's thread", SENDER, "Sender._decide"),
+    Call(
+        "judge",
+        "respond",
+        "respond",
+        "the verdict, on the coordinator's thread",
+        COORDINATOR,
+        "Coordinator._decide",
+    ),
     Call("respond", "apply", "apply"),
     Call("apply", "wait", "failed", "no answer, 408, 5xx", HANDLER, "ResponseHandler._on_retry"),
     Call("wait", "next", "_resume", "again, when it is over", CORE, "Core._next_upload"),
@@ -105,8 +113,8 @@ CALLS = (
         "ResponseHandler._on_halve",
     ),
     Call("apply", "settle", "settle", "an end", HANDLER, "ResponseHandler._on_delivered"),
-    Call("settle", "bury", "on_failures", "if kept", SENDER, "Sender._bury"),
-    Call("settle", "tell", "tell", "", SENDER, "Sender._step"),
+    Call("settle", "bury", "_on_failures", "if kept", "_delivery.shell.collector", "Collector.bury"),
+    Call("settle", "tell", "tell", "", COORDINATOR, "Coordinator._step"),
 )
 
 

@@ -337,8 +337,7 @@ class Simulation:
         self.store = store
         self.forgets = forgets
         """Whether the application lets go of its handles: `records` then holds stand-ins for them."""
-        self.core = Core(self.config, random=random.Random(seed).random, store=store)
-        self.core.settlement.keeps_all = True
+        self.core = Core(self.config, random=random.Random(seed).random, store=store, keeps_all=True)
         self.now = 1000.0
         self.wake_at: float | None = None
         self.ring_at = 1

@@ -124,7 +124,7 @@ async def test_cancelled_waits_leave_nothing_behind(make_client: MakeClient, hel
             await asyncio.wait_for(client.aflush(), 0.001)
     assert not handle.callbacks
     assert client._sender is not None
-    assert not client._sender._barriers
+    assert not client._sender._works.barriers
     held.set()
     assert (await handle).ok
 

@@ -95,9 +95,10 @@ def test_a_coordinator_is_rung_once(make_client: MakeClient) -> None:
     client.log_event(tick()).result(10)
     sender = client._sender
     assert sender is not None
-    ring, rings = sender._ring, []
-    sender._ring = lambda: rings.append(ring())  # type: ignore[method-assign]
-    with sender._deciding:
+    coordinator = sender._coordinator
+    ring, rings = coordinator.ring, []
+    coordinator.ring = lambda: rings.append(ring())  # type: ignore[method-assign]
+    with sender._locks.deciding:
         handles = [client.log_event(tick(seq=seq)) for seq in range(100)]
         assert len(rings) <= 1
     assert all(handle.result(10).ok for handle in handles)
@@ -132,7 +133,7 @@ def test_what_came_during_a_request_is_sent_without_the_coordinator(make_client:
 
     class Chain(Scripted):
         def send(self, request: Request) -> HttpResponse:
-            sender_of(client)._ring = lambda: None  # type: ignore[method-assign]
+            sender_of(client)._coordinator.ring = lambda: None  # type: ignore[method-assign]
             if (number := next(requests)) < 50:
                 client.log_event(tick(seq=number))
             else:
@@ -143,7 +144,7 @@ def test_what_came_during_a_request_is_sent_without_the_coordinator(make_client:
     client = make_client(transport=Chain(), max_cached_events=1)
     client.log_event(tick(seq=0))
     assert is_over.wait(20)
-    del sender_of(client)._ring
+    del sender_of(client)._coordinator.ring
     client.flush(10)
     assert client.stats().delivered == 50
 
@@ -157,7 +158,7 @@ def test_an_answer_that_comes_with_the_end_leaves_latecomers_their_ring(make_cli
         pass
     client.shutdown(0)
     # An uploader that found the client open, and is here when it has been closed.
-    assert sender._start_next() == (None, False)
+    assert sender._coordinator._start_next() == (None, False)
     assert sender.wakeup.threshold == 1
 
 
@@ -279,9 +280,10 @@ def test_uploader_killed_in_a_request_is_noticed(make_client: MakeClient) -> Non
 
 
 def hasten(sender: Sender) -> None:
-    """Make each look at the sender's clock show three seconds more."""
-    real, more = sender._clock, itertools.count(0, 3.0)
-    sender._clock = lambda: real() + next(more)
+    """Make each look at the coordinator's clock show three seconds more."""
+    coordinator = sender._coordinator
+    real, more = coordinator._clock, itertools.count(0, 3.0)
+    coordinator._clock = lambda: real() + next(more)
 
 
 @_killing
@@ -291,7 +293,7 @@ def test_uploader_killed_while_idle_is_replaced(make_client: MakeClient) -> None
     sender = sender_of(client)
     assert client.log_event(tick(seq=0)).result(10).ok
     uploader = next(each for each in threads_of() if "upload" in each.name)
-    while sender._flights.uploaders._unfinished:
+    while sender._coordinator.flights.uploaders._unfinished:
         pass
     kill(uploader)
     hasten(sender)
@@ -450,7 +452,8 @@ def test_tables_do_not_grow(make_client: MakeClient, endpoint: Endpoint) -> None
     after = round_of_work(200)
     endpoint.clear()
     sender = sender_of(client)
-    assert not any((sender._barriers, sender._flights, sender._flights.has_replies, sender._room_wanted))
+    flights = sender._coordinator.flights
+    assert not any((sender._works.barriers, flights, flights.has_replies, sender._works.room))
     assert len(sender._core.ledger._open) == 1
     # The endpoint in this process keeps a few objects for each of its requests.
     assert after - before < 200 * 40

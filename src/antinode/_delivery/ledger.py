@@ -229,6 +229,26 @@ class Ledger(Counts):
         else:
             self.settle(outcome, missing)
 
+    def stats(self) -> Stats:
+        """The counts without the state of delivery: everything pending counts as queued."""
+        return Stats(
+            accepted=self.accepted,
+            recovered=self.recovered,
+            delivered=self.delivered,
+            rejected=dict(self.rejected),
+            dropped=dict(self.dropped),
+            spooled=self.spooled,
+            skipped=dict(self.skipped),
+            queued=self.pending,
+            pending_bytes=self.pending_bytes,
+            on_disk=self.on_disk,
+            requests=self.requests,
+            retries=self.retries,
+            bytes_sent=self.bytes_sent,
+            discrepancies=self.discrepancies,
+            last_error=self.last_error,
+        )
+
     def report(self, index: int) -> Report:
         """What became of the epochs up to `index`; those that are complete will not be reported again."""
         covered = [epoch for epoch in self._open if epoch.index <= index]

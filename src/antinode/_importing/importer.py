@@ -91,8 +91,8 @@ class Importer:
                 max_bytes=1 << 40,  # the window bounds them
             ),
             random=random.random,
+            keeps_all=True,
         )
-        self._core.settlement.keeps_all = True
         limit = user_rate(settings.user_rate, endpoint)
         self._user_rates = UserRates(limit, self._core.backlog.rate_limits) if limit else None
         limit = project_rate(settings.project_rate, endpoint)

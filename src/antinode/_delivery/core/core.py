@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from antinode._delivery.core.backlog import Backlog
 from antinode._delivery.core.batch import Batch, Upload
@@ -20,7 +20,7 @@ from antinode._delivery.core.patience import FLUSH_PATIENCE, Failing
 from antinode._delivery.core.response_handler import Note, ResponseHandler, Retried, delivered, failed
 from antinode._delivery.core.settlement import Settlement
 from antinode._delivery.core.spooled_queue import SpooledQueue
-from antinode._delivery.ledger import Stats
+from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome
 from antinode._delivery.retry import Backoff, RetryPolicy
 from antinode._delivery.storage import Store, Stored
@@ -92,7 +92,8 @@ class Core:
 
     `guard` protects what `admit` touches (the queue's end and the ledger), so that logging threads need no
     other lock; everything else must be called by one thread at a time. `random` gives jitter in [0, 1).
-    With a `store`, records are kept there from the moment they are admitted; see `SpooledQueue`.
+    With a `store`, records are kept there from the moment they are admitted; see `SpooledQueue`. For
+    `keeps_all` and `keeps_failures` see `Settlement`.
     """
 
     def __init__(
@@ -102,11 +103,15 @@ class Core:
         random: Callable[[], float],
         guard: AbstractContextManager[object] | None = None,
         store: Store | None = None,
+        keeps_all: bool = False,
+        keeps_failures: bool = False,
     ) -> None:
         self.config = config
         self.backlog = Backlog(config.pace)
         self.queued = self.backlog.fresh
-        self.settlement = Settlement(guard if guard is not None else nullcontext())
+        self.settlement = Settlement(
+            guard if guard is not None else nullcontext(), keeps_all=keeps_all, keeps_failures=keeps_failures
+        )
         self.ledger = self.settlement.ledger
         self._guard = self.settlement.guard
         self._max_events = config.max_events
@@ -582,6 +587,11 @@ class Core:
         self._give_up_if_faulted(now)
         return index
 
+    def report(self, index: int) -> Report:
+        """What became of the epochs up to `index`."""
+        with self._guard:
+            return self.ledger.report(index)
+
     def stop_waiting(self, awaited: int | None) -> None:
         """A flush has ended; `awaited` is the last epoch that anybody still waits for, if anybody does."""
         self._awaited = awaited
@@ -649,6 +659,10 @@ class Core:
         link = self.link
         return link.is_faulted and link.state is LinkState.WAITING and now < link.until
 
+    def is_hopeless(self, now: float) -> bool:
+        """Whether what is left stays in the store until the user has mended the configuration."""
+        return self.spooled is not None and self.is_stuck(now)
+
     def refill(self, items: Sequence[Stored]) -> None:
         """Take in what was read from the store, after `spooled.wanted` asked for it."""
         assert self.spooled is not None  # noqa: S101 - nobody else reads
@@ -698,26 +712,12 @@ class Core:
         oldest = min((record.logged_at for record in heads), default=now)
         # Not held for longer than this: logging threads wait for it.
         with self._guard:
-            return Stats(
-                accepted=ledger.accepted,
-                recovered=ledger.recovered,
-                spooled=ledger.spooled,
-                on_disk=ledger.on_disk,
-                delivered=ledger.delivered,
-                rejected=dict(ledger.rejected),
-                dropped=dict(ledger.dropped),
-                skipped=dict(ledger.skipped),
-                queued=len(self.queued)
-                + ledger.on_disk
-                + (0 if self.spooled is None else len(self.spooled.rear)),
+            rear = 0 if self.spooled is None else len(self.spooled.rear)
+            return replace(
+                ledger.stats(),
+                queued=len(self.queued) + ledger.on_disk + rear,
                 waiting=waiting,
                 in_flight=len(flying),
-                pending_bytes=ledger.pending_bytes,
-                requests=ledger.requests,
-                retries=ledger.retries,
-                bytes_sent=ledger.bytes_sent,
-                discrepancies=ledger.discrepancies,
                 oldest_age=max(0.0, now - oldest),
-                last_error=ledger.last_error,
                 stalled=self.waits_for or None,
             )

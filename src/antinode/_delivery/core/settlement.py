@@ -18,12 +18,14 @@ _EPOCH = attrgetter("epoch")
 class Settlement:
     """The ledger, its guard, and the records whose outcome somebody wants to hear of."""
 
-    def __init__(self, guard: AbstractContextManager[object]) -> None:
+    def __init__(
+        self, guard: AbstractContextManager[object], *, keeps_all: bool = False, keeps_failures: bool = False
+    ) -> None:
         self.ledger = Ledger()
         self.guard = guard
-        self.keeps_all = False
+        self.keeps_all = keeps_all
         """Whether every settled record is kept for the shell, not only those with callbacks."""
-        self.keeps_failures = False
+        self.keeps_failures = keeps_failures
         """The same for records that were not delivered."""
         self.is_stored = False
         """Whether records may have places in a store, which has to hear of their ends."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from antinode._delivery.core.backlog import ids_of
-from antinode._delivery.messages import HttpResponse, Request, Transport, TransportTimeout
+from antinode._delivery.messages import Request, Transport, TransportTimeout
 from antinode._protocol.responses import Action, Verdict, judge, unreached
 from antinode._protocol.status import Status
 
@@ -117,9 +117,11 @@ class Exchanger:
         transport.close()
 
 
-def _judge(response: HttpResponse, upload: Upload) -> Verdict:
+def _judge(response: Any, upload: Upload) -> Verdict:
     records = upload.records
     status, headers, body = response.status, response.headers, response.body
+    if not isinstance(status, int) or not isinstance(headers, Mapping) or body is None:
+        raise TypeError("the transport returned what is no HttpResponse")  # which is about no record
     try:
         return judge(status, headers, body, len(records), lambda i: ids_of(records[i]))
     except Exception as error:

@@ -57,8 +57,7 @@ class Spooler:
         self._sync_every = sync_every
         """Seconds between two syncs; None: never here."""
         self._clock = clock
-        self.take_ends: Callable[[], Ends] = list
-        """Gives what has ended and can be forgotten here: whoever has to hear of it has. The shell's."""
+        self._take_ends: Callable[[], Ends] = list
         self.notes: list[Note] = []
         self.is_open = False
         self._renew()
@@ -77,6 +76,10 @@ class Spooler:
         self._is_disowned = False
         self._is_reading = False
         """Something is read and not counted yet."""
+
+    def hear_of_ends(self, take_ends: Callable[[], Ends]) -> None:
+        """`take_ends` gives what has ended and can be forgotten here: whoever has to hear of it has."""
+        self._take_ends = take_ends
 
     def renew_after_fork(self) -> None:
         """In a forked child: what is open is the parent's."""
@@ -124,7 +127,7 @@ class Spooler:
 
     def _acknowledge(self) -> bool:
         """Tell the store what has ended; whether anything has."""
-        ended = self.take_ends()
+        ended = self._take_ends()
         for kind, places in ended:
             try:
                 self._disk.acknowledge(places, self._codes[kind])
