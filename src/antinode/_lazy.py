@@ -26,7 +26,15 @@ def exports(
         module = where.get(name)
         if module is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(module), name)
+        try:
+            value = getattr(import_module(module), name)
+        except ImportError as error:
+            if "loading in subinterpreters" not in str(error):
+                raise
+            raise ImportError(
+                f"antinode cannot run in an interpreter that has a lock of its own ({error}): log from the "
+                "main interpreter, or make this one with the lock shared"
+            ) from error
         setattr(sys.modules[package], name, value)
         return value
 
