@@ -101,7 +101,7 @@ def test_cancelled_waits_leave_nothing_behind(make_client: MakeClient, held: thr
     trio.run(main)
     assert not handle.callbacks
     assert client._sender is not None
-    assert not client._sender._barriers
+    assert not client._sender._works.barriers
     held.set()
     assert handle.result(20).ok
 
