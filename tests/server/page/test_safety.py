@@ -120,6 +120,45 @@ def test_markup_in_an_address_is_text_too(visit):
             go(page, path.format(quote(markup, safe="")))
 
 
+INHERITED = ("__proto__", "constructor", "toString", "hasOwnProperty", "valueOf")
+
+
+@pytest.mark.parametrize("name", INHERITED)
+def test_a_name_that_every_object_inherits_is_no_view(visit, name):
+    """An address of it is told to lead nowhere, as any other that does."""
+    page = visit("live")
+    for address in (name, f"{name}/{name}", f"{name}?{name}={name}"):
+        go(page, address)
+        expect(page.get_by_role("heading", name="There is no view of this name.")).to_be_visible()
+    go(page, f"overview?span={name}")
+    expect(page.get_by_test_id("view-overview")).to_be_visible()
+
+
+def test_names_that_every_object_inherits_are_shown_as_any_other(visit, post, server):
+    """As types of events, ids, groups and properties, in lists, details and charts."""
+    for number, name in enumerate(INHERITED):
+        texts = dict.fromkeys(("event_type", "user_id", "library", "insert_id"), name)
+        properties = {name: name}
+        post(
+            event(
+                number, **texts, groups={name: name}, event_properties=properties, user_properties=properties
+            )
+        )
+    page = visit("live")
+    for name in INHERITED:
+        page.get_by_test_id("event-row").filter(has=page.get_by_text(name, exact=True)).first.click()
+        expect(page.get_by_test_id("event-detail").get_by_role("heading", level=2)).to_have_text(name)
+        expect(page.get_by_test_id("event-detail").locator(".outcome").first).to_have_text("✓accepted")
+        page.keyboard.press("Escape")
+    for name in INHERITED:
+        go(page, f"users/{name}")
+        expect(page.get_by_test_id("user-title")).to_contain_text(name)
+        expect(page.get_by_test_id("user-properties")).to_contain_text(name)
+    go(page, "overview")
+    for name in INHERITED:
+        expect(page.get_by_test_id("chart-types")).to_contain_text(name)
+
+
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_view_scrolls_sideways_on_a_phone(visit, scheme, server):

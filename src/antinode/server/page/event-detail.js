@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { html, useEffect, useRef } from "./dom.js";
-import { dateTime, duration, Json, jsonText, number, Prose, size, span, Time } from "./format.js";
+import { dateTime, duration, Json, jsonText, number, own, Prose, size, span, Time } from "./format.js";
 import { closeEvent } from "./keys.js";
 import { useLive } from "./live.js";
 import { useLoaded } from "./loading.js";
@@ -181,7 +181,7 @@ function Body({ event, history, upload }) {
   return html`
     <section class="what-happened">
       <${Outcome} outcome=${event.outcome} />
-      <p data-testid="event-summary"><${Prose} text=${history?.summary ?? SUMMARIES[event.outcome]} /></p>
+      <p data-testid="event-summary"><${Prose} text=${history?.summary ?? own(SUMMARIES, event.outcome)} /></p>
     </section>
     <${Problems} problems=${event.problems} />
     <section><${Facts} event=${event} /></section>

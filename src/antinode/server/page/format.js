@@ -7,6 +7,9 @@ const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const two = (value) => String(value).padStart(2, "0");
 
+/** What `object` holds under a name from outside, which may be `constructor`; null if that is nothing. */
+export const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : null);
+
 /** 1,234,567 */
 export const number = (value) => grouped.format(value);
 

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { html, render, useEffect, useRef, useState } from "./dom.js";
 import { EventPanel, EventView } from "./event-detail.js";
 import { FaultsView } from "./faults-view.js";
-import { number } from "./format.js";
+import { number, own } from "./format.js";
 import { GroupsView } from "./groups-view.js";
 import { Dialog, KeysDialog, useKeys, VIEWS } from "./keys.js";
 import { LiveView } from "./live-view.js";
@@ -141,7 +141,7 @@ function Page() {
   }, [view]);
 
   const seq = Number(query.event);
-  const View = Object.hasOwn(NAMED, view) ? NAMED[view] : null;
+  const View = own(NAMED, view);
   let shown = html`<div class="view page">
     <h1>There is no view of this name.</h1>
     <p><a href="#/live">Go to Live</a></p>

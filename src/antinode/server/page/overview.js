@@ -82,7 +82,7 @@ const statusTone = (name) =>
 function Cards({ stats }) {
   const types = stats.event_types;
   const problems = stats.problems.map((each) => ({ name: each.code, count: each.count }));
-  const severity = Object.fromEntries(stats.problems.map((each) => [each.code, each.severity]));
+  const severity = new Map(stats.problems.map((each) => [each.code, each.severity]));
   return html`<div class="cards">
     <${Card} title="Top event types" counts=${types}>
       <${Bars}
@@ -96,7 +96,7 @@ function Cards({ stats }) {
       <${Bars}
         counts=${problems}
         link=${(name) => href(["live"], { problem: name })}
-        tone=${(name) => severity[name]}
+        tone=${(name) => severity.get(name)}
         testid="chart-problems"
       />
     </${Card}>

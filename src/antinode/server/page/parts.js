@@ -1,7 +1,7 @@
 /** Small pieces that several views are made of. */
 
 import { html, useEffect, useRef, useState } from "./dom.js";
-import { inline, number, Prose } from "./format.js";
+import { inline, number, own, Prose } from "./format.js";
 import { hrefWith } from "./router.js";
 
 const OUTCOMES = {
@@ -13,7 +13,7 @@ const OUTCOMES = {
 
 /** What became of an event, by sign, colour and word. */
 export function Outcome({ outcome, isShort = false }) {
-  const [sign, meaning] = OUTCOMES[outcome] ?? ["?", ""];
+  const [sign, meaning] = own(OUTCOMES, outcome) ?? ["?", ""];
   return html`<span class=${`outcome outcome-${outcome}`} title=${`${outcome}: ${meaning}`}>
     <span class="outcome-sign" aria-hidden="true">${sign}</span>
     <span class=${isShort ? "unseen" : "outcome-word"}>${outcome}</span>

@@ -1,7 +1,7 @@
 /** Properties of users and groups as a table: what each is, and what set it. */
 
 import { html } from "./dom.js";
-import { ago, dateTime, Json } from "./format.js";
+import { ago, dateTime, Json, own } from "./format.js";
 import { EventType } from "./parts.js";
 import { hrefWith } from "./router.js";
 
@@ -24,9 +24,6 @@ function SetBy({ setting, now }) {
     ${" "}<span class="faint">${ago(setting.at, now)}</span>
   `;
 }
-
-/** A property may bear a name such as `constructor`. */
-const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : null);
 
 /** `setBy` (name -> Setting) adds a column of what gave each property its value. */
 export function Properties({ properties, setBy, now, label, testid }) {
