@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from antinode import Outcome, Status
 from antinode._deadletters import decode, encode
 from antinode.cli.replay.mending import Mending
-from antinode.cli.replay.reading import ReadableLine
+from antinode.cli.replay.reading import Choice, DeadLetterFiles, ReadableLine
 from antinode.server import running
 from antinode.server.rules import Rules
 from antinode.testing import Endpoint, faults
@@ -210,6 +210,29 @@ def test_lines_that_cannot_be_read(path: Path, endpoint: Endpoint) -> None:
     assert f"{path}:2: this is not JSON" in done.stderr
     assert "1 line could not be read" in done.stderr
     assert "1 letter without an event" in done.stderr
+
+
+def test_a_line_without_end_is_passed_over(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more of it is held than the longest letter; it is named, and the lines behind it are read."""
+    monkeypatch.setattr("antinode.cli.replay.reading.MAX_LINE", 1000)
+    monkeypatch.setattr("antinode.cli.replay.reading._PIECE", 100)
+    write(path, letter(tick(1)), b"x" * 5000 + b"\n", letter(tick(2)), b"x" * 1001)
+    source = DeadLetterFiles(Choice())
+    source.open([str(path)], with_set_aside=False)
+    assert [entry.number for entry in source.entries()] == [1, 3]
+    assert [problem.partition(": ")[0] for problem in source.problems] == [f"{path}:2", f"{path}:4"]
+    source.close()
+
+
+def test_of_many_lines_that_cannot_be_read_the_first_are_kept(path: Path) -> None:
+    """The rest is counted."""
+    write(path, b"x\n" * 1000)
+    source = DeadLetterFiles(Choice())
+    source.open([str(path)], with_set_aside=False)
+    assert list(source.entries()) == []
+    assert source.unreadable == source.skipped == 1000
+    assert len(source.problems) == 100
+    source.close()
 
 
 def test_dry_run(path: Path) -> None:

@@ -6,12 +6,16 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from antinode._deadletters import Letter, decode, files_of, open_letters
+from antinode._protocol.limits import BATCH_BODY_LIMIT
 from antinode.cli.ui.errors import Failed
 
 _PIECE = 1024 * 1024
+MAX_LINE: Final = BATCH_BODY_LIMIT + 1024 * 1024
+"""Bytes of a line: the largest event that was ever sent, and what stands beside it."""
+_MOST_TOLD: Final = 100
 
 
 class ReadableLine(NamedTuple):
@@ -46,8 +50,10 @@ class DeadLetterFiles:
     """Lines that were not chosen."""
     hollow: int = 0
     """Chosen letters in which there is no event."""
+    unreadable: int = 0
+    """Lines that cannot be read."""
     problems: list[str] = field(default_factory=list)
-    """What is wrong with each line that cannot be read."""
+    """What is wrong with them; of many, the first hundred."""
     lines: int = 0
     _files: list[tuple[str, BinaryIO]] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -79,7 +85,7 @@ class DeadLetterFiles:
     @property
     def skipped(self) -> int:
         """Lines that were read, and are not sent."""
-        return self.passed_over + self.hollow + len(self.problems)
+        return self.passed_over + self.hollow + self.unreadable
 
     def close(self) -> None:
         self._stack.close()
@@ -87,14 +93,17 @@ class DeadLetterFiles:
     def entries(self) -> Iterator[ReadableLine]:
         """Every chosen letter with an event; the others are counted."""
         for path, file in self._files:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
+            for number, line in enumerate(_lines(file), 1):
+                if line is not None and not line.strip():
                     continue
                 where = f"{path}:{number}"
+                if line is None:
+                    self._object(f"{where}: the line is longer than {MAX_LINE:,} bytes")
+                    continue
                 try:
                     letter = decode(line)
                 except ValueError as error:
-                    self.problems.append(f"{where}: {error}")
+                    self._object(f"{where}: {error}")
                     continue
                 if not self.choice.takes(letter):
                     self.passed_over += 1
@@ -102,6 +111,22 @@ class DeadLetterFiles:
                     self.hollow += 1
                 else:
                     yield ReadableLine(where, line.rstrip(), number, letter)
+
+    def _object(self, problem: str) -> None:
+        self.unreadable += 1
+        if len(self.problems) < _MOST_TOLD:
+            self.problems.append(problem)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes | None]:
+    """The lines; None for one that is too long, of which the rest is passed over."""
+    while line := file.readline(MAX_LINE + 1):
+        if len(line) <= MAX_LINE:
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = file.readline(_PIECE)
+        yield None
 
 
 def _count_lines(file: BinaryIO) -> int:

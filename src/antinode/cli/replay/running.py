@@ -77,7 +77,7 @@ def run(
         console.err().print(
             f"{counted(len(older), 'older file')} not read: --all reads them too.", style="dim"
         )
-    return code or (1 if source.problems or source.hollow else 0)
+    return code or (1 if source.unreadable or source.hollow else 0)
 
 
 def _try(items: Iterator[Item], destination: Destination) -> int:
@@ -162,9 +162,9 @@ def _tell_rest(source: DeadLetterFiles) -> None:
     err = console.err()
     for problem in source.problems[:5]:
         err.print(console.printable(problem), style="red", soft_wrap=True)
-    if source.problems:
+    if source.unreadable:
         err.print(
-            f"{counted(len(source.problems), 'line')} could not be read, and stand only where they are.",
+            f"{counted(source.unreadable, 'line')} could not be read, and stand only where they are.",
             style="red",
         )
     if source.hollow:
