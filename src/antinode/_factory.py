@@ -7,7 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from antinode._delivery.core.core import CoreConfig
+from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.envelope import Envelope
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED

@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 
 from antinode._delivery.core.backlog import SCAN, ids_of
 from antinode._delivery.core.batch import Upload
-from antinode._delivery.core.core import QUEUE_FULL, Core, CoreConfig, Note, Retried
+from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.core.core import QUEUE_FULL, Core
+from antinode._delivery.core.response_handler import Note, Retried
 from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome, StoredDelivery
 from antinode._protocol.limits import DAILY_QUOTA, HTTP_V2_BODY_LIMIT, MAX_EVENTS_PER_REQUEST, RATE_WINDOW
 from antinode._protocol.responses import Action, Verdict, judge, unreached

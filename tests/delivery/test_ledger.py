@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode._delivery.core.core import Core, CoreConfig
+from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.core.core import Core
 from antinode._delivery.ledger import Ledger, Report, Stats
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, SKIPPED, Delivery, Outcome
 from antinode._protocol.status import Status

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from antinode._delivery.core.core import CoreConfig
+from antinode._delivery.core.config import CoreConfig
 from antinode._protocol.status import Status
 from tests.delivery.simulation import Answer, Misbehaviour, Server, Simulation, saying
 from tests.vectors import Vector, answer_body, load

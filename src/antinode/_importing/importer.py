@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from antinode._delivery.core.batch import Upload
-from antinode._delivery.core.core import Core, CoreConfig, Note
+from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.core.core import Core
+from antinode._delivery.core.response_handler import Note
 from antinode._delivery.record import DELIVERED, REJECTED, Delivery
 from antinode._delivery.shell.exchange import Exchanger
 from antinode._delivery.shell.flights import Flights

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from antinode._delivery.core.batch import Upload
-from antinode._delivery.core.core import EXPIRE_EVERY, LINGER, PATIENCE, PROMPT, Core, CoreConfig
+from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.core.core import Core
+from antinode._delivery.core.expiry import EXPIRE_EVERY
 from antinode._delivery.core.link import LinkState
 from antinode._delivery.core.response_handler import GROW_AFTER, REFUSALS_TO_PAUSE
+from antinode._delivery.core.schedule import LINGER, PATIENCE, PROMPT
 from antinode._delivery.record import Delivery
 from antinode._delivery.retry import Response, Schedule
 from antinode._protocol.responses import Action, Verdict

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from antinode._delivery.core.core import CoreConfig
+from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
 from tests.delivery.simulation import (
     ENVELOPE,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode._delivery.core.core import Core, CoreConfig
+from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.core.core import Core
 from antinode._delivery.record import StoredDelivery
 from antinode._delivery.shell.spooler import Spooler
 from antinode._delivery.storage import DiskStats

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from antinode._delivery.core.core import CoreConfig
+from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.messages import Transport
 from antinode._delivery.record import Delivery
 from antinode._delivery.retry import Response

@@ -13,7 +13,7 @@ from antinode._delivery.shell.log_limiter import LogLimiter, write
 from antinode._locks import is_owned, let_go
 
 if TYPE_CHECKING:
-    from antinode._delivery.core.core import Note, Retried
+    from antinode._delivery.core.response_handler import Note, Retried
     from antinode._delivery.retry import Response
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
-from antinode._delivery.core.core import NEVER
+from antinode._delivery.core.schedule import NEVER
 
 # A longer timeout overflows on some platforms.
 LONGEST_SLEEP_SECONDS = 86_400.0
