@@ -124,9 +124,60 @@ def test_standard_input(place: Place, server: Running) -> None:
     assert not place.state.exists()
 
 
+def test_what_has_to_be_said_stops_the_import(place: Place, server: Running) -> None:
+    """Nothing is sent, the exit code is 2, and what to write is told; then it goes on."""
+    (place.folder / "a.csv").write_text("event,user,at\nA,user-20391,2024-05-01\n")
+    for arguments, reason in (
+        (["a.csv"], "antinode import a.csv --event-type event --user-id user --time at"),
+        (["a.csv", "--event-type", "Event", "--user-id", "user", "--time", "at"], "is it event?"),
+        (["a.csv", "--event-type", "event", "--user-id", "user"], "Write --time at, or --time now"),
+        (["-", "--event-type", "event", "--user-id", "user"], "standard input: no row has a time"),
+    ):
+        done = place.run(*arguments, stdin="event,user\nA,user-20391\n")
+        assert done.returncode == 2
+        assert reason in words(done.stderr)
+    assert server.api.uploads() == []
+    mapped = ("--event-type", "event", "--user-id", "user")
+    assert place.run("a.csv", *mapped, "--time", "at", "--where", "event=A").returncode == 0
+    assert place.run("-", *mapped, "--time", "now", stdin="event,user\nA,user-20392\n").returncode == 0
+    assert len(stored(server.api)) == 2
+
+
+def test_what_was_not_sent_is_told(place: Place) -> None:
+    """Files passed over, rows left out, columns without a name, patterns that took nothing."""
+    (place.folder / "in").mkdir()
+    (place.folder / "in" / "a.csv").write_text(
+        ",event,user,at\n1,A,user-20391,2024-05-01\n2,B,user-2,2024-05-01\n"
+    )
+    (place.folder / "in" / "notes.md").write_text("x")
+    arguments = (
+        "--event-type",
+        "event",
+        "--user-id",
+        "user",
+        "--time",
+        "at",
+        "--properties",
+        "song_*",
+        "--where",
+        "event=A",
+    )
+    facts = json.loads(place.run("in", *arguments, "--json").stdout)
+    assert (facts["delivered"], facts["left_out"]) == (1, 1)
+    told = " ".join(facts["remarks"])
+    for each in ("notes.md", "column 1 without a name", "--properties 'song_*' took nothing"):
+        assert each in told
+    dry = place.run("in", *arguments, "--dry-run")
+    assert dry.returncode == 0
+    assert "1 row was left out" in dry.stdout
+    assert "All others are good to send." in dry.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["a.jsonl", "--encoding", "klingon"], "no encoding 'klingon'"),
+        (["a.jsonl", "--where", "x"], "is no condition"),
         (["a.jsonl", "--user-id", "who"], "--event-type COLUMN"),
         (["a.jsonl", "--constant", "oops"], "is not KEY=VALUE"),
         (["a.jsonl", "--field", "userid=x", "--event-type", "e"], "did you mean user_id?"),

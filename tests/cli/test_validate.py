@@ -226,6 +226,33 @@ def test_depth() -> None:
     assert codes(GOOD | {"event_properties": deep}, GOOD) == [["nested_too_deep"], []]
 
 
+def test_long_digits_and_nan(tmp_path: Path) -> None:
+    """Ids of any length are judged by all their digits, and what is nearly JSON says why it is none."""
+    path = tmp_path / "a.jsonl"
+    row = '{"event_type":"A","user_id":%s,"time":1700000000000,"insert_id":"x","event_properties":{"a":%s}}\n'
+    path.write_text(
+        row % ("18446744073709551617", "1") + row % ("1.8446744073709552e19", "1") + row % ('"user-1"', "NaN")
+    )
+    done = run("validate", str(path), "--json")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    messages = {each["row"]: each["message"] for each in found if each["type"] == "finding"}
+    assert "18446744073709551617" in messages[1]
+    assert "lost digits" in messages[2]
+    assert "NaN" in messages[3]
+    assert found[-1]["rows_with_errors"] == 2
+
+
+def test_an_unmapped_table_is_answered_with_its_columns(tmp_path: Path) -> None:
+    """And the options that would fit; rows of JSON without a type are judged one by one."""
+    (tmp_path / "a.csv").write_text("event,user,at\nA,user-1,1700000000\n")
+    done = run("validate", str(tmp_path / "a.csv"))
+    assert done.returncode == 2
+    assert "--event-type event --user-id user --time at" in words(done.stderr)
+    (tmp_path / "a.jsonl").write_text('{"user_id":"user-1"}\n')
+    assert run("validate", str(tmp_path / "a.jsonl")).returncode == 1
+    assert run("validate", str(tmp_path / "a.csv"), "--encoding", "klingon").returncode == 2
+
+
 EVENTS = st.fixed_dictionaries(
     {},
     optional={

@@ -53,7 +53,7 @@ def settings(files: Sequence[Path | str], folder: Path, server_url: str, **more:
     options = read_options({"server_url": server_url, "connections": 4, "request_timeout_millis": 10_000})
     usual = {"api_key": KEY, "checkpoint": folder / "checkpoint", "rejects": folder / "rejected"}
     return ImportSettings(
-        find_sources([str(each) for each in files]), options, **{**usual, "processes": 0, **more}
+        find_sources([str(each) for each in files]).sources, options, **{**usual, "processes": 0, **more}
     )
 
 

@@ -121,7 +121,7 @@ def test_blanks_before_the_first_row_are_looked_through_once(tmp_path: Path) -> 
     path = tmp_path / "blank"
     path.write_bytes(b" " * (5 << 20))
     with pytest.raises(NotReadable, match="--format"):
-        list(SourceReading(find_sources([str(path)])[0]).chunks())
+        list(SourceReading(find_sources([str(path)]).sources[0]).chunks())
     assert detect._MAX_BLANK < 5 << 20
 
 
@@ -174,7 +174,7 @@ def test_an_archive_is_opened_once_for_all_of_its_members(
     with zipfile.ZipFile(path, "w") as archive:
         for n in range(100):
             archive.writestr(f"{n}.json", b'{"n":%d}\n' % n)
-    sources = find_sources([str(path)])
+    sources = find_sources([str(path)]).sources
     opened: list[object] = []
     original = zipfile.ZipFile
 
@@ -194,7 +194,7 @@ def test_members_whose_names_are_odd_numbers_are_put_in_order(tmp_path: Path) ->
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("9" * 6000, "\N{SUPERSCRIPT TWO}", "10", "9"):
             archive.writestr(name, b"{}\n")
-    names = [source.member for source in find_sources([str(path)])]
+    names = [source.member for source in find_sources([str(path)]).sources]
     assert names.index("9") < names.index("10") < names.index("9" * 6000)
 
 

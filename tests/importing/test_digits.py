@@ -106,7 +106,7 @@ def test_decimals_of_parquet_keep_their_digits(tmp_path: Path) -> None:
         }
     )
     parquet.write_table(table, tmp_path / "a.parquet")
-    (source,) = find_sources([str(tmp_path / "a.parquet")])
+    (source,) = find_sources([str(tmp_path / "a.parquet")]).sources
     (chunk,) = SourceReading(source).chunks()
     columns = Columns(fields={"user_id": "who", "event_type": "what"}, properties=("sum",))
     events = bodies(prepared(chunk.texts, columns))

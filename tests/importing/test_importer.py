@@ -140,7 +140,7 @@ def test_rejected_rows_can_be_mended_and_imported(server: Running, tmp_path: Pat
     """The file of rejected rows, mended, is imported with the same mapping; types are kept."""
     table = tmp_path / "rows.csv"
     table.write_text("who,what,n\nuser-1,Play,1\nx,Play,2\nuser-3,,3\nuser-4,Play\n")
-    columns = Columns(fields={"user_id": "who", "event_type": "what"}, properties=("n",))
+    columns = Columns(fields={"user_id": "who", "event_type": "what"}, properties=("n",), undated="now")
     assert run([table], tmp_path, server.url, columns=columns).rejected == 3
     mended = tmp_path / "mended"
     rows = rejected(tmp_path / "rejected")

@@ -34,6 +34,8 @@ class Chunk:
     problems: dict[int, str] = field(default_factory=dict)
     has_cells: bool = False
     """Whether values are the text of cells, which says nothing of their types."""
+    remarks: tuple[str, ...] = ()
+    """What is worth knowing of the source as a whole; with its first rows."""
 
     @property
     def last(self) -> int:
@@ -77,6 +79,7 @@ def string_end(text: bytes, start: int) -> int:
 
 _BACKSLASH: Final = ord("\\")
 
+NOT_UTF8: Final = "the row is not UTF-8: say what it is with --encoding, such as windows-1252"
 SPRAWLING: Final = f"the row holds more than {MAX_VALUES:,} values: flatten or divide it"
 
 
@@ -88,7 +91,8 @@ def divided(chunk: Chunk) -> Chunks:
     for start in range(0, len(chunk.texts), _MOST_ROWS):
         end = start + _MOST_ROWS
         problems = {at - start: why for at, why in chunk.problems.items() if start <= at < end}
-        yield Chunk(chunk.first + start, chunk.texts[start:end], problems, chunk.has_cells)
+        remarks = () if start else chunk.remarks
+        yield Chunk(chunk.first + start, chunk.texts[start:end], problems, chunk.has_cells, remarks)
 
 
 _MOST_ROWS: Final = 10 * CHUNK_ROWS

@@ -85,6 +85,18 @@ class Columns:
         """
         return bool(self.fields.keys() - {"time"} or self.properties or self.user_properties)
 
+    def used(self) -> frozenset[str] | None:
+        """The columns of a row that make its event, None if any may be needed.
+
+        A row whose event has no insert_id of its own is needed as a whole, since that is made of all of it.
+        """
+        picks = self.picks()
+        if "insert_id" not in self.fields or not self.is_given:
+            return None
+        if any(each.is_pattern and "." not in each.column for each in picks):
+            return None
+        return frozenset(name for each in picks for name in (each.column, each.column.partition(".")[0]))
+
     def picks(self) -> list[Pick]:
         """All that is named."""
         found = [Pick(_label(key, column), column) for key, column in self.fields.items()]

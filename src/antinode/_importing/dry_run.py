@@ -31,6 +31,7 @@ class DryRun:
         self._shown: list[tuple[Source, int, dict[str, Any]]] = []
         self._rows = self._good = self._left_out = 0
         self._unmatched = {each.label for each in settings.columns.picks()}
+        self._remarks = list(settings.remarks)
         self._preflight = settings.preflight()
         self._is_stopped = False
         self._unread: list[str] = []
@@ -68,7 +69,7 @@ class DryRun:
             is_whole=not self._is_stopped,
             unread=tuple(self._unread),
             left_out=self._left_out,
-            remarks=tuple(unmet(self._unmatched)) if self._rows else (),
+            remarks=(*self._remarks, *(unmet(self._unmatched) if self._rows else ())),
         )
 
     def _chunks(self) -> Iterator[tuple[int, Chunk]]:
@@ -79,6 +80,7 @@ class DryRun:
                 for chunk in reading.chunks():
                     if self._is_stopped:
                         return
+                    self._remarks += [f"{source.name}: {each}" for each in chunk.remarks]
                     if chunk.texts:
                         yield number, chunk
                     if time.monotonic() > tell_at:

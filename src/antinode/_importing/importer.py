@@ -115,6 +115,7 @@ class Importer:
         self._findings, self._notes = Findings(), Findings()
         self._unmatched = {each.label for each in settings.columns.picks()}
         """What was named, and no row has had so far."""
+        self._remarks = list(settings.remarks)
         self._told: set[str] = set()
         self._tell_at = self._save_at = float("-inf")
         self._moved_at = 0.0
@@ -155,7 +156,11 @@ class Importer:
         new = State(
             files=checkpoint.file_states(settings.sources),
             mapping=checkpoint.fingerprint(
-                settings.columns.as_json(), settings.namespace, str(settings.format), str(settings.header)
+                settings.columns.as_json(),
+                settings.namespace,
+                str(settings.format),
+                str(settings.header),
+                settings.encoding or "",
             ),
             destination=self._destination(),
         )
@@ -212,11 +217,13 @@ class Importer:
             notes=self._notes,
             left_out=counts.left_out,
             # What an earlier run has met is not known.
-            remarks=() if old is not None else tuple(unmet(self._unmatched)),
+            remarks=(*self._remarks, *(() if old is not None else unmet(self._unmatched))),
         )
 
     def _work(self) -> None:
         for source, chunk in self._chunks():
+            name = self._settings.sources[source].name
+            self._remarks += [f"{name}: {each}" for each in chunk.remarks]
             if chunk.texts:
                 span = self._tracker.open(source, chunk.first, len(chunk.texts), has_cells=chunk.has_cells)
                 self._pool.put(span, chunk)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from antinode._encoding.encoder import EARLIEST_MS
 from antinode._importing.calls import NoEvent, from_call, is_call, of_kind
+from antinode._importing.chunks import NOT_UTF8
 from antinode._importing.columns import NOW, OBJECTS, Columns, Pick
 from antinode._importing.decoding import decoded
 from antinode._importing.errors import LeftOut, Unmappable
@@ -25,7 +27,10 @@ NOTE: Final = "_rejected"
 """The key under which a rejected row carries why, which is no part of it."""
 TEXT: Final = "_text"
 """In a rejected row that could not be read: what was there."""
+BYTES: Final = "bytes"
+"""In the note of a rejected row that was not UTF-8: the row as it was, in Base64."""
 
+_REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 UNDATED: Final = "the row has no time, and is dated at the time of the import: name its column with --time"
 
 _LATEST_MS: Final = 100_000_000_000_000
@@ -40,8 +45,10 @@ class Mapper:
     and so does a call of the Segment specification. `to_event` may return the row itself, changed.
     """
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, encoding: str | None = None) -> None:
+        """`encoding` is that of the bytes which are kept with rejected rows that were not UTF-8."""
         self._columns = columns
+        self._encoding = encoding
         self._time = time_reader(columns.time_format, columns.time_zone)
         self._has_own_time = columns.time_format != "auto"
         self._time_column = columns.fields.get("time")
@@ -69,7 +76,8 @@ class Mapper:
         """
         if type(row) is not dict:
             raise Unmappable(f"the row is {_article(row)}, not an object: write {{…}} with the event's keys")
-        row, has_cells = mended(row, has_cells=has_cells)
+        if NOTE in row or TEXT in row:
+            row, has_cells = self.mended(row, has_cells=has_cells)
         if self._where is not None and not self._where(row):
             raise LeftOut
         try:
@@ -81,6 +89,30 @@ class Mapper:
         if event.get("time") is None and not self._is_undated_meant and is_counted(event):
             self.notes.append(UNDATED)
         return event
+
+    def mended(self, row: Row, *, has_cells: bool) -> tuple[Row, bool]:
+        """A row without the note that it was rejected once, if it has one, and whether its values are cells.
+
+        Raises `Unmappable`.
+        """
+        if NOTE not in row and TEXT not in row:
+            return row, has_cells
+        row = dict(row)
+        note = row.pop(NOTE, None)
+        note = note if type(note) is dict else {}
+        has_cells = has_cells or note.get("cells") is True
+        text = row.pop(TEXT, None)
+        raw = note.get(BYTES)
+        if type(raw) is str and self._encoding is not None:
+            return _restored(raw, self._encoding), has_cells
+        if type(raw) is str and _REPLACED in repr((row, text)):
+            raise Unmappable(NOT_UTF8)
+        if type(text) is str and not row:
+            try:
+                return _checked(decoded(text.encode(errors="surrogatepass"))[0]), has_cells
+            except (ValueError, RecursionError) as error:
+                raise Unmappable(f"`{TEXT}` is no JSON ({error}): mend it") from None
+        return row, has_cells
 
     def is_event(self, row: Any, *, has_cells: bool) -> bool:
         """Whether a row is meant to be an event as it stands."""
@@ -194,24 +226,12 @@ def _overlaid(event: Event, constants: Event) -> Event:
     return event
 
 
-def mended(row: Row, *, has_cells: bool) -> tuple[Row, bool]:
-    """A row without the note that it was rejected once, if it has one, and whether its values are cells.
-
-    Raises `Unmappable`.
-    """
-    if NOTE not in row and TEXT not in row:
-        return row, has_cells
-    row = dict(row)
-    note = row.pop(NOTE, None)
-    if isinstance(note, dict) and note.get("cells") is True:
-        has_cells = True
-    text = row.pop(TEXT, None)
-    if isinstance(text, str) and not row:
-        try:
-            return _checked(decoded(text.encode(errors="surrogatepass"))[0]), has_cells
-        except (ValueError, RecursionError) as error:
-            raise Unmappable(f"`{TEXT}` is no JSON ({error}): mend it") from None
-    return row, has_cells
+def _restored(raw: str, encoding: str) -> Row:
+    """The row whose bytes were kept, now that their encoding is known."""
+    try:
+        return _checked(decoded(base64.b64decode(raw).decode(encoding).encode())[0])
+    except (ValueError, RecursionError, LookupError) as error:
+        raise Unmappable(f"the row is not {encoding} ({error})") from None
 
 
 def _checked(row: Any) -> Row:

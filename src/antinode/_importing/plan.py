@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +21,7 @@ Event: TypeAlias = dict[str, Any]
 # Cells and columns that were looked into once. They must not fill memory.
 _MAX_REMEMBERED: Final = 20_000
 _MISSING: Final = object()
+_UNKNOWN: Final = ""
 _IDENTIFYING: Final = frozenset({*ID_FIELDS, "insert_id"})
 
 
@@ -36,6 +37,8 @@ class _Pattern:
     keys: str
     taken: frozenset[str]
     """Keys of that object that are used otherwise."""
+    names: dict[str, str | None] = field(default_factory=dict, compare=False)
+    """What keys become that were looked into once, None if they are not taken."""
 
     def name(self, key: str, pattern: str) -> str:
         """What a matching name becomes: of `prop_*`, the beginning is cut off."""
@@ -129,9 +132,13 @@ class Plan:
             for target, name in found:
                 self._put(event, target, name, column, value, has_cells=has_cells)
         for pattern in self._nested:
+            names = pattern.names
             for key, value in _held(row, pattern.path).items():
-                if value is not None and key not in pattern.taken and fnmatchcase(key, pattern.keys):
-                    self._put(event, pattern.target, pattern.name(key, pattern.keys), key, value)
+                called = names.get(key, _UNKNOWN)
+                if called == _UNKNOWN:
+                    called = _remembered(pattern, key)
+                if called is not None and value is not None:
+                    self._put(event, pattern.target, called, key, value)
 
     def _place(self, column: str) -> list[tuple[str, str]]:
         """Where a column goes by the patterns."""
@@ -221,13 +228,26 @@ def _pattern(target: str, pick: str, taken: set[str]) -> _Pattern:
     return _Pattern(target, pick, tuple(path.split(".")) if dot else (), keys, own)
 
 
+def _remembered(pattern: _Pattern, key: str) -> str | None:
+    name = None
+    if key not in pattern.taken and fnmatchcase(key, pattern.keys):
+        name = pattern.name(key, pattern.keys)
+    if len(pattern.names) >= _MAX_REMEMBERED:
+        pattern.names.clear()
+    pattern.names[key] = name
+    return name
+
+
 def _steps(column: str) -> tuple[str, ...]:
     """The steps of a dotted name, for rows with objects in them; none of a plain one."""
     return tuple(column.split(".")) if "." in column else ()
 
 
 def _held(row: Row, path: Sequence[str]) -> dict[str, Any]:
-    return as_object(dig(row, path)) or {}
+    value = row.get(path[0]) if len(path) == 1 else dig(row, path)
+    if type(value) is dict:
+        return value
+    return as_object(value) or {}
 
 
 def _group(column: str, value: Any, *, has_cells: bool) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from antinode._importing.chunks import Chunk, Chunks, is_sprawling
 from antinode._importing.columns import NOW, Columns, Pick
 from antinode._importing.decoding import decoded
 from antinode._importing.errors import Damaged, LeftOut, Unclear, Unmappable
-from antinode._importing.mapper import Mapper, is_counted, mended
+from antinode._importing.mapper import Mapper, is_counted
 from antinode._importing.objects import as_object
 from antinode._importing.plan import is_met
 from antinode._importing.readers.detect import SourceReading
@@ -97,8 +97,10 @@ class Preflight:
         self,
         sources: Sequence[Source],
         columns: Columns,
-        open_reading: Callable[[Source], SourceReading],
+        open_reading: Callable[[Source, Collection[str] | None], SourceReading],
+        used: Collection[str] | None = None,
         *,
+        encoding: str | None = None,
         allows_missing: bool = False,
         judges: bool = False,
     ) -> None:
@@ -106,7 +108,9 @@ class Preflight:
         self._sources = sources
         self._columns = columns
         self._open = open_reading
+        self._used = used
         self._allows_missing = allows_missing
+        self._encoding = encoding
         self._judges = judges
         self._command = "validate" if judges else "import"
         self._kept: dict[int, Reading] = {}
@@ -114,7 +118,7 @@ class Preflight:
     def open(self, number: int) -> Reading:
         """The source of that number, to be read from its first row on."""
         kept = self._kept.pop(number, None)
-        return kept if kept is not None else Reading(self._open(self._sources[number]))
+        return kept if kept is not None else Reading(self._open(self._sources[number], self._used))
 
     def look(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
         """Raises `Unclear` if what rows are to become has to be said, and `NotReadable` as reading does."""
@@ -137,8 +141,8 @@ class Preflight:
             raise Unclear(_missing(looked_at[0].name if len(looked_at) == 1 else "", nowhere, list(names)))
 
     def _sample(self, number: int, sample: _Sample, is_stopped: Callable[[], bool]) -> None:
-        reading = Reading(self._open(sample.source))
-        mapper = Mapper(self._columns)
+        reading = Reading(self._open(sample.source, None))
+        mapper = Mapper(self._columns, self._encoding)
         try:
             for chunk in reading.peek():
                 for position, text in enumerate(chunk.texts):
@@ -173,7 +177,7 @@ def _take(sample: _Sample, mapper: Mapper, text: bytes, *, has_cells: bool) -> N
         row, _ = decoded(text)
         if type(row) is not dict:
             return
-        row, has_cells = mended(row, has_cells=has_cells)
+        row, has_cells = mapper.mended(row, has_cells=has_cells)
     except (ValueError, RecursionError):
         return
     sample.rows += 1
@@ -232,14 +236,15 @@ def _untold(sample: _Sample, names: list[str], command: str) -> str:
     return (
         f"{source} does not say by itself what its rows are: none is an event with an event_type and an id. "
         f"Say which column is what, for example:\n"
-        f"antinode {command} {shlex.quote(_shown(source))} {options}{look}\n"
+        f"antinode {command} {shlex.quote(_shown(sample.source))} {options}{look}\n"
         f"Columns: {listed(names)}"
         + ("\nIf these are the cells of a row, name the columns with --columns." if sample.is_table else "")
     )
 
 
-def _shown(source: str) -> str:
-    return "-" if source == "standard input" else source
+def _shown(source: Source) -> str:
+    """As it is written on the command line."""
+    return "-" if source.path is None else str(source.path)
 
 
 def _undated(sample: _Sample, names: list[str]) -> str:

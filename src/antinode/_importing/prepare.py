@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from antinode._encoding.encoder import EARLIEST_MS, EventEncoder, Refused
-from antinode._importing.chunks import MAX_VALUES, SPRAWLING, Chunk, is_sprawling
+from antinode._importing.chunks import MAX_VALUES, NOT_UTF8, SPRAWLING, Chunk, is_sprawling
 from antinode._importing.columns import Columns
 from antinode._importing.decoding import decoded
 from antinode._importing.errors import LeftOut, Unmappable
@@ -58,6 +58,7 @@ class Recipe:
     namespace: str
     min_id_length: int | None
     max_event_bytes: int
+    encoding: str | None = None
 
 
 class Preparer:
@@ -69,7 +70,7 @@ class Preparer:
             max_event_bytes=recipe.max_event_bytes,
             max_remembered_ids=_REMEMBERED_IDS,
         )
-        self._mapper = Mapper(recipe.columns)
+        self._mapper = Mapper(recipe.columns, recipe.encoding)
         self._insert_id = insert_ids(recipe.namespace)
 
     def prepare(self, chunk: Chunk, skipped: bytes = b"") -> Prepared:
@@ -147,5 +148,5 @@ def _no_json(text: bytes, error: Exception) -> str:
     try:
         text.decode()
     except UnicodeDecodeError:
-        return "the row is not UTF-8: convert the file"
+        return NOT_UTF8
     return f"the row is no JSON: {error}"

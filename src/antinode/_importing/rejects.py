@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from antinode._importing.mapper import NOTE, TEXT
+from antinode._importing.mapper import BYTES, NOTE, TEXT
 from antinode._importing.sources import Source
 from antinode._protocol import exact
 
@@ -69,12 +70,19 @@ class Rejects:
 
 
 def _line(text: bytes, note: dict[str, Any]) -> bytes:
+    try:
+        shown = text
+        text.decode()
+    except UnicodeDecodeError:
+        # With a mark in place of each byte that is none of UTF-8's, and as it was.
+        shown = text.decode("utf-8", "replace").encode()
+        note = {**note, BYTES: base64.b64encode(text).decode()}
     noted = orjson.dumps({NOTE: note})
     try:
-        row = exact.loads(text)
+        row = exact.loads(shown)
     except (ValueError, RecursionError):
         row = None
     if type(row) is not dict:
-        return orjson.dumps({NOTE: note, TEXT: text.decode("utf-8", "replace")}) + b"\n"
+        return orjson.dumps({NOTE: note, TEXT: shown.decode()}) + b"\n"
     row.pop(NOTE, None)
     return noted[:-1] + (b"," if row else b"") + exact.dumps(row)[1:] + b"\n"

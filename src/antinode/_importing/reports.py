@@ -88,4 +88,4 @@ class Survey:
 
 def unmet(labels: Iterable[str]) -> list[str]:
     """A remark on each column or pattern that was named and met nothing."""
-    return [f"{label} took nothing: no row has such a column" for label in sorted(labels)]
+    return [f"{label} took nothing: no row has such a column, or an object in it" for label in sorted(labels)]

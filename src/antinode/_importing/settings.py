@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -39,6 +39,10 @@ class ImportSettings:
     format: Format | None = None
     header: Sequence[str] | None = None
     """Names of columns, for tables that have none in their first row."""
+    remarks: Sequence[str] = ()
+    """What is worth knowing of how the sources were found."""
+    encoding: str | None = None
+    """Of text; None: UTF-8, or UTF-16 with its mark."""
     allows_missing: bool = False
     """Whether it goes on though a column that is named is in no row."""
     namespace: str = ""
@@ -72,15 +76,28 @@ class ImportSettings:
 
     def preflight(self) -> Preflight:
         """A look at the first rows of all sources, which also opens them."""
-        return Preflight(self.sources, self.columns, self.read, allows_missing=self.allows_missing)
+        return Preflight(
+            self.sources,
+            self.columns,
+            self.read,
+            self.columns.used(),
+            encoding=self.encoding,
+            allows_missing=self.allows_missing,
+        )
 
-    def read(self, source: Source) -> SourceReading:
-        """One of the sources, to be read."""
-        return SourceReading(source, self.format, self.header)
+    def read(self, source: Source, used: Collection[str] | None = None) -> SourceReading:
+        """One of the sources, to be read, with all its columns or those in `used`."""
+        return SourceReading(source, self.format, self.header, self.encoding, used)
 
     def recipe(self) -> Recipe:
         """How rows become events."""
-        return Recipe(self.columns, self.namespace, self.options.min_id_length, max_upload_bytes(self))
+        return Recipe(
+            self.columns,
+            self.namespace,
+            self.options.min_id_length,
+            max_upload_bytes(self),
+            self.encoding,
+        )
 
     def envelope(self) -> Envelope:
         """What goes around events in a request."""

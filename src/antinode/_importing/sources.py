@@ -8,22 +8,20 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from threading import Lock
 from typing import IO, Final
 
 from antinode._importing.errors import NotReadable
+from antinode._importing.naming import BEGINNING, holds_events, is_hidden, passed_over
+from antinode._importing.readers.foreign import foreign_archive
 
 STDIN: Final = "-"
 _ZIP_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """The others unpack a few kilobytes to any size at once."""
 _MAX_MEMBERS: Final = 50_000
-_PACKED: Final = frozenset({".gz", ".gzip", ".zst", ".zstd"})
-_KNOWN: Final = frozenset(
-    {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet", ".pq", ".zip", *_PACKED}
-)
-"""What a file in a directory has to be called to be read; one that is named itself may be called anything."""
 
 
 class Archive:
@@ -66,33 +64,41 @@ class Source:
     """What `member` is in."""
 
 
-def find_sources(given: Sequence[str]) -> list[Source]:
+@dataclass(frozen=True)
+class Found:
+    """What arguments stand for."""
+
+    sources: list[Source]
+    remarks: tuple[str, ...] = ()
+    """On files that were passed over."""
+
+
+def find_sources(given: Sequence[str]) -> Found:
     """The sources that arguments name, in the order in which they are read.
 
     A directory stands for the files in it and below, a pattern for those that it matches, an archive for its
     members: each in the order of their names, numbers by their value, so that hour 9 comes before hour 10.
-    Raises `NotReadable` for what is not there.
+    What nobody has named is read if it is called as events are, or begins like them. Raises `NotReadable` for
+    what is not there.
     """
     found: list[Source] = []
+    remarks: list[str] = []
     for argument in given:
         if argument == STDIN:
             found.append(Source("standard input", None))
         else:
-            for path in _paths(argument):
-                found += _members(path)
+            for path in _paths(argument, remarks):
+                found += _members(path, remarks)
     twice = {id(each) for each in found} and len({(each.path, each.member) for each in found}) < len(found)
     if twice:
         raise NotReadable("a file is named more than once: its rows would be sent twice, name it once")
-    return found
+    return Found(found, tuple(remarks))
 
 
-def _paths(argument: str) -> list[Path]:
+def _paths(argument: str, remarks: list[str]) -> list[Path]:
     path = Path(argument)
     if path.is_dir():
-        files = [each for each in path.rglob("*") if each.suffix.lower() in _KNOWN and each.is_file()]
-        if not files:
-            raise NotReadable(f"{argument} holds no file that is called as events are: name the files")
-        return _in_order(files)
+        return _files_in(path, argument, remarks)
     if path.exists():
         return [path]
     if glob.has_magic(argument):
@@ -103,7 +109,31 @@ def _paths(argument: str) -> list[Path]:
     raise NotReadable(f"there is no file {argument}")
 
 
-def _members(path: Path) -> list[Source]:
+def _files_in(folder: Path, argument: str, remarks: list[str]) -> list[Path]:
+    wanted, others = [], []
+    for path in _in_order(each for each in folder.rglob("*") if each.is_file()):
+        name = str(path.relative_to(folder))
+        if not is_hidden(name) and holds_events(name, partial(_begin, path)):
+            wanted.append(path)
+        else:
+            others.append(name)
+    if others:
+        remarks.append(passed_over(argument, others))
+    if not wanted:
+        told = f" ({remarks[-1]})" if others else ""
+        raise NotReadable(f"{argument} holds no file that is called as events are: name the files{told}")
+    return wanted
+
+
+def _begin(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(BEGINNING)
+    except OSError as error:
+        raise NotReadable(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _members(path: Path, remarks: list[str]) -> list[Source]:
     try:
         with open(path, "rb") as file:
             is_archive = file.read(4) == b"PK\x03\x04"
@@ -111,16 +141,26 @@ def _members(path: Path) -> list[Source]:
         if not is_archive:
             return [Source(str(path), path, size=size)]
         with zipfile.ZipFile(path) as archive:
-            members = [each for each in archive.infolist() if _holds_rows(each)]
-            if len(members) > _MAX_MEMBERS:
+            held = [each for each in archive.infolist() if each.file_size > 0 and not each.is_dir()]
+            what = foreign_archive(each.filename for each in held)
+            if what is not None:
+                raise NotReadable(f"{path} is {what}")
+            if len(held) > _MAX_MEMBERS:
                 raise NotReadable(
-                    f"{path} holds {len(members):,} files, more than {_MAX_MEMBERS:,}: "
+                    f"{path} holds {len(held):,} files, more than {_MAX_MEMBERS:,}: "
                     "unpack it, and name the directory"
                 )
+            members = [each for each in held if _holds_events(archive, each)]
     except OSError as error:
         raise NotReadable(f"{path} cannot be read: {error.strerror}") from None
     except zipfile.BadZipFile as error:
         raise NotReadable(f"{path} is a damaged zip archive ({error})") from None
+    kept = {each.filename for each in members}
+    others = [each.filename for each in held if each.filename not in kept]
+    if others:
+        remarks.append(passed_over(str(path), others))
+    if held and not members:
+        raise NotReadable(f"{path} holds no file that is called as events are ({remarks[-1]})")
     odd = next((each.filename for each in members if each.compress_type not in _ZIP_METHODS), None)
     if odd is not None:
         raise NotReadable(
@@ -136,10 +176,14 @@ def _members(path: Path) -> list[Source]:
     ]
 
 
-def _holds_rows(member: zipfile.ZipInfo) -> bool:
-    name = member.filename
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
-    return member.file_size > 0 and not member.is_dir() and not hidden
+def _holds_events(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    def begin() -> bytes:
+        if member.compress_type not in _ZIP_METHODS:
+            return b"{"  # to be told that it cannot be unpacked
+        with archive.open(member) as file:
+            return file.read(BEGINNING)
+
+    return not is_hidden(member.filename) and holds_events(member.filename, begin)
 
 
 def _in_order(paths: Iterable[Path]) -> list[Path]:

@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-_LONG: Final = re.compile(rb"[0-9]{19}")
+_LONG: Final = b"0" * 19
+_DIGITS: Final = bytes(ord("0") if each in b"0123456789" else ord(" ") for each in range(256))
 _LONG_TEXT: Final = re.compile(r"[0-9]{19}")
 
 
@@ -16,7 +17,11 @@ def loads(text: bytes | str) -> Any:
     """`text` as values. Raises `orjson.JSONDecodeError` for what is no JSON."""
     value = orjson.loads(text)
     # The fast decoder reads a longer integer as a float; the exact one takes twice the time.
-    if (_LONG.search(text) if isinstance(text, bytes) else _LONG_TEXT.search(text)) is None:
+    if isinstance(text, bytes):
+        # Six times as fast as a search for any digits.
+        if _LONG not in text.translate(_DIGITS):
+            return value
+    elif _LONG_TEXT.search(text) is None:
         return value
     try:
         return msgspec.json.decode(text)

@@ -189,7 +189,7 @@ def test_compression_is_told_by_content(packed: str, tmp_path: Path) -> None:
     """A file is unpacked by what it holds, whatever it is called."""
     path = tmp_path / "anything"
     path.write_bytes(PACKED[packed]('{"n": 1}\n{"n": "ü"}\n'.encode()))
-    (source,) = find_sources([str(path)])
+    (source,) = find_sources([str(path)]).sources
     reading = SourceReading(source)
     assert found(lambda _: reading.chunks(), iter([])) == [(1, {"n": 1}, False), (2, {"n": "ü"}, False)]
     assert reading.position == path.stat().st_size
@@ -200,7 +200,7 @@ def test_zstandard(tmp_path: Path) -> None:
     zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
     path = tmp_path / "rows.jsonl.zst"
     path.write_bytes(zstd.compress(b'{"n": 1}\n') + zstd.compress(b'{"n": 2}\n'))
-    (source,) = find_sources([str(path)])
+    (source,) = find_sources([str(path)]).sources
     assert found(lambda _: SourceReading(source).chunks(), iter([])) == [
         (1, {"n": 1}, False),
         (2, {"n": 2}, False),
@@ -219,7 +219,7 @@ def test_without_its_package_a_format_names_the_extra(
     for start in (b"\x28\xb5\x2f\xfd....", b"PAR1...."):
         path = tmp_path / "rows"
         path.write_bytes(start)
-        (source,) = find_sources([str(path)])
+        (source,) = find_sources([str(path)]).sources
         with pytest.raises(NotInstalled, match=r'pip install "antinode\[import\]"'):
             list(SourceReading(source).chunks())
 
@@ -229,7 +229,7 @@ def test_damage_is_told_behind_the_rows_before_it(tmp_path: Path) -> None:
     path = tmp_path / "rows.gz"
     lines = b"".join(b'{"n": %d, "%d": "filler"}\n' % (n, n * 7919) for n in range(40_000))
     path.write_bytes(gzip.compress(lines)[:-20_000])
-    (source,) = find_sources([str(path)])
+    (source,) = find_sources([str(path)]).sources
     seen: list[Chunk] = []
     with pytest.raises(NotReadable, match=r"rows\.gz: it ends in the middle of its gzip"):
         seen.extend(SourceReading(source).chunks())
@@ -247,7 +247,7 @@ def test_parquet(tmp_path: Path) -> None:
         {"at": None, "price": None, "tags": [], "more": {"x": None}, "none": None},
     ]
     parquet.write_table(pyarrow.Table.from_pylist(given), path)
-    (source,) = find_sources([str(path)])
+    (source,) = find_sources([str(path)]).sources
     first, second = found(lambda _: SourceReading(source).chunks(), iter([]))
     assert first == (
         1,
@@ -274,11 +274,11 @@ def test_directories_archives_and_patterns_are_in_order(tmp_path: Path) -> None:
         archive.writestr("__MACOSX/1", b"x")
     wanted = ["9#", "10#", "100"]
     for argument in (folder, tmp_path / "export.json.gz", folder / "*.gz"):
-        sources = find_sources([str(argument)])
+        sources = find_sources([str(argument)]).sources
         assert [each.name.rpartition("_")[2][:3].rstrip("1") for each in sources] == [
             each.rstrip("1") for each in wanted
         ]
-    for each in find_sources([str(folder)]):
+    for each in find_sources([str(folder)]).sources:
         assert list(SourceReading(each).chunks())
 
 

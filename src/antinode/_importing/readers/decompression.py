@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import queue
 import sys
@@ -14,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from antinode._importing.errors import Damaged, ImportTrouble, NotInstalled, NotReadable
+from antinode._importing.readers.encodings import as_utf8
 
 if TYPE_CHECKING:
     from antinode._importing.sources import Source
@@ -26,13 +26,15 @@ _PATIENCE: Final = 0.05
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
+_BZIP2: Final = b"BZh"
+_XZ: Final = b"\xfd7zXZ"
 _ZIP: Final = b"PK\x03\x04"
-_UTF8_MARK: Final = codecs.BOM_UTF8
-_UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # Behind the end of a member, so that the next, if it is as short, does not copy the whole block.
 _FIRST_STEP: Final = 4096
 # 64 MiB: what the highest levels but one of the zstd command need.
 _MAX_WINDOW_LOG: Final = 26
+# What the highest level of the xz command needs, and a little more.
+_XZ_MEMORY: Final = 80 * 1024 * 1024
 _LAYERS: Final = 3
 """A file that was compressed more often than this was made to be unpleasant."""
 
@@ -44,10 +46,11 @@ class Stream:
     or with the process where it hangs in a read.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, encoding: str | None = None) -> None:
         self.taken = 0
         """Bytes of the source that were read, before unpacking."""
         self._source = source
+        self._encoding = encoding
         self._blocks: queue.Queue[bytes | BaseException | None] = queue.Queue(_AHEAD)
         self._is_closed = False
         thread = threading.Thread(target=self._run, name="antinode-import-read", daemon=True)
@@ -76,7 +79,7 @@ class Stream:
     def _run(self) -> None:
         end: BaseException | None = None
         try:
-            for block in as_utf8(unpacked(self._raw())):
+            for block in as_utf8(unpacked(self._raw()), self._encoding):
                 if block:
                     self._put(block)
                 if self._is_closed:
@@ -147,6 +150,10 @@ def unpacked(blocks: Iterator[bytes], layers: int = _LAYERS) -> Iterator[bytes]:
         yield from unpacked(_gunzipped(rest), layers - 1)
     elif layers and start.startswith(_ZSTANDARD):
         yield from unpacked(_unzstandarded(rest), layers - 1)
+    elif layers and start.startswith(_BZIP2):
+        yield from unpacked(_unbzipped(rest), layers - 1)
+    elif layers and start.startswith(_XZ):
+        yield from unpacked(_unxzed(rest), layers - 1)
     else:
         yield from rest
 
@@ -213,14 +220,63 @@ def _unzstandarded(blocks: Iterator[bytes]) -> Iterator[bytes]:
     zstd = _zstandard()
     limits = {zstd.DecompressionParameter.window_log_max: _MAX_WINDOW_LOG}
 
-    def new() -> Any:
-        return zstd.ZstdDecompressor(options=limits)
+    def explained(error: Exception) -> str:
+        if "memory" not in str(error):
+            return ""
+        return (
+            f"unpacking its zstd compression takes more than {1 << (_MAX_WINDOW_LOG - 20)} MiB of memory: "
+            "pipe it in (zstd -dc --long=31)"
+        )
 
+    return _unpacked_stepwise(
+        blocks, "zstd", lambda: zstd.ZstdDecompressor(options=limits), zstd.ZstdError, explained
+    )
+
+
+def _unbzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    import bz2  # noqa: PLC0415 - rare
+
+    return _unpacked_stepwise(blocks, "bzip2", bz2.BZ2Decompressor, OSError, lambda _: "")
+
+
+def _unxzed(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    import lzma  # noqa: PLC0415 - rare
+
+    def explained(error: Exception) -> str:
+        if "limit" not in str(error):
+            return ""
+        return (
+            f"unpacking its xz compression takes more than {_XZ_MEMORY >> 20} MiB of memory: "
+            "pipe it in (xz -dc)"
+        )
+
+    return _unpacked_stepwise(
+        blocks,
+        "xz",
+        lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY),
+        lzma.LZMAError,
+        explained,
+    )
+
+
+def _unpacked_stepwise(
+    blocks: Iterator[bytes],
+    name: str,
+    new: Callable[[], Any],
+    failure: type[Exception],
+    explained: Callable[[Exception], str],
+) -> Iterator[bytes]:
+    """What decompressors give that take a bound for what comes out of them; each frame has one of its own.
+
+    `explained` says what keeps it from being unpacked, if that is no damage.
+    """
     frame, is_between = new(), True
     step = BLOCK
     for block in blocks:
         at, view, out = 0, memoryview(block), _Gathered()
         while at < len(block):
+            if is_between and block[at] == 0 and not block[at:].strip(b"\0"):
+                break  # padding behind the last frame
             is_between = False
             piece = view[at : at + step]
             try:
@@ -229,14 +285,12 @@ def _unzstandarded(blocks: Iterator[bytes]) -> Iterator[bytes]:
                 while not (frame.needs_input or frame.eof):
                     out.add(frame.decompress(b"", BLOCK))
                     yield from out.full()
-            except zstd.ZstdError as error:
+            except failure as error:
                 yield from out.rest()
-                if "memory" in str(error):
-                    raise NotReadable(
-                        f"unpacking its zstd compression takes more than {1 << (_MAX_WINDOW_LOG - 20)} MiB "
-                        "of memory: pipe it in (zstd -dc --long=31)"
-                    ) from error
-                raise Damaged(f"its zstd compression is damaged ({error})") from error
+                why = explained(error)
+                if why:
+                    raise NotReadable(why) from error
+                raise Damaged(f"its {name} compression is damaged ({error})") from error
             at += len(piece)
             step = min(2 * step, BLOCK)
             if frame.eof:
@@ -244,7 +298,7 @@ def _unzstandarded(blocks: Iterator[bytes]) -> Iterator[bytes]:
                 frame, is_between, step = new(), True, _FIRST_STEP
         yield from out.rest()
     if not is_between:
-        raise Damaged("it ends in the middle of its zstd compression: it is not there as a whole")
+        raise Damaged(f"it ends in the middle of its {name} compression: it is not there as a whole")
 
 
 def _zstandard() -> Any:
@@ -255,22 +309,3 @@ def _zstandard() -> Any:
         with suppress(ImportError):
             return importlib.import_module(name)
     raise NotInstalled("zstd", "backports.zstd")
-
-
-def as_utf8(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Text in UTF-8 without a byte order mark; UTF-16, as spreadsheets save it, is converted."""
-    blocks = iter(blocks)
-    start = b""
-    for block in blocks:
-        start += block
-        if len(start) >= len(_UTF8_MARK):
-            break
-    encoding = _UTF16.get(start[:2])
-    if encoding is None:
-        yield start.removeprefix(_UTF8_MARK)
-        yield from blocks
-        return
-    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-    for block in _chained(start, blocks):
-        yield decoder.decode(block).encode()
-    yield decoder.decode(b"", final=True).encode()

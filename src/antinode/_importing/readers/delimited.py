@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
@@ -10,8 +12,9 @@ from typing import Any, Final
 
 import orjson
 
-from antinode._importing.chunks import Blocks, Chunk, Chunks, nothing_yet
+from antinode._importing.chunks import NOT_UTF8, Blocks, Chunk, Chunks, nothing_yet
 from antinode._importing.errors import NotReadable
+from antinode._importing.readers.tabs import parse_tabs
 
 # Characters of one cell. A quote without its partner takes everything up to here with it, at first.
 _MAX_CELL: Final = 1024 * 1024
@@ -27,6 +30,8 @@ _CHUNK_BYTES: Final = 1024 * 1024
 # Shows whether the last row has ended. Separators of records and units do not come in tables of text.
 _SENTINEL: Final = "\x1e\x1fantinode\x1f\x1e\n"
 _DELIMITERS: Final = ",\t;|"
+# What Excel writes, and hides, before the header.
+_SEP: Final = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
 
 
 def sniff(header: str) -> str:
@@ -77,7 +82,12 @@ class _Table:
         self.first = 1
         self._delimiter = delimiter
         self._columns = None if columns is None else _checked(columns)
+        self._named: tuple[int, ...] | None = None
+        """The places of columns that have a name, if some have none."""
+        self._width = None if columns is None else len(columns)
+        self._has_begun = False
         self._carried: list[str] = []
+        self._remarks: tuple[str, ...] = ()
         # The one limit there is, for the whole process.
         csv.field_size_limit(_MAX_CELL)
 
@@ -94,7 +104,7 @@ class _Table:
         size = 0
         for cells in found:
             if self._columns is None and isinstance(cells, list):
-                self._columns = _checked(cells)
+                self._name(cells)
                 continue
             row, problem = self._row(cells)
             if problem:
@@ -103,17 +113,34 @@ class _Table:
                 # A copy, since orjson hands out the whole buffer of some kilobytes that it wrote into.
                 texts.append(b"%b" % orjson.dumps(row))
             except TypeError:
-                problems.setdefault(len(texts), "the row is not UTF-8: convert the file")
-                texts.append(orjson.dumps(_mended(row)))
+                # As it was, so that it can be read once its encoding is known.
+                problems[len(texts)] = NOT_UTF8
+                texts.append(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogateescape"))
             size += len(texts[-1])
             if size > _CHUNK_BYTES:
                 # Every row repeats the names of the columns, however short its cells are.
-                yield Chunk(self.first, texts, problems, has_cells=True)
-                self.first += len(texts)
+                yield self._chunk(texts, problems)
                 texts, problems, size = [], {}, 0
         if texts:
-            yield Chunk(self.first, texts, problems, has_cells=True)
-            self.first += len(texts)
+            yield self._chunk(texts, problems)
+
+    def _chunk(self, texts: list[bytes], problems: dict[int, str]) -> Chunk:
+        chunk = Chunk(self.first, texts, problems, has_cells=True, remarks=self._remarks)
+        self.first += len(texts)
+        self._remarks = ()
+        return chunk
+
+    def _name(self, header: list[str]) -> None:
+        """Take the first row as the names of the columns; what has none is left out."""
+        self._width = len(header)
+        places = tuple(place for place, name in enumerate(header) if name.strip())
+        if len(places) < len(header):
+            self._named = places
+            unnamed = [place for place, name in enumerate(header, 1) if not name.strip()]
+            which = ", ".join(map(str, unnamed[:5])) + (", …" if len(unnamed) > 5 else "")
+            noun = "column" if len(unnamed) == 1 else "columns"
+            self._remarks = (f"{noun} {which} without a name left out",)
+        self._columns = _checked([header[place] for place in places])
 
     def pass_over(self, line: bytes) -> Chunks:
         """A line is too long; this is its beginning."""
@@ -126,8 +153,22 @@ class _Table:
 
     def _parse(self, lines: list[str], *, is_last: bool) -> list[list[str] | str]:
         """The cells of each row that ends within these lines; of an unreadable line, its text."""
+        if not self._has_begun and lines:
+            self._has_begun = True
+            told = _SEP.fullmatch(lines[0])
+            if told is not None and self._columns is None:
+                self._delimiter, lines = told.group(1), lines[1:]
         if self._delimiter is None and lines:
             self._delimiter = sniff(lines[0])
+        if self._delimiter == "\t":
+            parsed = parse_tabs(lines, self._width, is_last=is_last)
+            carried = parsed.carried
+            if len(carried) <= _MAX_LINES and sum(map(len, carried)) <= MAX_TABLE_ROW:
+                self._carried = carried
+                return parsed.found
+            # A quote whose end is nowhere near stands for itself.
+            self._carried = []
+            return [*parsed.found, *parse_tabs(carried, self._width, is_last=True).found]
         found: list[list[str] | str] = []
         start = 0
         while start < len(lines):
@@ -144,7 +185,7 @@ class _Table:
         # Strict, or a quote that is left open would make one plausible row out of several.
         reader = csv.reader(chain(part, (_SENTINEL,)), delimiter=self._delimiter or ",", strict=True)
         begun = 0
-        width = None if self._columns is None else len(self._columns)
+        width = self._width
         try:
             for cells in reader:
                 ended = reader.line_num
@@ -171,12 +212,14 @@ class _Table:
         columns = self._columns or ()
         if isinstance(cells, str):
             return {_LINE: cells}, "a quote is not closed, or stands where none may: write it twice"
-        if len(cells) == len(columns):
-            return dict(zip(columns, cells, strict=True)), ""
+        width = len(cells)
+        if width == self._width:
+            named = cells if self._named is None else [cells[place] for place in self._named]
+            return dict(zip(columns, named, strict=True)), ""
         row: dict[str, Any] = dict(zip(columns, cells, strict=False))
-        if len(cells) > len(columns):
+        if width > len(columns):
             row[_MORE] = cells[len(columns) :]
-        return row, f"the row has {len(cells)} cells and the header {len(columns)}"
+        return row, f"the row has {width} cells and the header {self._width}"
 
 
 _LINE: Final = "_line"
@@ -194,15 +237,15 @@ def _checked(columns: Sequence[str]) -> tuple[str, ...]:
     counts = Counter(names)
     twice = next((name for name in names if counts[name] > 1), None)
     if twice is not None:
-        shown = f"the column {twice!r:.60} twice" if twice else "columns without a name"
-        raise NotReadable(f"the header has {shown}: rename one, or give --columns")
+        raise NotReadable(
+            f"the header has the column {twice!r:.60} twice: rename one, or give --columns if it is a row"
+        )
+    if not names:
+        raise NotReadable("the header has columns without a name only: give --columns")
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError:
+        raise NotReadable(
+            "the header is not UTF-8: say what it is with --encoding, such as windows-1252"
+        ) from None
     return tuple(names)
-
-
-def _mended(value: Any) -> Any:
-    """With a mark in place of each byte that is not UTF-8."""
-    if isinstance(value, dict):
-        return {_mended(key): _mended(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_mended(each) for each in value]
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

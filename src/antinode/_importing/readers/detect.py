@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -10,7 +10,9 @@ from antinode._importing.chunks import Chunks, divided
 from antinode._importing.errors import NotReadable
 from antinode._importing.readers.decompression import Stream
 from antinode._importing.readers.delimited import read_table
+from antinode._importing.readers.foreign import foreign
 from antinode._importing.readers.json_array import read_array
+from antinode._importing.readers.json_stream import is_body, is_spread_out, read_objects
 from antinode._importing.readers.jsonl import read_lines
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
 _PARQUET: Final = b"PAR1"
 _MAX_BLANK: Final = 1024 * 1024
+# Of these bytes, a format is told.
+_SURE: Final = 4096
 _BY_SUFFIX: Final[dict[str, Format]] = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -34,11 +38,19 @@ class SourceReading:
     """One source being read: its rows, and how far it is through the source's bytes."""
 
     def __init__(
-        self, source: Source, format: Format | None = None, columns: Sequence[str] | None = None
+        self,
+        source: Source,
+        format: Format | None = None,
+        columns: Sequence[str] | None = None,
+        encoding: str | None = None,
+        used: Collection[str] | None = None,
     ) -> None:
+        """Where a format has its columns apart, only those in `used` are read."""
         self._source = source
         self._format = format
         self._columns = columns
+        self._encoding = encoding
+        self._used = used
         self._stream: Stream | None = None
         self._position: Callable[[], int] = lambda: 0
         self.rows = 0
@@ -61,11 +73,11 @@ class SourceReading:
         if self._format == "parquet" or (self._format is None and _is_parquet(self._source)):
             from antinode._importing.readers.parquet import Parquet  # noqa: PLC0415 - its library is large
 
-            parquet = Parquet(self._source)
+            parquet = Parquet(self._source, self._used)
             self._position = lambda: parquet.position
             yield from parquet.chunks()
             return
-        stream = self._stream = Stream(self._source)
+        stream = self._stream = Stream(self._source, self._encoding)
         self._position = lambda: stream.taken
         try:
             yield from self._rows(iter(stream))
@@ -78,7 +90,7 @@ class SourceReading:
             start += block
             # White space alone tells nothing, and there is an end to looking behind it.
             text = start.lstrip()
-            if text and (b"\n" in text or len(text) > 1000 or text[:1] in b"[{"):
+            if text and (b"\n" in text or len(text) > _SURE or text[:1] == b"["):
                 break
             if len(start) > _MAX_BLANK:
                 break
@@ -91,7 +103,9 @@ class SourceReading:
             yield from blocks
 
         format = self._format or detect(self._source.name, start)
-        if format == "jsonl":
+        if format in ("jsonl", "json") and (is_body(start) or is_spread_out(start)):
+            yield from read_objects(whole())
+        elif format == "jsonl":
             yield from read_lines(whole())
         elif format == "json":
             yield from read_array(whole())
@@ -112,6 +126,9 @@ def detect(name: str, start: bytes) -> Format:
         return "jsonl"
     if text.startswith(_PARQUET):
         raise NotReadable(f"{name}: Parquet can be read from a file only: save it as one")
+    what = foreign(start)
+    if what is not None:
+        raise NotReadable(f"{name} is {what}")
     if b"\0" in text[:1000]:
         raise NotReadable(f"{name} is not text: name its --format, if it is one of {', '.join(FORMATS)}")
     named = _by_name(name)

@@ -27,7 +27,7 @@ _LOST: Final = (
 
 def read_array(blocks: Blocks) -> Chunks:
     """The elements of a JSON array, each with its text. An element that is no JSON costs only itself."""
-    splitter = _Splitter()
+    splitter = Splitter()
     for block in blocks:
         if not block:
             yield nothing_yet(splitter.first)
@@ -38,12 +38,16 @@ def read_array(blocks: Blocks) -> Chunks:
     yield from splitter.finish()
 
 
-class _Splitter:
+class Splitter:
     """Cuts an array at the commas between its elements."""
 
-    def __init__(self) -> None:
-        self.first = 1
+    def __init__(self, first: int = 1) -> None:
+        self.first = first
         self.is_over = False
+        self.is_lost = False
+        """Whether it is over for an element without an end."""
+        self.rest = b""
+        """What was read behind the array, once it is over."""
         self._buffer = b""
         self._has_begun = False
         self._worth = 0
@@ -115,7 +119,7 @@ class _Splitter:
                 del opened[found:]
             elif token == b"]" and len(opened) <= _MAX_DEPTH:
                 last = buffer[start : match.start()].strip(_WHITE)
-                self.is_over, self._buffer = True, b""
+                self.is_over, self.rest, self._buffer = True, buffer[match.end() :], b""
                 return [*texts, last] if last else texts
         self._buffer = buffer[start:]
         self._worth = 2 * len(self._buffer)
@@ -129,5 +133,5 @@ class _Splitter:
             yield Chunk(self.first, [rest[:MAX_ROW]], problems={0: "the file ends within this element"})
 
     def _lost(self) -> Chunk:
-        self.is_over = True
+        self.is_over = self.is_lost = True
         return Chunk(self.first, [self._buffer[:1000] + b" \xe2\x80\xa6"], problems={0: _LOST})

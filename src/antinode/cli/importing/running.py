@@ -10,6 +10,7 @@ from antinode._importing.dry_run import DryRun
 from antinode._importing.errors import BadMapping, ImportTrouble, NotInstalled, Unclear
 from antinode._importing.importer import Importer
 from antinode._importing.pool import tune_interpreter
+from antinode._importing.readers.encodings import check_encoding
 from antinode._importing.settings import ImportSettings
 from antinode._importing.sources import find_sources
 from antinode._options import Options, read_options
@@ -40,6 +41,7 @@ def run(
     *,
     connections: int,
     columns: str | None,
+    encoding: str | None,
     is_dry: bool,
     is_quiet: bool,
     is_json: bool,
@@ -47,16 +49,20 @@ def run(
 ) -> int:
     """The exit code. `given` is what says which column is what; the rest are fields of `ImportSettings`."""
     try:
-        sources = find_sources(files)
+        found = find_sources(files)
     except ImportTrouble as error:
         raise NotSetUp(str(error)) from None
     try:
         mapping = read_columns(given)
+        if encoding is not None:
+            check_encoding(encoding)
         settings = ImportSettings(
-            sources=sources,
+            sources=found.sources,
+            remarks=found.remarks,
             options=_options(destination, connections),
             api_key="" if is_dry else destination.key(),
             columns=mapping,
+            encoding=encoding,
             header=None if columns is None else columns.split(","),
             **given,
         )

@@ -24,6 +24,11 @@ _OPTIONS: Final = (
         help="What the files are, if it cannot be told from what they hold and how they are called.",
     ),
     click.option(
+        "--encoding",
+        metavar="NAME",
+        help="What text is encoded in, if not UTF-8, such as windows-1252.",
+    ),
+    click.option(
         "--columns",
         metavar="NAMES",
         help="Names of the columns, separated by commas, for tables without a header.",

@@ -28,6 +28,7 @@ def validate(
     files: tuple[str, ...],
     format: Format | None,
     columns: str | None,
+    encoding: str | None,
     min_id_length: int | None,
     is_batch: bool | None,
     allows_missing: bool,
@@ -57,6 +58,7 @@ def validate(
     from antinode._importing.errors import BadMapping, ImportTrouble  # noqa: PLC0415
     from antinode._importing.preflight import Preflight  # noqa: PLC0415
     from antinode._importing.readers.detect import SourceReading  # noqa: PLC0415
+    from antinode._importing.readers.encodings import check_encoding  # noqa: PLC0415
     from antinode._importing.sources import find_sources  # noqa: PLC0415
     from antinode._protocol.endpoints import Endpoint  # noqa: PLC0415
     from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH  # noqa: PLC0415
@@ -67,11 +69,14 @@ def validate(
 
     try:
         mapping = read_columns(given)
-        sources = find_sources(files)
+        if encoding is not None:
+            check_encoding(encoding)
+        found = find_sources(files)
     except BadMapping as error:
         raise click.UsageError(str(error)) from None
     except ImportTrouble as error:
         raise NotSetUp(str(error)) from None
+    sources = found.sources
     out = console.out()
     report: ValidationReport
     if is_json:
@@ -86,8 +91,10 @@ def validate(
     preflight = Preflight(
         sources,
         mapping,
-        lambda source: SourceReading(source, format, header),
+        lambda source, used: SourceReading(source, format, header, encoding, used),
+        mapping.used(),
         allows_missing=allows_missing,
+        encoding=encoding,
         judges=True,
     )
     is_quiet = not (out.is_terminal and (is_json or shows_all))
@@ -95,7 +102,7 @@ def validate(
         with console.Waiting(is_shown=is_quiet) as waiting:
             preflight.look()
             for number, source in enumerate(sources):
-                rows = Rows(source, mapping, preflight.open(number))
+                rows = Rows(source, mapping, preflight.open(number), encoding)
                 for batch in judge(rows, min_id_length=shortest, endpoint=endpoint):
                     for judged in batch:
                         tally.add(source.name, judged)
@@ -107,6 +114,8 @@ def validate(
     except ImportTrouble as error:
         raise NotSetUp(str(error)) from None
     report.end(tally, len(sources))
+    for each in found.remarks:
+        console.err().print(console.printable(each, 1_000), style="yellow")
     for each in damaged:
         console.err().print(console.printable(each), style="bold red")
     if damaged or tally.rows_with_errors or (strict and tally.rows_with_warnings):

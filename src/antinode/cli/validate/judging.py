@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import orjson
 
 from antinode._protocol import exact
 from antinode._protocol.endpoints import Endpoint
+from antinode._protocol.values import depth
 from antinode.server.ingest.apis import IngestApi
 from antinode.server.ingest.form_events import no_object
 from antinode.server.ingest.parsing import RequestReading
@@ -17,6 +19,8 @@ from antinode.server.models import Problem
 from antinode.server.rules import Rules
 
 _AT_A_TIME: Final = 1_000
+_UNREADABLE_DEPTH: Final = 200
+"""Layers that no encoder writes, and no server reads."""
 # Of JSON; decoded it takes many times that.
 _BYTES_AT_A_TIME: Final = 1024 * 1024
 _RULES: Final = Rules()
@@ -92,9 +96,10 @@ def _judge_batch(batch: list[Row], min_id_length: int, endpoint: Endpoint) -> li
 
 def _text(event: Any) -> bytes:
     try:
-        return exact.dumps(event)
-    except TypeError:  # nested some hundred layers deep
-        return b""
+        return orjson.dumps(event)
+    except TypeError:  # long digits, or too many layers
+        is_too_deep = depth(event, stop_after=_UNREADABLE_DEPTH) >= _UNREADABLE_DEPTH
+        return b"" if is_too_deep else exact.dumps(event)
 
 
 _TOO_DEEP: Final = Problem(

@@ -30,10 +30,11 @@ class Rows:
         source: Source,
         columns: Columns,
         reading: Reading,
+        encoding: str | None = None,
     ) -> None:
         self._source = source
         self._reading = reading
-        self._mapper = Mapper(columns)
+        self._mapper = Mapper(columns, encoding)
         self.damage = ""
         """Why the rest could not be read, once that was met."""
 
