@@ -31,7 +31,8 @@ def init(
 
     `api_key` is the project's; without it the environment variable AMPLITUDE_API_KEY is read. The options are
     those of the Node SDK and more; each is explained in `docs/options.md`. Raises `ConfigurationError` for a
-    missing key, an unknown option, or a wrong type or value. Starts no thread and makes no request.
+    missing key, an unknown option, or a wrong type or value. Makes no request and, without `storage`, starts
+    no thread.
     """
     return get_instance(instance_name).init(api_key, **options)
 

@@ -330,7 +330,7 @@ class Coordinator:
         )
 
     def open_store(self) -> None:
-        """Open the store on disk, and begin to deliver what dead processes left there."""
+        """Open the store on disk, and begin to deliver what dead processes have left or will leave there."""
         spooler, spooled = self._works.spooler, self._core.spooled
         if spooler is None:
             return
@@ -338,5 +338,5 @@ class Coordinator:
             spooler.open()
             if spooled is not None:
                 spooled.find()
-        if spooler.has_unread or spooler.notes:
-            self.ring()
+        # Though nothing may be there yet: nobody else would look for those who die while this client is idle.
+        self.ring()

@@ -122,7 +122,7 @@ class Sender:
         inherited.clear()
 
     def open_store(self) -> None:
-        """Open the store on disk, and begin to deliver what dead processes left there."""
+        """Open the store on disk, and begin to deliver what dead processes have left or will leave there."""
         self._coordinator.open_store()
 
     # What logging calls, on any thread.
