@@ -558,3 +558,15 @@ def test_a_record_that_cannot_be_encoded_costs_no_other_its_letter(
     outcome = Outcome("dropped", Status.FAILED, "shutdown")
     DeadLetters(str(path)).bury(Delivery(b'{"n":%d}' % n, 0, 0.0, outcome=outcome) for n in (1, 2, 3))
     assert [decode(line).event for line in path.read_bytes().splitlines()] == [{"n": 1}, None, {"n": 3}]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs the right to give files away"
+)
+def test_another_users_file_is_not_written_to(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever put it there could read what users did."""
+    path.touch(mode=0o666)
+    os.chown(path, 4711, 4711)
+    DeadLetters(str(path)).bury([settled_record(b"{}")])
+    assert path.read_bytes() == b""
+    assert "another user" in caplog.text

@@ -17,6 +17,7 @@ import orjson
 
 from antinode._delivery.record import Delivery, Outcome
 from antinode._delivery.shell.log_limiter import write
+from antinode._spool.ownership import refusal
 
 # A file larger than this is set aside as PATH.1, what was there before as PATH.2, and so on up to KEPT.
 MAX_BYTES = 16 * 1024 * 1024
@@ -77,8 +78,11 @@ class DeadLetters:
                 self._rotate()
         file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _BINARY | _SAFELY, 0o600)
         try:
-            if not S_ISREG(os.fstat(file).st_mode):
+            status = os.fstat(file)
+            if not S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "it is not a regular file")
+            if problem := refusal(status):
+                raise OSError(errno.EPERM, problem)
             rest = memoryview(b"\n" + lines if _ends_torn(file) else lines)
             while rest:
                 rest = rest[os.write(file, rest) :]

@@ -376,6 +376,23 @@ def test_dead_letters_that_are_no_regular_file(tmp_path: Path, make: Callable[[s
     assert "no regular file" in found.text
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="modes as POSIX has them")
+def test_dead_letters_where_others_may_put_another_file(tmp_path: Path) -> None:
+    """A directory on the way that others may write to, by its name or by a link, is a risk that is named."""
+    (tmp_path / "safe").mkdir(mode=0o700)
+    (tmp_path / "open" / "inner").mkdir(parents=True)
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "link").symlink_to(tmp_path / "open" / "inner")
+    for directory in ("safe", "open", "open/inner", "link"):
+        (tmp_path / directory / "dead.jsonl").write_bytes(b"")
+    assert check_dead_letters(str(tmp_path / "safe" / "dead.jsonl")).verdict == "ok"
+    for directory in ("open", "open/inner", "link"):
+        found = check_dead_letters(str(tmp_path / directory / "dead.jsonl"))
+        assert (found.verdict, "may write to it" in found.text) == ("warning", True), directory
+    (tmp_path / "open").chmod(0o1777)
+    assert check_dead_letters(str(tmp_path / "open" / "dead.jsonl")).verdict == "ok"
+
+
 @pytest.mark.parametrize(
     ("environ", "topic", "told"),
     [

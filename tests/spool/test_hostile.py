@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import sys
@@ -341,3 +342,67 @@ def test_a_sparse_file_counts_with_its_blocks(tmp_path: Path) -> None:
     spool = opened(tmp_path)
     assert spool.append(b"own", 1.0, direct=True)
     spool.close()
+
+
+class CountingDisk(Disk):
+    """The real disk; counts the bytes that are read."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def read_at(self, descriptor: int, length: int, offset: int) -> bytes:
+        self.read += length
+        return super().read_at(descriptor, length, offset)
+
+
+HUGE = 50 * 2**30
+
+
+def has_holes(path: Path) -> bool:
+    """Whether the file system tells where a file's holes are."""
+    with path.open("rb") as file:
+        try:
+            return os.lseek(file.fileno(), 4 * SIZE, os.SEEK_DATA) > 4 * SIZE
+        except OSError as error:
+            return error.errno == errno.ENXIO  # nothing but a hole
+        except AttributeError:
+            return False
+
+
+@pytest.mark.parametrize("slots", [SIZE // 64, 2**32 - 1])
+def test_a_segment_of_holes_costs_neither_time_nor_memory(tmp_path: Path, slots: int) -> None:
+    """Its records are given, wherever in it they lie; its holes are passed over."""
+    start = layout(SIZE).data_start if slots < SIZE else 2**33
+    claims = {"slots": slots, "data_start": start, "data_end": HUGE - 512}
+    path = plant(tmp_path, BAD, [], **claims)
+    frame = encode_frame(0, 1.0, b"behind the holes", 7)
+    with path.open("r+b") as file:
+        file.seek(HUGE // 2)
+        file.write(frame)
+    os.truncate(path, HUGE)
+    with path.open("r+b") as file:
+        file.seek(HUGE // 2 + len(frame) + 2 * SIZE)
+        file.write(b"\1")
+    if not has_holes(path):
+        pytest.skip("this file system does not tell where a file's holes are")
+    plant(tmp_path, GOOD, [b"good"])
+    disk = CountingDisk()
+    spool = opened(tmp_path, disk=disk)
+    spool.adopt()
+    assert settle(spool) == [b"good", b"behind the holes"]
+    assert disk.read < 100 * 2**20
+    assert all(len(segment.acks) <= 32 * 2**20 for segment in spool._segments.values() if not segment.is_own)
+    spool.close()
+
+
+def test_a_survey_passes_over_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So do the commands that look into a spool from outside."""
+    path = plant(tmp_path, BAD, [b"first"], data_end=HUGE - 512)
+    os.truncate(path, HUGE)
+    if not has_holes(path):
+        pytest.skip("this file system does not tell where a file's holes are")
+    disk = CountingDisk()
+    monkeypatch.setattr(inspect, "Disk", lambda: disk)
+    assert [each.events for each in inspect.survey(str(tmp_path))] == [1]
+    inspect.verify(str(tmp_path))
+    assert disk.read < 100 * 2**20

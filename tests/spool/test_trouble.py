@@ -653,3 +653,46 @@ def test_a_spool_shows_its_state(tmp_path: Path) -> None:
         spool.prepare()
     assert "were removed" in repr(spool)
     spool.close()
+
+
+@pytest.mark.parametrize("is_mapped", [None, False], ids=["mapped where safe", "plain"])
+@pytest.mark.parametrize("size", [0, 5000])
+def test_a_live_segment_that_is_cut_short_is_left_for_a_new_one(
+    tmp_path: Path, is_mapped: bool | None, size: int
+) -> None:
+    """Before anything is stored behind its end, which would end the process; what it held counts as lost."""
+    spool = opened(tmp_path, is_mapped=is_mapped)
+    places = [spool.append(b"%d" % number, 1.0, direct=True) for number in range(5)]
+    os.truncate(segments(tmp_path)[0], size)
+    with pytest.raises(SpoolBroken, match="cut short"):
+        spool.prepare()
+    assert not spool.takes_records
+    spool.prepare()
+    assert spool.lost(places) == set(places)
+    later = spool.append(b"later", 2.0, direct=True)
+    assert spool.lost([later]) == set()
+    spool.close()
+
+
+def test_a_spare_segment_that_is_cut_short_is_not_used(tmp_path: Path) -> None:
+    """Nor is it stored into when the current one is full."""
+    spool = opened(tmp_path, max_bytes=8 * 16 * 1024)
+    body = b"x" * 1000
+    while len(segments(tmp_path)) < 2:
+        spool.append(body, 1.0, direct=True)
+        spool.prepare()
+    os.truncate(segments(tmp_path)[1], 0)
+    for _ in range(30):
+        spool.append(body, 1.0, direct=True)
+    spool.close()
+
+
+def test_directories_are_made_for_this_user_alone(tmp_path: Path) -> None:
+    """The spool's own, and those above it that were not there; what was there stays as it is."""
+    there = tmp_path / "there"
+    there.mkdir(mode=0o755)
+    opened(there / "made" / "too" / "spool").close()
+    modes = [path.stat().st_mode & 0o777 for path in (there, there / "made", there / "made/too/spool")]
+    assert modes[1:] == [0o700, 0o700]
+    assert modes[0] == there.stat().st_mode & 0o777
+    assert (there / "made" / "too").stat().st_mode & 0o777 == 0o700

@@ -6,10 +6,11 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from stat import S_ISREG
 
 from antinode._spool.backoff import ReadBackoff
-from antinode._spool.disk import Disk, NotRegular
+from antinode._spool.disk import LARGE, Disk, NotRegular, bytes_of
 from antinode._spool.format import (
     Header,
     Newer,
@@ -46,9 +47,11 @@ class Unsuitable(Exception):
 def read_header(disk: Disk, descriptor: int, size: int) -> Header:
     """From either end of the file. Raises NotReadable or Newer, or OSError."""
     problem = NotASegment("empty")
+    # Of a file that no spool has made so large, what it claims counts as far as it is no hole.
+    held = size if size <= LARGE else max(LARGE, bytes_of(disk.stat_open(descriptor)))
     for block in headers_of(disk, descriptor, size):
         try:
-            return decode_header(block).within(size)
+            return decode_header(block).within(held)
         except NotASegment as error:
             problem = error
     raise problem
@@ -84,6 +87,8 @@ class Adoption:
         """Files of other users that were told of."""
         self.error: OSError | None = None
         """Why an owner could not be adopted, until somebody asks."""
+        self.own: set[str] = set()
+        """This spool's own owners: not dead, even where other code has closed their locks."""
         self.queue: list[AdoptedSegment] = []
         """Not read to their end yet, in the order of reading."""
         self.total = 0
@@ -158,7 +163,8 @@ class Adoption:
         self._is_unlisted = False
         self._backoff.succeed()
         self._not_ours.intersection_update(names)
-        self._waiting = {owner: owners[owner] for owner in sorted(owners) if owner not in self._locks}
+        passed = self.own.union(self._locks)
+        self._waiting = {owner: owners[owner] for owner in sorted(owners) if owner not in passed}
         self._failures = {owner: count for owner, count in self._failures.items() if owner in owners}
 
     def _files_of(self, wanted: set[str]) -> dict[str, list[str]]:
@@ -355,6 +361,15 @@ class Adoption:
         if not self._segments[owner]:
             del self._segments[owner]
             self._locks.pop(owner).release(remove=True)
+
+    def hold(self) -> None:
+        """Lock owners again whose lock files other code has closed.
+
+        One that another process has taken meanwhile is delivered by both: the insert_ids are the same.
+        """
+        for lock in self._locks.values():
+            with suppress(OSError):
+                lock.hold()
 
     def release(self) -> None:
         """Leave what is unsettled to the next process."""

@@ -22,6 +22,8 @@ _FLAGS = _BINARY | _NOFOLLOW | _NONBLOCK
 _IN_THE_WAY = frozenset({errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EISDIR, errno.ENODEV})
 """What open(2) says of links, FIFOs, sockets, directories and devices without a driver."""
 PAGE = 4096
+LARGE = 32 * 1024 * 1024
+"""A segment is not larger, but for one huge record: what is may be a crafted file, most of it a hole."""
 HAS_POSITION = os.name == "nt"
 """Reading and writing at an offset moves the descriptor's position, so that threads may not share one."""
 
@@ -32,6 +34,34 @@ class NotRegular(OSError, NotASegment):
 
 class Disk:
     """What the spool asks of the operating system; everything raises OSError as `os` does."""
+
+    has_lost_descriptors = False
+    """Other code of this process has closed some of the spool's since this was last set to False."""
+
+    def holds(self, descriptor: int, status: os.stat_result) -> bool:
+        """Whether the descriptor is still that of the file with this status.
+
+        Other code may have closed it (`os.closerange`, a daemon made after `init`), and have its number by
+        now: so this is asked before each use.
+        """
+        try:
+            is_held = os.path.samestat(self.stat_open(descriptor), status)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            is_held = False
+        if not is_held:
+            self.has_lost_descriptors = True
+        return is_held
+
+    def close_own(self, descriptor: int, status: os.stat_result) -> None:
+        """Close the descriptor of the file with this status, unless it has become another's."""
+        try:
+            is_held = self.holds(descriptor, status)
+        except OSError:
+            is_held = True  # that it was closed is not what the system says
+        if is_held:
+            self.close(descriptor)
 
     def open(self, path: str) -> int:
         """For reading and writing. Like the others, raises NotRegular for what is no regular file."""
@@ -81,6 +111,8 @@ class Disk:
     def map(self, descriptor: int, size: int) -> mmap.mmap:
         import mmap  # noqa: PLC0415 - only where files are mapped
 
+        if sys.version_info >= (3, 13):
+            return mmap.mmap(descriptor, size, trackfd=False)
         return mmap.mmap(descriptor, size)
 
     def sync(self, descriptor: int) -> None:
@@ -106,7 +138,26 @@ class Disk:
             os.close(descriptor)
 
     def make_directory(self, path: str) -> None:
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        """Nobody else may enter it, nor the parents that have to be made for it."""
+        missing = []
+        while not os.path.isdir(path) and path != os.path.dirname(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for each in reversed(missing):
+            try:
+                os.mkdir(each, 0o700)
+            except FileExistsError:
+                if not os.path.isdir(each):
+                    raise
+
+    def next_data(self, descriptor: int, offset: int) -> int:
+        """The first place from there on that is in no hole; the same place where that is not told."""
+        if not hasattr(os, "SEEK_DATA"):
+            return offset
+        try:
+            return os.lseek(descriptor, offset, os.SEEK_DATA)
+        except OSError as error:
+            return sys.maxsize if error.errno == errno.ENXIO else offset
 
     def names(self, path: str) -> list[str]:
         return os.listdir(path)

@@ -3,7 +3,8 @@
     SpoolError
     ├── SpoolFull      the directory holds as much as it may: free it, or raise the limit
     ├── SpoolBroken    the disk or the directory refuses: full, read-only, gone, not permitted, …
-    └── DamagedFull    what is damaged is not kept any more; told, never raised
+    ├── DamagedFull    what is damaged is not kept any more; told, never raised
+    └── DescriptorsLost  other code has closed the spool's files; told, never raised
 
 After either of the first two the event is not on disk. `Spool.prepare` tries again; once it returns, events
 are taken.
@@ -86,3 +87,19 @@ class DamagedFull(SpoolError):
 
     def __str__(self) -> str:
         return f"{self.path!r} holds as much as it may: look at what is in it, and delete it"
+
+
+class DescriptorsLost(SpoolError):
+    """Other code of this process has closed descriptors of the spool's files."""
+
+    consequence = "they are opened again, and no file that has their numbers now is touched"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return (
+            f"files of the spool in {self.path!r} were closed by other code of this process "
+            "(os.closerange, or a daemon made after init?)"
+        )

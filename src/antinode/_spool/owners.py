@@ -31,8 +31,17 @@ class OwnerLock:
         self.owner = owner
         self.path = os.path.join(directory, lock_name(owner))
         notice_fork()
+        self._open()
+
+    def _open(self) -> None:
         with _opening:
-            self._descriptor = disk.open_lock(self.path)
+            self._descriptor = self._disk.open_lock(self.path)
+            try:
+                self._status = self._disk.stat_open(self._descriptor)
+            except BaseException:
+                with suppress(OSError):
+                    self._disk.close(self._descriptor)
+                raise
             _open.add(self)
 
     def take(self) -> bool:
@@ -50,7 +59,22 @@ class OwnerLock:
             named = self._disk.stat(self.path)
         except FileNotFoundError:
             return False
-        return os.path.samestat(named, self._disk.stat_open(self._descriptor))
+        return os.path.samestat(named, self._status)
+
+    def hold(self) -> bool:
+        """Lock the file again if other code has closed it, with which the lock has ended.
+
+        False when another process was quicker, or it is gone. Raises OSError.
+        """
+        if self._disk.holds(self._descriptor, self._status):
+            return True
+        former = self._status
+        _open.discard(self)
+        self._open()
+        if os.path.samestat(former, self._status) and self.take():
+            return True
+        self._close()
+        return False
 
     def release(self, *, remove: bool) -> None:
         """Give it up; `remove` the file when no segment of the owner is left, while it is still locked.
@@ -60,24 +84,43 @@ class OwnerLock:
         notice_fork()
         if self not in _open:
             return
+        if not self._is_held_to_release(remove=remove):
+            _open.discard(self)
+            return
         with suppress(OSError):
             if remove and os.name != "nt" and self.is_in_place:
                 self._disk.unlink(self.path)
         with suppress(OSError):
             # Closing alone would leave it to a child that is being forked.
             unlock(self._descriptor)
-        with _opening:
-            _open.discard(self)
-            with suppress(OSError):
-                self._disk.close(self._descriptor)
+        self._close()
         if remove and os.name == "nt":
             with suppress(OSError):
                 self._disk.unlink(self.path)
 
+    def _is_held_to_release(self, *, remove: bool) -> bool:
+        """Without its descriptor it is unlocked already, and is locked once more only to remove the file."""
+        try:
+            if self._disk.holds(self._descriptor, self._status):
+                return True
+        except OSError:
+            return True  # that it was closed is not what the system says
+        try:
+            return remove and self.hold()
+        except OSError:
+            return False
+
+    def _close(self) -> None:
+        with _opening:
+            _open.discard(self)
+            with suppress(OSError):
+                self._disk.close(self._descriptor)
+
     def close_inherited(self) -> None:
         """In a forked child, whatever stands for the disk there."""
         with suppress(OSError):
-            os.close(self._descriptor)
+            if os.path.samestat(os.fstat(self._descriptor), self._status):
+                os.close(self._descriptor)
 
 
 _open: set[OwnerLock] = set()

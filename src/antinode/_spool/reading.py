@@ -258,6 +258,6 @@ def scan_adopted(segment: AdoptedSegment, offset: int, nth: int) -> Iterator[Fra
     """What is from there to the end of a segment that nobody writes to any more."""
     header = segment.header
     end = min(header.data_end, segment.size)
-    yield from scan(segment.read_at, offset, end, nth, header.salt)
+    yield from scan(segment.read_at, offset, end, nth, header.salt, segment.next_data)
     if segment.size < header.size:
         yield Damage(0, end, end, 0, f"cut short by {header.size - segment.size} bytes")

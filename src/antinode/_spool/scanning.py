@@ -27,6 +27,8 @@ _ZEROS = bytes(CHUNK)
 
 ReadAt = Callable[[int, int], bytes]
 """(offset, length) -> that many bytes, or fewer where the file ends."""
+NextData = Callable[[int], int]
+"""offset -> the first place from there on that may hold anything but zeros."""
 
 
 class Frame(NamedTuple):
@@ -81,14 +83,20 @@ class _ScanWindow:
         return at
 
 
-def scan(read_at: ReadAt, offset: int, end: int, index: int, salt: int) -> Iterator[Frame | Damage]:
+def _no_hole(offset: int) -> int:
+    return offset
+
+
+def scan(
+    read_at: ReadAt, offset: int, end: int, index: int, salt: int, next_data: NextData = _no_hole
+) -> Iterator[Frame | Damage]:
     """Everything from `offset` on, where record `index` should begin, to the zeros after the last record.
 
     A stretch that is no record is passed over to the next one that is: its magic, an index that fits and its
     checksum tell. Holds about a chunk in memory, or one record if that is larger.
     """
     window = _ScanWindow(read_at, offset, end)
-    search = _RecordSearch(read_at, end, salt, _CHECKS * (end - offset))
+    search = _RecordSearch(read_at, end, salt, _CHECKS * (end - offset), next_data)
     hold, unpack = window.hold, FRAME.unpack_from
     data, at = b"", 0
     while end - offset >= FRAME_SIZE:
@@ -119,7 +127,7 @@ def scan(read_at: ReadAt, offset: int, end: int, index: int, salt: int) -> Itera
         offset, index = start, following
         data, at = b"", 0
         window.restart()
-    written = _end_of_data(read_at, offset, end)
+    written = _end_of_data(read_at, offset, end, next_data)
     if written > offset:
         yield Damage(index, offset, written, 1, "torn or unreadable at the end", is_at_end=True)
 
@@ -127,8 +135,9 @@ def scan(read_at: ReadAt, offset: int, end: int, index: int, salt: int) -> Itera
 class _RecordSearch:
     """Looks behind damage for the next record, within bounds over the whole of a scan."""
 
-    def __init__(self, read_at: ReadAt, end: int, salt: int, budget: int) -> None:
+    def __init__(self, read_at: ReadAt, end: int, salt: int, budget: int, next_data: NextData) -> None:
         self._read_at = read_at
+        self._next_data = next_data
         self._end = end
         self._salt = salt
         self._budget = budget
@@ -140,7 +149,8 @@ class _RecordSearch:
             data = self._read_at(base, min(chunk, self._end - base))
             if len(data) < FRAME_SIZE:
                 return None
-            at = -1 if data == _ZEROS[: len(data)] else data.find(FRAME_MAGIC_BYTES, FRAME_MAGIC_AT)
+            is_empty = data == _ZEROS[: len(data)]
+            at = -1 if is_empty else data.find(FRAME_MAGIC_BYTES, FRAME_MAGIC_AT)
             while at >= 0:
                 start = base + at - FRAME_MAGIC_AT
                 # A record takes at least its frame's room, so the index cannot have advanced further than
@@ -151,7 +161,10 @@ class _RecordSearch:
                     return start, found
                 at = data.find(FRAME_MAGIC_BYTES, at + 1)
             # Overlap, so that a magic that lies across two chunks is found.
-            base += len(data) - (FRAME_MAGIC_AT + len(FRAME_MAGIC_BYTES)) + 1
+            overlap = FRAME_MAGIC_AT + len(FRAME_MAGIC_BYTES) - 1
+            base += len(data) - overlap
+            if is_empty:
+                base = max(base, self._next_data(base + overlap) - overlap)
             chunk = min(chunk * 2, CHUNK)
         return None
 
@@ -172,14 +185,17 @@ class _RecordSearch:
         return int(found)
 
 
-def _end_of_data(read_at: ReadAt, offset: int, end: int) -> int:
+def _end_of_data(read_at: ReadAt, offset: int, end: int, next_data: NextData) -> int:
     """Behind the last byte that is not zero."""
     last = offset
     while offset < end:
         data = read_at(offset, min(CHUNK, end - offset))
         if not data:
             break
-        if data != _ZEROS[: len(data)]:
+        is_empty = data == _ZEROS[: len(data)]
+        if not is_empty:
             last = offset + len(data.rstrip(b"\0"))
         offset += len(data)
+        if is_empty:
+            offset = max(offset, next_data(offset))
     return last

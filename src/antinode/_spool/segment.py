@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 
-from antinode._spool.disk import Disk, NotRegular, read_through, read_whole
+from antinode._spool.disk import LARGE, Disk, NotRegular, read_through, read_whole
 from antinode._spool.format import ACKS_AT, CLAIM_AT, CLAIMED, HEADER_BLOCK, UNCLAIMED, Header, read_acks
 
 _NEAR = 256
@@ -57,23 +57,32 @@ class Segment:
         raise NotImplementedError
 
     def opened(self) -> int:
-        """The descriptor. Raises FileNotFoundError when the file is gone, OSError when the disk refuses."""
+        """The descriptor. Raises FileNotFoundError when the file is gone, OSError when the disk refuses.
+
+        To be asked for each use: other code of this process may close it at any time.
+        """
         self.is_idle = False
+        if self.descriptor >= 0 and not self.disk.holds(self.descriptor, self._status):
+            self.descriptor = -1
         if self.descriptor < 0:
-            try:
-                descriptor = self.disk.open(self.path)
-            except NotRegular as error:
-                raise FileNotFoundError(errno.ENOENT, str(error), self.path) from error
-            try:
-                is_same = os.path.samestat(self.disk.stat_open(descriptor), self._status)
-            except OSError:
-                self._close_quietly(descriptor)
-                raise
-            if not is_same:
-                self._close_quietly(descriptor)
-                raise FileNotFoundError(errno.ENOENT, "another file has its name", self.path)
-            self.descriptor = descriptor
+            self.descriptor = self.open_again()
         return self.descriptor
+
+    def open_again(self) -> int:
+        """A new descriptor. Raises as `opened` does."""
+        try:
+            descriptor = self.disk.open(self.path)
+        except NotRegular as error:
+            raise FileNotFoundError(errno.ENOENT, str(error), self.path) from error
+        try:
+            is_same = os.path.samestat(self.disk.stat_open(descriptor), self._status)
+        except OSError:
+            self._close_quietly(descriptor)
+            raise
+        if not is_same:
+            self._close_quietly(descriptor)
+            raise FileNotFoundError(errno.ENOENT, "another file has its name", self.path)
+        return descriptor
 
     def _close_quietly(self, descriptor: int) -> None:
         with suppress(OSError):
@@ -131,12 +140,21 @@ class Segment:
         """Let processes with another fingerprint adopt it. Raises OSError."""
         self.disk.write_at(self.opened(), bytes([UNCLAIMED]), CLAIM_AT)
 
+    def next_data(self, offset: int) -> int:
+        """Where reading may go on, behind a hole: only in files that no spool has made so large."""
+        return self.disk.next_data(self.opened(), offset) if self._status.st_size > LARGE else offset
+
+    def found(self) -> os.stat_result | None:
+        """What has its name, if it is this file. Raises OSError when that cannot be told."""
+        try:
+            status = self.disk.stat(self.path)
+        except FileNotFoundError:
+            return None
+        return status if os.path.samestat(status, self._status) else None
+
     def is_gone(self) -> bool:
         """Nothing has its name any more, or another file has. Raises OSError when that cannot be told."""
-        try:
-            return not os.path.samestat(self.disk.stat(self.path), self._status)
-        except FileNotFoundError:
-            return True
+        return self.found() is None
 
     def is_left(self) -> bool:
         """It is still there, as far as can be told."""
@@ -149,7 +167,8 @@ class Segment:
         """Close the file; it is opened again when needed."""
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
-            self._close_quietly(descriptor)
+            with suppress(OSError):
+                self.disk.close_own(descriptor, self._status)
 
     def delete(self) -> bool:
         """Remove the file; False when the disk refuses, to be tried again."""

@@ -16,7 +16,7 @@ from antinode._spool.adoption import MOST_HELD, Adoption
 from antinode._spool.directory import COUNTED_AT_ONCE, SpoolDirectory
 from antinode._spool.disk import Disk
 from antinode._spool.durability import Syncer
-from antinode._spool.errors import DamagedFull, SpoolBroken, SpoolError, SpoolFull
+from antinode._spool.errors import DamagedFull, DescriptorsLost, SpoolBroken, SpoolError, SpoolFull
 from antinode._spool.filesystems import may_map
 from antinode._spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, new_owner, newest_of, size_for
 from antinode._spool.inspection.damage import SetAside
@@ -179,6 +179,7 @@ class Spool:
         if lock is None:
             raise SpoolBroken(self.path, "be opened", 0, "its lock files cannot be locked")
         self._owner_lock = lock
+        self._adoption.own.add(lock.owner)
         return names
 
     def close(self) -> SpoolRemainder:
@@ -277,8 +278,8 @@ class Spool:
             if isinstance(full, RefusingSegment):
                 raise full.again()
             segment, self._spare = self._spare, None
-            if segment is not None and segment.header.size < need:
-                segment.seal()  # too small for this record, and order forbids to use it later
+            if segment is not None and (segment.header.size < need or not segment.is_left()):
+                segment.seal()  # too small for this record, or cut short; order forbids to use it later
                 segment = None
             if segment is None:
                 try:
@@ -407,6 +408,9 @@ class Spool:
         Once, also that what is damaged is not kept any more.
         """
         refusals = self._reading.take_refusals()
+        if self._disk.has_lost_descriptors:
+            self._disk.has_lost_descriptors = False
+            refusals.append(DescriptorsLost(self.path))
         if self._aside.is_full and not self._has_told_full:
             self._has_told_full = True
             refusals.append(DamagedFull(self._aside.directory))
@@ -483,6 +487,7 @@ class Spool:
         """
         if not self._is_open:
             return
+        self._adoption.hold()
         self._upkeep.sweep()
         is_counted = self._count_ahead()
         with self._making:
@@ -503,7 +508,9 @@ class Spool:
                 spare, self._spare = self._spare, None
                 self._current = spare or self._make(self._size, is_counted=is_counted)
             elif not is_in_place:
-                raise self._break(SpoolBroken(self.path, "go on", errno.ENOENT, "its files were removed"))
+                raise self._break(
+                    SpoolBroken(self.path, "go on", errno.ENOENT, "its files were removed or cut short")
+                )
             elif self._wants_segment():
                 self._make_spare(is_counted=is_counted)
 
@@ -531,9 +538,9 @@ class Spool:
     def _is_in_place(self, current: OwnSegment | RefusingSegment) -> bool:
         """Lock and segment have their names. Raises OSError when that cannot be told."""
         lock = self._owner_lock
-        if lock is None or not lock.is_in_place:
+        if lock is None or not lock.is_in_place or not lock.hold():
             return False
-        return isinstance(current, RefusingSegment) or not current.is_gone()
+        return isinstance(current, RefusingSegment) or current.is_whole()
 
     def _break(self, error: SpoolError) -> SpoolError:
         """The files are gone: what is in the segments at hand can still be read, but not be added to."""

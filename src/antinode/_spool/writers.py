@@ -26,6 +26,7 @@ from antinode._spool.format import (
     layout,
     segment_name,
 )
+from antinode._spool.mapping import Mapping
 from antinode._spool.scanning import Frame, scan
 from antinode._spool.segment import Segment
 
@@ -101,6 +102,21 @@ class OwnSegment(Segment):
     def free(self) -> int:
         return self._limit - self.end
 
+    def is_whole(self) -> bool:
+        """It is there and as long as it was made. Raises OSError when that cannot be told.
+
+        To store into a map behind the end of a file that another process has cut short ends the process.
+        """
+        found = self.found()
+        return found is not None and found.st_size >= self.header.size
+
+    def is_left(self) -> bool:
+        """It is still there, with the room of all its records, as far as can be told."""
+        try:
+            return self.is_whole()
+        except OSError:
+            return True
+
     def _stored_acks(self) -> bytes:
         return b""
 
@@ -167,10 +183,11 @@ class MappedSegment(OwnSegment):
         serial: int,
         status: os.stat_result,
         descriptor: int,
-        mapped: mmap.mmap,
+        mapping: Mapping,
     ) -> None:
         super().__init__(disk, path, header, serial, status, descriptor)
-        self._map = mapped
+        self._mapping = mapping
+        self._map = mapping.memory
 
     def append(self, body: bytes, logged_at: float) -> int:
         start, nth, length = self.end, self.count, len(body)
@@ -183,7 +200,7 @@ class MappedSegment(OwnSegment):
         return nth
 
     def retire(self) -> None:
-        self._map.close()
+        self._mapping.let_go()
 
     def close(self) -> None:
         if self.is_sealed:
@@ -205,7 +222,14 @@ class PlainSegment(OwnSegment):
     ) -> None:
         # Where reading moves the position that writing uses, each has a descriptor.
         super().__init__(disk, path, header, serial, status, -1 if HAS_POSITION else descriptor)
-        self._writer = descriptor
+        self._writer = descriptor if HAS_POSITION else -1
+
+    def _opened_to_append(self) -> int:
+        if not HAS_POSITION:
+            return self.opened()
+        if self._writer < 0 or not self.disk.holds(self._writer, self._status):
+            self._writer = self.open_again()
+        return self._writer
 
     def append(self, body: bytes, logged_at: float) -> int:
         """Raises OSError when the disk refuses; what was written then is overwritten by the next record."""
@@ -215,23 +239,25 @@ class PlainSegment(OwnSegment):
             return -1
         tail = _pack_tail(FRAME_MAGIC, nth, length, logged_at) + body
         frame = _pack_crc(crc32(tail, self._salt)) + tail
-        written = self.disk.write_at(self._writer, frame, start)
+        writer = self._opened_to_append()
+        written = self.disk.write_at(writer, frame, start)
         if written < len(frame):
-            write_whole(self.disk, self._writer, frame[written:], start + written)
+            write_whole(self.disk, writer, frame[written:], start + written)
         self.end = end
         self.count = nth + 1
         return nth
 
     def retire(self) -> None:
-        if HAS_POSITION and self._writer >= 0:
-            self.disk.close(self._writer)
-        self._writer = -1
+        writer, self._writer = self._writer, -1
+        if writer >= 0:
+            with suppress(OSError):
+                self.disk.close_own(writer, self._status)
 
     def close(self) -> None:
-        """Not the descriptor that is appended through: its number would soon be another file's."""
+        """Not what is appended through."""
         if self.is_sealed:
             self.retire()
-        if self._writer < 0 or self._writer != self.descriptor:
+        if self.is_sealed or HAS_POSITION:
             super().close()
 
 
@@ -284,8 +310,8 @@ def make_segment(
         disk.write_at(descriptor, block, 0)
         disk.write_at(descriptor, bytes([CLAIMED if is_claimed else UNCLAIMED]), CLAIM_AT)
         disk.write_at(descriptor, block, size - HEADER_BLOCK)
-        mapped = _map(disk, descriptor, size) if may_map else None
-        if mapped is None:
+        mapping = _map(disk, descriptor, size) if may_map else None
+        if mapping is None:
             disk.write_at(
                 descriptor, bytes(GRAIN), data_start
             )  # on a full disk, better now than with a record
@@ -309,9 +335,9 @@ def make_segment(
         with suppress(OSError):
             disk.close(descriptor)
         raise
-    if mapped is None:
+    if mapping is None:
         return PlainSegment(disk, path, header, serial, status, descriptor)
-    return MappedSegment(disk, path, header, serial, status, descriptor, mapped)
+    return MappedSegment(disk, path, header, serial, status, descriptor, mapping)
 
 
 def _take_room(disk: Disk, descriptor: int, size: int, may_map: bool) -> bool:
@@ -328,9 +354,9 @@ def _take_room(disk: Disk, descriptor: int, size: int, may_map: bool) -> bool:
     return False
 
 
-def _map(disk: Disk, descriptor: int, size: int) -> mmap.mmap | None:
+def _map(disk: Disk, descriptor: int, size: int) -> Mapping | None:
     try:
-        return disk.map(descriptor, size)
+        return Mapping(disk, descriptor, size)
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno not in _NOT_SUPPORTED:
             raise

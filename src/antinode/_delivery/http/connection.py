@@ -16,9 +16,11 @@ from __future__ import annotations
 import codecs
 import http.client
 import io
+import os
 import socket
 import ssl
 from contextlib import suppress
+from stat import S_IFMT
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +44,38 @@ class ConnectTimeout(OSError):
     """No connection within the connect timeout, with some of the request's own time left."""
 
 
+Identity = tuple[int, int, int]
+
+
+def identity_of(sock: Any) -> Identity | None:
+    """What tells a socket from any other file that may get its descriptor's number; None once it is closed.
+
+    Other code may close a descriptor (`os.closerange`, a daemon made after `init`), which then becomes the
+    application's: so this is compared before each use. On Windows sockets have no such descriptors; on macOS
+    they have no numbers of their own, so that only other kinds of files are told from them.
+    """
+    if os.name == "nt" or sock is None:
+        return None
+    try:
+        status = os.fstat(_innermost(sock).fileno())
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino, S_IFMT(status.st_mode)
+
+
+def let_go_of_stranger(sock: Any, identity: Identity | None) -> bool:
+    """Forget a descriptor that has become another's, without closing it; whether it had."""
+    inner = _innermost(sock)
+    if identity is None or inner.fileno() < 0 or identity_of(inner) == identity:
+        return False
+    inner.detach()
+    return True
+
+
 class Exchange:
     """One request under way: its deadline, and the means to end it from another thread."""
 
-    __slots__ = ("_connect_timeout", "_deadline", "answered", "cancelled", "wire")
+    __slots__ = ("_connect_timeout", "_deadline", "answered", "cancelled", "identity", "wire")
 
     def __init__(self, timeout: float, connect_timeout: float) -> None:
         self._deadline = monotonic() + timeout
@@ -53,11 +83,17 @@ class Exchange:
         self.answered = False  # a byte of the answer has arrived
         self.cancelled = False
         self.wire: Any = None  # a socket on the connection in use, whatever layers lie above it
+        self.identity: Identity | None = None  # the wire's
 
     def remaining(self) -> float:
-        """Seconds left, always positive. Raises `TimeoutError` when there are none."""
+        """Seconds left, always positive; asked before each operation. Raises `TimeoutError` for none.
+
+        Raises `ConnectionAbortedError` when the request was cancelled, or the wire is no longer ours.
+        """
         if self.cancelled:
             raise ConnectionAbortedError("cancelled")
+        if self.wire is not None and let_go_of_stranger(self.wire, self.identity):
+            raise ConnectionAbortedError("other code of this process closed the connection")
         left = self._deadline - monotonic()
         if left <= 0:
             raise TimeoutError("out of time")
@@ -68,8 +104,9 @@ class Exchange:
         left = self.remaining()
         return monotonic() + min(left, self._connect_timeout), left <= self._connect_timeout
 
-    def attach(self, wire: Any) -> None:
+    def attach(self, wire: Any, identity: Identity | None = None) -> None:
         """Make `wire` what `cancel` ends. Raises `ConnectionAbortedError` if it came too late for that."""
+        self.identity = identity or identity_of(wire)
         self.wire = wire
         self.remaining()
 
@@ -77,14 +114,14 @@ class Exchange:
         """Make the thread that waits on this exchange fail soon."""
         self.cancelled = True  # before the shutdown, so that a connection attached just now is not missed
         wire = self.wire
-        if wire is not None:
+        if wire is not None and identity_of(wire) == self.identity:
             with suppress(OSError):
                 # Not the TLS socket's own method, which takes its TLS state from under the other thread.
                 socket.socket.shutdown(wire, socket.SHUT_RDWR)
 
     def forget(self) -> None:
         """Close this process's descriptor only; another process goes on with the connection."""
-        close_descriptor(self.wire)
+        close_descriptor(self.wire, self.identity)
 
 
 class _BoundedReader(io.RawIOBase):
@@ -108,6 +145,7 @@ class _BoundedReader(io.RawIOBase):
         return count
 
     def close(self) -> None:
+        let_go_of_stranger(self._sock, self._exchange.identity)
         self._raw.close()
         super().close()
 
@@ -143,6 +181,7 @@ class BoundedIO:
     exchange: Exchange
     is_open = False  # connected, through any proxy and with TLS done; stays so when closed
     last_used = 0.0  # on the monotonic clock
+    identity: Identity | None = None  # of the socket, once connected
     _parts: list[bytes | memoryview] | None = None
 
     def begin(self, exchange: Exchange) -> None:
@@ -150,12 +189,25 @@ class BoundedIO:
         self.exchange = exchange
         self.timeout: Any = exchange.remaining()
         if self.sock is not None:
-            exchange.attach(_innermost(self.sock))
+            exchange.attach(_innermost(self.sock), self.identity)
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         self.is_open = True
         self.exchange.attach(_innermost(self.sock))
+        self.identity = self.exchange.identity
+
+    def let_go_if_lost(self) -> bool:
+        """Forget a socket whose descriptor other code has closed; whether it had."""
+        return self.sock is not None and let_go_of_stranger(self.sock, self.identity)
+
+    def close(self) -> None:
+        self.let_go_if_lost()
+        super().close()  # type: ignore[misc]
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # at the end of the interpreter anything may be gone
+            self.let_go_if_lost()
 
     def send(self, data: bytes | memoryview) -> None:
         if self._parts is not None:
@@ -221,9 +273,13 @@ class _BoundedConnect(BoundedIO):
         try:
             super().connect()
         finally:
-            if self._handle is not None:
-                self._handle.close()
-                self._handle = None
+            self._drop_handle()
+
+    def _drop_handle(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            let_go_of_stranger(handle, self.exchange.identity)
+            handle.close()
 
     def _new_conn(self) -> socket.socket:
         addresses = socket.getaddrinfo(self.host, self.port, 0, socket.SOCK_STREAM)
@@ -247,9 +303,9 @@ class _BoundedConnect(BoundedIO):
         if limit <= 0:
             raise TimeoutError("out of time")
         sock = socket.socket(family, kind, protocol)
+        identity = identity_of(sock)
         try:
-            if self._handle is not None:
-                self._handle.close()
+            self._drop_handle()
             # The TLS handshake takes `sock` away and hides it until it is done; this second descriptor of
             # the same connection lets `cancel` reach it meanwhile.
             self._handle = sock.dup()
@@ -259,6 +315,7 @@ class _BoundedConnect(BoundedIO):
             sock.connect(address)
             sock.settimeout(self.exchange.remaining())
         except BaseException:
+            let_go_of_stranger(sock, identity)
             sock.close()
             raise
         return sock
@@ -324,8 +381,8 @@ def _innermost(sock: Any) -> Any:
     return getattr(sock, "socket", sock)
 
 
-def close_descriptor(sock: Any) -> None:
+def close_descriptor(sock: Any, identity: Identity | None) -> None:
     """Close this process's descriptor, with no word on the wire: another process may still use it."""
-    if sock is not None:
+    if sock is not None and not let_go_of_stranger(sock, identity):
         with suppress(OSError):
             socket.close(_innermost(sock).detach())

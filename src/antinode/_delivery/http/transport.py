@@ -135,7 +135,7 @@ class HttpTransport:
             exchange.forget()
         for origin in origins:
             for connection in origin.idle:
-                close_descriptor(connection.sock)
+                close_descriptor(connection.sock, connection.identity)
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
@@ -204,7 +204,8 @@ class HttpTransport:
                 if not origin.idle:
                     return None
                 connection = origin.idle.pop()
-            if monotonic() - connection.last_used < _IDLE_LIMIT and connection.is_connected:
+            is_fresh = monotonic() - connection.last_used < _IDLE_LIMIT
+            if is_fresh and not connection.let_go_if_lost() and connection.is_connected:
                 return connection
             connection.close()
 

@@ -12,7 +12,7 @@ from stat import S_ISREG
 from typing import NamedTuple
 
 from antinode._spool.adoption import read_header
-from antinode._spool.disk import Disk, read_through
+from antinode._spool.disk import LARGE, Disk, read_through
 from antinode._spool.format import (
     ACKS_AT,
     Header,
@@ -103,13 +103,16 @@ class _Opened:
     def read_at(self, offset: int, length: int) -> bytes:
         return read_through(self._disk, self._descriptor, offset, length)
 
+    def _next_data(self, offset: int) -> int:
+        return self._disk.next_data(self._descriptor, offset) if self.size > LARGE else offset
+
     def code_of(self, nth: int) -> int:
         return self.acks[nth] if nth < len(self.acks) else 0
 
     def items(self) -> Iterator[Frame | Damage]:
         header = self.header
         end = min(header.data_end, self.size)
-        yield from scan(self.read_at, header.data_start, end, 0, header.salt)
+        yield from scan(self.read_at, header.data_start, end, 0, header.salt, self._next_data)
         if self.size < header.size:
             yield Damage(0, end, end, 0, f"cut short by {header.size - self.size} bytes")
 

@@ -67,6 +67,16 @@ def check_dead_letters(path: str) -> DoctorFinding:
     if not S_ISREG(status.st_mode):
         text = f"{path} is no regular file: nothing is written to it"
         return DoctorFinding("dead letters", "problem", text, "Move it away, or choose another path.")
+    if problem := ownership.refusal(status):
+        text = f"nothing is written to {path}: {problem}"
+        return DoctorFinding("dead letters", "problem", text, "Move it away, or choose another path.")
+    if problem := ownership.exposed(path):
+        return DoctorFinding(
+            "dead letters",
+            "warning",
+            f"{path} can be replaced by others ({problem})",
+            "Keep it in a directory that only the service's user may write to: it holds what users did.",
+        )
     if status.st_size == 0:
         return DoctorFinding("dead letters", "ok", f"{path}: none")
     try:
