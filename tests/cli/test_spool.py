@@ -20,6 +20,7 @@ import pytest
 
 from antinode._factory import fingerprint
 from antinode._spool import Spool
+from antinode._spool.format import HEADER_BLOCK, decode_header, encode_header, segment_name
 from antinode._spool.inspection import inspect
 from antinode.server import running
 from antinode.server.rules import Rules
@@ -190,6 +191,22 @@ def test_a_narrow_terminal_has_every_line_on_one(directory: Path) -> None:
     done = spool("ls", directory, FORCE_COLOR="1", COLUMNS="80")
     assert f"…{segments(directory)[0].name[-21:]}" in done.stdout
     assert max(map(len, re.sub(r"\x1b\[[\d;]*m", "", done.stdout).splitlines())) <= 80
+
+
+def test_a_table_of_very_many_is_cut(directory: Path) -> None:
+    """The oldest are listed, and the sums are those of all; JSON lines have each."""
+    leave(directory, 1)
+    (segment,) = directory.glob("*.seg")
+    content = bytearray(segment.read_bytes())
+    header = decode_header(bytes(content[:HEADER_BLOCK]))
+    for number in range(2, 512):
+        block = encode_header(header._replace(number=number))
+        content[:HEADER_BLOCK] = content[-HEADER_BLOCK:] = block
+        (directory / segment_name(header.owner, number)).write_bytes(content)
+    ended = spool("ls", directory)
+    assert "… and 11 younger segments; `--json` lists all." in ended.stdout
+    assert "511 segments" in ended.stdout
+    assert len(spool("ls", directory, "--json").stdout.splitlines()) == 512
 
 
 def test_an_empty_directory(directory: Path) -> None:

@@ -28,6 +28,8 @@ from antinode._spool.owners import is_held
 from antinode._spool.ownership import refusal
 from antinode._spool.scanning import Damage, Frame, scan
 
+_AT_ONCE = 64 * 1024
+
 
 class SegmentSummary(NamedTuple):
     """One segment as it stands."""
@@ -88,6 +90,8 @@ class _Opened:
             if not S_ISREG(status.st_mode):
                 raise NotASegment("not a file")
             self.size = status.st_size
+            # Most files are small, and there may be very many: what begins one is read at once.
+            self._beginning = read_through(self._disk, self._descriptor, 0, min(self.size, _AT_ONCE))
             self.header: Header = read_header(self._disk, self._descriptor, self.size)
             self.acks = read_acks(self.read_at(ACKS_AT, self.header.slots)).ljust(self.header.slots, b"\0")
         except BaseException:
@@ -101,6 +105,8 @@ class _Opened:
         self._disk.close(self._descriptor)
 
     def read_at(self, offset: int, length: int) -> bytes:
+        if offset + length <= len(self._beginning):
+            return self._beginning[offset : offset + length]
         return read_through(self._disk, self._descriptor, offset, length)
 
     def _next_data(self, offset: int) -> int:
@@ -203,7 +209,7 @@ def verify(path: str) -> list[SpoolFinding]:
         elif parsed := parse_segment_name(name):
             findings += _verify_owner(file) or _verify_segment(path, file, parsed[0])
         elif parse_lock_name(name) is not None:
-            findings += _verify_owner(file) or _verify_lock(file)
+            findings += _verify_lock(file)
         elif parse_segment_name(name.removesuffix(".new")) is None:
             findings.append(SpoolFinding(file, "does not belong to a spool", 0, 0, 0))
     return findings
@@ -219,10 +225,14 @@ def _verify_owner(path: str) -> list[SpoolFinding]:
 
 def _verify_lock(path: str) -> list[SpoolFinding]:
     try:
-        is_file = S_ISREG(os.lstat(path).st_mode)
+        status = os.lstat(path)
     except OSError:
         return []  # given up meanwhile
-    return [] if is_file else [SpoolFinding(path, "is no regular file, as a lock has to be", 0, 0, 0)]
+    if problem := refusal(status):
+        return [SpoolFinding(path, f"is left alone: {problem}", 0, 0, 0)]
+    if S_ISREG(status.st_mode):
+        return []
+    return [SpoolFinding(path, "is no regular file, as a lock has to be", 0, 0, 0)]
 
 
 def _verify_segment(directory: str, path: str, owner: str) -> list[SpoolFinding]:

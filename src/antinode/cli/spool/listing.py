@@ -18,6 +18,8 @@ from antinode.cli.ui.words import counted, lapse, size
 
 _NARROW: Final = 100
 """Columns below which a name is cut at its beginning, which is the process and its birth."""
+_MOST_ROWS: Final = 500
+"""More than anybody reads, and laying out a row takes a millisecond."""
 _TAIL: Final = 21
 """What tells segments apart: `89abcdef-00000001.seg`."""
 
@@ -40,7 +42,9 @@ def list_segments(path: str, *, is_json: bool) -> None:
 def _print(path: str, segments: Sequence[SegmentSummary], *, unreadable: int, damaged: int) -> None:
     out = console.out()
     if segments:
-        out.print(_table(segments, is_narrow=out.width < _NARROW))
+        out.print(_table(segments[:_MOST_ROWS], is_narrow=out.width < _NARROW))
+        if len(segments) > _MOST_ROWS:
+            out.print(f"… and {counted(len(segments) - _MOST_ROWS, 'younger segment')}; `--json` lists all.")
         out.print()
     out.print(Text(_sums(segments) if segments else f"No segments in {path}.", "bold" if segments else ""))
     if unreadable:
