@@ -20,6 +20,7 @@ SOURCES = (
     "native/frames.c",
     "native/guard.c",
     "native/ids.c",
+    "native/inert.c",
     "native/log.c",
     "native/method.c",
     "native/module.c",

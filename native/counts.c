@@ -5,7 +5,7 @@
 
 typedef struct {
     PyObject_HEAD
-    long long accepted, pending, pending_bytes;
+    long long accepted, pending, pending_bytes, unmade;
 } Counts;
 
 static void
@@ -20,6 +20,7 @@ static PyMemberDef Counts_members[] = {
     {"accepted", T_LONGLONG, offsetof(Counts, accepted), 0, NULL},
     {"pending", T_LONGLONG, offsetof(Counts, pending), 0, NULL},
     {"pending_bytes", T_LONGLONG, offsetof(Counts, pending_bytes), 0, NULL},
+    {"unmade", T_LONGLONG, offsetof(Counts, unmade), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

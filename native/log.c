@@ -8,9 +8,9 @@ Needs the GIL: it is what makes the counts and the queue change together. */
 
 #include "clocks.h"
 #include "counts.h"
-#include <datetime.h>
 #include "guard.h"
 #include "ids.h"
+#include "inert.h"
 #include "method.h"
 
 /* A count is read and written where it lies; -1 with an error set when it is no int. */
@@ -40,6 +40,7 @@ enum { EVENT_TYPE, USER_ID, DEVICE_ID, INSERT_ID, TIME, NO_ROLE };
 typedef struct {
     PyObject_HEAD
     vectorcallfunc vectorcall;
+    unsigned long long taken; /* events that were logged here, and not left to the Python code */
     /* Checks. */
     PyObject *plain;          /* as the encoder has it: field -> type */
     Field fields[FIELD_ROOM]; /* the same, found by hash and identity */
@@ -48,19 +49,22 @@ typedef struct {
     PyObject *recent_types[TYPE_ROOM];   /* of these: most event types are literals, the very same object again */
     PyObject *is_good_type;
     Py_ssize_t min_id_length;
-    IdList *invalid_ids;
+    PyObject *invalid_ids;
+    IdList *id_list;          /* the same */
     PyObject *ids;            /* known to be good, of those that have to be looked up */
     PyObject *is_good_id;
     PyObject *is_near;
+    PyObject *encoder;
+    Py_ssize_t at_tomorrow;   /* in the encoder */
     PyObject *group_identify;
     long long earliest;       /* of a `time` in milliseconds */
-    long long tomorrow;
     Py_ssize_t deep_bytes, max_depth, max_string, max_properties, max_event_bytes;
     /* Encoding. */
     PyObject *dumps, *dumps_option;
+    PyObject *inert_copy, *uuid_type;
     PyObject *time_ns;        /* NULL: the system's */
     PyObject *counter;        /* of the insert_ids */
-    PyObject *insert_ids;
+    PyObject *make_prefix;
     PyObject *prefix;         /* before the counter; NULL until the first event */
     PyObject *tail;           /* the client's constants and the closing brace */
     /* The record, and where it goes. */
@@ -70,37 +74,117 @@ typedef struct {
     int knows_pairs;
     PyObject *record_type;
     PyObject *monotonic;      /* NULL: the system's */
-    PyObject *sender;
-    PyObject *core;
     PyObject *wakeup;
     PyObject *lifetime;
     PyObject *submit;         /* for a sender with a store; else NULL */
-    PyObject *spooled;        /* what is in the store, if this may put records there; else NULL */
-    PyObject *store;
+    PyObject *ring, *overflow;
+    PyObject *drop_unmade, *unmade;      /* for want of memory */
+    PyObject *stored;         /* the layout of what follows, if this may put records into a store; else NULL */
+    PyObject *spooled;        /* what is in the store; else NULL */
+    PyObject *append_stored, *admit_late;
     long long memory_events, memory_bytes;
+    PyObject *guard_owner;
     PyObject *acquire, *release;
     PyObject *guard;          /* if it is one of guard.c; else NULL, and only the two above are known of it */
     PyObject *ledger;
     PyObject *queue, *append;
     long long max_events, max_bytes;
     Py_ssize_t at_record_epoch, at_record_place;
-    Py_ssize_t at_epoch, at_accepted, at_pending, at_pending_bytes;   /* in the ledger */
+    Py_ssize_t at_epoch, at_accepted, at_pending, at_pending_bytes, at_unmade;   /* in the ledger */
     Py_ssize_t at_on_disk, at_on_disk_bytes;
     Py_ssize_t at_epoch_accepted;
     Py_ssize_t at_threshold, at_is_closed;                            /* in the wake-up and in the lifetime */
+    Py_ssize_t at_is_admitting, at_is_behind, at_rear, at_has_ended, at_interrupting;   /* in what is spooled */
     /* Names. */
     PyObject *n_roles[ROLES];
-    PyObject *n_is_behind, *n_rear, *n_is_admitting, *n_has_ended, *n_interrupting, *n_admit_late, *n_append;
-    PyObject *append_names;   /* of keyword arguments */
-    PyObject *n_ring, *n_overflow, *n_prefix, *n_tomorrow;
 } Log;
 
-#define OBJECTS(X)                                                                                              \
-    X(plain) X(is_plain) X(event_types) X(is_good_type) X(ids) X(is_good_id) X(is_near)           \
-    X(group_identify) X(dumps) X(dumps_option) X(time_ns) X(counter) X(insert_ids) X(prefix) X(tail)            \
-    X(page_owner) X(record_type) X(monotonic) X(sender) X(core) X(wakeup) X(lifetime) X(submit) X(spooled) X(store) X(n_is_behind) X(n_rear)            \
-    X(n_is_admitting) X(n_has_ended) X(n_interrupting) X(n_admit_late) X(n_append) X(append_names) X(guard) X(acquire) X(release) X(ledger)       \
-    X(queue) X(append) X(n_ring) X(n_overflow) X(n_prefix) X(n_tomorrow)
+/* What the Python code has to give, in a dict: objects, numbers, and descriptors of slots, of which only the places are
+   kept. The names are those of the layout in antinode/_hot_path.py, and stand nowhere else in C. */
+typedef enum { OBJECT, MAYBE_NONE, NUMBER, SIZE, SLOT, COUNT } Kind;
+
+typedef struct {
+    const char *name;
+    Kind kind;
+    size_t at;
+} Given;
+
+#define AT(member) offsetof(Log, member)
+
+static const Given layout[] = {
+    {"plain", OBJECT, AT(plain)},
+    {"is_plain", OBJECT, AT(is_plain)},
+    {"event_types", OBJECT, AT(event_types)},
+    {"is_good_type", OBJECT, AT(is_good_type)},
+    {"min_id_length", SIZE, AT(min_id_length)},
+    {"invalid_ids", OBJECT, AT(invalid_ids)},
+    {"ids", OBJECT, AT(ids)},
+    {"is_good_id", OBJECT, AT(is_good_id)},
+    {"is_near", OBJECT, AT(is_near)},
+    {"encoder", OBJECT, AT(encoder)},
+    {"tomorrow", SLOT, AT(at_tomorrow)},
+    {"group_identify", OBJECT, AT(group_identify)},
+    {"earliest", NUMBER, AT(earliest)},
+    {"deep_bytes", SIZE, AT(deep_bytes)},
+    {"max_depth", SIZE, AT(max_depth)},
+    {"max_string", SIZE, AT(max_string)},
+    {"max_properties", SIZE, AT(max_properties)},
+    {"max_event_bytes", SIZE, AT(max_event_bytes)},
+    {"dumps", OBJECT, AT(dumps)},
+    {"dumps_option", OBJECT, AT(dumps_option)},
+    {"inert_copy", OBJECT, AT(inert_copy)},
+    {"uuid_type", OBJECT, AT(uuid_type)},
+    {"time_ns", OBJECT, AT(time_ns)},
+    {"counter", OBJECT, AT(counter)},
+    {"make_prefix", OBJECT, AT(make_prefix)},
+    {"tail", OBJECT, AT(tail)},
+    {"page", OBJECT, AT(page_owner)},
+    {"record_type", OBJECT, AT(record_type)},
+    {"monotonic", OBJECT, AT(monotonic)},
+    {"lifetime", OBJECT, AT(lifetime)},
+    {"wakeup", OBJECT, AT(wakeup)},
+    {"threshold", SLOT, AT(at_threshold)},
+    {"submit", MAYBE_NONE, AT(submit)},
+    {"ring", OBJECT, AT(ring)},
+    {"overflow", OBJECT, AT(overflow)},
+    {"drop_unmade", OBJECT, AT(drop_unmade)},
+    {"unmade_record", OBJECT, AT(unmade)},
+    {"stored", MAYBE_NONE, AT(stored)},
+    {"guard", OBJECT, AT(guard_owner)},
+    {"ledger", OBJECT, AT(ledger)},
+    {"queue", OBJECT, AT(queue)},
+    {"max_events", NUMBER, AT(max_events)},
+    {"max_bytes", NUMBER, AT(max_bytes)},
+    {"record_epoch", SLOT, AT(at_record_epoch)},
+    {"epoch", SLOT, AT(at_epoch)},
+    {"epoch_accepted", SLOT, AT(at_epoch_accepted)},
+    {"accepted", COUNT, AT(at_accepted)},
+    {"pending", COUNT, AT(at_pending)},
+    {"pending_bytes", COUNT, AT(at_pending_bytes)},
+    {"unmade", COUNT, AT(at_unmade)},
+    {"is_closed", SLOT, AT(at_is_closed)},
+};
+
+static const Given stored_layout[] = {
+    {"spooled", OBJECT, AT(spooled)},
+    {"append", OBJECT, AT(append_stored)},
+    {"admit_late", OBJECT, AT(admit_late)},
+    {"memory_events", NUMBER, AT(memory_events)},
+    {"memory_bytes", NUMBER, AT(memory_bytes)},
+    {"record_place", SLOT, AT(at_record_place)},
+    {"on_disk", SLOT, AT(at_on_disk)},
+    {"on_disk_bytes", SLOT, AT(at_on_disk_bytes)},
+    {"is_admitting", SLOT, AT(at_is_admitting)},
+    {"is_behind", SLOT, AT(at_is_behind)},
+    {"rear", SLOT, AT(at_rear)},
+    {"has_ended", SLOT, AT(at_has_ended)},
+    {"interrupting", SLOT, AT(at_interrupting)},
+};
+
+#define MANY(table) (sizeof(table) / sizeof *(table))
+
+/* Objects that are held beside those of the layouts. */
+#define HELD(X) X(prefix) X(acquire) X(release) X(guard) X(append)
 
 /* The answer of a check that would have to run Python code and may not: the event has to be copied first. */
 #define MUST_CALL (-2)
@@ -147,7 +231,7 @@ is_type(Log *self, PyObject *value, int may_call)
 static inline int
 is_id(Log *self, PyObject *value, int may_call)
 {
-    int is_good = antinode_is_good_id(value, self->min_id_length, self->invalid_ids);
+    int is_good = antinode_is_good_id(value, self->min_id_length, self->id_list);
     return is_good >= 0 ? is_good : is_known(self->ids, value, self->is_good_id, may_call);
 }
 
@@ -276,68 +360,21 @@ is_good_time(Log *self, PyObject *value, int may_call)
     if (overflow) {
         return 0;
     }
-    if (self->earliest <= milliseconds && milliseconds <= self->tomorrow) {
+    long long tomorrow = count_at(self->encoder, self->at_tomorrow);
+    if (tomorrow == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (self->earliest <= milliseconds && milliseconds <= tomorrow) {
         return 1;
     }
     if (!may_call) {
         return MUST_CALL;
     }
+    /* This moves tomorrow with the clock. */
     PyObject *answer = PyObject_CallOneArg(self->is_near, value);
-    if (answer == NULL) {
-        return -1;
-    }
-    /* It has moved with the clock. */
-    int is_near = PyObject_IsTrue(answer);
-    Py_DECREF(answer);
-    if (is_near == 1) {
-        PyObject *encoder = PyMethod_Check(self->is_near) ? PyMethod_GET_SELF(self->is_near) : NULL;
-        PyObject *tomorrow = encoder == NULL ? NULL : PyObject_GetAttr(encoder, self->n_tomorrow);
-        if (tomorrow == NULL) {
-            return -1;
-        }
-        self->tomorrow = PyLong_AsLongLong(tomorrow);
-        Py_DECREF(tomorrow);
-        if (self->tomorrow == -1 && PyErr_Occurred()) {
-            return -1;
-        }
-    }
+    int is_near = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
     return is_near;
-}
-
-/* Whether encoding this runs no code: `is_inert` of antinode/_encoding/inert.py, which knows some more types. As it
-   runs none itself, what it looks at cannot change. */
-#define INERT_LAYERS 64
-
-static int
-is_inert(PyObject *value, int layers)
-{
-    PyTypeObject *type = Py_TYPE(value);
-    if (type == &PyUnicode_Type || type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type
-        || value == Py_None) {
-        return 1;
-    }
-    if (layers == 0) {
-        return 0;
-    }
-    if (type == &PyDict_Type) {
-        Py_ssize_t position = 0;
-        PyObject *key, *each;
-        while (PyDict_Next(value, &position, &key, &each)) {
-            if (!PyUnicode_CheckExact(key) || !is_inert(each, layers - 1)) {
-                return 0;
-            }
-        }
-        return 1;
-    }
-    if (type == &PyList_Type || type == &PyTuple_Type) {
-        for (Py_ssize_t at = 0; at < PySequence_Fast_GET_SIZE(value); at++) {
-            if (!is_inert(PySequence_Fast_GET_ITEM(value, at), layers - 1)) {
-                return 0;
-            }
-        }
-        return 1;
-    }
-    return PyDateTime_CheckExact(value) && PyDateTime_DATE_GET_TZINFO(value) == Py_None;
 }
 
 /* How many there are, but at most one more than `enough`. */
@@ -402,13 +439,13 @@ judge(Log *self, PyObject *event, Roles *roles)
     return user_id != NULL || device_id != NULL || PyUnicode_Compare(event_type, self->group_identify) == 0;
 }
 
-/* Encode what was judged; NULL when the slow path has to look. Nothing else can have changed it: either it is a copy,
-   or no code has run since, and encoding what is inert runs none. */
+/* Encode what was judged, and is inert; NULL when the slow path has to look. Nothing else can have changed it: either it
+   is a copy, or no code has run since, and encoding runs none. */
 static PyObject *
-encode_judged(Log *self, PyObject *event, const Roles *roles)
+encode_inert(Log *self, PyObject *event, const Roles *roles, const JsonSize *size_before)
 {
     PyObject *insert_id = roles->values[INSERT_ID], *time = roles->values[TIME];
-    if (!is_inert(event, INERT_LAYERS)) {
+    if (antinode_reserve(size_before) < 0) {
         return NULL;
     }
     PyObject *arguments[3] = {event, Py_None, self->dumps_option};
@@ -444,7 +481,7 @@ encode_judged(Log *self, PyObject *event, const Roles *roles)
     }
     if (insert_id == NULL) {
         if (self->prefix == NULL) {
-            PyObject *prefix = PyObject_GetAttr(self->insert_ids, self->n_prefix);
+            PyObject *prefix = PyObject_CallNoArgs(self->make_prefix);
             if (prefix != NULL && !PyBytes_CheckExact(prefix)) {
                 Py_CLEAR(prefix);
             }
@@ -488,27 +525,43 @@ encode_judged(Log *self, PyObject *event, const Roles *roles)
     return body;
 }
 
+/* The same for a copy of the event, on which checks may call: they may run any code, which may change the event. */
+static PyObject *
+encode_copy(Log *self, PyObject *event, Roles *roles)
+{
+    /* Not PyDict_Copy: up to Python 3.11 the collector may run in the middle of it, and with it code that changes the
+       event, which a copy by `update` notices. */
+    PyObject *copy = PyDict_New(), *inert = NULL, *body = NULL;
+    JsonSize size = {0};
+    if (copy != NULL && PyDict_Update(copy, event) == 0 && judge(self, copy, roles) == 1) {
+        int is_inert = antinode_is_inert(copy, self->uuid_type, &size, INERT_LAYERS);
+        inert = is_inert == 1 ? Py_NewRef(copy)
+            : is_inert == 0 ? antinode_inert_copy(copy, self->uuid_type, self->inert_copy, INERT_LAYERS) : NULL;
+        body = inert == NULL ? NULL : encode_inert(self, inert, roles, &size);
+    }
+    Py_XDECREF(inert);
+    Py_XDECREF(copy);
+    return body;
+}
+
 /* The final bytes; NULL when the slow path has to look. The caller lets go of the roles either way. */
 static PyObject *
 encode(Log *self, PyObject *event, Roles *roles)
 {
     int is_good = judge(self, event, roles);
     if (is_good == 1) {
-        return encode_judged(self, event, roles);
+        JsonSize size = {0};
+        int is_inert = antinode_is_inert(event, self->uuid_type, &size, INERT_LAYERS);
+        if (is_inert) {
+            return is_inert < 0 ? NULL : encode_inert(self, event, roles, &size);
+        }
     }
-    if (is_good != MUST_CALL) {
+    else if (is_good != MUST_CALL) {
         return NULL;
     }
-    /* The checks may run any code, which may change the event. */
     let_go(roles);
     roles->may_call = 1;
-    /* Not PyDict_Copy: up to Python 3.11 the collector may run in the middle of it, and with it code that changes the
-       event, which a copy by `update` notices. */
-    PyObject *copy = PyDict_New();
-    PyObject *body = copy != NULL && PyDict_Update(copy, event) == 0 && judge(self, copy, roles) == 1
-        ? encode_judged(self, copy, roles) : NULL;
-    Py_XDECREF(copy);
-    return body;
+    return encode_copy(self, event, roles);
 }
 
 /* The hash of a tuple of two, as CPython has it since 3.8 where hashes have 64 bits, from the hashes of its items. */
@@ -564,12 +617,29 @@ stream_of(Log *self, const Roles *roles)
     return stream == -1 ? NULL : PyLong_FromSsize_t(stream);
 }
 
-/* An error on the way to nothing is none: the Python code does it again, and knows what to say. What a signal
-   handler raised is not about the event, and goes on. */
+/* Settle the event although memory is lacking, and without asking for any, if there is none to ask Python. */
 static PyObject *
-not_here(void)
+settle_unmade(Log *self)
+{
+    PyErr_Clear();
+    PyObject *record = PyObject_CallNoArgs(self->drop_unmade);
+    if (record == NULL && PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_Clear();
+        *count_in(self->ledger, self->at_unmade) += 1;
+        record = Py_NewRef(self->unmade);
+    }
+    return record;
+}
+
+/* None, for the Python code to do it all again, which knows what to say of an error. What a signal handler raised is not
+   about the event, and goes on; nor is a lack of memory, which trying again would not mend. */
+static PyObject *
+not_here(Log *self)
 {
     if (PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_MemoryError)) {
+            return settle_unmade(self);
+        }
         if (!PyErr_ExceptionMatches(PyExc_Exception)) {
             return NULL;
         }
@@ -578,12 +648,15 @@ not_here(void)
     Py_RETURN_NONE;
 }
 
-/* An attribute's truth; -1 with an error set. */
+/* The truth of what lies in a slot; -1 with an error set. */
 static int
-is_true(PyObject *object, PyObject *name)
+is_true(PyObject *object, Py_ssize_t at)
 {
-    PyObject *value = PyObject_GetAttr(object, name);
+    PyObject *value = Py_XNewRef(*slot(object, at));
     int truth = value == NULL ? -1 : PyObject_IsTrue(value);
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "a slot is empty");
+    }
     Py_XDECREF(value);
     return truth;
 }
@@ -634,13 +707,8 @@ release(Log *self)
 static PyObject *
 place_of(Log *self, PyObject *body, PyObject *now)
 {
-    PyObject *append = PyObject_GetAttr(self->store, self->n_append);
-    if (append == NULL) {
-        return NULL;
-    }
-    PyObject *arguments[3] = {body, now, Py_True};
-    PyObject *place = PyObject_Vectorcall(append, arguments, 2, self->append_names);
-    Py_DECREF(append);
+    PyObject *arguments[2] = {body, now};
+    PyObject *place = PyObject_Vectorcall(self->append_stored, arguments, 2, NULL);
     if (place != NULL && !PyLong_CheckExact(place)) {
         Py_CLEAR(place);
     }
@@ -655,20 +723,18 @@ admit_stored(Log *self, PyObject *record, PyObject *body, PyObject *now)
     if (acquire(self) < 0) {
         return -1;
     }
-    int taken = 0, failed = 0;
+    int taken = 0;
     PyObject *ledger = self->ledger, *spooled = self->spooled;
     Py_ssize_t size = PyBytes_GET_SIZE(body);
-    if (is_true(spooled, self->n_is_admitting) || is_true(spooled, self->n_is_behind) || is_true(spooled, self->n_rear)
-        || is_true(spooled, self->n_has_ended) || is_true(spooled, self->n_interrupting)
+    if (is_true(spooled, self->at_is_admitting) || is_true(spooled, self->at_is_behind) || is_true(spooled, self->at_rear)
+        || is_true(spooled, self->at_has_ended) || is_true(spooled, self->at_interrupting)
         || *count_in(ledger, self->at_pending) - count_at(ledger, self->at_on_disk) >= self->memory_events
         || *count_in(ledger, self->at_pending_bytes) - count_at(ledger, self->at_on_disk_bytes) >= self->memory_bytes
         || *slot(ledger, self->at_epoch) == NULL) {
         goto end;
     }
     /* A signal handler may log in the middle of what the store does. */
-    if (PyObject_SetAttr(spooled, self->n_is_admitting, Py_True) < 0) {
-        goto end;
-    }
+    replace(spooled, self->at_is_admitting, Py_NewRef(Py_True));
     PyObject *place = place_of(self, body, now);
     if (place != NULL) {
         replace(record, self->at_record_place, place);
@@ -678,10 +744,9 @@ admit_stored(Log *self, PyObject *record, PyObject *body, PyObject *now)
     }
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    failed = PyObject_SetAttr(spooled, self->n_is_admitting, Py_False) < 0;
-    if (!failed && is_true(spooled, self->n_interrupting) == 1) {
-        PyObject *done = PyObject_CallMethodNoArgs(spooled, self->n_admit_late);
-        failed = done == NULL;
+    replace(spooled, self->at_is_admitting, Py_NewRef(Py_False));
+    if (is_true(spooled, self->at_interrupting) == 1) {
+        PyObject *done = PyObject_CallNoArgs(self->admit_late);
         Py_XDECREF(done);
     }
     if (type != NULL) {
@@ -737,8 +802,12 @@ ring_if_due(Log *self)
     if (PyObject_Size(self->queue) < at) {
         return 0;
     }
-    PyObject *done = PyObject_CallMethodNoArgs(self->sender, self->n_ring);
+    PyObject *done = PyObject_CallNoArgs(self->ring);
     Py_XDECREF(done);
+    if (done == NULL && PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_Clear(); /* the next record rings again */
+        return 0;
+    }
     return done == NULL ? -1 : 0;
 }
 
@@ -760,7 +829,7 @@ deliver_record(Log *self, PyObject *record, PyObject *body, PyObject *now)
         return ring_if_due(self);
     }
     PyObject *done = self->submit != NULL ? PyObject_CallOneArg(self->submit, record)
-                                          : PyObject_CallMethodOneArg(self->sender, self->n_overflow, record);
+                                          : PyObject_CallOneArg(self->overflow, record);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
 }
@@ -773,6 +842,7 @@ log_event(Log *self, PyObject *event)
     }
     Roles roles = {0};
     PyObject *stream = NULL, *now = NULL, *record = NULL;
+    int is_over = 0;
     PyObject *body = encode(self, event, &roles);
     if (body == NULL || (stream = stream_of(self, &roles)) == NULL
         || (now = antinode_monotonic(self->monotonic)) == NULL) {
@@ -783,21 +853,20 @@ log_event(Log *self, PyObject *event)
     }
     PyObject *fields[3] = {body, stream, now};
     record = PyObject_Vectorcall(self->record_type, fields, 3, NULL);
-    if (record != NULL && deliver_record(self, record, body, now) < 0) {
-        /* It may have been taken: what was raised is a signal handler's, or a defect, and not for a second try. */
-        Py_CLEAR(record);
-        Py_DECREF(body);
-        Py_DECREF(stream);
-        Py_DECREF(now);
-        let_go(&roles);
-        return NULL;
+    if (record != NULL) {
+        self->taken++;
+        if (deliver_record(self, record, body, now) < 0) {
+            /* It may have been taken: what was raised is a signal handler's, or a defect, and not for a second try. */
+            Py_CLEAR(record);
+            is_over = !PyErr_ExceptionMatches(PyExc_MemoryError);
+        }
     }
 end:
     Py_XDECREF(body);
     Py_XDECREF(stream);
     Py_XDECREF(now);
     let_go(&roles);
-    return record != NULL ? record : not_here();
+    return record != NULL ? record : is_over ? NULL : not_here(self);
 }
 
 static PyObject *
@@ -820,7 +889,7 @@ Log_encode(PyObject *object, PyObject *event)
     let_go(&roles);
     if (stream == NULL) {
         Py_XDECREF(body);
-        return not_here();
+        return PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_MemoryError) ? NULL : not_here(self);
     }
     PyObject *encoded = PyTuple_Pack(2, body, stream);
     Py_DECREF(body);
@@ -828,98 +897,57 @@ Log_encode(PyObject *object, PyObject *event)
     return encoded;
 }
 
+/* -1 with an error set. */
 static int
-take(PyObject *from, const char *name, PyObject **to)
+take_one(Log *self, const Given *wanted, PyObject *value)
 {
-    *to = PyObject_GetAttrString(from, name);
-    return *to == NULL ? -1 : 0;
-}
-
-static int
-take_number(PyObject *from, const char *name, long long *to)
-{
-    PyObject *value = PyObject_GetAttrString(from, name);
-    *to = value == NULL ? -1 : PyLong_AsLongLong(value);
-    Py_XDECREF(value);
-    return *to == -1 && PyErr_Occurred() ? -1 : 0;
-}
-
-static int
-take_size(PyObject *from, const char *name, Py_ssize_t *to)
-{
-    long long value;
-    if (take_number(from, name, &value) < 0) {
-        return -1;
+    char *to = (char *)self + wanted->at;
+    if (wanted->kind == SLOT || wanted->kind == COUNT) {
+        *(Py_ssize_t *)to = antinode_place_of(value, wanted->kind == SLOT ? T_OBJECT_EX : T_LONGLONG);
+        return *(Py_ssize_t *)to < 0 ? -1 : 0;
     }
-    *to = (Py_ssize_t)value;
+    if (wanted->kind == NUMBER || wanted->kind == SIZE) {
+        long long number = PyLong_AsLongLong(value);
+        if (number == -1 && PyErr_Occurred()) {
+            return -1;
+        }
+        if (wanted->kind == NUMBER) {
+            *(long long *)to = number;
+        }
+        else {
+            *(Py_ssize_t *)to = (Py_ssize_t)number;
+        }
+        return 0;
+    }
+    if (wanted->kind == OBJECT || value != Py_None) {
+        *(PyObject **)to = Py_NewRef(value);
+    }
     return 0;
 }
 
+/* Take everything from a layout, in which there must be nothing else; -1 with an error set. */
 static int
-take_checks(Log *self, PyObject *encoder, PyObject *constants)
+take_layout(Log *self, PyObject *given, const Given *wanted, size_t many)
 {
-    return take_size(encoder, "_min_id_length", &self->min_id_length) < 0
-        || take(constants, "_PLAIN", &self->plain) < 0 || take(encoder, "_is_plain", &self->is_plain) < 0
-        || take(encoder, "_event_types", &self->event_types) < 0
-        || take(encoder, "_is_good_type", &self->is_good_type) < 0 || take(encoder, "_ids", &self->ids) < 0
-        || take(encoder, "_is_good_id", &self->is_good_id) < 0 || take(encoder, "_is_near", &self->is_near) < 0
-        || take(constants, "GROUP_IDENTIFY", &self->group_identify) < 0
-        || take_number(constants, "EARLIEST_MS", &self->earliest) < 0
-        || take_number(encoder, "_tomorrow_ms", &self->tomorrow) < 0
-        || take_size(constants, "_DEEP_BYTES", &self->deep_bytes) < 0
-        || take_size(constants, "MAX_DEPTH", &self->max_depth) < 0
-        || take_size(constants, "MAX_STRING", &self->max_string) < 0
-        || take_size(constants, "MAX_PROPERTIES", &self->max_properties) < 0
-        || take_size(encoder, "_max_event_bytes", &self->max_event_bytes) < 0;
-}
-
-static int
-take_encoding(Log *self, PyObject *encoder, PyObject *constants, PyObject *orjson)
-{
-    return take(orjson, "dumps", &self->dumps) < 0 || take(constants, "_OPTIONS", &self->dumps_option) < 0
-        || take(encoder, "insert_ids", &self->insert_ids) < 0
-        || take(self->insert_ids, "counter", &self->counter) < 0 || take(encoder, "_tail", &self->tail) < 0;
-}
-
-static int
-take_core(Log *self, PyObject *sender, PyObject *record_type)
-{
-    PyObject *guard = NULL, *epoch = NULL, *config = NULL;
-    int failed = take(sender, "_core", &self->core) < 0 || take(sender, "wakeup", &self->wakeup) < 0 || take(sender, "lifetime", &self->lifetime) < 0
-        || take(self->core, "_guard", &guard) < 0
-        || take(guard, "acquire", &self->acquire) < 0 || take(guard, "release", &self->release) < 0
-        || take(self->core, "ledger", &self->ledger) < 0 || take(self->core, "queued", &self->queue) < 0
-        || take(self->queue, "append", &self->append) < 0 || take(self->core, "config", &config) < 0
-        || take_number(config, "max_events", &self->max_events) < 0
-        || take_number(config, "max_bytes", &self->max_bytes) < 0 || take(self->ledger, "epoch", &epoch) < 0;
-    if (!failed) {
-        failed = (self->at_record_epoch = antinode_offset_of((PyTypeObject *)record_type, "epoch")) < 0
-            || (self->at_epoch = antinode_offset_of(Py_TYPE(self->ledger), "epoch")) < 0
-            || (self->at_accepted = antinode_count_of(Py_TYPE(self->ledger), "accepted")) < 0
-            || (self->at_pending = antinode_count_of(Py_TYPE(self->ledger), "pending")) < 0
-            || (self->at_pending_bytes = antinode_count_of(Py_TYPE(self->ledger), "pending_bytes")) < 0
-            || (self->at_epoch_accepted = antinode_offset_of(Py_TYPE(epoch), "accepted")) < 0
-            || (self->at_threshold = antinode_offset_of(Py_TYPE(self->wakeup), "threshold")) < 0
-            || (self->at_is_closed = antinode_offset_of(Py_TYPE(self->lifetime), "is_closed")) < 0;
+    if (!PyDict_CheckExact(given)) {
+        PyErr_SetString(PyExc_TypeError, "a layout is a dict");
+        return -1;
     }
-    if (!failed && Py_TYPE(guard)->tp_dealloc == antinode_guard_dealloc()) {
-        self->guard = Py_NewRef(guard);
+    for (const Given *end = wanted + many; wanted < end; wanted++) {
+        PyObject *value = PyDict_GetItemString(given, wanted->name);
+        if (value == NULL) {
+            PyErr_Format(PyExc_TypeError, "the layout lacks %s", wanted->name);
+            return -1;
+        }
+        if (take_one(self, wanted, value) < 0) {
+            return -1;
+        }
     }
-    Py_XDECREF(guard);
-    Py_XDECREF(epoch);
-    Py_XDECREF(config);
-    return failed;
-}
-
-static int
-take_spooled(Log *self)
-{
-    return take(self->core, "spooled", &self->spooled) < 0 || take(self->spooled, "_store", &self->store) < 0
-        || take_number(self->spooled, "_queue_events", &self->memory_events) < 0
-        || take_number(self->spooled, "_queue_bytes", &self->memory_bytes) < 0
-        || (self->at_record_place = antinode_offset_of((PyTypeObject *)self->record_type, "place")) < 0
-        || (self->at_on_disk = antinode_offset_of(Py_TYPE(self->ledger), "on_disk")) < 0
-        || (self->at_on_disk_bytes = antinode_offset_of(Py_TYPE(self->ledger), "on_disk_bytes")) < 0;
+    if ((size_t)PyDict_GET_SIZE(given) != many) {
+        PyErr_Format(PyExc_TypeError, "of %zd names in the layout, %zu are known", PyDict_GET_SIZE(given), many);
+        return -1;
+    }
+    return 0;
 }
 
 static int
@@ -931,74 +959,84 @@ take_names(Log *self)
             return -1;
         }
     }
-    PyObject *direct = PyUnicode_InternFromString("direct");
-    self->append_names = direct == NULL ? NULL : PyTuple_Pack(1, direct);
-    Py_XDECREF(direct);
-    return self->append_names == NULL || (self->n_is_behind = PyUnicode_InternFromString("is_behind")) == NULL
-        || (self->n_rear = PyUnicode_InternFromString("rear")) == NULL
-        || (self->n_is_admitting = PyUnicode_InternFromString("_is_admitting")) == NULL
-        || (self->n_has_ended = PyUnicode_InternFromString("has_ended")) == NULL
-        || (self->n_interrupting = PyUnicode_InternFromString("_interrupting")) == NULL
-        || (self->n_admit_late = PyUnicode_InternFromString("_admit_late")) == NULL
-        || (self->n_append = PyUnicode_InternFromString("append")) == NULL
-        || (self->n_ring = PyUnicode_InternFromString("_ring")) == NULL
-        || (self->n_overflow = PyUnicode_InternFromString("_overflow")) == NULL
-        || (self->n_prefix = PyUnicode_InternFromString("prefix")) == NULL
-        || (self->n_tomorrow = PyUnicode_InternFromString("_tomorrow_ms")) == NULL;
+    return 0;
 }
 
+/* What follows from what was given; -1 with an error set. */
+static int
+get_ready(Log *self)
+{
+    if (!PyDict_CheckExact(self->plain) || !PyAnySet_CheckExact(self->event_types) || !PyAnySet_CheckExact(self->ids)
+        || !PyBytes_CheckExact(self->tail) || !PyType_Check(self->record_type) || !PyUnicode_Check(self->group_identify)) {
+        PyErr_SetString(PyExc_TypeError, "the layout is not as this was compiled for");
+        return -1;
+    }
+    if (PyObject_GetBuffer(self->page_owner, &self->page, PyBUF_SIMPLE) < 0) {
+        return -1;
+    }
+    self->has_page = 1;
+    Py_SETREF(self->time_ns, antinode_own_clock(self->time_ns, "time_ns"));
+    Py_SETREF(self->monotonic, antinode_own_clock(self->monotonic, "monotonic"));
+    if (Py_TYPE(self->guard_owner)->tp_dealloc == antinode_guard_dealloc()) {
+        self->guard = Py_NewRef(self->guard_owner);
+    }
+    return take_names(self) < 0 || make_fields(self) < 0 || (self->knows_pairs = knows_pairs()) < 0
+            || (self->id_list = antinode_list_ids(self->invalid_ids)) == NULL
+            || (self->acquire = PyObject_GetAttrString(self->guard_owner, "acquire")) == NULL
+            || (self->release = PyObject_GetAttrString(self->guard_owner, "release")) == NULL
+            || (self->append = PyObject_GetAttrString(self->queue, "append")) == NULL
+        ? -1 : 0;
+}
+
+/* Log(layout) */
 static PyObject *
 Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"encoder", "constants", "invalid_ids", "orjson", "sender", "page", "time_ns", "monotonic", "has_store", "is_strict", NULL};
-    PyObject *encoder, *constants, *invalid_ids, *orjson, *sender, *page, *time_ns, *monotonic;
-    int has_store, is_strict;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOOOOpp", names, &encoder, &constants, &invalid_ids, &orjson, &sender, &page,
-                                     &time_ns, &monotonic, &has_store, &is_strict)) {
+    static char *names[] = {"layout", NULL};
+    PyObject *given;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O", names, &given)) {
         return NULL;
     }
-    PyDateTime_IMPORT;
-    Log *self = PyDateTimeAPI == NULL ? NULL : (Log *)type->tp_alloc(type, 0);
+    Log *self = (Log *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
     }
     self->vectorcall = Log_vectorcall;
-    if (PyObject_GetBuffer(page, &self->page, PyBUF_SIMPLE) < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
-    self->has_page = 1;
-    self->knows_pairs = knows_pairs();
-    self->page_owner = Py_NewRef(page);
-    self->time_ns = antinode_own_clock(time_ns, "time_ns");
-    self->monotonic = antinode_own_clock(monotonic, "monotonic");
-    self->sender = Py_NewRef(sender);
-    if (self->knows_pairs < 0 || take_names(self) || take_checks(self, encoder, constants) || (self->invalid_ids = antinode_list_ids(invalid_ids)) == NULL
-        || take_encoding(self, encoder, constants, orjson)
-        || take(sender, "make_record", &self->record_type) < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
-    if (!PyDict_CheckExact(self->plain) || !PyAnySet_CheckExact(self->event_types) || !PyAnySet_CheckExact(self->ids)
-        || !PyBytes_CheckExact(self->tail) || !PyType_Check(self->record_type) || !PyUnicode_Check(self->group_identify)) {
-        PyErr_SetString(PyExc_TypeError, "the encoder is not as this was compiled for");
-        Py_DECREF(self);
-        return NULL;
-    }
-    if (make_fields(self) < 0 || take_core(self, sender, self->record_type) || (has_store && take(sender, "submit", &self->submit) < 0)
-        || (has_store && !is_strict && take_spooled(self))) {
+    if (take_layout(self, given, layout, MANY(layout)) < 0
+        || (self->stored != NULL && take_layout(self, self->stored, stored_layout, MANY(stored_layout)) < 0)
+        || get_ready(self) < 0) {
         Py_DECREF(self);
         return NULL;
     }
     return (PyObject *)self;
 }
 
+/* The objects of a layout, one after the other. */
+static PyObject **
+next_object(Log *self, const Given *table, size_t many, size_t *at)
+{
+    while (*at < many) {
+        const Given *each = &table[(*at)++];
+        if (each->kind == OBJECT || each->kind == MAYBE_NONE) {
+            return (PyObject **)((char *)self + each->at);
+        }
+    }
+    return NULL;
+}
+
 static int
 Log_traverse(PyObject *object, visitproc visit, void *arg)
 {
     Log *self = (Log *)object;
+    PyObject **object_at;
+    for (size_t at = 0; (object_at = next_object(self, layout, MANY(layout), &at)) != NULL;) {
+        Py_VISIT(*object_at);
+    }
+    for (size_t at = 0; (object_at = next_object(self, stored_layout, MANY(stored_layout), &at)) != NULL;) {
+        Py_VISIT(*object_at);
+    }
 #define VISIT(name) Py_VISIT(self->name);
-    OBJECTS(VISIT)
+    HELD(VISIT)
 #undef VISIT
     for (int at = 0; at < FIELD_ROOM; at++) {
         Py_VISIT(self->fields[at].type);
@@ -1018,14 +1056,21 @@ Log_clear(PyObject *object)
         PyBuffer_Release(&self->page);
         self->page.buf = (void *)&none;
     }
+    PyObject **object_at;
+    for (size_t at = 0; (object_at = next_object(self, layout, MANY(layout), &at)) != NULL;) {
+        Py_CLEAR(*object_at);
+    }
+    for (size_t at = 0; (object_at = next_object(self, stored_layout, MANY(stored_layout), &at)) != NULL;) {
+        Py_CLEAR(*object_at);
+    }
 #define CLEAR(name) Py_CLEAR(self->name);
-    OBJECTS(CLEAR)
+    HELD(CLEAR)
 #undef CLEAR
     for (int at = 0; at < TYPE_ROOM; at++) {
         Py_CLEAR(self->recent_types[at]);
     }
-    PyMem_Free(self->invalid_ids);
-    self->invalid_ids = NULL;
+    PyMem_Free(self->id_list);
+    self->id_list = NULL;
     for (int at = 0; at < FIELD_ROOM; at++) {
         Py_CLEAR(self->fields[at].name);
         Py_CLEAR(self->fields[at].type);
@@ -1065,6 +1110,7 @@ static PyMethodDef Log_methods[] = {
 };
 
 static PyMemberDef Log_members[] = {
+    {"taken", T_ULONGLONG, offsetof(Log, taken), READONLY, PyDoc_STR("How many events it has logged.")},
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Log, vectorcall), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };

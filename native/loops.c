@@ -3,6 +3,7 @@
    While a list is passed over, nothing runs that could change it: the few calls into Python come last, or are
    followed by a look at the length. */
 
+#include "inert.h"
 #include "method.h"
 
 /* The records' fields, or NULL with an error set while it is not known what a record is. */
@@ -11,27 +12,38 @@ known(PyObject *module)
 {
     const Records *records = PyModule_GetState(module);
     if (records->type == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "call know(Delivery, StreamQueue) first");
+        PyErr_SetString(PyExc_RuntimeError, "call know first");
         return NULL;
     }
     return records;
 }
 
+static int
+take_place(PyObject *layout, const char *name, Py_ssize_t *place)
+{
+    PyObject *descriptor = PyDict_GetItemString(layout, name);
+    if (descriptor == NULL) {
+        PyErr_Format(PyExc_TypeError, "the layout lacks %s", name);
+        return -1;
+    }
+    return (*place = antinode_place_of(descriptor, T_OBJECT_EX)) < 0 ? -1 : 0;
+}
+
+/* know(record type, stream queue type, layout): the layout has the descriptors of the slots that are used. */
 static PyObject *
 know(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    if (count != 2 || !PyType_Check(args[0]) || !PyType_Check(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "give the type of records and that of stream queues");
+    if (count != 3 || !PyType_Check(args[0]) || !PyType_Check(args[1]) || !PyDict_CheckExact(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "give the type of records, that of stream queues, and a dict");
         return NULL;
     }
     Records found = {.type = (PyTypeObject *)args[0], .queue_type = (PyTypeObject *)args[1]};
-    if ((found.body = antinode_offset_of(found.type, "body")) < 0
-        || (found.stream = antinode_offset_of(found.type, "stream")) < 0
-        || (found.attempts = antinode_offset_of(found.type, "attempts")) < 0
-        || (found.outcome = antinode_offset_of(found.type, "outcome")) < 0
-        || (found.callbacks = antinode_offset_of(found.type, "callbacks")) < 0
-        || (found.queue_records = antinode_offset_of(found.queue_type, "records")) < 0
-        || (found.queue_is_ready = antinode_offset_of(found.queue_type, "is_ready")) < 0) {
+    PyObject *layout = args[2];
+    if (take_place(layout, "body", &found.body) < 0 || take_place(layout, "stream", &found.stream) < 0
+        || take_place(layout, "attempts", &found.attempts) < 0 || take_place(layout, "outcome", &found.outcome) < 0
+        || take_place(layout, "callbacks", &found.callbacks) < 0
+        || take_place(layout, "queue_records", &found.queue_records) < 0
+        || take_place(layout, "queue_is_ready", &found.queue_is_ready) < 0) {
         return NULL;
     }
     Records *records = PyModule_GetState(module);
@@ -465,6 +477,7 @@ PyMethodDef antinode_pass_methods[] = {
     {"most_attempts", most_attempts, METH_O, NULL},
     {"deliver", FAST(deliver), NULL},
     {"exceeds", FAST(antinode_exceeds_of), NULL},
+    {"reserve", antinode_reserve_for, METH_O, PyDoc_STR("MemoryError if there is not the memory to encode this value.")},
     {"log_method", FAST(antinode_log_method), NULL},
     {"store_frame", FAST(antinode_store_frame), NULL},
     {NULL, NULL, 0, NULL},

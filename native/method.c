@@ -48,29 +48,32 @@ static PyMethodDef definition = {
     "log_event", (PyCFunction)(void (*)(void))method, METH_FASTCALL | METH_KEYWORDS, NULL,
 };
 
-/* log_method(type, doc): the method for a type with a slot `_hot` and a method `_log_in_python`. */
+/* log_method(type, hot, doc): the method for a type that has a method `_log_in_python`, and keeps its `_hot` in the slot that
+   is given. The text begins with the signature. */
 PyObject *
 antinode_log_method(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
 {
-    if (count != 2 || !PyType_Check(args[0]) || !PyUnicode_Check(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "give a type and a text");
+    if (count != 3 || !PyType_Check(args[0]) || !PyUnicode_Check(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "give a type, a descriptor and a text");
         return NULL;
     }
-    Py_ssize_t offset = antinode_offset_of((PyTypeObject *)args[0], "_hot");
+    Py_ssize_t offset = antinode_place_of(args[1], T_OBJECT_EX);
     if (offset < 0) {
         return NULL;
     }
+    if (!PyObject_HasAttrString(args[0], "_log_in_python")) {
+        PyErr_SetString(PyExc_TypeError, "the type has no _log_in_python");
+        return NULL;
+    }
     if (definition.ml_doc == NULL) {
-        static const char signature[] = "log_event($self, event, extra=None, *, once=None)\n--\n\n";
         Py_ssize_t size;
-        const char *text = PyUnicode_AsUTF8AndSize(args[1], &size);
+        const char *text = PyUnicode_AsUTF8AndSize(args[2], &size);
         /* For as long as the process lives, as all method definitions. */
-        char *doc = text == NULL ? NULL : PyMem_RawMalloc(sizeof signature + (size_t)size);
+        char *doc = text == NULL ? NULL : PyMem_RawMalloc((size_t)size + 1);
         if (doc == NULL) {
             return text == NULL ? NULL : PyErr_NoMemory();
         }
-        memcpy(doc, signature, sizeof signature - 1);
-        memcpy(doc + sizeof signature - 1, text, (size_t)size + 1);
+        memcpy(doc, text, (size_t)size + 1);
         definition.ml_doc = doc;
     }
     at_hot = offset;

@@ -2,33 +2,34 @@
 
 #include "counts.h"
 #include "guard.h"
+#include "inert.h"
 
 Py_ssize_t
-antinode_member_of(PyTypeObject *type, const char *name, int kind)
+antinode_place_of(PyObject *descriptor, int kind)
 {
-    PyObject *descriptor = PyObject_GetAttrString((PyObject *)type, name);
-    if (descriptor == NULL) {
-        return -1;
-    }
-    Py_ssize_t offset = -1;
     if (Py_TYPE(descriptor) == &PyMemberDescr_Type) {
         PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
-        if (member->type == kind && !(member->flags & READONLY)) {
-            offset = member->offset;
+        if (member->type == kind && !(member->flags & READONLY) && member->offset > 0) {
+            return member->offset;
         }
     }
-    Py_DECREF(descriptor);
-    if (offset <= 0) {
-        PyErr_Format(PyExc_TypeError, "%s.%s is no slot of the kind that is wanted", type->tp_name, name);
-        return -1;
-    }
-    return offset;
+    PyErr_Format(PyExc_TypeError, "%R is no slot of the kind that is wanted", descriptor);
+    return -1;
 }
+
+/* As in antinode/_speedups.py: of what the two sides have agreed on. */
+#define REVISION 2
 
 static int
 native_exec(PyObject *module)
 {
+    if (PyModule_AddIntConstant(module, "REVISION", REVISION) < 0) {
+        return -1;
+    }
     antinode_make_crc_table();
+    if (antinode_prepare_inert() < 0) {
+        return -1;
+    }
     PyType_Spec *const specs[] = {&antinode_log_spec, &antinode_guard_spec, &antinode_counts_spec};
     for (size_t which = 0; which < sizeof specs / sizeof *specs; which++) {
         PyObject *type = PyType_FromModuleAndSpec(module, specs[which], NULL);

@@ -16,15 +16,9 @@
 #include <structmember.h>
 #endif
 
-/* -1 with TypeError set when the type has no such slot, for a value of this kind (as in PyMemberDef). */
-Py_ssize_t antinode_member_of(PyTypeObject *type, const char *name, int kind);
-
-/* The same for any object. */
-static inline Py_ssize_t
-antinode_offset_of(PyTypeObject *type, const char *name)
-{
-    return antinode_member_of(type, name, T_OBJECT_EX);
-}
+/* Where the values of a member descriptor lie in their objects; -1 with TypeError set when it is none, or not for values of
+   this kind (as in PyMemberDef). */
+Py_ssize_t antinode_place_of(PyObject *descriptor, int kind);
 
 static inline PyObject **
 slot(PyObject *object, Py_ssize_t offset)

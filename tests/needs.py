@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import pytest
 
-from antinode import _compiled
+from antinode import _speedups
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -58,9 +58,9 @@ def program(name: str) -> str:
 
 def native() -> Any:
     """antinode's compiled parts, which are built where there is a C compiler and Python's headers."""
-    if _compiled.native is None:
+    if _speedups.native is None:
         absent("needs the compiled parts: install a C compiler and Python's headers, then antinode again")
-    return _compiled.native
+    return _speedups.native
 
 
 def chromium() -> Path:

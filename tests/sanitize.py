@@ -49,7 +49,7 @@ def main(fuzz: list[str]) -> int:
     build()
     python = sys.executable
     for command in (
-        [python, "-c", "from antinode import _compiled; assert '.sanitize' in _compiled.native.__file__"],
+        [python, "-c", "from antinode import _speedups; assert '.sanitize' in _speedups.native.__file__"],
         [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
         [python, "-m", "tests.fuzz_native", *fuzz],
     ):

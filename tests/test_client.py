@@ -9,7 +9,17 @@ import types
 import pytest
 
 import antinode
-from antinode import Client, ConfigurationError, Event, EventError, Identify, Report, Revenue, Status
+from antinode import (
+    Client,
+    ConfigurationError,
+    Event,
+    EventError,
+    Identify,
+    Report,
+    Revenue,
+    Status,
+    _speedups,
+)
 from antinode.testing import Endpoint
 from tests.memory import KEY, SONG, Memory, logging_client, sent
 
@@ -387,8 +397,8 @@ def test_the_repr_shows_the_state(memory):
     memory.gate.clear()
     with logging_client(memory, upload_interval_in_sec=3600) as client:
         client.log_event(SONG)
-        shown = "<Client api2.amplitude.com key=…cdef | 1 queued, 0 in flight, 0 waiting | dropped 0>"
-        assert repr(client) == shown
+        shown = "<Client api2.amplitude.com key=…cdef | 1 queued, 0 in flight, 0 waiting | dropped 0 | "
+        assert repr(client) == f"{shown}{_speedups.describe()}>"
         short = Client("b").init("tiny", transport=memory)
         assert "tiny" not in repr(short)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import subprocess
 import sys
 import sysconfig
@@ -22,6 +21,7 @@ from antinode import (
     Delivery,
     Outcome,
     Status,
+    _speedups,
 )
 from antinode._delivery.core import loops
 from antinode._delivery.core.stream_queues import StreamQueue
@@ -31,13 +31,13 @@ from antinode._encoding.encoder import EventEncoder, Refused
 from antinode._hot_path import make_hot
 from antinode._protocol.fields import RESERVED_EVENT_TYPES
 from antinode._protocol.ids import INVALID_IDS, is_good_id
-from antinode._spool import writers
 from tests import needs
 from tests.encoding.test_encoder import events
 from tests.memory import KEY, SONG, Memory, logging_client, sent
 
 ROOT = Path(__file__).parent.parent
-PYTHON = {each.__name__: each for each in loops.LOOPS}
+LOOPS = ("sift", "drain", "fitting", "total_size", "join", "streams_of", "most_attempts", "deliver")
+PYTHON = _speedups.IN_PYTHON
 OUTCOME = Outcome(DELIVERED, Status.SUCCESS, "delivered", 200, attempts=1)
 
 # Python's own memory grows and shrinks by hundreds of blocks for no reason of ours; a leak is one a call.
@@ -72,7 +72,7 @@ def by_python(encoder: EventEncoder, event: dict[str, Any]) -> tuple[bytes, int]
 def test_the_compiled_parts_are_used_where_they_are(native: Any, client: Any) -> None:
     """An installation that has them logs through them."""
     assert type(client._hot) is native.Log
-    assert all(getattr(loops, name) is getattr(native, name) for name in PYTHON)
+    assert all(getattr(loops, name) is getattr(native, name) for name in LOOPS)
 
 
 @given(events, st.booleans())
@@ -369,7 +369,7 @@ def test_a_frame_is_stored_as_by_the_python_code(
 ) -> None:
     """The same bytes at the same place, and no others."""
     stored = []
-    for store_frame in (native.store_frame, writers.store_frame_in_python):
+    for store_frame in (native.store_frame, PYTHON["store_frame"]):
         memory = bytearray(b"\xaa" * 500)
         store_frame(memory, start, number ^ 77, number, logged_at, body)
         stored.append(memory)
@@ -458,36 +458,7 @@ def test_a_client_that_is_let_go_is_collected(native: Any) -> None:
     assert len([each for each in gc.get_objects() if type(each) is native.Log]) <= before + 1
 
 
-# Without them.
-
-
-def test_the_tests_pass_without_the_compiled_parts(native: Any) -> None:
-    """antinode is complete in Python alone."""
-    suites = [
-        "test_client.py",
-        "delivery/test_record_handle.py",
-        "test_middleware.py",
-        "test_storage.py",
-    ]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "-p",
-            "no:cacheprovider",
-            *(f"tests/{each}" for each in suites),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANTINODE_PURE_PYTHON": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-4000:]
-
+# Where they run.
 
 SUBINTERPRETER = """
 import sys

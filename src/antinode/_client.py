@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from antinode import _speedups
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.record import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
 from antinode._encoding.encoder import EventEncoder, Refused
+from antinode._encoding.inert import reserve
 from antinode._encoding.insert_ids import from_business_key
 from antinode._errors import ConfigurationError, EventError, MiddlewareError
 from antinode._events import Event, as_event_dict
@@ -186,9 +188,11 @@ class Client:
         encode, sender = ready
         try:
             body, stream, notes = encode(event)
+            record = sender.make_record(body, stream, _monotonic())
+        except MemoryError:
+            return sender.drop_unmade()
         except Exception as error:
             return self._refuse(sender, event, error)
-        record = sender.make_record(body, stream, _monotonic())
         sender.submit(record)
         if notes:
             self._tell_notes(sender, notes)
@@ -216,9 +220,11 @@ class Client:
                     return self._skip(_HELD_BACK)
                 kept = given = self._as_dict(passed.event)
             body, stream, notes = encoder.encode(given)
+            record = sender.make_record(body, stream, _monotonic())
+        except MemoryError:
+            return sender.drop_unmade()
         except Exception as error:
             return self._refuse(sender, kept, error)
-        record = sender.make_record(body, stream, _monotonic())
         sender.submit(record)
         if notes:
             self._tell_notes(sender, notes)
@@ -229,6 +235,8 @@ class Client:
             return event
         try:
             return as_event_dict(event)
+        except MemoryError:
+            raise
         except Exception:
             message = f"an event must be a dict or an antinode.Event, not {type(event).__name__}"
             raise Refused(Status.INVALID, "invalid_event", message) from None
@@ -245,12 +253,20 @@ class Client:
     def _run_middleware(self, payload: MiddlewarePayload) -> MiddlewarePayload | None:
         try:
             return run_chain(self._middleware, payload)
+        except MemoryError:
+            raise
         except Exception as error:
             message = f"a middleware raised {type(error).__name__}, so the event was not sent"
             raise Refused(Status.FAILED, "middleware_error", message) from error
 
     def _refuse(self, sender: Sender, event: object, error: Exception) -> Delivery:
         """Settle an event that cannot be sent, and say why; under `strict`, raise instead."""
+        try:
+            return self._settle_refused(sender, event, error)
+        except MemoryError:
+            return sender.drop_unmade()
+
+    def _settle_refused(self, sender: Sender, event: object, error: Exception) -> Delivery:
         if not isinstance(error, Refused):
             error = Refused(
                 Status.INVALID, "invalid_event", f"the event could not be encoded: {type(error).__name__}"
@@ -389,8 +405,17 @@ class Client:
         stats = self.stats()
         return (
             f"<Client{name} {self._sender.host} key={self._masked_key} | {stats.queued} queued, "
-            f"{stats.in_flight} in flight, {stats.waiting} waiting | dropped {sum(stats.dropped.values())}>"
+            f"{stats.in_flight} in flight, {stats.waiting} waiting | dropped {sum(stats.dropped.values())} | "
+            f"{self._path()}>"
         )
+
+    def _path(self) -> str:
+        """Which code logs an ordinary event."""
+        if self._hot is not None:
+            return "compiled"
+        if self._why_off is not None:
+            return "off"
+        return "Python: it has middleware" if self._middleware else _speedups.describe()
 
     def flush(self, timeout: float | None = None) -> Report:
         """Send what is queued now, and block until everything logged before the call has settled.
@@ -513,7 +538,11 @@ def _remains(event: object) -> bytes:
     if not isinstance(event, (Mapping, Event)):
         return b""
     try:
-        return msgspec.json.encode(as_event_dict(event))
+        kept = as_event_dict(event)
+        reserve(kept)
+        return msgspec.json.encode(kept)
+    except MemoryError:
+        raise
     except Exception:
         return b""
 

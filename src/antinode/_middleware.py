@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from antinode._changing import at_once
+from antinode._changing import items_at_once
 from antinode._errors import ConfigurationError
 from antinode._protocol.limits import MAX_DEPTH
 from antinode._public import public
@@ -137,7 +137,7 @@ def _copied(value: Any, known: dict[int, Any], layer: int) -> Any:
     copy: Any
     if isinstance(value, dict):
         copy = known[id(value)] = {}
-        for key, item in at_once(lambda: list(value.items())):
+        for key, item in items_at_once(value):
             copy[key] = _copied(item, known, layer + 1)
     elif isinstance(value, list):
         copy = known[id(value)] = []

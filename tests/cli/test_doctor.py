@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import trustme
 
+from antinode import _speedups
 from antinode.cli.doctor.findings import DoctorFinding
 from antinode.cli.doctor.key import check_key
 from antinode.cli.doctor.network import STEPS, Route, check_way, judge_clock
@@ -423,6 +424,7 @@ def test_versions() -> None:
     found = by_topic(check_versions())
     assert found["Python"].text.startswith(".".join(map(str, sys.version_info[:3])))
     assert all(name in found["packages"].text for name in ("antinode", "msgspec", "orjson", "urllib3"))
+    assert found["speedups"].text == _speedups.describe()
 
 
 def test_options_that_contradict_each_other() -> None:

@@ -7,7 +7,7 @@ import faulthandler
 import sys
 import time
 
-from antinode import _compiled
+from antinode import _speedups
 from tests.fuzz_native.rounds import Round
 
 HANG = 300
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def tell(rounds: int, calls: int, sent: int, findings: int, started: float) -> None:
-    path = "in Python" if _compiled.native is None else "compiled"
+    path = "in Python" if _speedups.native is None else "compiled"
     sys.stdout.write(
         f"{path}: {rounds:,} rounds, {calls:,} events logged, {sent:,} sent, {findings} findings, "
         f"{time.monotonic() - started:,.0f} s\n"

@@ -189,8 +189,8 @@ class Cycle:
     """Garbage that acts when it is collected."""
 
     def __init__(self, mischief: Mischief) -> None:
-        self.me = self
         self.mischief = mischief
+        self.me = self
 
     def __del__(self) -> None:
         self.mischief.act()

@@ -53,6 +53,8 @@ class Watched:
 
     def __init__(self, name: str, live: Any, children: dict[int, Watched], *, is_event: bool = False) -> None:
         self.name = name
+        self.is_read_by_itself = not is_event and type(live) not in (dict, list)
+        """Then it gives its items one by one, and others may change it meanwhile."""
         self.live = live
         self.is_event = is_event
         self._children = children
@@ -86,7 +88,9 @@ class Watched:
         )
 
     def has_been(self, received: Any) -> bool:
-        """Whether it has ever held just this."""
+        """Whether it has ever held just this, as far as that can be said."""
+        if self.is_read_by_itself:
+            return True
         if isinstance(received, list):
             return _fingerprint(map(_known, received)) in self.states
         items = {key: _known(value) for key, value in received.items()}

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from antinode import _compiled
+from antinode._speedups import compiled
 
 
+@compiled
 class Counts:
-    """Of events and of their bytes."""
+    """Of events and of their bytes; `unmade`: of those that lacked memory, until they are settled."""
 
-    __slots__ = ("accepted", "pending", "pending_bytes")
+    __slots__ = ("accepted", "pending", "pending_bytes", "unmade")
 
     def __init__(self) -> None:
         self.accepted = 0
         self.pending = 0
         self.pending_bytes = 0
-
-
-if not TYPE_CHECKING and _compiled.native is not None:
-    Counts = _compiled.native.Counts
+        self.unmade = 0

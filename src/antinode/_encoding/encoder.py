@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
-from antinode._encoding.inert import inert_copy, is_inert
+from antinode._encoding.inert import inert_copy, is_inert, reserve
 from antinode._encoding.insert_ids import InsertIds
 from antinode._events import IngestionMetadata, Plan
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, FieldKind
-from antinode._protocol.ids import is_good_id
+from antinode._protocol.ids import INVALID_IDS, is_good_id
 from antinode._protocol.limits import (
     DEFAULT_MIN_ID_LENGTH,
     MAX_DEPTH,
@@ -23,6 +24,7 @@ from antinode._protocol.limits import (
     MAX_STRING,
 )
 from antinode._protocol.status import Status
+from antinode._speedups import slot
 from antinode._version import __version__
 
 LIBRARY: Final = f"antinode/{__version__}"
@@ -82,6 +84,9 @@ class EventEncoder:
     the same JSON for the same event.
     """
 
+    # Compiled code finds `_tomorrow_ms` where it lies.
+    __slots__ = ("__dict__", "_tomorrow_ms")
+
     def __init__(
         self,
         *,
@@ -112,13 +117,45 @@ class EventEncoder:
         """What takes the place of the closing brace of an event that has none of the client's constants."""
         self._tail_with_id: bytes | None = None
 
+    def layout(self) -> dict[str, Any]:
+        """What the compiled path uses of this encoder."""
+        return {
+            "plain": _PLAIN,
+            "is_plain": self._is_plain,
+            "event_types": self._event_types,
+            "is_good_type": self._is_good_type,
+            "min_id_length": self._min_id_length,
+            "invalid_ids": INVALID_IDS,
+            "ids": self._ids,
+            "is_good_id": self._is_good_id,
+            "is_near": self._is_near,
+            "encoder": self,
+            "tomorrow": slot(EventEncoder, "_tomorrow_ms"),
+            "group_identify": GROUP_IDENTIFY,
+            "earliest": EARLIEST_MS,
+            "deep_bytes": _DEEP_BYTES,
+            "max_depth": MAX_DEPTH,
+            "max_string": MAX_STRING,
+            "max_properties": MAX_PROPERTIES,
+            "max_event_bytes": self._max_event_bytes,
+            "dumps": orjson.dumps,
+            "dumps_option": _OPTIONS,
+            "inert_copy": inert_copy,
+            "uuid_type": UUID,
+            "counter": self.insert_ids.counter,
+            "make_prefix": lambda: self.insert_ids.prefix,
+            "tail": self._tail,
+        }
+
     def encode(
         self,
         event: dict[str, Any],
         plain_type: Callable[[str], type | None] = _plain_type,
         tail: bytes | None = None,
     ) -> tuple[bytes, int, tuple[str, ...]]:
-        """The event's final bytes, its stream, notes for its author. Raises `Refused`; changes nothing.
+        """The event's final bytes, its stream, notes for its author. Changes nothing.
+
+        Raises `Refused`, or MemoryError, which is not about the event.
 
         `plain_type` and `tail` are for an event that is complete already.
         """
@@ -157,8 +194,11 @@ class EventEncoder:
             tail = b',"time":%d%b' % (time.time_ns() // 1_000_000, tail)
         elif not EARLIEST_MS <= event["time"] <= self._tomorrow_ms and not self._is_near(event["time"]):
             return None
+        reserve(event)
         try:
             body = orjson.dumps(event if is_inert(event) else inert_copy(event), None, _OPTIONS)
+        except MemoryError:
+            raise
         except Exception:
             return None
         # The limits are looked into only where the encoded text shows that one could be exceeded.
@@ -199,10 +239,7 @@ class EventEncoder:
 
         if meant_key(key) is not None:
             return False
-        if len(self._other_keys) >= _MAX_REMEMBERED:
-            self._other_keys.clear()
-        if len(key) <= MAX_STRING:
-            self._other_keys.add(key)
+        _remember(self._other_keys, key, _MAX_REMEMBERED)
         return True
 
     def _make_tail(self) -> bytes:
@@ -232,18 +269,13 @@ class EventEncoder:
             return False
         if event_type in RESERVED_EVENT_TYPES:
             return False
-        if len(self._event_types) >= _MAX_REMEMBERED:
-            self._event_types.clear()
-        self._event_types.add(event_type)
+        _remember(self._event_types, event_type, _MAX_REMEMBERED)
         return True
 
     def _is_good_id(self, value: str) -> bool:
         if not is_good_id(value, self._min_id_length):
             return False
-        if len(self._ids) >= self._max_remembered_ids:
-            self._ids.clear()
-        if len(value) <= MAX_STRING:
-            self._ids.add(value)
+        _remember(self._ids, value, self._max_remembered_ids)
         return True
 
     def _is_near(self, milliseconds: int) -> bool:
@@ -273,6 +305,7 @@ class EventEncoder:
             message = "; ".join(str(problem) for problem in examined.problems)
             raise Refused(Status.INVALID, "invalid_event", message)
         complete = self.with_defaults(examined.event)
+        reserve(complete)
         body = orjson.dumps(complete)
         if len(body) > self._max_event_bytes:
             raise self._too_large(len(body))
@@ -285,6 +318,18 @@ class EventEncoder:
             f"the event is {size:,} bytes long and one request takes {self._max_event_bytes:,}: "
             "send a part of it, or a reference to it",
         )
+
+
+def _remember(known: set[str], text: str, most: int) -> None:
+    if len(known) >= most:
+        known.clear()
+    if len(text) <= MAX_STRING:
+        try:
+            known.add(text)
+        except MemoryError:
+            # CPython has added it all the same; a set that goes on so, and cannot grow, gets full, and then
+            # looking for anything in it never ends.
+            known.clear()
 
 
 def _is_absent(key: object, value: object) -> bool:

@@ -8,14 +8,26 @@ do so, and the encoder reads memory that is free. It is given what is inert, or 
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
+from antinode._speedups import compiled
+
 # A time zone's offset is an object that the collector looks at, so a datetime that has one is not among them.
 _INERT: Final = frozenset((str, int, float, bool, type(None), date, UUID))
+
+
+_RESERVE: Final = 32 * 1024
+
+
+@compiled
+def reserve(value: object) -> None:  # noqa: ARG001 - the compiled twin looks at how large it is
+    """Raise `MemoryError` unless there is memory to encode this: the encoder would end the process."""
+    bytes(_RESERVE)
 
 
 def is_inert(value: Any) -> bool:
@@ -45,6 +57,10 @@ def inert_copy(value: Any) -> Any:
         return {_text(key): inert_copy(each) for key, each in dict(value).items()}
     if kind is tuple or isinstance(value, list):
         return [inert_copy(each) for each in tuple(value)]
+    if kind is Decimal:
+        from antinode._protocol.values import from_decimal  # noqa: PLC0415 - most have no need of it
+
+        return from_decimal(value)
     if isinstance(value, Enum):
         return inert_copy(value.value)
     if isinstance(value, (str, int, datetime, time)):

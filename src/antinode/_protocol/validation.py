@@ -77,8 +77,8 @@ class Examined:
 def examine(event: Mapping[str, Any], *, min_id_length: int = DEFAULT_MIN_ID_LENGTH, now_ms: int) -> Examined:
     """Mends `event` and finds what is still wrong with it.
 
-    `min_id_length` is that of the request, `now_ms` the time in milliseconds since 1970. Raises nothing,
-    whatever the event holds.
+    `min_id_length` is that of the request, `now_ms` the time in milliseconds since 1970. Raises nothing but
+    MemoryError, whatever the event holds.
     """
     repaired = repair(event, min_id_length, now_ms)
     reported = {problem.field for problem in repaired.problems}
@@ -238,6 +238,8 @@ def repair(event: Mapping[str, Any], min_id_length: int, now_ms: int) -> Repaire
     work = _Repair(now_ms)
     try:
         work.read(event)
+    except MemoryError:
+        raise
     except Exception as error:  # a mapping of the application's own making may raise anything
         work.fail("event", f"the event could not be read ({type(error).__name__}): write a dict")
     work.mend_ids(min_id_length)
@@ -269,6 +271,8 @@ class _Repair:
                 self._take(field, value)
             except Unencodable as error:
                 self.fail(field, str(error))
+            except MemoryError:
+                raise
             except Exception as error:  # so may the methods of a value
                 self.fail(
                     field,

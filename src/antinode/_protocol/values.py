@@ -25,10 +25,9 @@ from collections.abc import (
 )
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import islice
 from typing import Any, Final
 
-from antinode._changing import at_once
+from antinode._changing import items_at_once
 from antinode._protocol.fields import OPERATIONS, PROPERTY_FIELDS
 from antinode._protocol.limits import BATCH_BODY_LIMIT, MAX_DEPTH, MAX_STRING, UNLIMITED_PROPERTIES
 
@@ -70,7 +69,7 @@ def make_safe(value: Any, *, path: str) -> Any:
     conversion = _Conversion(path)
     try:
         return conversion.convert(value)
-    except Unencodable:
+    except (Unencodable, MemoryError):
         raise
     except Exception as error:
         raise Unencodable(
@@ -99,7 +98,7 @@ class _Conversion:
         if scalar is not _NOT_SCALAR:
             return scalar
         if isinstance(value, Mapping):
-            return self._object(value, at_once(lambda: list(islice(value.items(), self._room))))
+            return self._object(value, items_at_once(value, self._room))
         if isinstance(value, Sequence | ValuesView):
             return self._array(value, list(value) if type(value) in _HELD else value)
         if isinstance(value, Set):
@@ -133,7 +132,7 @@ class _Conversion:
             fraction = float.__float__(value)
             return fraction if math.isfinite(fraction) else None
         if isinstance(value, Decimal):
-            return _from_decimal(value)
+            return from_decimal(value)
         if isinstance(value, datetime):
             # pandas.NaT is a datetime that differs from itself.
             return None if value != value else datetime.isoformat(value)  # noqa: PLR0124 - see above
@@ -331,7 +330,8 @@ def _well_formed(text: str) -> str:
     return text
 
 
-def _from_decimal(value: Decimal) -> int | float | str | None:
+def from_decimal(value: Decimal) -> int | float | str | None:
+    """An integer if it is one, a float if that has the same decimal digits, otherwise text; None for NaN."""
     if not Decimal.is_finite(value):
         return None
     # The exponent is looked at first: int(Decimal("1e999999999")) would not end.

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 from zlib import crc32
 
-from antinode import _compiled
+from antinode._speedups import compiled
 from antinode._spool.disk import HAS_POSITION, Disk, write_whole
 from antinode._spool.errors import SpoolError
 from antinode._spool.format import (
@@ -45,15 +45,11 @@ _NOT_SUPPORTED = frozenset(
 )
 
 
+@compiled
 def store_frame(mapped: mmap.mmap, start: int, salt: int, nth: int, logged_at: float, body: bytes) -> None:
     """Write a record into mapped memory, which has the room."""
     tail = _pack_tail(FRAME_MAGIC, nth, len(body), logged_at) + body
     mapped[start : start + FRAME_SIZE + len(body)] = _pack_crc(crc32(tail, salt)) + tail
-
-
-store_frame_in_python = store_frame
-if _compiled.native is not None:
-    store_frame = _compiled.native.store_frame
 
 
 class OwnSegment(Segment):

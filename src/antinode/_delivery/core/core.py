@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from antinode._delivery.core.backlog import Backlog
 from antinode._delivery.core.batch import Batch, Upload
@@ -22,13 +23,14 @@ from antinode._delivery.core.patience import Failing
 from antinode._delivery.core.pending import Pending
 from antinode._delivery.core.response_handler import Note, ResponseHandler, Retried
 from antinode._delivery.core.schedule import FOREVER, UploadSchedule
-from antinode._delivery.core.settlement import Settlement
+from antinode._delivery.core.settlement import UNMADE, Settlement
 from antinode._delivery.core.spooled_queue import SpooledQueue
-from antinode._delivery.ledger import Report, Stats
+from antinode._delivery.ledger import Epoch, Ledger, Report, Stats
 from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome
 from antinode._delivery.storage import Store, Stored
 from antinode._protocol.responses import Action, Verdict
 from antinode._protocol.status import Status
+from antinode._speedups import slot
 
 QUEUE_FULL = Outcome(
     DROPPED,
@@ -94,6 +96,23 @@ class Core:
         self._last_number = 0
         self._awaited: int | None = None
         """The last epoch that a flush waits for, if any does."""
+
+    def layout(self) -> dict[str, Any]:
+        """What the compiled path uses of the core, and of its ledger."""
+        return {
+            "queue": self.queued,
+            "guard": self._guard,
+            "max_events": self._max_events,
+            "max_bytes": self._max_bytes,
+            "unmade_record": UNMADE,
+            "ledger": self.ledger,
+            "epoch": slot(Ledger, "epoch"),
+            "accepted": slot(Ledger, "accepted"),
+            "pending": slot(Ledger, "pending"),
+            "pending_bytes": slot(Ledger, "pending_bytes"),
+            "unmade": slot(Ledger, "unmade"),
+            "epoch_accepted": slot(Epoch, "accepted"),
+        }
 
     @property
     def link(self) -> Link:
@@ -166,6 +185,14 @@ class Core:
         if victim is None and spooled is not None and spooled.rear:
             return spooled.rear[0], spooled.rear.popleft
         return victim, take_out
+
+    def settle_unmade(self) -> None:
+        """Count what was lost for lack of memory, and tell of it."""
+        count = self.settlement.settle_unmade()
+        if count:
+            events = "1 event was" if count == 1 else f"{count:,} events were"
+            text = f"{events} dropped for lack of memory"
+            self._response_handler.note("WARNING", "out_of_memory", text)
 
     def mend(self) -> None:
         """Put right what an exception left half done, between whichever steps of `admit` or `make_room`.
@@ -329,6 +356,7 @@ class Core:
         It does not shorten a wait that the server asked for. While a configuration fault stands, one probe is
         made, and if that fails too, what the flush covers is given up: its caller wants to know.
         """
+        self.settle_unmade()
         with self._guard:
             index = self.ledger.close_epoch()
         self._awaited = index if self._awaited is None else max(index, self._awaited)
@@ -432,6 +460,7 @@ class Core:
 
     def stats(self, now: float) -> Stats:
         """The ledger and the state of delivery, consistent with each other."""
+        self.settle_unmade()
         flying = list(self._pending.flying())
         ledger = self.ledger
         heads = [*self._pending.heads(), *flying]

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Container, Mapping
-from contextlib import suppress
 
-from antinode import _compiled
+from antinode import _speedups
 from antinode._delivery.core.stream_queues import StreamQueue
 from antinode._delivery.record import Delivery, Outcome
+from antinode._speedups import compiled, slot
+
+_LAYOUT = {
+    "body": slot(Delivery, "body"),
+    "stream": slot(Delivery, "stream"),
+    "attempts": slot(Delivery, "attempts"),
+    "outcome": slot(Delivery, "outcome"),
+    "callbacks": slot(Delivery, "callbacks"),
+    "queue_records": slot(StreamQueue, "records"),
+    "queue_is_ready": slot(StreamQueue, "is_ready"),
+}
+"""The slots that the compiled loops look into."""
+
+if _speedups.native is not None:
+    try:
+        _speedups.native.know(Delivery, StreamQueue, _LAYOUT)
+    except TypeError as error:
+        # msgspec has changed how records lie in memory.
+        _speedups.give_up(error)
 
 
+@compiled
 def sift(
     queue: deque[Delivery],
     taken: list[Delivery],
@@ -46,6 +65,7 @@ def sift(
     return room, space, moved, ready
 
 
+@compiled
 def drain(queue: deque[Delivery], taken: list[Delivery], room: int, space: int) -> tuple[int, int]:
     """Take records as `sift` does, whatever their stream. Returns what is left of both."""
     while room > 0 and queue:
@@ -58,6 +78,7 @@ def drain(queue: deque[Delivery], taken: list[Delivery], room: int, space: int) 
     return room, space
 
 
+@compiled
 def fitting(records: list[Delivery], events: int, size: int) -> int:
     """How many from the front are at most `events`, of `size` bytes with commas: one at least."""
     end = min(len(records), events)
@@ -69,26 +90,31 @@ def fitting(records: list[Delivery], events: int, size: int) -> int:
     return end
 
 
+@compiled
 def total_size(records: list[Delivery]) -> int:
     """Bytes of all bodies."""
     return sum([len(record.body) for record in records])
 
 
+@compiled
 def join(head: bytes, records: list[Delivery], tail: bytes) -> bytes:
     """The bodies with commas between them, `head` before and `tail` behind."""
     return b"".join((head, b",".join([record.body for record in records]), tail))
 
 
+@compiled
 def streams_of(records: list[Delivery]) -> set[int]:
     """Their streams."""
     return {record.stream for record in records}
 
 
+@compiled
 def most_attempts(records: list[Delivery]) -> int:
     """The attempts of the record that has most."""
     return max([record.attempts for record in records], default=0)
 
 
+@compiled
 def deliver(records: list[Delivery], outcome: Outcome) -> tuple[list[Delivery], list[Delivery]]:
     """Deliver those that were sent for the first time, and let go of the bodies that nobody asked to hear of.
 
@@ -107,13 +133,3 @@ def deliver(records: list[Delivery], outcome: Outcome) -> tuple[list[Delivery], 
         else:
             record.body = b""
     return others, asked
-
-
-LOOPS = (sift, drain, fitting, total_size, join, streams_of, most_attempts, deliver)
-"""As they are above; what the module's names stand for may be their compiled twins."""
-
-if _compiled.native is not None:
-    # Not if msgspec has changed how records lie in memory.
-    with suppress(TypeError):
-        _compiled.native.know(Delivery, StreamQueue)
-        globals().update((each.__name__, getattr(_compiled.native, each.__name__)) for each in LOOPS)

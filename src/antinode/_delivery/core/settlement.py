@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from itertools import repeat
 from operator import attrgetter
 
 from antinode._delivery.core.loops import deliver, total_size
 from antinode._delivery.ledger import Ledger
 from antinode._delivery.record import DELIVERED, DROPPED, NOT_STORED, REJECTED, SPOOLED, Delivery, Outcome
 from antinode._delivery.storage import ENDS
+from antinode._protocol.status import Status
 
 _EPOCH = attrgetter("epoch")
+
+OUT_OF_MEMORY = Outcome(
+    DROPPED, Status.FAILED, "out_of_memory", message="there was no memory to keep the event in"
+)
+UNMADE = Delivery(b"", 0, 0.0, outcome=OUT_OF_MEMORY)
+"""The handle of every event for which there was no memory: made ahead, since then nothing can be made."""
 
 
 class Settlement:
@@ -48,6 +56,28 @@ class Settlement:
         record.outcome = outcome
         if is_kept and (self.keeps_all or self.keeps_failures):
             self._settled.append(record)
+
+    def drop_unmade(self) -> Delivery:
+        """Settle an event for which memory is lacking, without asking for any. On any thread."""
+        self.ledger.unmade += 1
+        return UNMADE
+
+    def settle_unmade(self) -> int:
+        """Write into the books what has been lost for lack of memory since the last time: how many events."""
+        ledger = self.ledger
+        if not ledger.unmade:
+            return 0
+        with self.guard:
+            count = ledger.unmade
+            epoch = ledger.epoch
+            ledger.settle(OUT_OF_MEMORY, count)
+            epoch.settle(DROPPED, count)
+            epoch.accepted += count
+            ledger.accepted += count
+            ledger.unmade -= count
+        if self.keeps_all or self.keeps_failures:
+            self._settled.extend(repeat(UNMADE, count))
+        return count
 
     def skip(self, record: Delivery, outcome: Outcome) -> None:
         """Settle a record that was never meant to be sent: counted, but not as accepted."""

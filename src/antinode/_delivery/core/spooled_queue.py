@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 from weakref import WeakValueDictionary
 
 from antinode._delivery.core.backlog import Backlog, ids_of, is_event
 from antinode._delivery.core.settlement import Settlement
+from antinode._delivery.ledger import Ledger
 from antinode._delivery.record import DROPPED, NOT_STORED, Delivery, Outcome, StoredDelivery, anchor
 from antinode._delivery.storage import Store, Stored, is_full
 from antinode._protocol.status import Status
+from antinode._speedups import slot
 
 # The guard, which logging threads wait for, is given back after so many records.
 SLICE = 500
@@ -37,6 +41,9 @@ UNREADABLE = Outcome(
 
 class SpooledQueue:
     """The part of a queue that is in a store. Guarded like the backlog's end; see `Core`."""
+
+    # Compiled code finds these where they lie.
+    __slots__ = ("__dict__", "_interrupting", "_is_admitting", "has_ended", "is_behind", "rear")
 
     def __init__(
         self,
@@ -79,6 +86,24 @@ class SpooledQueue:
         self._interrupting: deque[Delivery] = deque()
         """Logged by a signal handler or a destructor in the middle of logging, which a store cannot take."""
         settlement.is_stored = True
+
+    def layout(self, record_type: type[Delivery]) -> dict[str, Any]:
+        """What the compiled path uses of this, to put records into the store itself."""
+        return {
+            "spooled": self,
+            "append": partial(self._store.append, direct=True),
+            "admit_late": self._admit_late,
+            "memory_events": self._queue_events,
+            "memory_bytes": self._queue_bytes,
+            "record_place": slot(record_type, "place"),
+            "on_disk": slot(Ledger, "on_disk"),
+            "on_disk_bytes": slot(Ledger, "on_disk_bytes"),
+            "is_admitting": slot(SpooledQueue, "_is_admitting"),
+            "is_behind": slot(SpooledQueue, "is_behind"),
+            "rear": slot(SpooledQueue, "rear"),
+            "has_ended": slot(SpooledQueue, "has_ended"),
+            "interrupting": slot(SpooledQueue, "_interrupting"),
+        }
 
     def admit(self, record: Delivery) -> bool:
         """Take a record, or return False and change nothing when there is no room for it; as `Core.admit`."""

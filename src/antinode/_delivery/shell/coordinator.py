@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from antinode._delivery.core.response_handler import Note
@@ -83,6 +84,10 @@ class Coordinator:
             if thread is None or not thread.is_alive():
                 self.ensure_thread()
             self._wakeup.ring()
+        except MemoryError:
+            # The next record rings.
+            self._wakeup.arm()
+            return
         except BaseException:
             # Ctrl-C may have come before the bell: the next record rings too.
             self._wakeup.arm()
@@ -96,8 +101,9 @@ class Coordinator:
             self._wakeup.arm()
 
     def say(self, level: str, key: str, text: str) -> None:
-        """Have a line logged, rate-limited by `key`."""
-        self._notifier.add(notes=(Note(level, key, text),))
+        """Have a line logged, rate-limited by `key`; none if memory is lacking."""
+        with suppress(MemoryError):
+            self._notifier.add(notes=(Note(level, key, text),))
         self.ring()
 
     @property
@@ -232,6 +238,7 @@ class Coordinator:
         """Apply the answers that came. What to send now, whom to let through, and when to decide again."""
         core = self._core
         self._works.recovery.mend()
+        core.settle_unmade()
         for reply in self.flights.take_replies(now):
             try:
                 core.respond(reply.number, reply.verdict, now, took=reply.seconds, size=reply.size)

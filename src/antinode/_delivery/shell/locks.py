@@ -5,11 +5,14 @@ from __future__ import annotations
 import _thread
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import FrameType
 
-from antinode import _compiled
 from antinode._locks import is_owned, let_go
+from antinode._speedups import twin
+
+_make: Callable[[], AbstractContextManager[object]] = twin("Guard", threading.RLock)
 
 
 class Locks:
@@ -61,11 +64,8 @@ class Locks:
 
 def make_guard() -> AbstractContextManager[object]:
     """An RLock; one that compiled code can look into, where there is any and threads are the system's own."""
-    lock = threading.RLock()
-    if _compiled.native is None or type(lock) is not _thread.RLock:
-        return lock
-    guard: AbstractContextManager[object] = _compiled.native.Guard()
-    return guard
+    lock: AbstractContextManager[object] = threading.RLock()
+    return _make() if type(lock) is _thread.RLock else lock
 
 
 def is_interrupting() -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from antinode._delivery.core.core import QUEUE_FULL, Core
 from antinode._delivery.core.response_handler import Note
+from antinode._delivery.core.settlement import OUT_OF_MEMORY
 from antinode._delivery.core.spooled_queue import SPOOL_FULL
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.record import (
@@ -34,6 +36,7 @@ from antinode._delivery.shell.works import Works
 from antinode._locks import is_owned
 from antinode._protocol.secrets import public_url
 from antinode._protocol.status import Status
+from antinode._speedups import slot
 
 _SHUT_DOWN = Outcome(DROPPED, Status.FAILED, "shutdown", message="logged after the client was shut down")
 
@@ -125,6 +128,25 @@ class Sender:
         """Open the store on disk, and begin to deliver what dead processes have left or will leave there."""
         self._coordinator.open_store()
 
+    def layout(self) -> dict[str, Any]:
+        """What the compiled path uses of this sender and its core."""
+        spooled = self._core.spooled
+        return {
+            **self._core.layout(),
+            "wakeup": self.wakeup,
+            "threshold": slot(Wakeup, "threshold"),
+            "lifetime": self.lifetime,
+            "is_closed": slot(Lifetime, "is_closed"),
+            "record_type": self.make_record,
+            "record_epoch": slot(self.make_record, "epoch"),
+            "submit": self.submit if self.has_store else None,
+            "ring": self._ring,
+            "overflow": self._overflow,
+            "drop_unmade": self.drop_unmade,
+            # Waiting for the disk is left to Python.
+            "stored": None if spooled is None or self.config.is_strict else spooled.layout(self.make_record),
+        }
+
     # What logging calls, on any thread.
 
     def _submit_stored(self, record: Delivery) -> None:
@@ -153,14 +175,34 @@ class Sender:
                 self._overflow(record)
             elif len(core.queued) >= self.wakeup.threshold:
                 self._ring()
+        except MemoryError:
+            self._lack_memory(record)
         except BaseException:
             self._recover()
             raise
+
+    def drop_unmade(self) -> Delivery:
+        """Settle an event for which memory is lacking, without asking for any. The coordinator will tell."""
+        record = self._core.settlement.drop_unmade()
+        self._ring()
+        return record
+
+    def _lack_memory(self, record: Delivery) -> None:
+        """Settle a record for which nothing could be queued; what has a place in the store goes on.
+
+        No lock is left behind by a MemoryError, but the ledger may be torn, which whoever decides next mends.
+        """
+        self._works.recovery.is_torn = True
+        if record.place == NOT_STORED and record.outcome is None:
+            record.outcome = OUT_OF_MEMORY
+            self.drop_unmade()
 
     def refuse(self, record: Delivery, outcome: Outcome, note: str | None = None) -> None:
         """Settle a record that is not going to be sent, and have the coordinator tell about it."""
         try:
             self._refuse(record, outcome, note)
+        except MemoryError:
+            self._lack_memory(record)
         except BaseException:
             self._recover()
             raise
@@ -202,6 +244,8 @@ class Sender:
     def _overflow(self, record: Delivery) -> None:
         try:
             self._make_way(record)
+        except MemoryError:
+            self._lack_memory(record)
         except BaseException:
             self._recover()
             raise
@@ -290,9 +334,12 @@ class Sender:
     def stats(self) -> Stats:
         """The ledger at this instant."""
         # Against the order of locks, if a signal handler that interrupted logging asks: no waiting then.
+        is_inside = is_owned(self._locks.deciding)
         if not self._locks.deciding.acquire(blocking=not is_owned(self._locks.guard)):
             return self._core.ledger.stats()
         try:
+            if not is_inside:
+                self._works.recovery.mend()
             return self._core.stats(self._clock())
         finally:
             self._locks.deciding.release()

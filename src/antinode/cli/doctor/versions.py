@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import Final
 
+from antinode import _speedups
 from antinode._version import __version__
 from antinode.cli.doctor.findings import DoctorFinding
 
@@ -17,7 +18,7 @@ _PACKAGES: Final = ("msgspec", "orjson", "urllib3")
 
 
 def check_versions() -> Iterator[DoctorFinding]:
-    """Findings about Python and about each package that antinode needs."""
+    """Findings about Python, each package that antinode needs, and its compiled parts."""
     gil = getattr(sys, "_is_gil_enabled", None)
     free = " without the interpreter lock" if gil is not None and not gil() else ""
     yield DoctorFinding(
@@ -39,6 +40,7 @@ def check_versions() -> Iterator[DoctorFinding]:
             )
         installed.append(f"{name} {version}")
     yield DoctorFinding("packages", "ok", f"antinode {__version__}, {', '.join(installed)}")
+    yield DoctorFinding("speedups", "ok", _speedups.describe())
 
 
 def _required() -> dict[str, str]:

@@ -1,0 +1,187 @@
+"""Which code runs: compiled code wherever it can be, and what it shares with Python is checked."""
+
+from __future__ import annotations
+
+import enum
+import os
+import subprocess
+import sys
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from antinode import Client, _speedups
+from antinode._hot_path import layout_of
+from tests import needs
+from tests.memory import KEY, SONG, Memory, logging_client
+
+Kind = enum.Enum("Kind", {"ONE": 1, "TWO": "two"})
+KindOfText = enum.Enum("KindOfText", {"ONE": "one"}, type=str)
+
+
+@pytest.fixture(scope="module")
+def native() -> Any:
+    return needs.native()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"plan": {"branch": "main"}, "ingestion_metadata": {"source_name": "here"}},
+        {"overflow": "block", "max_queue_events": 100, "max_queue_bytes": 10**6},
+        {"overflow": "drop_newest"},
+        {"on_outcome": print, "on_retry": print},
+        {"max_event_age": 60, "min_id_length": 1, "strict": True},
+        {"compress": True},
+        {"pace": 10},
+        {"upload_interval_in_sec": 60, "max_cached_events": 10},
+        {"storage": ".", "durability": "process"},
+        {"storage": ".", "durability": "interval"},
+        {"storage": ".", "durability": "strict"},
+        {"dead_letters": "."},
+    ],
+    ids=str,
+)
+def test_it_is_in_force(native: Any, options: dict[str, Any], tmp_path: Any) -> None:
+    """Whatever the options are: every ordinary event is logged by compiled code."""
+    options = {name: tmp_path / name if value == "." else value for name, value in options.items()}
+    with logging_client(Memory(), **options) as client:
+        for _ in range(5):
+            client.log_event(SONG)
+        assert client._hot.taken == 5
+        assert repr(client).endswith("| compiled>")
+
+
+def test_it_is_in_force_again(native: Any) -> None:
+    """After an opt-out, a middleware and another `init`, each of which turn it off for a while."""
+    with logging_client(Memory()) as client:
+        client.opt_out = True
+        assert (client._hot, repr(client).endswith("| off>")) == (None, True)
+        client.opt_out = False
+        assert repr(client).endswith("| compiled>")
+
+        def middleware(payload: Any, go_on: Any) -> None:
+            go_on(payload)
+
+        client.add_event_middleware(middleware)
+        assert repr(client).endswith("| Python: it has middleware>")
+        client.remove_event_middleware(middleware)
+        client.init(KEY, transport=Memory())
+        client.log_event(SONG)
+        assert client._hot.taken == 1
+
+
+FORK = """
+import os, sys
+from tests.memory import SONG, Memory, logging_client
+with logging_client(Memory()) as client:
+    client.log_event(SONG)
+    child = os.fork()
+    client.log_event(SONG)
+    assert client.flush(30).complete
+    # The child's first event finds that it has been forked, and leaves the rest to Python.
+    print(client._hot.taken, flush=True)
+    if child == 0:
+        client.log_event(SONG)
+        print(client._hot.taken, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_it_is_in_force_after_a_fork(native: Any) -> None:
+    """In parent and child."""
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=False)
+    assert sorted(done.stdout.split()) == ["1", "2", "2"], done.stderr
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime(2024, 5, 1, 12, 30, 0, 5),
+        datetime(2024, 5, 1, tzinfo=timezone.utc),
+        datetime(2024, 5, 1, tzinfo=timezone(timedelta(hours=5, minutes=30))),
+        date(2024, 5, 1),
+        time(12, 30),
+        UUID(int=7),
+        Kind.ONE,
+        KindOfText.ONE,
+        Decimal("12.5"),
+        Decimal("0.10000000000000000001"),
+        Decimal("NaN"),
+        type("Text", (str,), {})("text"),
+        type("Dict", (dict,), {})(a=1),
+    ],
+    ids=repr,
+)
+def test_usual_values_take_it(native: Any, value: Any) -> None:
+    """As properties, however deep; and they are encoded as in Python."""
+    with logging_client(Memory()) as client:
+        event = {
+            **SONG,
+            "time": 1_700_000_000_000,
+            "insert_id": "a",
+            "event_properties": {"a": [1, (value,)]},
+        }
+        encoded = client._hot.encode(event)
+        assert encoded is not None
+        assert encoded == client._encoder.encode(event)[:2]
+
+
+def layout(client: Client) -> dict[str, Any]:
+    assert client._encoder is not None
+    assert client._sender is not None
+    return layout_of(client._encoder, client._sender)
+
+
+def test_a_name_that_is_gone_or_new_is_told(native: Any, tmp_path: Any) -> None:
+    """The two sides must agree on every name: nothing goes slow in silence."""
+    with logging_client(Memory(), storage=tmp_path) as client:
+        whole = layout(client)
+        native.Log(whole)
+        for name in whole:
+            with pytest.raises(TypeError, match=f"lacks {name}$"):
+                native.Log({key: value for key, value in whole.items() if key != name})
+        with pytest.raises(TypeError, match="are known"):
+            native.Log({**whole, "another": 1})
+        for name in whole["stored"]:
+            stored = {key: value for key, value in whole["stored"].items() if key != name}
+            with pytest.raises(TypeError, match=f"lacks {name}$"):
+                native.Log({**whole, "stored": stored})
+
+
+def test_another_layout_in_memory_is_told(native: Any) -> None:
+    """What is no slot, or one of another kind, is not taken for one."""
+    with logging_client(Memory()) as client:
+        whole = layout(client)
+        for name in ("accepted", "is_closed", "record_epoch"):
+            with pytest.raises(TypeError, match="is no slot"):
+                native.Log({**whole, name: property(lambda _: 1)})
+        with pytest.raises(TypeError, match="is no slot"):
+            native.Log({**whole, "accepted": whole["is_closed"]})
+
+
+def test_why_it_is_python_is_told() -> None:
+    """By `repr(client)`, where somebody has turned the compiled parts off."""
+    program = "import antinode; print(antinode.Client().init('0' * 32))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "ANTINODE_PURE_PYTHON": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip().endswith("| Python: ANTINODE_PURE_PYTHON=1>")
+
+
+def test_giving_up_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where compiled code does not fit what it finds, Python goes on, and says why."""
+    monkeypatch.setattr(_speedups, "native", _speedups.native)
+    monkeypatch.setattr(_speedups, "why_python", "")
+    _speedups.give_up("the layout lacks epoch")
+    assert _speedups.describe() == "Python: the layout lacks epoch"
