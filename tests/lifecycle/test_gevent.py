@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
+
 import pytest
+import trustme
 
 from antinode.testing import Endpoint, faults
+from tests.delivery.rawserver import RawServer, answering
 from tests.lifecycle.driver import run, sequence
 
 pytest.importorskip("gevent")
@@ -142,3 +147,60 @@ def test_logging_from_a_callback_of_the_hub(endpoint: Endpoint) -> None:
         endpoint.url,
     )
     assert (ended.status, ended.lines, ended.errors) == (0, ["1"], ""), ended
+
+
+def test_patching_after_the_first_event_is_told() -> None:
+    """It comes too late for antinode's threads, and a warning says when to patch; once."""
+    ended = run(
+        f"""
+        {_QUIET}
+        import antinode, logging
+        logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
+
+        class Kept:
+            def send(self, request):
+                return antinode.HttpResponse(200, {{}}, b'{{"code": 200}}')
+            def close(self):
+                pass
+
+        client = antinode.init(KEY, transport=Kept())
+        for seq in range(3):
+            client.log_event(event(seq))
+            say(client.flush(20).delivered)
+            if seq == 0:
+                from gevent import monkey
+                monkey.patch_all()
+        # The threading module does not find its threads again when they end, and prints that.
+        sys.stdout.flush()
+        import os
+        os._exit(0)
+        """
+    )
+    told = "gevent has patched this process after antinode's first event"
+    assert [told if line.startswith(told) else line for line in ended.lines] == ["1", told, "1", "1"], ended
+
+
+def test_transport_over_tls_is_patched_late(tmp_path: Path) -> None:
+    """One that was used before makes its TLS context anew: the former one would recurse without end."""
+    authority = trustme.CA()
+    bundle = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+    with RawServer(answering(), tls) as server:
+        ended = run(
+            f"""
+            {_QUIET}
+            from antinode._delivery.http.transport import HttpTransport
+            from antinode._delivery.messages import Request
+            transport = HttpTransport(ca_bundle={str(bundle)!r}, proxy=False)
+            request = Request({server.tls_url!r}, b"{{}}")
+            say(transport.send(request).status)
+            transport.close()
+            from gevent import monkey
+            monkey.patch_all()
+            say(transport.send(request).status)
+            transport.close()
+            """
+        )
+    assert (ended.lines, ended.errors) == (["200", "200"], "")

@@ -221,7 +221,9 @@ class HttpTransport:
     def _tls_context(self) -> ssl.SSLContext:
         """One for all connections: loading the certificates takes tens of milliseconds."""
         with self._lock:
-            if self._tls is None:
+            # gevent may have put a class of its own in the place since: then one of the former class recurses
+            # without end when it is set up.
+            if type(self._tls) is not ssl.SSLContext:
                 bundle = self._ca_bundle
                 try:
                     self._tls = ssl.create_default_context(

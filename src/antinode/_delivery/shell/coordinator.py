@@ -68,6 +68,7 @@ class Coordinator:
         self._wakes_at: float | None = None
         """When the coordinator goes on if nobody rings."""
         self._has_started = False
+        self._has_told_of_patch = False
         self.thread: threading.Thread | None = None
 
     # For every thread.
@@ -186,6 +187,7 @@ class Coordinator:
         this = threading.current_thread()
         try:
             while self.thread is this and not self._lifetime.is_stopped:
+                self._look_for_patch(this)
                 self._go_round()
         finally:
             if self.thread is this:
@@ -196,6 +198,17 @@ class Coordinator:
                 else:
                     # Something ended this thread from outside. Whoever waits must not wait for ever.
                     self.ensure_thread()
+
+    def _look_for_patch(self, this: threading.Thread) -> None:
+        """Tell if gevent has patched the process since this thread began: it goes by another number then."""
+        if threading.get_ident() != this.ident and not self._has_told_of_patch:
+            self._has_told_of_patch = True
+            text = (
+                "gevent has patched this process after antinode's first event, whose threads stay the "
+                "system's and may get stuck in gevent; call gevent.monkey.patch_all() before anything is "
+                "logged, best before any import"
+            )
+            self._notifier.add(notes=(Note("WARNING", "patched", text),))
 
     def _go_round(self) -> None:
         try:
