@@ -485,10 +485,14 @@ class Client:
         self._configuring = threading.RLock()
         if self._sender is not None:
             self._sender.renew_after_fork()
-            self._encoder = self._make_encoder(self._sender)
-        self._refresh()
+        self._renew_ids()
         if self._drain is not None:
             self._drain.renew_after_fork()
+
+    def _renew_ids(self) -> None:
+        if self._sender is not None:
+            self._encoder = self._make_encoder(self._sender)
+        self._refresh()
 
     def _begin_in_process(self) -> None:
         drain, sender = self._drain, self._sender

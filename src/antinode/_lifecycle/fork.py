@@ -16,6 +16,7 @@ from antinode._delivery import record
 from antinode._delivery.shell.log_limiter import write
 from antinode._lifecycle import exit as process_exit
 from antinode._lifecycle import workers
+from antinode._lifecycle.snapshot import watch_restores
 
 # Linux: the kernel empties such a page in a forked child, so that reading one byte of it tells a fork, even
 # one made in C, for a fraction of what asking for the process id costs.
@@ -26,6 +27,9 @@ class Resident(Protocol):
     """What lives with the process: a client, or anything else that forks and exits concern."""
 
     def _renew_after_fork(self) -> None: ...
+
+    def _renew_ids(self) -> None:
+        """Go on with other insert_ids than another process that has come from the same image."""
 
     def _begin_in_process(self) -> None:
         """Hear that a sender starts its thread, the first time or again, maybe in a forked child."""
@@ -84,6 +88,7 @@ def register(resident: Resident) -> None:
     if not _is_registered:
         _is_registered = True
         _import_early()
+        watch_restores(_after_restore)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_after_fork)
 
@@ -114,6 +119,12 @@ def _after_fork() -> None:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _after_restore() -> None:
+    """In a process that was started from a saved image: others were, too, and must not use the same ids."""
+    for resident in _alive():
+        resident._renew_ids()
 
 
 def notice_fork() -> None:
