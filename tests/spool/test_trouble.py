@@ -696,3 +696,21 @@ def test_directories_are_made_for_this_user_alone(tmp_path: Path) -> None:
     assert modes[1:] == [0o700, 0o700]
     assert modes[0] == there.stat().st_mode & 0o777
     assert (there / "made" / "too").stat().st_mode & 0o777 == 0o700
+
+
+def test_damage_that_costs_events_is_told_once(tmp_path: Path) -> None:
+    """With how many there were; those beside it are given."""
+    spool = opened(tmp_path)
+    for number in range(5):
+        spool.append(b"record %d" % number, 1.0, direct=True)
+    spool.close()
+    (path,) = segments(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"record 2", b"rec0rd 2"))
+    spool = opened(tmp_path)
+    spool.adopt()
+    assert len(settle(spool)) == 4
+    (told,) = spool.take_refusals()
+    assert "1 event in the spool" in str(told)
+    assert "damaged/" in told.consequence
+    assert spool.take_refusals() == []
+    spool.close()

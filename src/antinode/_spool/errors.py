@@ -4,6 +4,7 @@
     ├── SpoolFull      the directory holds as much as it may: free it, or raise the limit
     ├── SpoolBroken    the disk or the directory refuses: full, read-only, gone, not permitted, …
     ├── DamagedFull    what is damaged is not kept any more; told, never raised
+    ├── RecordsDamaged  events could not be read back; told, never raised
     └── DescriptorsLost  other code has closed the spool's files; told, never raised
 
 After either of the first two the event is not on disk. `Spool.prepare` tries again; once it returns, events
@@ -103,3 +104,17 @@ class DescriptorsLost(SpoolError):
             f"files of the spool in {self.path!r} were closed by other code of this process "
             "(os.closerange, or a daemon made after init?)"
         )
+
+
+class RecordsDamaged(SpoolError):
+    """Events that had been logged could not be read back."""
+
+    consequence = "what could be read of them is in damaged/, and those beside them are delivered"
+
+    def __init__(self, path: str, records: int) -> None:
+        super().__init__(path, records)
+        self.path, self.records = path, records
+
+    def __str__(self) -> str:
+        events = "1 event" if self.records == 1 else f"{self.records:,} events"
+        return f"{events} in the spool {self.path!r} could not be read"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import threading
 import time
@@ -13,32 +12,34 @@ from typing import Literal
 from antinode._locks import is_owned, let_go
 from antinode._spool import owners
 from antinode._spool.adoption import MOST_HELD, Adoption
-from antinode._spool.directory import COUNTED_AT_ONCE, SpoolDirectory
+from antinode._spool.directory import SpoolDirectory
 from antinode._spool.disk import Disk
 from antinode._spool.durability import Syncer
-from antinode._spool.errors import DamagedFull, DescriptorsLost, SpoolBroken, SpoolError, SpoolFull
+from antinode._spool.errors import (
+    DamagedFull,
+    DescriptorsLost,
+    RecordsDamaged,
+    SpoolBroken,
+    SpoolError,
+)
 from antinode._spool.filesystems import may_map
-from antinode._spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, new_owner, newest_of, size_for
+from antinode._spool.format import CODES, FRAME_SIZE, SMALLEST, size_for
 from antinode._spool.inspection.damage import SetAside
-from antinode._spool.owners import OwnerLock, acquire
-from antinode._spool.ownership import refusal
+from antinode._spool.making import SegmentMaker
+from antinode._spool.own_locks import OwnLocks
 from antinode._spool.reading import Start
 from antinode._spool.recovering import RecordReading, Recovered
 from antinode._spool.segment import INDEX_MASK, PLACE_BITS, AdoptedSegment, Segment
 from antinode._spool.stats import SpoolRemainder, SpoolStats
 from antinode._spool.upkeep import Upkeep
-from antinode._spool.writers import OwnSegment, RefusingSegment, make_segment
+from antinode._spool.writers import OwnSegment, RefusingSegment
 
 Durability = Literal["process", "interval", "strict"]
 
 FIRST_SIZE = 256 * 1024
 LARGEST_SIZE = 16 * 1024 * 1024
-GROWTH = 4
-_SHARE = 8
-"""A segment takes at most this fraction of max_bytes, so that several processes fit."""
 _RETRY = 1.0
 """Seconds before a spare segment that could not be made is tried again."""
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FINGERPRINT_SIZE = 8
 
 
@@ -89,25 +90,33 @@ class Spool:
     def _begin(self) -> None:
         # Re-entrant, since a signal handler or destructor that interrupts the holder may log.
         self._making = threading.RLock()
-        """Guards: making segments, `_spare`, `_number`, `_owner_lock`."""
+        """Guards: making segments, `_spare`, `_maker`, `_locks`."""
         self._is_open = False
-        self._owner_lock: OwnerLock | None = None
-        self._former_locks: list[OwnerLock] = []
-        self._number = 0
-        self._size = FIRST_SIZE
-        self._serial = itertools.count(1)
         self._segments: dict[int, Segment] = {}
         self._current: OwnSegment | RefusingSegment = RefusingSegment(
             SpoolBroken(self.path, "take events", 0, "it is not open; call open() first")
         )
         self._spare: OwnSegment | None = None
         self._spare_again_at = 0.0
-        self._may_map = False
-        self._is_disowned = False
         self._syncer = Syncer(self.path, self._segments)
         self._syncing = self._syncer.lock
         """Guards: closing the files of own segments."""
+        is_synced = self.durability != "process"
         self._directory = SpoolDirectory(self._disk, self.path)
+        self._locks = OwnLocks(self._disk, self._directory, self._wall, is_durable=is_synced)
+        self._maker = SegmentMaker(
+            self._disk,
+            self.path,
+            self._directory,
+            self._segments,
+            first_size=FIRST_SIZE,
+            largest_size=LARGEST_SIZE,
+            max_bytes=self.max_bytes,
+            fingerprint=self._fingerprint,
+            is_synced=is_synced,
+            clock=self._clock,
+            wall=self._wall,
+        )
         self._aside = SetAside(self._disk, self.path)
         self._has_told_full = False
         self._adoption = Adoption(self._disk, self.path, self._fingerprint, self._aside, self._clock)
@@ -123,7 +132,7 @@ class Spool:
             self._aside,
             self._directory,
             self._syncing,
-            is_synced=self.durability != "process",
+            is_synced=is_synced,
             max_bytes=self.max_bytes,
         )
         self._reading = RecordReading(
@@ -154,32 +163,16 @@ class Spool:
             if will_adopt:
                 self._adoption.expect(names)
             try:
-                self._current = self._make(self._size, names=names)
+                self._current = self._maker.make(self._locks.current, names=names)
             except SpoolError as error:
                 self._current = RefusingSegment(error)
 
     def _become_owner(self) -> list[str]:
         """Returns the names that were in the directory before."""
-        try:
-            self._directory.make(is_durable=self.durability != "process")
-            if problem := refusal(self._disk.stat_directory(self.path)):
-                raise SpoolBroken(self.path, "be opened", 0, problem)
-            self._may_map = may_map(self.path) if self._wants_map is None else self._wants_map
-            lock = None
-            names = self._directory.names()
-            # Behind all that are there, even if the wall clock was set back: order goes by owner.
-            newest = newest_of(names)
-            for attempt in range(8):  # somebody looking whether it lives may have it for an instant
-                created = max(int(self._wall() * 1000), newest + 1) + attempt
-                owner = new_owner(created, os.getpid(), int.from_bytes(os.urandom(4), "little"))
-                if (lock := acquire(self._disk, self.path, owner)) is not None:
-                    break
-        except OSError as error:
-            raise SpoolBroken.of(self.path, "be opened", error) from error
-        if lock is None:
-            raise SpoolBroken(self.path, "be opened", 0, "its lock files cannot be locked")
-        self._owner_lock = lock
-        self._adoption.own.add(lock.owner)
+        names = self._locks.become_owner()
+        if self._locks.current is not None:
+            self._adoption.own.add(self._locks.current.owner)
+        self._maker.may_map = may_map(self.path) if self._wants_map is None else self._wants_map
         return names
 
     def close(self) -> SpoolRemainder:
@@ -202,8 +195,7 @@ class Spool:
             )
             is_own_left = any(segment.is_own for segment in left)
             self._adoption.release()
-            for lock in [*self._former_locks, *filter(None, [self._owner_lock])]:
-                lock.release(remove=not is_own_left)
+            self._locks.release(remove=not is_own_left)
         self._begin()
         return result
 
@@ -218,8 +210,7 @@ class Spool:
                 segment.retire()
             segment.close()
         self._adoption.release()
-        for lock in [*self._former_locks, *filter(None, [self._owner_lock])]:
-            lock.release(remove=False)
+        self._locks.release(remove=False)
         self._begin()
 
     def __repr__(self) -> str:
@@ -283,7 +274,7 @@ class Spool:
                 segment = None
             if segment is None:
                 try:
-                    segment = self._make(max(self._size, need), at_least=need)
+                    segment = self._maker.make(self._locks.current, need)
                 except SpoolError as error:
                     if need <= SMALLEST:
                         full.seal()
@@ -295,72 +286,6 @@ class Spool:
             return segment, segment.append(body, logged_at)
         except OSError as error:
             raise self._fail(segment, error) from error
-
-    def _make(
-        self,
-        preferred: int,
-        at_least: int = SMALLEST,
-        *,
-        names: list[str] | None = None,
-        is_counted: bool = False,
-    ) -> OwnSegment:
-        """A new segment of the preferred size, or of a smaller one if there is no room for that.
-
-        names: of the directory, just listed. is_counted: all its files were counted just now; else they are
-        if they are few.
-        """
-        lock = self._owner_lock
-        if lock is None:
-            raise SpoolBroken(self.path, "take events", 0, "it is not open; call open() first")
-        if not is_counted:
-            self._count(names, at_most=COUNTED_AT_ONCE)
-        if not self._directory.is_counted:
-            preferred = at_least
-        room = self.max_bytes - self._directory.bytes
-        share = max(self.max_bytes // _SHARE, at_least, SMALLEST)
-        size = min(preferred, max(share - share % SMALLEST, at_least))
-        while True:
-            if size > room and size <= at_least:
-                raise SpoolFull(self.path, self.max_bytes)
-            if size <= room:
-                try:
-                    segment = self._make_sized(lock.owner, size)
-                    break
-                except OSError as error:
-                    if error.errno not in _NO_ROOM or size <= at_least:
-                        raise SpoolBroken.of(self.path, "make a segment", error) from error
-            smaller = size // GROWTH
-            size = max(smaller - smaller % GRAIN, at_least)
-        self._directory.bytes += size
-        self._size = min(max(size, self._size) * GROWTH, LARGEST_SIZE)
-        return segment
-
-    def _count(self, names: list[str] | None = None, *, at_most: int | None = None) -> None:
-        try:
-            self._directory.count(names, at_most=at_most)
-        except OSError as error:
-            raise SpoolBroken.of(self.path, "be read", error) from error
-
-    def _make_sized(self, owner: str, size: int) -> OwnSegment:
-        self._number += 1
-        serial = next(self._serial)
-        segment = make_segment(
-            self._disk,
-            self.path,
-            serial,
-            size,
-            owner=owner,
-            number=self._number,
-            wall=self._wall(),
-            monotonic=self._clock(),
-            fingerprint=self._fingerprint,
-            salt=int.from_bytes(os.urandom(4), "little"),
-            is_claimed=not self._is_disowned,
-            may_map=self._may_map,
-            is_synced=self.durability != "process",
-        )
-        self._segments[serial] = segment
-        return segment
 
     @property
     def takes_records(self) -> bool:
@@ -408,6 +333,9 @@ class Spool:
         Once, also that what is damaged is not kept any more.
         """
         refusals = self._reading.take_refusals()
+        lost, self._upkeep.lost_records = self._upkeep.lost_records, 0
+        if lost:
+            refusals.append(RecordsDamaged(self.path, lost))
         if self._disk.has_lost_descriptors:
             self._disk.has_lost_descriptors = False
             refusals.append(DescriptorsLost(self.path))
@@ -460,7 +388,7 @@ class Spool:
             return 0
         try:
             taken = self._adoption.adopt(
-                lambda: next(self._serial), any_fingerprint=any_fingerprint, max_owners=max_owners
+                self._maker.next_serial, any_fingerprint=any_fingerprint, max_owners=max_owners
             )
         except OSError as error:
             raise SpoolBroken.of(self.path, "be read", error) from error
@@ -470,7 +398,7 @@ class Spool:
 
     def disown(self) -> None:
         """The server refused the API key: let whoever opens the directory next adopt these segments."""
-        self._is_disowned = True
+        self._maker.is_disowned = True
         for segment in list(self._segments.values()):
             try:
                 segment.disown()
@@ -502,11 +430,11 @@ class Spool:
                     if self._spare is not None:
                         self._spare.seal()  # the former owner's
                         self._spare = None
-                if self._owner_lock is None:
+                if self._locks.current is None:
                     self._become_owner()
                 # A spare is older than what would be made now, so that order demands it first.
                 spare, self._spare = self._spare, None
-                self._current = spare or self._make(self._size, is_counted=is_counted)
+                self._current = spare or self._maker.make(self._locks.current, is_counted=is_counted)
             elif not is_in_place:
                 raise self._break(
                     SpoolBroken(self.path, "go on", errno.ENOENT, "its files were removed or cut short")
@@ -522,7 +450,7 @@ class Spool:
         if self._directory.is_counted and not self._wants_segment():
             return False
         try:
-            self._count()
+            self._maker.count()
         except SpoolError:
             return False  # whoever makes a segment finds out why
         return True
@@ -537,10 +465,7 @@ class Spool:
 
     def _is_in_place(self, current: OwnSegment | RefusingSegment) -> bool:
         """Lock and segment have their names. Raises OSError when that cannot be told."""
-        lock = self._owner_lock
-        if lock is None or not lock.is_in_place or not lock.hold():
-            return False
-        return isinstance(current, RefusingSegment) or current.is_whole()
+        return self._locks.is_in_place() and (isinstance(current, RefusingSegment) or current.is_whole())
 
     def _break(self, error: SpoolError) -> SpoolError:
         """The files are gone: what is in the segments at hand can still be read, but not be added to."""
@@ -552,24 +477,12 @@ class Spool:
         return error
 
     def _lose_lock(self) -> None:
-        lock, self._owner_lock = self._owner_lock, None
-        if lock is not None:
-            lock.release(remove=False)
-            if any(segment.is_own and segment.is_left() for segment in list(self._segments.values())):
-                self._lock_again(lock.owner)
-
-    def _lock_again(self, owner: str) -> None:
-        """Only the lock file was removed: keep others from the segments, if it is not too late."""
-        try:
-            lock = acquire(self._disk, self.path, owner)
-        except OSError:
-            return
-        if lock is not None:
-            self._former_locks.append(lock)
+        segments = list(self._segments.values())
+        self._locks.lose(has_segments=any(each.is_own and each.is_left() for each in segments))
 
     def _make_spare(self, *, is_counted: bool) -> None:
         try:
-            self._spare = self._make(self._size, is_counted=is_counted)
+            self._spare = self._maker.make(self._locks.current, is_counted=is_counted)
         except SpoolError:
             self._spare_again_at = self._clock() + _RETRY  # `append` says so when the room is needed
 

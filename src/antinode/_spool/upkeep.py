@@ -36,6 +36,8 @@ class Upkeep:
         self._syncing = syncing
         self._is_synced = is_synced
         self._max_bytes = max_bytes
+        self.lost_records = 0
+        """Found damaged so far, and not told of yet."""
 
     def sweep(self) -> None:
         """Delete settled segments; free what the others do not need."""
@@ -86,6 +88,8 @@ class Upkeep:
 
     def set_aside(self, segment: Segment, damage: Damage) -> None:
         """Copy a damaged stretch to where a person may look at it, as far as there is room."""
+        if not damage.is_at_end:  # what was being written when its process died had not been logged
+            self.lost_records += damage.records
         self._aside.stretch(
             segment.read_at,
             segment.path,

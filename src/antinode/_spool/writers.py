@@ -219,10 +219,17 @@ class PlainSegment(OwnSegment):
         # Where reading moves the position that writing uses, each has a descriptor.
         super().__init__(disk, path, header, serial, status, -1 if HAS_POSITION else descriptor)
         self._writer = descriptor if HAS_POSITION else -1
+        self._inode, self._device = status.st_ino, status.st_dev
 
     def _opened_to_append(self) -> int:
         if not HAS_POSITION:
-            return self.opened()
+            # What `opened` does, with as little as each record can do with.
+            try:
+                held = self.disk.stat_open(self.descriptor)
+            except OSError:
+                return self.opened()
+            is_ours = held.st_ino == self._inode and held.st_dev == self._device
+            return self.descriptor if is_ours else self.opened()
         if self._writer < 0 or not self.disk.holds(self._writer, self._status):
             self._writer = self.open_again()
         return self._writer
