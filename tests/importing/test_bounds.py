@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from antinode._importing.chunks import MAX_ROW, MAX_VALUES, Chunk, divided, is_sprawling, string_end
-from antinode._importing.columns import read_mapping
+from antinode._importing.columns import Columns, read_mapping
 from antinode._importing.errors import BadMapping, NotReadable
 from antinode._importing.readers import delimited, detect
 from antinode._importing.readers.decompression import unpacked
@@ -22,6 +22,7 @@ from antinode._importing.readers.delimited import read_table
 from antinode._importing.readers.detect import SourceReading
 from antinode._importing.readers.json_array import read_array
 from antinode._importing.sources import find_sources
+from tests.importing.runs import look
 
 HEADER = b"event_type,user_id,time\n"
 MIB = b"x" * (1 << 20)
@@ -220,3 +221,41 @@ def test_a_mapping_is_bounded(tmp_path: Path, name: str, text: str) -> None:
     path.write_text(text)
     with pytest.raises(BadMapping):
         read_mapping(path)
+
+
+def test_an_archive_in_an_archive_is_refused(tmp_path: Path) -> None:
+    """It is told instead of unpacked, however it is called and compressed."""
+    inner = tmp_path / "inner.zip"
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("a.jsonl", b"{}\n")
+    path = tmp_path / "outer.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.jsonl", gzip.compress(inner.read_bytes()))
+    with pytest.raises(NotReadable, match="zip archive"):
+        list(SourceReading(find_sources([str(path)]).sources[0]).chunks())
+
+
+def test_a_name_of_thousands_of_parts_is_no_name_in_a_mapping(tmp_path: Path) -> None:
+    """Taking it apart would be quadratic; the line is told."""
+    if sys.version_info < (3, 11):
+        pytest.importorskip("tomli")
+    path = tmp_path / "a.toml"
+    path.write_text("[fields]\n" + "a." * 10_000 + "a = 1\n")
+    with pytest.raises(BadMapping, match="line 2 has more than"):
+        read_mapping(path)
+
+
+def test_an_event_too_long_to_be_looked_at_is_no_sample(tmp_path: Path) -> None:
+    """A dry run counts it, and shows the next ones."""
+    path = tmp_path / "rows.jsonl"
+    long = {
+        "event_type": "Long",
+        "user_id": "user-1",
+        "time": 1793817970000,
+        "event_properties": {"a": ["x" * 1000] * 100},
+    }
+    short = {"event_type": "Short", "user_id": "user-1", "time": 1793817970000}
+    path.write_text("".join(json.dumps(each) + "\n" for each in (long, short, long, short)))
+    survey = look([path], tmp_path, columns=Columns())
+    assert survey.good == 4
+    assert [event["event_type"] for _, _, event in survey.samples] == ["Short", "Short"]

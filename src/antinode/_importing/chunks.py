@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-MAX_ROW: Final = 8 * 1024 * 1024
+MAX_ROW: Final = 4 * 1024 * 1024
 """Bytes of one row. Events are a few kilobytes; a row without end must not fill memory."""
 
 MAX_VALUES: Final = 100_000

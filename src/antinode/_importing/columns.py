@@ -162,7 +162,9 @@ def _check_key(key: str) -> None:
     raise BadMapping(f"{key!r:.60} is no key of an event: {hint}")
 
 
-_MAX_MAPPING: Final = 1024 * 1024
+_MAX_MAPPING: Final = 256 * 1024
+# Of one line in TOML. A dotted name takes a time that grows with the square of its parts.
+_MAX_DOTS: Final = 200
 _TABLES: Final = ("fields", "groups", "constants")
 _LISTS: Final = ("properties", "user_properties", "null", "text", "where")
 
@@ -174,7 +176,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
             data = file.read(_MAX_MAPPING + 1)
         if len(data) > _MAX_MAPPING:
             raise BadMapping(
-                f"the mapping {path} is longer than {_MAX_MAPPING >> 20} MiB: is it the right file?"
+                f"the mapping {path} is longer than {_MAX_MAPPING >> 10} KiB: is it the right file?"
             )
         text = data.decode()
     except OSError as error:
@@ -200,6 +202,9 @@ def _toml(text: str) -> Any:
             import tomli as tomllib  # type: ignore[import-not-found, no-redef, unused-ignore]  # noqa: PLC0415
         except ImportError:
             raise NotInstalled("a mapping in TOML", "tomli") from None
+    number = next((at for at, line in enumerate(text.split("\n"), 1) if line.count(".") > _MAX_DOTS), None)
+    if number is not None:
+        raise ValueError(f"line {number} has more than {_MAX_DOTS} dots: divide it")
     return tomllib.loads(text)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 import orjson
 
@@ -18,6 +19,9 @@ from antinode._importing.reports import ImportProgress, Observer, Survey, unmet
 from antinode._importing.settings import ImportSettings
 from antinode._importing.sources import Source
 from antinode._importing.tracking import Span
+
+_MAX_SAMPLE: Final = 64 * 1024
+"""Bytes of an event that is shown; nobody reads a longer one on a terminal."""
 
 
 class DryRun:
@@ -109,5 +113,7 @@ class DryRun:
         for position, note in made.notes:
             self._notes.add(note, source.name, chunk.first + position)
         wanted = self._samples - len(self._shown)
-        for position, body in zip(made.positions[:wanted], made.bodies, strict=False):
-            self._shown.append((source, chunk.first + position, orjson.loads(body)))
+        if wanted:
+            pairs = zip(made.positions, made.bodies, strict=True)
+            for position, body in islice((pair for pair in pairs if len(pair[1]) <= _MAX_SAMPLE), wanted):
+                self._shown.append((source, chunk.first + position, orjson.loads(body)))

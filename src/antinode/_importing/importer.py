@@ -36,10 +36,10 @@ from antinode._importing.settings import ImportSettings, max_upload_bytes, proje
 from antinode._importing.tracking import Span, Tracker
 from antinode._protocol.limits import MAX_EVENTS_PER_REQUEST
 
-# Events on their way at most, and their bytes. Some 25 of the largest uploads: enough to keep every
-# connection busy, while those of a user who is paced wait.
+# Events on their way at most, and their bytes, of which memory holds three times as much: enough to keep
+# every connection busy, while those of a user who is paced wait.
 WINDOW_EVENTS: Final = 50_000
-WINDOW_BYTES: Final = 64 * 1024 * 1024
+WINDOW_BYTES: Final = 12 * 1024 * 1024
 # Rows from the first unsettled one to the last one read at most: what the checkpoint may have to list.
 WINDOW_ROWS: Final = 200_000
 

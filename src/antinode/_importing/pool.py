@@ -23,7 +23,7 @@ from antinode._importing.tracking import Span
 # Chunks in the hands of each process, so that none waits for the next.
 _AHEAD: Final = 4
 # Of rows, in the hands of all of them; reached only when rows are unusually long.
-_MAX_BYTES: Final = 16 * 1024 * 1024
+_MAX_BYTES: Final = 4 * 1024 * 1024
 # A process takes a fifth of a second to start, in which it would have read this many bytes.
 WORTH_A_PROCESS: Final = 16 * 1024 * 1024
 # What one process can deliver, so many can prepare.
