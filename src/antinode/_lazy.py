@@ -18,7 +18,8 @@ def exports(
 ) -> "tuple[Callable[[str], object], Callable[[], list[str]]]":
     """`__getattr__` and `__dir__` for `package`, whose public names are listed by the module they are from.
 
-    A name that was asked for becomes an ordinary attribute: the next access costs what it always did.
+    When a name is asked for, all names of its module become ordinary attributes: the next access costs what
+    it always did, and works when the interpreter ends, where nothing can be imported any more.
     """
     where = {name: module for module, names in modules.items() for name in names.split()}
 
@@ -27,7 +28,7 @@ def exports(
         if module is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         try:
-            value = getattr(import_module(module), name)
+            loaded = import_module(module)
         except ImportError as error:
             if "loading in subinterpreters" not in str(error):
                 raise
@@ -35,8 +36,9 @@ def exports(
                 f"antinode cannot run in an interpreter that has a lock of its own ({error}): log from the "
                 "main interpreter, or make this one with the lock shared"
             ) from error
-        setattr(sys.modules[package], name, value)
-        return value
+        for each in modules[module].split():
+            setattr(sys.modules[package], each, getattr(loaded, each))
+        return getattr(loaded, name)
 
     def names() -> list[str]:
         return sorted({*vars(sys.modules[package]), *where})

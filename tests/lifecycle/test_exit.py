@@ -174,6 +174,57 @@ def test_a_destructor_logs_when_the_interpreter_ends(endpoint: Endpoint) -> None
     assert sequence(endpoint.events) == [7]
 
 
+@pytest.mark.parametrize(
+    "ending",
+    [
+        """
+class Session:
+    def __del__(self, event=event):
+        antinode.log_event(event(7))
+session = Session()
+""",
+        """
+class Session:
+    def __del__(self, log=client.log_event, event=event):
+        log({**event(7), "time": 1700000000, "evnt_type": 5}, once="session-1")
+sys.modules["held"] = Session()
+""",
+        "weakref.finalize(event, client.log_event, event(7))",
+        "threading._register_atexit(client.log_event, event(7))",
+        """
+class Handler(logging.Handler):
+    def close(self, log=client.log_event, last=event(7)):
+        log(last)
+        super().close()
+logging.getLogger("mine").addHandler(Handler())
+""",
+        """
+def session(log=client.log_event, last=event(7)):
+    try:
+        yield
+    finally:
+        log(last)
+running = session()
+next(running)
+""",
+    ],
+    ids=["function of the module", "odd event", "finalizer", "end of threads", "end of logging", "generator"],
+)
+def test_what_is_logged_late_arrives(endpoint: Endpoint, ending: str) -> None:
+    """Whatever logs when the interpreter ends, be it the first event of its process."""
+    ended = run(
+        f"""
+        import antinode, logging, threading, weakref
+        logging.getLogger("antinode").addHandler(logging.NullHandler())
+        client = antinode.init(KEY, server_url=URL)
+        exec({ending!r})
+        """,
+        endpoint.url,
+    )
+    assert (ended.status, ended.errors) == (0, "")
+    assert sequence(endpoint.events) == [7]
+
+
 def test_ctrl_c_ends_the_wait_at_exit(tmp_path: Path) -> None:
     """It settles what is pending as the end of `shutdown_timeout` does, for all clients, and quietly."""
     letters = tmp_path / "dead-letters.jsonl"

@@ -24,6 +24,7 @@ from antinode._protocol.limits import (
     MAX_STRING,
 )
 from antinode._protocol.status import Status
+from antinode._protocol.validation import examine, meant_key
 from antinode._speedups import slot
 from antinode._version import __version__
 
@@ -235,8 +236,6 @@ class EventEncoder:
 
     def _is_other_key(self, key: str) -> bool:
         """Whether a key that is no field of the API is no misspelt one either."""
-        from antinode._protocol.validation import meant_key  # noqa: PLC0415 - as in `_examine`
-
         if meant_key(key) is not None:
             return False
         _remember(self._other_keys, key, _MAX_REMEMBERED)
@@ -298,8 +297,6 @@ class EventEncoder:
         return self._examine(event)
 
     def _examine(self, event: dict[str, Any]) -> tuple[bytes, int, tuple[str, ...]]:
-        from antinode._protocol.validation import examine  # noqa: PLC0415 - its imports cost more than the rest
-
         examined = examine(event, min_id_length=self._min_id_length, now_ms=time.time_ns() // 1_000_000)
         if examined.problems:
             message = "; ".join(str(problem) for problem in examined.problems)

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import orjson
 
+from antinode._protocol.values import from_decimal
 from antinode._speedups import compiled
 
 # A time zone's offset is an object that the collector looks at, so a datetime that has one is not among them.
@@ -58,8 +59,6 @@ def inert_copy(value: Any) -> Any:
     if kind is tuple or isinstance(value, list):
         return [inert_copy(each) for each in tuple(value)]
     if kind is Decimal:
-        from antinode._protocol.values import from_decimal  # noqa: PLC0415 - most have no need of it
-
         return from_decimal(value)
     if isinstance(value, Enum):
         return inert_copy(value.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 
@@ -44,8 +45,6 @@ def from_business_key(event_type: str, once: str) -> str:
 
     What it gives for a fact must never change: versions of antinode run side by side.
     """
-    import hashlib  # noqa: PLC0415 - loads OpenSSL, and only `once` needs it
-
     # The length keeps apart pairs that are equal when written one after the other.
     fact = f"{len(event_type)}:{event_type}{once}".encode(errors="surrogatepass")
     digest = hashlib.sha256(fact).hexdigest()
