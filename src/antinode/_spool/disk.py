@@ -113,7 +113,8 @@ class Disk:
 
         if sys.version_info >= (3, 13):
             return mmap.mmap(descriptor, size, trackfd=False)
-        return mmap.mmap(descriptor, size)
+        else:  # noqa: RET505 - type checkers look at one of them
+            return mmap.mmap(descriptor, size)
 
     def sync(self, descriptor: int) -> None:
         """Down to the medium; pages stored through a map included (Linux counts them as the file's)."""
