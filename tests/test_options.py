@@ -300,13 +300,79 @@ def test_no_key_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "key", ["", " ", f" {KEY}", f"{KEY}\n", f"{KEY[:-1]}ä", "two words", 7, b"key", ["k"]]
+    ("key", "cause"),
+    [
+        ("", "is empty"),
+        (" \n", "is blank"),
+        (f"{KEY[:-1]}ä", "holds the character U\\+00E4 at position 32"),
+        (f"{KEY}\x00", "holds the character U\\+0000 at position 33"),
+        (f"{KEY[:8]} {KEY[8:]}", "holds white space at position 9"),
+        (f"{KEY[:8]}\n{KEY[8:]}", "holds white space at position 9"),
+        (7, "must be a string, not an int"),
+        (b"key", "must be a string, not a bytes"),
+        (["k"], "must be a string, not a list"),
+    ],
 )
-def test_a_spoiled_key_is_refused_without_showing_it(key):
-    """A key with white space around it, or of another type, is refused; the message holds none of it."""
-    with pytest.raises(ConfigurationError) as caught:
+def test_a_spoiled_key_is_refused_without_showing_it(key, cause):
+    """A key that is empty, holds what no key does, or is no string is refused with that one cause."""
+    with pytest.raises(ConfigurationError, match=f"the API key {cause}") as caught:
         Client().init(key)
     assert KEY[:8] not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["", "  "])
+def test_an_empty_variable_is_named(monkeypatch, value):
+    """An AMPLITUDE_API_KEY that is set but empty is another cause than one that is not set."""
+    monkeypatch.setenv("AMPLITUDE_API_KEY", value)
+    with pytest.raises(ConfigurationError, match=r"in AMPLITUDE_API_KEY is (empty|blank)"):
+        check_api_key(None)
+
+
+@pytest.mark.parametrize("key", [f" {KEY}", f"{KEY}\n", f"\t{KEY}\r\n", f"\ufeff{KEY}", f"{KEY}\xa0"])
+def test_white_space_around_a_key_is_no_part_of_it(monkeypatch, key):
+    """What a secret's file or a copied line brings along is taken off, wherever the key comes from."""
+    assert check_api_key(key) == KEY
+    monkeypatch.setenv("AMPLITUDE_API_KEY", key)
+    assert check_api_key(None) == KEY
+
+
+@pytest.mark.parametrize("key", ["", None, " ", "API_KEY", "two words", 7])
+def test_a_client_that_sends_nothing_needs_no_key(monkeypatch, caplog, key):
+    """With `enabled=False` any key will do, or none."""
+    monkeypatch.delenv("AMPLITUDE_API_KEY", raising=False)
+    client = Client().init(key, enabled=False)
+    assert client.log_event(SONG).result(1).reason == "disabled"
+    client.shutdown(0)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("key", "is_placeholder"),
+    [
+        ("API_KEY", True),
+        ("YOUR_API_KEY", True),
+        ("<API KEY>", True),
+        ("your-amplitude-api-key", True),
+        ("<your_project_api_key_here>", True),
+        ("INSERT_API_KEY_HERE", True),
+        ("${AMPLITUDE_API_KEY}", True),
+        ("{{amplitude_api_key}}", True),
+        ("xxxxxxxxxxxxxxxx", True),
+        ("None", True),
+        ("...", True),
+        (KEY, False),
+        ("any-key", False),
+        ("key", False),
+        ("apikey-of-shop", False),
+    ],
+)
+def test_a_placeholder_is_told(caplog, key, is_placeholder):
+    """A key that stands for one in examples gets one warning at `init`, which does not repeat it."""
+    client = Client().init(key, transport=Memory())
+    client.shutdown(0)
+    told = [record.getMessage() for record in caplog.records if "placeholder" in record.getMessage()]
+    assert len(told) == is_placeholder
+    assert all("project's settings" in line for line in told)
 
 
 def test_nobody_sees_the_key_or_a_password(caplog):

@@ -25,7 +25,7 @@ from antinode._hot_path import make_hot, use_compiled_log_event
 from antinode._identify import Identify
 from antinode._lifecycle import fork
 from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
-from antinode._options import Options, check_api_key, read_options
+from antinode._options import Options, check_api_key, placeholder_warning, read_options
 from antinode._protocol.status import Status
 from antinode._public import public
 from antinode._revenue import Revenue
@@ -96,7 +96,7 @@ class Client:
         if not _page[0]:
             fork.renew()
         checked = read_options(options)
-        key = check_api_key(api_key) if checked.enabled or api_key is not None else ""
+        key = check_api_key(api_key) if checked.enabled else ""
         sender = self._make_sender(key, checked)
         fork.register(self)
         timeout = self._options.shutdown_timeout
@@ -122,6 +122,8 @@ class Client:
             former.shutdown(max(0.0, deadline - _monotonic()))
         _set_up_logging(checked)
         if checked.enabled:
+            if warning := placeholder_warning(key):
+                _log.warning(warning)
             self._begin_sending(sender, checked)
         return self
 

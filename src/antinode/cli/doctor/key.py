@@ -6,7 +6,7 @@ import os
 import re
 
 from antinode._errors import ConfigurationError
-from antinode._options import check_api_key
+from antinode._options import check_api_key, placeholder_warning
 from antinode._protocol.endpoints import is_amplitude_host
 from antinode.cli.doctor.findings import DoctorFinding
 from antinode.cli.params.destination import Destination
@@ -29,16 +29,19 @@ def check_key(destination: Destination) -> DoctorFinding:
         )
     where = "given with --api-key" if destination.api_key else "set in AMPLITUDE_API_KEY"
     try:
-        check_api_key(given)
+        key = check_api_key(given)
     except ConfigurationError as error:
         return DoctorFinding(
             _TOPIC, "problem", f"{where}: {error}", "Copy it from the project's settings once more."
         )
-    if re.fullmatch("[0-9a-f]{32}", given) or not is_amplitude_host(destination.url()):
-        return DoctorFinding(_TOPIC, "ok", f"{where}, {len(given)} characters")
+    if warning := placeholder_warning(key):
+        is_taken = destination.is_local
+        return DoctorFinding(_TOPIC, "warning" if is_taken else "problem", f"{where}: {warning}")
+    if re.fullmatch("[0-9a-f]{32}", key) or not is_amplitude_host(destination.url()):
+        return DoctorFinding(_TOPIC, "ok", f"{where}, {len(key)} characters")
     return DoctorFinding(
         _TOPIC,
         "warning",
-        f"{where}, but it has {len(given)} characters, and Amplitude's keys are 32 hexadecimal digits",
+        f"{where}, but it has {len(key)} characters, and Amplitude's keys are 32 hexadecimal digits",
         "Check that it is the API key and not the secret key or another service's; --send tries it out.",
     )
