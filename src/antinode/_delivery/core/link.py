@@ -12,6 +12,8 @@ FIRST_WAIT = 0.2
 LAST_WAIT = 15.0
 FAULT_FIRST_WAIT = 60.0
 FAULT_LAST_WAIT = 600.0
+# Whether a server refuses everything is a guess, which an event from elsewhere may prove wrong.
+REFUSAL_FIRST_WAIT = 5.0
 
 PROBE_EVENTS = 10
 FAULT_PROBE_EVENTS = 1
@@ -121,9 +123,9 @@ class Link:
         """The server took a request apart sensibly, whatever it thought of the events."""
         state = self._to(LinkEvent.SUCCEEDED)
         if state is LinkState.WAITING:
-            # Somebody was answered during an outage: it may be over, so probe now. Other waits have a reason
-            # that one good answer to an older request does not remove.
-            return self._forward(now) if self.cause is Cause.OUTAGE else self
+            # Somebody was answered during an outage, or while everything seemed to be refused: it may be
+            # over, so probe now. Other waits have a reason that a good answer to an older request leaves.
+            return self._forward(now) if self.cause in (Cause.OUTAGE, Cause.REFUSAL) else self
         allowance = self.allowance * GROWTH
         return Link(allowance=allowance if allowance <= LARGEST_RAMP else UNLIMITED)
 
@@ -169,7 +171,8 @@ class Link:
         if self.state is LinkState.WAITING and self.cause is cause:
             return self
         failures = self.failures + 1 if self.is_refused else 1
-        wait = _backoff(FAULT_FIRST_WAIT, FAULT_LAST_WAIT, failures, jitter)
+        first = REFUSAL_FIRST_WAIT if cause is Cause.REFUSAL else FAULT_FIRST_WAIT
+        wait = _backoff(first, FAULT_LAST_WAIT, failures, jitter)
         until = max(now + wait, self.not_before)
         return Link(state, cause, failures, until, now, self.not_before, FAULT_PROBE_EVENTS, why)
 

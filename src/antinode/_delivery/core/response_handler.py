@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from antinode._delivery.core.backlog import Backlog, ids_of
-from antinode._delivery.core.batch import Batch, halves
+from antinode._delivery.core.batch import NO_LIMIT, Batch, halves
 from antinode._delivery.core.link import Cause, Link, LinkState
 from antinode._delivery.core.loops import most_attempts
 from antinode._delivery.core.settlement import Settlement
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, Delivery, Outcome
 from antinode._delivery.retry import Response, RetryPolicy
-from antinode._protocol.responses import Action, Verdict
+from antinode._protocol.responses import ELSEWHERE, Action, Verdict
 from antinode._protocol.status import Status
 
 # Rounds in which an answer named bad events, after which requests get smaller: on V2 each names only the
@@ -22,6 +22,11 @@ PATIENT_ROUNDS = 3
 # Single events in a row refused without being named: it is not the events then, it is every request. Fewer
 # could be one attacker's texts side by side.
 REFUSALS_TO_PAUSE = 20
+# The same from a server that has accepted nothing yet: more likely it is not Amplitude's, or something in
+# front of it answers in its place. Nothing is lost by finding out.
+SUSPECTS_TO_PAUSE = 5
+# Seconds for which such an event is held back, with its stream, while others are tried.
+SUSPECT_HOLD = 60.0
 # Successes after which a smaller request size learned from a 413 is doubled again.
 GROW_AFTER = 20
 
@@ -76,6 +81,12 @@ class ResponseHandler:
         self._successes = 0
         self._refusals = 0
         self._has_told_unconfirmed = False
+        self.has_accepted = False
+        """Whether the server has ever taken events, or named bad ones among them."""
+        self._is_trusted = False
+        """Whether it has since everything was refused: then a refusal is about the event, not the server."""
+        self._suspects: list[Delivery] = []
+        """Refused by themselves, without a reason, by a server that is not trusted: held back."""
 
     def apply(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
         """`records`, sent as a part of `batch` and no longer in a request, were answered with `verdict`."""
@@ -103,8 +114,10 @@ class ResponseHandler:
         self.notes.append(Note(level, key, text))
 
     def _on_delivered(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+        if not self._is_trusted:
+            batch.limit = NO_LIMIT
+        self._trust()
         self._is_well(now)
-        self._refusals = 0
         batch.grow()
         self._successes += 1
         if self.max_bytes < self._full_bytes and self._successes >= GROW_AFTER:
@@ -145,8 +158,8 @@ class ResponseHandler:
         if len(rest) == len(records):
             self._on_bisect(batch, records, verdict, now)
             return
+        self._trust()
         self._is_well(now)
-        self._refusals = 0
         batch.rounds += 1
         if dropped and batch.rounds > PATIENT_ROUNDS:
             batch.shrink(len(records))
@@ -190,24 +203,38 @@ class ResponseHandler:
     def _on_bisect(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
         """The body was refused and nobody named: never the same body again."""
         batch.rounds += 1
+        is_ours = not verdict.code
         if len(records) > 1:
             self._is_well(now)
             middle = len(records) // 2
+            if batch.rounds > 1 and not (is_ours or self._is_trusted):
+                # One small request tells whether it is about the events at all.
+                batch.limit = middle = 1
             batch.put_back(records[:middle], records[middle:])
             return
-        if verdict.code:
-            self._reject(records, verdict.status, verdict, verdict.message)
-        else:
+        if is_ours:
             # No server has refused it: something fails here in what is done with it.
             self._settlement.settle(records, failed(verdict.message), sent=1)
             self.note("ERROR", "failure", f"an event was given up for a fault in antinode: {verdict.message}")
+        elif not self._is_trusted:
+            self._suspect(batch, records[0], verdict, now)
+            return
+        else:
+            self._reject(records, verdict.status, verdict, verdict.message)
         self._refuse_one(verdict, now)
 
     def _on_halve(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
         batch.rounds += 1
         if len(records) == 1:
-            self._reject(records, Status.PAYLOAD_TOO_LARGE, verdict, verdict.message)
-            self._refuse_one(verdict, now)
+            # No event is made that is larger than Amplitude takes: a smaller limit is that of something else.
+            if verdict.is_own:
+                self._reject(records, Status.PAYLOAD_TOO_LARGE, verdict, verdict.message)
+                self._refuse_one(verdict, now)
+            elif self._is_trusted:
+                self._give_up_at_limit(records, verdict)
+                self._is_well(now)
+            else:
+                self._suspect(batch, records[0], verdict, now)
             return
         self._is_well(now)
         parts = halves(records)
@@ -216,6 +243,63 @@ class ResponseHandler:
             self.max_bytes, max(sum(len(record.body) + 1 for record in part) for part in parts)
         )
         batch.put_back(*parts)
+
+    def _give_up_at_limit(self, records: list[Delivery], verdict: Verdict) -> None:
+        size = len(records[0].body)
+        message = (
+            f"{verdict.message}: something before the server takes no event of {size:,} bytes, as Amplitude "
+            "does: raise its limit on request bodies (nginx: client_max_body_size)"
+        )
+        self._settlement.settle(records, _misconfigured(verdict, message), sent=1)
+        self.note("ERROR", "body limit", f"an event was dropped: {message}")
+
+    def _trust(self) -> None:
+        """The server takes events, or names bad ones: those that were held back get another try."""
+        self._refusals = 0
+        self.has_accepted = self._is_trusted = True
+        suspects, self._suspects = self._suspects, []
+        queues = self._backlog.stream_queues
+        for record in suspects:
+            queue = queues.get(record.stream)
+            if queue is not None and queue.release_at is not None:
+                queues.make_ready(queue)
+
+    def _suspect(self, batch: Batch, record: Delivery, verdict: Verdict, now: float) -> None:
+        """An event by itself was refused by a server that has taken none: a bad event, or a bad destination.
+
+        Others are tried. Once the server takes one, or names a bad one, the next answer judges this one.
+        """
+        backlog = self._backlog
+        successors = batch.pull({record.stream}).get(record.stream, [])
+        backlog.hold(record.stream, [record, *successors], now + SUSPECT_HOLD)
+        if not any(each is record for each in self._suspects):
+            self._suspects.append(record)
+        is_last = not (batch.chunks or backlog.available)
+        if len(self._suspects) < SUSPECTS_TO_PAUSE and not is_last and self.link.cause is not Cause.REFUSAL:
+            self._is_well(now)
+            return
+        if self.link.cause is not Cause.REFUSAL:
+            kept = "events stay in the spool" if self._keeps_on_fault else "events wait"
+            text = f"uploading pauses: the server refuses everything from the start: {verdict.message}"
+            self.note("ERROR", "refusal", f"{text}; {ELSEWHERE}; {kept}")
+        self.link = self.link.faulted(now, jitter=self._random(), why=verdict.message, cause=Cause.REFUSAL)
+        if not self._keeps_on_fault:
+            self._answer_waiting(verdict)
+        for suspect in self._suspects:
+            queue = backlog.stream_queues.get(suspect.stream)
+            if queue is not None and not queue.is_ready:
+                # An event from elsewhere is the better probe; where there is none, these go a moment later.
+                backlog.stream_queues.hold(queue, self.link.until + 1.0)
+
+    def _answer_waiting(self, verdict: Verdict) -> None:
+        """Let those know who wait for the outcome of an event that was refused."""
+        awaited = [record for record in self._suspects if record.callbacks]
+        if awaited:
+            self._suspects = [record for record in self._suspects if not record.callbacks]
+            for record in awaited:
+                self._backlog.remove(record)
+            message = f"{verdict.message}; the server has accepted nothing so far: {ELSEWHERE}"
+            self._settlement.settle(awaited, _misconfigured(verdict, message), sent=1)
 
     def _refuse_one(self, verdict: Verdict, now: float) -> None:
         """An event by itself was refused; so many in a row are every request, not the events."""
@@ -227,6 +311,7 @@ class ResponseHandler:
             text = f"{self._refusals} events in a row were refused one by one, uploading pauses"
             hint = "check server_url, and proxies and firewalls on the way"
             self.note("ERROR", "refusal", f"{text}: {verdict.message} ({hint})")
+        self._is_trusted = False
         self.link = self.link.faulted(now, jitter=self._random(), why=verdict.message, cause=Cause.REFUSAL)
 
     def _on_retry(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
@@ -251,10 +336,7 @@ class ResponseHandler:
         if self._keeps_on_fault:
             batch.put_back(records)
         else:
-            outcome = Outcome(
-                DROPPED, Status.FAILED, "configuration", verdict.code, verdict.message, 1, body=verdict.body
-            )
-            self._settlement.settle(records, outcome, sent=1)
+            self._settlement.settle(records, _misconfigured(verdict, verdict.message), sent=1)
         if 200 <= verdict.code < 300:
             self._settlement.ledger.discrepancies += len(records)
         if not self.link.is_faulted:
@@ -333,6 +415,10 @@ def failed(message: str) -> Outcome:
     """How a record ends that raises in what is done with it."""
     text = f"a fault in antinode kept this event from being sent: {message}"
     return Outcome(DROPPED, Status.SYSTEM_ERROR, "failed", message=text)
+
+
+def _misconfigured(verdict: Verdict, message: str) -> Outcome:
+    return Outcome(DROPPED, Status.FAILED, "configuration", verdict.code, message, 1, body=verdict.body)
 
 
 def delivered(verdict: Verdict) -> Outcome:
