@@ -379,7 +379,9 @@ def test_problems_are_logged_without_values(caplog):
     )
     identify.clear_all()
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 4
-    assert [record.getMessage() for record in caplog.records] == [f"Identify: {p}" for p in identify.problems]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"antinode: Identify: {p}" for p in identify.problems
+    ]
     assert "secret" not in caplog.text
 
 

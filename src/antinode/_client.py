@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from antinode import _speedups
+from antinode._callers import calling_line
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.record import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
+from antinode._delivery.shell.log_limiter import write
 from antinode._encoding.encoder import EventEncoder, Refused
 from antinode._encoding.inert import reserve
 from antinode._encoding.insert_ids import from_business_key
@@ -27,6 +29,8 @@ from antinode._lifecycle import fork
 from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
 from antinode._options import Options, check_api_key, placeholder_warning, read_options
 from antinode._protocol.status import Status
+from antinode._protocol.texts import one_line
+from antinode._protocol.words import size
 from antinode._public import public
 from antinode._revenue import Revenue
 
@@ -102,8 +106,10 @@ class Client:
         timeout = self._options.shutdown_timeout
         deadline = _monotonic() + timeout
         if self._sender is not None and not self._sender.is_closed:
-            _log.warning(
-                "%s is initialised again; the earlier events are sent before the new options hold", self
+            write(
+                logging.WARNING,
+                "%s is initialised again; the earlier events are sent before the new options hold",
+                self,
             )
             self._sender.flush(timeout)
         with self._configuring:
@@ -123,7 +129,7 @@ class Client:
         _set_up_logging(checked)
         if checked.enabled:
             if warning := placeholder_warning(key):
-                _log.warning(warning)
+                write(logging.WARNING, warning)
             self._begin_sending(sender, checked)
         return self
 
@@ -133,16 +139,18 @@ class Client:
     def _begin_sending(self, sender: Sender, options: Options) -> None:
         sender.open_store()
         if is_in_the_clear(options):
-            _log.warning(
+            write(
+                logging.WARNING,
                 "server_url is plain http to another machine: the API key and all events can be read on "
-                "their way to it; write https://"
+                "their way to it; write https://",
             )
         if options.drain_on_sigterm:
             self._take_sigterm()
         if fork.uwsgi_without_threads():
-            _log.warning(
+            write(
+                logging.WARNING,
                 "uWSGI runs without threads, so antinode cannot send in the background: "
-                "start uWSGI with --enable-threads, or call flush() after each request"
+                "start uWSGI with --enable-threads, or call flush() after each request",
             )
 
     def _make_encoder(self, sender: Sender) -> EventEncoder:
@@ -164,7 +172,8 @@ class Client:
         else:
             self._why_off = _OPTED_OUT if options.opt_out else None
         self._ready = self._hot = None
-        if self._why_off is None and sender is not None and encoder is not None:
+        # With `debug` each event is told of, which is not for the quick way.
+        if self._why_off is None and sender is not None and encoder is not None and not options.debug:
             self._ready = (encoder.encode, sender)
             self._hot = None if self._middleware else make_hot(encoder, sender)
 
@@ -228,6 +237,8 @@ class Client:
         except Exception as error:
             return self._refuse(sender, kept, error)
         sender.submit(record)
+        if self._options.debug:
+            write(logging.DEBUG, f"an event was accepted ({_described(given)}): {size(len(body))}")
         if notes:
             self._tell_notes(sender, notes)
         return record
@@ -276,9 +287,9 @@ class Client:
         is_ours = error.reason == "middleware_error"
         outcome = Outcome(DROPPED if is_ours else REJECTED, error.status, error.reason, message=error.message)
         record = Delivery(_remains(event), 0, _monotonic())
-        note = f"an event was refused: {error.message}"
+        note = f"an event was refused ({_described(event)}): {error.message}"
         if is_ours and error.__cause__ is not None:
-            _log.debug("a middleware raised", exc_info=error.__cause__)
+            write(logging.DEBUG, "a middleware raised", exc_info=error.__cause__)
         sender.refuse(record, outcome, note)
         if self._options.strict:
             if is_ours:
@@ -295,8 +306,10 @@ class Client:
             if not self._has_warned:
                 self._has_warned = True
                 name = f"get_instance({self._name!r}).init" if self._name else "antinode.init"
-                _log.warning(
-                    "events are skipped because antinode is not initialised: call %s(API_KEY) first", name
+                write(
+                    logging.WARNING,
+                    "events are skipped because antinode is not initialised: call %s(API_KEY) first",
+                    name,
                 )
         return record
 
@@ -520,7 +533,7 @@ class Client:
         if hindrance is None:
             self._drain = drain
         else:
-            _log.warning("drain_on_sigterm has no effect: %s", hindrance)
+            write(logging.WARNING, "drain_on_sigterm has no effect: %s", hindrance)
 
     def _give_sigterm_back(self) -> None:
         if self._drain is not None:
@@ -551,6 +564,18 @@ def _remains(event: object) -> bytes:
         raise
     except Exception:
         return b""
+
+
+def _described(event: object) -> str:
+    """What a log line says of an event: its type, and where it was logged."""
+    # By the type's own method: a subclass's may raise.
+    event_type = dict.get(event, "event_type") if isinstance(event, dict) else None
+    line = calling_line()
+    parts = (
+        f'"{one_line(event_type)}"' if isinstance(event_type, str) and event_type else "",
+        f"logged at {line}" if line else "",
+    )
+    return ", ".join(part for part in parts if part) or "of no type"
 
 
 def _set_up_logging(options: Options) -> None:

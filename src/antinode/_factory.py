@@ -69,6 +69,7 @@ def make_sender(
             overflow=options.overflow,
             on_retry=options.on_retry,
             on_outcome=options.on_outcome,
+            is_debug=options.debug,
             on_start=begin_in_process,
             spooler=_spooler(api_key, options, clock, spool),
             is_strict=options.durability == "strict",

@@ -556,13 +556,15 @@ class Simulation:
                 continue
             numbers = tuple(self.number_of(record) for record in flight.upload.records)
             if flight.verdict.action in (Action.BISECT, Action.HALVE):
-                if len(numbers) > 1:
-                    # One alone may be tried again: it may have been the server.
+                if len(numbers) > 1 and self.core.has_accepted:
                     self._refused_bodies.add(numbers)
             elif flight.verdict.action is Action.SORT:
                 # Those held back wait in their stream queues for half a minute, where cuts are forgotten.
                 self._refused_bodies = {each for each in self._refused_bodies if not {*each} & {*numbers}}
             self.core.respond(number, flight.verdict, self.now)
+            if self.core.link.is_refused:
+                # It may have been the server: what it refused may be tried again.
+                self._refused_bodies.clear()
             self.check()
 
     def _look_too_early(self) -> None:

@@ -259,4 +259,4 @@ def _call(fn: Callable[[Delivery], object], record: Delivery) -> None:
     try:
         fn(record)
     except Exception:
-        _log.exception("a callback of a delivery raised; the event's outcome is not affected")
+        _log.exception("antinode: a callback of a delivery raised; the event's outcome is not affected")

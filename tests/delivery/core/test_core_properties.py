@@ -249,6 +249,7 @@ def test_bad_events_cost_no_good_one(kinds: list[str], is_batch_api: bool, conne
 def test_poison_is_found_by_bisection(poisons: set[int], size: int) -> None:
     """Events for which a firewall refuses the whole body are found in a logarithmic number of requests."""
     sim = Simulation()
+    sim.acquaint()
     kinds = ["poison" if number in poisons else "good" for number in range(size)]
     for number, kind in enumerate(kinds):
         sim.log(f"user-{number % 7}", kind=kind)

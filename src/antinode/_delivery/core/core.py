@@ -30,6 +30,7 @@ from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Ou
 from antinode._delivery.storage import Store, Stored
 from antinode._protocol.responses import Action, Verdict
 from antinode._protocol.status import Status
+from antinode._protocol.words import agreeing, counted
 from antinode._speedups import slot
 
 QUEUE_FULL = Outcome(
@@ -190,7 +191,7 @@ class Core:
         """Count what was lost for lack of memory, and tell of it."""
         count = self.settlement.settle_unmade()
         if count:
-            events = "1 event was" if count == 1 else f"{count:,} events were"
+            events = f"{counted(count, 'event')} {agreeing(count, 'was', 'were')}"
             text = f"{events} dropped for lack of memory"
             self._response_handler.note("WARNING", "out_of_memory", text)
 
@@ -429,7 +430,8 @@ class Core:
         expired = self._expiry.take_out(now)
         if expired:
             self.settlement.settle(expired, EXPIRED)
-            text = f"{len(expired)} events were dropped, older than max_event_age"
+            events = f"{counted(len(expired), 'event')} {agreeing(len(expired), 'was', 'were')}"
+            text = f"{events} dropped, older than max_event_age"
             self._response_handler.note("WARNING", "expired", text)
 
     def is_stuck(self, now: float) -> bool:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import orjson
+
 from antinode._delivery.core.backlog import Backlog, ids_of
 from antinode._delivery.core.batch import NO_LIMIT, Batch, halves
 from antinode._delivery.core.link import Cause, Link, LinkState
@@ -15,6 +17,8 @@ from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, Delivery, Ou
 from antinode._delivery.retry import Response, RetryPolicy
 from antinode._protocol.responses import ELSEWHERE, Action, Verdict
 from antinode._protocol.status import Status
+from antinode._protocol.texts import one_line
+from antinode._protocol.words import agreeing, counted
 
 # Rounds in which an answer named bad events, after which requests get smaller: on V2 each names only the
 # first bad one, and a large body is not repeated for each of many.
@@ -128,7 +132,8 @@ class ResponseHandler:
             self._tell_unconfirmed(verdict)
         elif verdict.ingested is not None and verdict.ingested != len(records):
             self._settlement.ledger.discrepancies += max(0, len(records) - verdict.ingested)
-            text = f"the server took {len(records)} events but says that it ingested {verdict.ingested}"
+            events = counted(len(records), "event")
+            text = f"the server took {events} but says that it ingested {verdict.ingested:,}"
             self.note("WARNING", "ingested", text)
         self._settlement.settle(records, delivered(verdict), sent=1)
 
@@ -197,8 +202,13 @@ class ResponseHandler:
                 opens_at = backlog.rate_limits.opens_at(backlog.keys_of(keep[0]), now)
                 backlog.hold(stream, keep, max(opens_at, now + max(verdict.wait, own or 0.0)))
         if count:
-            text = f"{count} events of {len(held)} throttled users or devices wait {verdict.wait:.0f} s"
-            self.note("WARNING", "throttled", f"{text}: {verdict.message}")
+            whose = (
+                "a throttled user or device"
+                if len(held) == 1
+                else f"{len(held):,} throttled users or devices"
+            )
+            text = f"{counted(count, 'event')} of {whose} {agreeing(count, 'waits', 'wait')}"
+            self.note("WARNING", "throttled", f"{text} {verdict.wait:.0f} s: {verdict.message}")
 
     def _on_bisect(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
         """The body was refused and nobody named: never the same body again."""
@@ -320,9 +330,9 @@ class ResponseHandler:
         was = self.link
         self.link = was.failed(now, asked=verdict.wait, own=own, jitter=self._random(), why=_why(verdict))
         if self.link.failures == 1:
-            self.note("INFO", "retry", f"an upload failed and is repeated: {verdict.message}")
+            self.note("INFO", "retry", f"an upload failed and is repeated: {_with_advice(verdict)}")
         elif self.link.failures > was.failures:
-            text = f"uploads fail; events are kept and tried again: {verdict.message}"
+            text = f"uploads fail; events are kept and tried again: {_with_advice(verdict)}"
             self.note("WARNING", "outage", text)
 
     def _on_wait(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
@@ -387,8 +397,10 @@ class ResponseHandler:
         reason = _REASONS.get(status, "refused")
         outcome = Outcome(REJECTED, status, reason, verdict.code, message, attempts=1, body=verdict.body)
         self._settlement.settle(records, outcome, sent=1)
-        text = f"events were rejected ({len(records)} in one answer): {message}"
-        self.note("WARNING", f"rejected:{reason}", text)
+        count = len(records)
+        events = f"{counted(count, 'event')} {agreeing(count, 'was', 'were')} rejected"
+        such_as = f"{'' if count == 1 else 'such as '}{_type_of(records[0])}"
+        self.note("WARNING", f"rejected:{reason}", f"{events} ({such_as}): {message}")
 
 
 _HANDLERS: Mapping[Action, Callable[[ResponseHandler, Batch, list[Delivery], Verdict, float], None]] = {
@@ -427,6 +439,21 @@ def delivered(verdict: Verdict) -> Outcome:
     return Outcome(
         DELIVERED, Status.SUCCESS, reason, verdict.code, verdict.message, attempts=1, body=verdict.body
     )
+
+
+def _type_of(record: Delivery) -> str:
+    """The event's type, as a log line may quote it."""
+    try:
+        event_type = orjson.loads(record.body).get("event_type")
+    except (ValueError, AttributeError):
+        return "an event that cannot be read"
+    return f'"{one_line(str(event_type))}"'
+
+
+def _with_advice(verdict: Verdict) -> str:
+    """What failed; where no server answered, with what to do."""
+    has_advice = verdict.code or "; " in verdict.message
+    return verdict.message if has_advice else f"{verdict.message}; `antinode doctor` says why"
 
 
 def _why(verdict: Verdict) -> str:

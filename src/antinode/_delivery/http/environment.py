@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
+from dataclasses import replace
 from urllib.request import getproxies, proxy_bypass
 
 from antinode._delivery.http.proxies import Proxy, parse_proxy
@@ -11,10 +13,17 @@ from antinode._delivery.http.proxies import Proxy, parse_proxy
 def proxy_from_environment(scheme: str, host: str, port: int) -> Proxy | None:
     """The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, unless NO_PROXY excepts the host."""
     proxies = getproxies()
-    text = proxies.get(scheme) or proxies.get("all")
+    kind = scheme if proxies.get(scheme) else "all"
+    text = proxies.get(kind)
     if not text or proxy_bypass(f"{host}:{port}"):
         return None
-    return parse_proxy(text)
+    return replace(parse_proxy(text), source=_variable(kind))
+
+
+def _variable(kind: str) -> str:
+    """The name of the variable as it is written; "the system's settings" where no variable holds it."""
+    names = (f"{kind}_proxy", f"{kind.upper()}_PROXY")
+    return next((name for name in names if os.environ.get(name)), "the system's settings")
 
 
 def import_for_proxies() -> None:

@@ -24,6 +24,19 @@ if TYPE_CHECKING:
 FAILURES = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError)
 
 
+# What OpenSSL calls bytes that are no TLS.
+_NO_TLS_THERE = frozenset(
+    {
+        "WRONG_VERSION_NUMBER",
+        "HTTP_REQUEST",
+        "RECORD_LAYER_FAILURE",
+        "PACKET_LENGTH_TOO_LONG",
+        "UNKNOWN_PROTOCOL",
+    }
+)
+_PLAIN_HTTP = "; is that server plain http? Then write http:// in server_url"
+
+
 def died_while_idle(error: BaseException) -> bool:
     """Whether the failure is that of a connection which the server had closed before it was used."""
     return not _is_out_of_time(error) and any(isinstance(cause, OSError) for cause in _causes(error))
@@ -62,9 +75,14 @@ def _describe(error: BaseException, peer: str) -> str:
             case DamagedGzip():
                 return f"malformed answer from {peer}: {cause}"
             case ssl.SSLCertVerificationError():
-                return f"TLS certificate of {peer} not accepted: {cause.verify_message}"
+                return (
+                    f"TLS certificate of {peer} not accepted: {cause.verify_message}; if a proxy of your "
+                    "network signs connections anew, give its certificate with ca_bundle"
+                )
             case ssl.SSLError():
-                return f"TLS with {peer} failed: {cause.reason or 'connection closed'}"
+                reason = cause.reason or "connection closed"
+                hint = _PLAIN_HTTP if reason in _NO_TLS_THERE else ""
+                return f"TLS with {peer} failed: {reason}{hint}"
             case socket.gaierror():
                 return f"cannot resolve the name of {peer}: {cause.strerror}"
             case ConnectionRefusedError():

@@ -72,7 +72,13 @@ class Origin:
         if self.proxy is None:
             return self.name
         is_through = connection is not None and (connection.is_open or connection.has_connected_to_proxy)
-        return self.name if is_through and not self.is_forwarded else f"proxy {self.proxy}"
+        return self.name if is_through and not self.is_forwarded else f"proxy {self.proxy}{self._whence}"
+
+    @property
+    def _whence(self) -> str:
+        """Where the proxy is written, for whoever looks for it."""
+        source = "" if self.proxy is None else self.proxy.source
+        return f" (from {source})" if source else ""
 
     def new_connection(self) -> Any:
         """A connection not opened yet. It is never used again once it was closed."""

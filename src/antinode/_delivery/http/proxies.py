@@ -18,6 +18,8 @@ class Proxy:
     port: int
     user: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
+    source: str = field(default="", compare=False)
+    """The environment variable that named it, if one did."""
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.host}:{self.port}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from antinode._delivery.core.patience import SAYS_WHY_AFTER
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.ledger import Report
+from antinode._protocol.words import counted
 
 if TYPE_CHECKING:
     from antinode._delivery.core.core import Core
@@ -128,7 +129,7 @@ class Barriers:
             return None
         core = self._core
         pending = core.ledger.pending_until(barrier.index)
-        what = f"{pending} event{'s' if pending != 1 else ''}" if pending else "what other processes left"
+        what = counted(pending, "event") if pending else "what other processes left"
         ends = core.ends_wait(barrier.since) if barrier.is_patient else None
         if ends is not None and ends <= now:
             barrier.has_given_up = True

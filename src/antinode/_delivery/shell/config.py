@@ -39,5 +39,7 @@ class SenderConfig:
     """Whether logging waits until the record survives a power cut."""
     on_failures: Callable[[Sequence[Delivery]], object] | None = None
     """Called with the records that were rejected or dropped, before they are told of."""
+    is_debug: bool = False
+    """Whether each log line is written, however many there are of its kind."""
     on_start: Callable[[], object] = lambda: None
     """Called before the coordinator is started, in each process that logs."""

@@ -221,7 +221,7 @@ class Coordinator:
                 wake_at = earliest(wake_at, close_by)
             self._sleep(wake_at)
         except Exception:
-            write(logging.ERROR, "antinode's coordinator failed and goes on; please report it", exc_info=True)
+            write(logging.ERROR, "the coordinator failed and goes on; please report it", exc_info=True)
             # Not at once: what failed may fail again.
             self._wakeup.wait(CHECK_EVERY_SECONDS)
 

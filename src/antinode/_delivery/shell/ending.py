@@ -11,6 +11,7 @@ from antinode._delivery.core.response_handler import Note
 from antinode._delivery.ledger import Report
 from antinode._delivery.shell.coordinator import CHECK_EVERY_SECONDS, Coordinator
 from antinode._delivery.shell.log_limiter import write
+from antinode._protocol.words import agreeing, counted
 
 if TYPE_CHECKING:
     from antinode._delivery.shell.barriers import Barrier
@@ -134,17 +135,19 @@ class Ending:
         """Settle what is pending, and have each later record ring; under `deciding` and the guard."""
         core = self._core
         self._works.wakeup.arm()
-        fault = core.link.why if core.link.is_faulted else ""
+        fault = core.link.why if core.link.is_refused else ""
         lost = core.abandon(
             "shutdown", f"not delivered before the shutdown timeout was over; {fault}".rstrip("; ")
         )
         if lost:
             last = core.ledger.last_error or "no request has failed"
-            text = f"{lost} events were not delivered before shutdown (last: {last})"
+            events = f"{counted(lost, 'event')} {agreeing(lost, 'was', 'were')}"
+            text = f"{events} not delivered before shutdown (last: {last})"
             self._notifier.add(notes=(Note("WARNING", "abandoned", text),))
         spooled = core.ledger.spooled
         if spooled:
-            text = f"{spooled} events stay in the spool, for the next process to deliver"
+            events = f"{counted(spooled, 'event')} {agreeing(spooled, 'stays', 'stay')}"
+            text = f"{events} in the spool, for the next process to deliver"
             self._notifier.add(notes=(Note("INFO", "spooled", text),))
         self._works.collector.collect()
 

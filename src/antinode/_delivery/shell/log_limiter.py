@@ -7,21 +7,24 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from antinode._protocol.escaping import escaped
+from antinode._protocol.words import agreeing, counted
 
 log = logging.getLogger("antinode")
 
+PREFIX = "antinode: "
+"""What each line begins with: most formats do not show the logger's name."""
 QUIET_SECONDS = 60.0
 _LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
 
 
-def write(level: int, text: str, *args: object, exc_info: bool = False) -> None:
-    """Log one line, whatever the application's handlers do: one that raises must not cost an event.
+def write(level: int, text: str, *args: object, exc_info: bool | BaseException | None = False) -> None:
+    """Log one line, which begins with `PREFIX`. What the application's handlers raise costs no event.
 
     What a text quotes of events, answers and paths neither acts on a terminal nor looks like another line.
     """
     with suppress(Exception):
         shown = [_on_one_line(each) if isinstance(each, str) else each for each in args]
-        log.log(level, _on_one_line(text), *shown, exc_info=exc_info)
+        log.log(level, PREFIX + _on_one_line(text), *shown, exc_info=exc_info)
 
 
 def _on_one_line(text: str) -> str:
@@ -31,8 +34,10 @@ def _on_one_line(text: str) -> str:
 class LogLimiter:
     """Logs through `logging.getLogger("antinode")`, rate-limited by key."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, quiet: float = QUIET_SECONDS) -> None:
         self._clock = clock
+        self._quiet = quiet
+        """Seconds between two lines with the same key; 0 for no limit."""
         self._last: dict[str, float] = {}
         self._kept_back: dict[str, int] = {}
         self._levels: dict[str, int] = {}
@@ -41,7 +46,7 @@ class LogLimiter:
         """Log `text`, unless something with the same key was logged within the last minute."""
         now = self._clock()
         last = self._last.get(key)
-        if last is not None and now < last + QUIET_SECONDS:
+        if last is not None and now < last + self._quiet:
             self._kept_back[key] = self._kept_back.get(key, 0) + 1
             self._levels[key] = _LEVELS[level]
             return
@@ -54,4 +59,5 @@ class LogLimiter:
         """Say how many lines were kept back; at shutdown."""
         kept_back, self._kept_back = self._kept_back, {}
         for key, count in kept_back.items():
-            write(self._levels[key], "%d further lines about %r were kept back", count, key)
+            lines = f"{counted(count, 'further line')} about %r {agreeing(count, 'was', 'were')} kept back"
+            write(self._levels[key], lines, key)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from antinode._delivery.record import DELIVERED, Delivery, notify
-from antinode._delivery.shell.log_limiter import LogLimiter, write
+from antinode._delivery.shell.log_limiter import QUIET_SECONDS, LogLimiter, write
 from antinode._locks import is_owned, let_go
+from antinode._protocol.words import agreeing, counted
 
 if TYPE_CHECKING:
     from antinode._delivery.core.response_handler import Note, Retried
@@ -28,10 +29,12 @@ class Notifier:
         on_outcome: Callable[[Delivery], object] | None,
         on_retry: Callable[[Response, int, bool], object] | None,
         clock: Callable[[], float],
+        *,
+        quiet: float = QUIET_SECONDS,
     ) -> None:
         self._on_outcome = on_outcome
         self._on_retry = on_retry
-        self._log_limiter = LogLimiter(clock)
+        self._log_limiter = LogLimiter(clock, quiet=quiet)
         self._settled: deque[Delivery] = deque()
         self._notes: deque[Note] = deque()
         self._retried: deque[Retried] = deque()
@@ -93,7 +96,8 @@ class Notifier:
         if is_ours:
             self._tell_and_release()
         elif untold := len(self._settled):
-            text = f"a callback has not returned: {untold} outcomes were not told before shutdown"
+            outcomes = f"{counted(untold, 'outcome')} {agreeing(untold, 'was', 'were')}"
+            text = f"a callback has not returned: {outcomes} not told before shutdown"
             self._log_limiter.say("WARNING", "untold", text)
 
     def _tell_and_release(self) -> None:

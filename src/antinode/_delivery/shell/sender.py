@@ -28,6 +28,7 @@ from antinode._delivery.shell.ending import Ending
 from antinode._delivery.shell.exchange import Exchanger
 from antinode._delivery.shell.lifetime import Lifetime
 from antinode._delivery.shell.locks import Locks
+from antinode._delivery.shell.log_limiter import QUIET_SECONDS
 from antinode._delivery.shell.notifier import Notifier
 from antinode._delivery.shell.recovery import Recovery
 from antinode._delivery.shell.waiters import Waiters
@@ -77,7 +78,8 @@ class Sender:
             keeps_all=config.on_outcome is not None,
             keeps_failures=config.on_failures is not None,
         )
-        notifier = Notifier(config.on_outcome, config.on_retry, self._clock)
+        quiet = 0.0 if config.is_debug else QUIET_SECONDS
+        notifier = Notifier(config.on_outcome, config.on_retry, self._clock, quiet=quiet)
         self._works = works = Works(
             core=core,
             locks=locks,

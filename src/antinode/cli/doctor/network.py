@@ -91,7 +91,7 @@ class _Checks:
                 self._proxy, whence = parse_proxy(way.proxy), "as the option says"
             elif way.proxy is None:
                 self._proxy = proxy_from_environment(way.scheme, way.host, way.port)
-                whence = "as the environment says (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY)"
+                whence = f"as the environment says ({self._proxy.source})" if self._proxy else ""
         except (ValueError, ImportError) as error:
             self._blocked = "the proxy cannot be used"
             return DoctorFinding(

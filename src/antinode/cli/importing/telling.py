@@ -13,11 +13,11 @@ from rich.text import Text
 
 from antinode._importing.findings import Findings, RowFinding
 from antinode._importing.reports import ImportReport, Survey
+from antinode._protocol.words import counted
 from antinode.cli.ui.console import printable
 from antinode.cli.ui.output import write_json
 from antinode.cli.ui.progress import pace
 from antinode.cli.ui.terminal import escaped_text, print_hanging
-from antinode.cli.ui.words import counted
 
 _MOST_SHOWN: Final = 12
 _KEPT_FOR_MACHINES: Final = 100

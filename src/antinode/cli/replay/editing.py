@@ -12,10 +12,10 @@ from typing import Any, Final
 import rich_click as click
 
 from antinode._deadletters import Letter
+from antinode._protocol.words import counted
 from antinode.cli.replay.mending import Item
 from antinode.cli.ui import console
 from antinode.cli.ui.errors import Failed
-from antinode.cli.ui.words import counted
 
 _ABOUT: Final = """\
 # {events}. Mend what is wrong, save, and leave the editor: what stands here then is sent.

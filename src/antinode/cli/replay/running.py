@@ -9,6 +9,7 @@ from typing import Any
 import rich_click as click
 
 from antinode._deadletters import files_of
+from antinode._protocol.words import counted
 from antinode.cli.lazy import INTERRUPTED
 from antinode.cli.params.destination import Destination
 from antinode.cli.replay.editing import edit
@@ -23,7 +24,6 @@ from antinode.cli.ui.interrupts import Interrupts
 from antinode.cli.ui.output import unread_is_fine, write_json, write_lines
 from antinode.cli.ui.progress import Bar, pace
 from antinode.cli.ui.sending import sdk_lines
-from antinode.cli.ui.words import counted
 
 
 def run(

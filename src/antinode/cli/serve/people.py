@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from antinode._protocol.words import counted
 from antinode.cli.serve.banner import print_banner
 from antinode.cli.serve.uploads import UploadPrinter
-from antinode.cli.ui.words import counted
 
 if TYPE_CHECKING:
     from antinode.cli.serve.banner import Listening

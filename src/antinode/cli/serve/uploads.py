@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from antinode._protocol.words import counted, size
 from antinode.cli.ui.console import printable
-from antinode.cli.ui.words import counted, size
 
 if TYPE_CHECKING:
     from antinode.cli.serve.feed import FeedBatch, Omitted

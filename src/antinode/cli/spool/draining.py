@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from antinode import Client
 from antinode._factory import fingerprint, make_sender
+from antinode._protocol.words import counted
 from antinode._spool import Spool
 from antinode._spool.adoption import MOST_HELD
 from antinode._spool.disk import Disk
@@ -21,7 +22,6 @@ from antinode.cli.ui import console
 from antinode.cli.ui.interrupts import Interrupts
 from antinode.cli.ui.progress import Bar, pace
 from antinode.cli.ui.sending import flush_watched, init_options, is_faulted, paused
-from antinode.cli.ui.words import counted
 
 if TYPE_CHECKING:
     from antinode import Options, Stats

@@ -10,11 +10,12 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
+from antinode._protocol.words import counted, size
 from antinode._spool.inspection.inspect import SegmentSummary
 from antinode.cli.spool.directory import reading, set_aside, surveyed
 from antinode.cli.ui import console
 from antinode.cli.ui.output import unread_is_fine, write_json
-from antinode.cli.ui.words import counted, lapse, size
+from antinode.cli.ui.words import lapse
 
 _NARROW: Final = 100
 """Columns below which a name is cut at its beginning, which is the process and its birth."""

@@ -6,12 +6,12 @@ import os
 
 from rich.text import Text
 
+from antinode._protocol.words import counted
 from antinode._spool.inspection.inspect import SpoolFinding
 from antinode._spool.inspection.inspect import verify as findings_in
 from antinode.cli.spool.directory import reading, segment_names
 from antinode.cli.ui import console
 from antinode.cli.ui.output import unread_is_fine, write_json
-from antinode.cli.ui.words import counted
 
 
 def tell_findings(path: str, *, is_json: bool) -> bool:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from antinode._delivery.shell.log_limiter import PREFIX
 from antinode.cli.ui import console
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ def sdk_lines() -> Iterator[None]:
 
 class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        if record.msg.startswith("%d further lines"):
+        if "further line" in record.msg and "kept back" in record.msg:
             return  # the command sums up by itself
         style = "red" if record.levelno >= logging.ERROR else "yellow"
-        console.err().print(console.printable(record.getMessage(), 600), style=style, soft_wrap=True)
+        text = record.getMessage().removeprefix(PREFIX)
+        console.err().print(console.printable(text, 600), style=style, soft_wrap=True)
 
 
 def flush_watched(client: Client, timeout: float | None, go_on: Callable[[], bool]) -> None:

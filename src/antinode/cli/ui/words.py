@@ -1,25 +1,8 @@
-"""Numbers as people read them: counts, sizes, times."""
+"""Times as people read them."""
 
 from __future__ import annotations
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 event`, `2,000 events`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def size(count: int) -> str:
-    """`310 B`, `3.4 kB`, `1,024.0 GB`: bytes in decimal units."""
-    if count < 1_000:
-        return f"{count} B"
-    for unit in ("kB", "MB"):
-        in_unit = count / 1_000
-        if in_unit < 999.95:
-            return f"{in_unit:.1f} {unit}"
-        count //= 1_000
-    return f"{count / 1_000:,.1f} GB"
 
 
 def lapse(seconds: float) -> str:

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from antinode._protocol.words import counted
 from antinode.cli.ui.console import printable
 from antinode.cli.ui.output import write_json
 from antinode.cli.ui.terminal import print_hanging
-from antinode.cli.ui.words import counted
 
 if TYPE_CHECKING:
     from antinode.cli.validate.judging import Judged
