@@ -18,7 +18,7 @@ class Proxy:
     port: int
     user: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
-    source: str = field(default="", compare=False)
+    source: str = field(default="", compare=False, repr=False)
     """The environment variable that named it, if one did."""
 
     def __str__(self) -> str:
