@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-fast test-minimum coverage changelog check lint format types accidents barrier sanitize bench bench-growth bench-quick bench-server bench-import soak clean
+.PHONY: help demo test test-fast test-minimum coverage changelog check lint format types accidents barrier sanitize portable test-python bench bench-growth bench-quick bench-server bench-import soak clean
 
 help:
 	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
@@ -21,7 +21,9 @@ help:
 	@echo "make bench-server  events a second that the local Amplitude takes on one core"
 	@echo "make bench-import  events a second that antinode import sends, and its memory"
 	@echo "make soak          a million events through the local Amplitude, its memory flat"
+	@echo "make test-python   the tests of what has compiled parts, without them"
 	@echo "make sanitize      the compiled parts' tests and fuzz under the address and undefined-behaviour sanitizers"
+	@echo "make portable      the compiled parts' tests on a build that does without what Linux alone has"
 	@echo "make accidents     run the accident suite and rewrite docs/accidents.md"
 
 $(STAMP): pyproject.toml hatch_build.py $(wildcard native/*)
@@ -80,8 +82,18 @@ format: $(STAMP)
 barrier: $(STAMP)
 	$(BIN)/python -m tests.barrier $(ARGS)
 
+# The rooms in which compiled code has a part.
+PYTHON_TESTS := tests/encoding tests/delivery tests/spool tests/lifecycle/test_fork.py tests/lifecycle/test_reentrancy.py \
+	tests/test_client.py tests/test_middleware.py tests/test_stats.py tests/test_storage.py
+
+test-python: $(STAMP)
+	ANTINODE_PURE_PYTHON=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(PYTHON_TESTS) $(ARGS)
+
 sanitize: $(STAMP)
-	$(BIN)/python -m tests.sanitize $(ARGS)
+	$(BIN)/python -m tests.variants sanitized $(ARGS)
+
+portable: $(STAMP)
+	$(BIN)/python -m tests.variants portable $(ARGS)
 
 accidents: $(STAMP)
 	$(BIN)/python -m tests.accidents --write docs/accidents.md
@@ -110,4 +122,4 @@ soak: $(STAMP)
 	@$(BIN)/python bench/server_soak.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) .sanitize $(VENV)-bench $(VENV)-minimum .coverage* .bench-node bench/results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .variants $(VENV)-bench $(VENV)-minimum .coverage* .bench-node bench/results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -17,6 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 SOURCES = (
     "native/clocks.c",
     "native/counts.c",
+    "native/fork.c",
     "native/frames.c",
     "native/guard.c",
     "native/ids.c",

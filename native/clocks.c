@@ -1,6 +1,7 @@
 #include "clocks.h"
 
-#ifdef __linux__
+#if defined(__linux__) && !defined(ANTINODE_PORTABLE)
+#define HAS_CLOCKS
 #include <time.h>
 
 /* As the interpreter reads them there. */
@@ -20,7 +21,7 @@ time_of(clockid_t id)
 PyObject *
 antinode_own_clock(PyObject *clock, const char *name)
 {
-#ifdef __linux__
+#ifdef HAS_CLOCKS
     if (PyCFunction_Check(clock) && strcmp(((PyCFunctionObject *)clock)->m_ml->ml_name, name) == 0) {
         return NULL;
     }

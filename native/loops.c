@@ -478,6 +478,8 @@ PyMethodDef antinode_pass_methods[] = {
     {"deliver", FAST(deliver), NULL},
     {"exceeds", FAST(antinode_exceeds_of), NULL},
     {"reserve", antinode_reserve_for, METH_O, PyDoc_STR("MemoryError if there is not the memory to encode this value.")},
+    {"fork_flag", antinode_fork_flag, METH_NOARGS,
+     PyDoc_STR("A byte that a fork clears in the child, to be written to; None where there is something better, or no fork.")},
     {"log_method", FAST(antinode_log_method), NULL},
     {"store_frame", FAST(antinode_store_frame), NULL},
     {NULL, NULL, 0, NULL},

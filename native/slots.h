@@ -38,6 +38,7 @@ replace(PyObject *object, Py_ssize_t offset, PyObject *value)
 extern PyType_Spec antinode_log_spec;
 extern PyMethodDef antinode_pass_methods[];
 
+PyObject *antinode_fork_flag(PyObject *module, PyObject *nothing);
 PyObject *antinode_store_frame(PyObject *module, PyObject *const *args, Py_ssize_t count);
 void antinode_make_crc_table(void);
 PyObject *antinode_exceeds_of(PyObject *module, PyObject *const *args, Py_ssize_t count);

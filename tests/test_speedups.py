@@ -17,6 +17,7 @@ from antinode import Client, _speedups
 from antinode._hot_path import layout_of
 from tests import needs
 from tests.memory import KEY, SONG, Memory, logging_client
+from tests.variants import PORTABLE, build
 
 Kind = enum.Enum("Kind", {"ONE": 1, "TWO": "two"})
 KindOfText = enum.Enum("KindOfText", {"ONE": "one"}, type=str)
@@ -131,6 +132,38 @@ def test_usual_values_take_it(native: Any, value: Any) -> None:
         encoded = client._hot.encode(event)
         assert encoded is not None
         assert encoded == client._encoder.encode(event)[:2]
+
+
+FORK_IN_C = """
+import ctypes, os
+from antinode._lifecycle import fork
+from tests.memory import SONG, Memory, logging_client
+assert type(fork.page) is memoryview
+with logging_client(Memory()) as client:
+    assert client.log_event(SONG).result(30).ok
+    libc = ctypes.PyDLL(None)
+    child = libc.fork()
+    if child == 0:
+        told = fork.page[0], client.log_event(SONG).result(30).ok, client.stats().accepted, fork.page[0]
+        print(*told, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+    client.log_event(SONG)
+    print(client._hot.taken, fork.page[0])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="loads the C library by its usual handle")
+def test_a_fork_is_told_without_the_page_that_linux_has(native: Any, tmp_path: Any) -> None:
+    """As on other systems: by a flag that is cleared in the child, though it was forked in C."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORK_IN_C],
+        env=build(tmp_path, PORTABLE),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["0 True 1 1", "2 1"], done.stderr
 
 
 def layout(client: Client) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import time
 import weakref
 from typing import Any, Protocol
 
+from antinode import _speedups
 from antinode._delivery import record
 from antinode._delivery.shell.log_limiter import write
 from antinode._lifecycle import exit as process_exit
@@ -56,7 +57,10 @@ class _PidPage:
 
 def _make_page() -> Any:
     if not hasattr(os, "fork"):
-        return [1]
+        return bytearray(b"\1")
+    flag = _speedups.native.fork_flag() if _speedups.native is not None else None
+    if flag is not None:
+        return flag
     if "linux" in sys.platform:
         import mmap  # noqa: PLC0415 - used once, on Linux
 
@@ -71,7 +75,7 @@ def _make_page() -> Any:
 
 
 page = _make_page()
-"""`page[0]` is false in a forked child until `renew` has run."""
+"""`page[0]` is false in a forked child until `renew` has run. Compiled code reads it where it lies."""
 
 _watched: list[weakref.ref[Any]] = []
 _is_registered = False

@@ -1,0 +1,560 @@
+"""The client: what an application logs to."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from antinode import _speedups
+from antinode._delivery.ledger import Report, Stats
+from antinode._delivery.record import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
+from antinode._encoding.encoder import EventEncoder, Refused
+from antinode._encoding.inert import reserve
+from antinode._encoding.insert_ids import from_business_key
+from antinode._errors import ConfigurationError, EventError, MiddlewareError
+from antinode._events import Event, as_event_dict
+from antinode._factory import is_in_the_clear, make_sender
+from antinode._hot_path import make_hot, use_compiled_log_event
+from antinode._identify import Identify
+from antinode._lifecycle import fork
+from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
+from antinode._options import Options, check_api_key, read_options
+from antinode._protocol.status import Status
+from antinode._public import public
+from antinode._revenue import Revenue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self, Unpack
+
+    from antinode._delivery.shell.sender import Sender
+    from antinode._events import EventDict
+    from antinode._options import OptionsDict
+
+_log = logging.getLogger("antinode")
+_page = fork.page
+_monotonic = time.monotonic
+
+_OPTED_OUT = Outcome(SKIPPED, Status.SKIPPED, "opt_out", message="the client is opted out")
+_DISABLED = Outcome(
+    SKIPPED, Status.SKIPPED, "disabled", message="the client was initialised with enabled=False"
+)
+_NOT_INITIALISED = Outcome(
+    SKIPPED, Status.SKIPPED, "not_initialised", message="logged before init() was called on this instance"
+)
+_HELD_BACK = Outcome(SKIPPED, Status.SKIPPED, "middleware", message="a middleware did not pass the event on")
+
+
+@public
+class Client:
+    """Logs events to one Amplitude project. Made by `antinode.init` or `antinode.get_instance`.
+
+    Any number of threads may use it. Delivery happens on background threads that start with the first event;
+    no method but `flush`, `shutdown` and, with `overflow="block"`, `log_event` waits for anything.
+    """
+
+    # Compiled code finds `_hot` where it lies.
+    __slots__ = ("__dict__", "__weakref__", "_hot")
+
+    def __init__(self, name: str | None = None) -> None:
+        self._name = name
+        self._middleware: list[Middleware] = []
+        self._sender: Sender | None = None
+        self._encoder: EventEncoder | None = None
+        self._options = Options()
+        self._opt_out: bool | None = None
+        """What `opt_out` was set to at run time; it outlives another `init` that does not mention it."""
+        self._why_off: Outcome | None = _NOT_INITIALISED
+        """Why events are skipped at present; None when they are not."""
+        self._ready: tuple[Callable[..., Any], Sender] | None = None
+        """What an ordinary event goes through; None while events are skipped."""
+        self._hot: Callable[[object], Delivery | None] | None = None
+        """The same, compiled, where that is possible: returns None for what is not plainly ordinary."""
+        self._configuring = threading.RLock()
+        """Held while the attributes above are changed, never while anything is sent or waited for."""
+        self._has_warned = False
+        self._skipped_before = 0
+        self._masked_key = ""
+        self._drain: Any = None
+
+    def init(self, api_key: str | None = None, **options: Unpack[OptionsDict]) -> Self:
+        """Make this instance ready to log; see `antinode.init`.
+
+        A second call replaces the configuration: the events logged before it are sent first, for at most the
+        old `shutdown_timeout`, and the books start anew. Middleware stays, and so does an `opt_out` that was
+        set at run time, unless the call gives another. Raises `ConfigurationError`, and then changes nothing.
+        """
+        if not _page[0]:
+            fork.renew()
+        checked = read_options(options)
+        key = check_api_key(api_key) if checked.enabled or api_key is not None else ""
+        sender = self._make_sender(key, checked)
+        fork.register(self)
+        timeout = self._options.shutdown_timeout
+        deadline = _monotonic() + timeout
+        if self._sender is not None and not self._sender.is_closed:
+            _log.warning(
+                "%s is initialised again; the earlier events are sent before the new options hold", self
+            )
+            self._sender.flush(timeout)
+        with self._configuring:
+            former = self._sender
+            self._give_sigterm_back()
+            if "opt_out" in options:
+                self._opt_out = None
+            elif self._opt_out is not None:
+                checked = msgspec.structs.replace(checked, opt_out=self._opt_out)
+            self._options = checked
+            self._masked_key = f"…{key[-4:]}" if len(key) >= 16 else "…"
+            self._sender = sender
+            self._encoder = self._make_encoder(sender)
+            self._refresh()
+        if former is not None:
+            former.shutdown(max(0.0, deadline - _monotonic()))
+        _set_up_logging(checked)
+        if checked.enabled:
+            self._begin_sending(sender, checked)
+        return self
+
+    def _make_sender(self, key: str, options: Options) -> Sender:
+        return make_sender(key, options, self._name)
+
+    def _begin_sending(self, sender: Sender, options: Options) -> None:
+        sender.open_store()
+        if is_in_the_clear(options):
+            _log.warning(
+                "server_url is plain http to another machine: the API key and all events can be read on "
+                "their way to it; write https://"
+            )
+        if options.drain_on_sigterm:
+            self._take_sigterm()
+        if fork.uwsgi_without_threads():
+            _log.warning(
+                "uWSGI runs without threads, so antinode cannot send in the background: "
+                "start uWSGI with --enable-threads, or call flush() after each request"
+            )
+
+    def _make_encoder(self, sender: Sender) -> EventEncoder:
+        options = self._options
+        return EventEncoder(
+            min_id_length=options.min_id_length,
+            plan=options.plan,
+            ingestion_metadata=options.ingestion_metadata,
+            max_event_bytes=sender.config.core.max_batch_bytes,
+        )
+
+    def _refresh(self) -> None:
+        """Work out anew where events go; after each change of what decides it."""
+        sender, encoder, options = self._sender, self._encoder, self._options
+        if sender is None or encoder is None:
+            self._why_off = _NOT_INITIALISED
+        elif not options.enabled:
+            self._why_off = _DISABLED
+        else:
+            self._why_off = _OPTED_OUT if options.opt_out else None
+        self._ready = self._hot = None
+        if self._why_off is None and sender is not None and encoder is not None:
+            self._ready = (encoder.encode, sender)
+            self._hot = None if self._middleware else make_hot(encoder, sender)
+
+    def log_event(
+        self, event: EventDict | Event, extra: object = None, *, once: str | None = None
+    ) -> Delivery:
+        """Log one event and return the handle for its fate. Microseconds; no I/O; the event is not changed.
+
+        `event` needs an `event_type` and a `user_id` or `device_id`; its keys are those of Amplitude's HTTP
+        V2 API. `time`, `insert_id`, `library`, `plan` and `ingestion_metadata` are filled in when absent.
+        `extra` is handed to the middleware. `once` is a business key such as "order-88231": the insert_id is
+        made from it and the event type, so that logging the same fact of the same user or device again, in
+        any process within seven days, counts once.
+
+        Raises nothing for what the event contains: a bad event settles as invalid, is logged and counted.
+        Under `strict=True` it raises `EventError`, and `MiddlewareError` if a middleware broke.
+        """
+        if not _page[0]:
+            fork.renew()
+        ready = self._ready
+        if ready is None or once is not None or self._middleware or type(event) is not dict:
+            return self._log_unusual(event, extra, once)
+        encode, sender = ready
+        try:
+            body, stream, notes = encode(event)
+            record = sender.make_record(body, stream, _monotonic())
+        except MemoryError:
+            return sender.drop_unmade()
+        except Exception as error:
+            return self._refuse(sender, event, error)
+        sender.submit(record)
+        if notes:
+            self._tell_notes(sender, notes)
+        return record
+
+    _log_in_python = log_event
+    """What `log_event` is, or leaves the unusual calls to where it is compiled."""
+
+    def _log_unusual(self, event: object, extra: object, once: object) -> Delivery:
+        """For everything but a dict on a client without middleware: still no I/O, a few microseconds more."""
+        sender, encoder = self._sender, self._encoder
+        if self._why_off is not None or sender is None or encoder is None:
+            return self._skip(self._why_off or _NOT_INITIALISED)
+        kept: object = event
+        try:
+            given = self._as_dict(event)
+            if once is not None:
+                given = self._with_business_key(given, once)
+            if self._middleware:
+                # What a redactor has not seen must not be kept for anybody, either.
+                kept = None
+                payload = MiddlewarePayload(encoder.with_defaults(own_copy(given)), extra)
+                passed = self._run_middleware(payload)
+                if passed is None:
+                    return self._skip(_HELD_BACK)
+                kept = given = self._as_dict(passed.event)
+            body, stream, notes = encoder.encode(given)
+            record = sender.make_record(body, stream, _monotonic())
+        except MemoryError:
+            return sender.drop_unmade()
+        except Exception as error:
+            return self._refuse(sender, kept, error)
+        sender.submit(record)
+        if notes:
+            self._tell_notes(sender, notes)
+        return record
+
+    def _as_dict(self, event: Any) -> dict[str, Any]:
+        if type(event) is dict:
+            return event
+        try:
+            return as_event_dict(event)
+        except MemoryError:
+            raise
+        except Exception:
+            message = f"an event must be a dict or an antinode.Event, not {type(event).__name__}"
+            raise Refused(Status.INVALID, "invalid_event", message) from None
+
+    def _with_business_key(self, event: dict[str, Any], once: object) -> dict[str, Any]:
+        if not isinstance(once, (str, int)) or isinstance(once, bool) or not str(once).strip():
+            message = f"`once` must be a string such as 'order-88231', not {once!r:.60}"
+            raise Refused(Status.INVALID, "invalid_event", message)
+        if event.get("insert_id") is not None:
+            message = "`once` makes the insert_id, but the event has one: give one of them"
+            raise Refused(Status.INVALID, "invalid_event", message)
+        return {**event, "insert_id": from_business_key(str(event.get("event_type")), str(once))}
+
+    def _run_middleware(self, payload: MiddlewarePayload) -> MiddlewarePayload | None:
+        try:
+            return run_chain(self._middleware, payload)
+        except MemoryError:
+            raise
+        except Exception as error:
+            message = f"a middleware raised {type(error).__name__}, so the event was not sent"
+            raise Refused(Status.FAILED, "middleware_error", message) from error
+
+    def _refuse(self, sender: Sender, event: object, error: Exception) -> Delivery:
+        """Settle an event that cannot be sent, and say why; under `strict`, raise instead."""
+        try:
+            return self._settle_refused(sender, event, error)
+        except MemoryError:
+            return sender.drop_unmade()
+
+    def _settle_refused(self, sender: Sender, event: object, error: Exception) -> Delivery:
+        if not isinstance(error, Refused):
+            error = Refused(
+                Status.INVALID, "invalid_event", f"the event could not be encoded: {type(error).__name__}"
+            )
+        is_ours = error.reason == "middleware_error"
+        outcome = Outcome(DROPPED if is_ours else REJECTED, error.status, error.reason, message=error.message)
+        record = Delivery(_remains(event), 0, _monotonic())
+        note = f"an event was refused: {error.message}"
+        if is_ours and error.__cause__ is not None:
+            _log.debug("a middleware raised", exc_info=error.__cause__)
+        sender.refuse(record, outcome, note)
+        if self._options.strict:
+            if is_ours:
+                raise MiddlewareError(error.message) from error.__cause__
+            raise EventError(error.message) from None
+        return record
+
+    def _skip(self, outcome: Outcome) -> Delivery:
+        record = Delivery(b"", 0, _monotonic(), outcome=outcome)
+        if self._sender is not None:
+            self._sender.skip(record, outcome)
+        else:
+            self._skipped_before += 1
+            if not self._has_warned:
+                self._has_warned = True
+                name = f"get_instance({self._name!r}).init" if self._name else "antinode.init"
+                _log.warning(
+                    "events are skipped because antinode is not initialised: call %s(API_KEY) first", name
+                )
+        return record
+
+    def _tell_notes(self, sender: Sender, notes: Sequence[str]) -> None:
+        for note in notes:
+            sender.say("WARNING", "mended", f"an event was mended before it was sent: {note}")
+
+    def identify(self, user_id: str | None, device_id: str | None, identify: Identify) -> Delivery:
+        """Change a user's properties. One of the ids is needed; None stands for the other."""
+        return self._log_built("identify", Identify, identify, lambda: identify.to_event(user_id, device_id))
+
+    def group_identify(
+        self, group_type: str, group_name: str | Sequence[str], identify: Identify
+    ) -> Delivery:
+        """Change the properties of a group, or of several of one type."""
+        return self._log_built(
+            "group_identify", Identify, identify, lambda: identify.to_group_event(group_type, group_name)
+        )
+
+    def revenue(self, user_id: str | None, device_id: str | None, revenue: Revenue) -> Delivery:
+        """Log a purchase or a refund."""
+        return self._log_built("revenue", Revenue, revenue, lambda: revenue.to_event(user_id, device_id))
+
+    def set_group(
+        self, user_id: str | None, device_id: str | None, group_type: str, group_name: str | Sequence[str]
+    ) -> Delivery:
+        """Put a user into a group: `group_name` (one, or a list) takes the place of the earlier ones."""
+        identify = Identify().set_group(group_type, group_name)
+        if identify.problems:
+            return self._refuse_call("; ".join(identify.problems))
+        return self.identify(user_id, device_id, identify)
+
+    def _log_built(self, method: str, kind: type, given: object, build: Callable[[], EventDict]) -> Delivery:
+        if not isinstance(given, kind):
+            return self._refuse_call(
+                f"{method}() takes an antinode.{kind.__name__}, not {type(given).__name__}"
+            )
+        try:
+            event = build()
+        except ValueError as error:
+            return self._refuse_call(str(error))
+        except Exception as error:
+            return self._refuse_call(f"{method}() raised {type(error).__name__}: check its arguments")
+        return self.log_event(event)
+
+    def _refuse_call(self, message: str) -> Delivery:
+        if not _page[0]:
+            fork.renew()
+        sender = self._sender
+        if self._why_off is not None or sender is None:
+            return self._skip(self._why_off or _NOT_INITIALISED)
+        return self._refuse(sender, None, Refused(Status.INVALID, "invalid_event", message))
+
+    def add_event_middleware(self, fn: Middleware) -> Self:
+        """Run `fn(payload, next)` on each event, after the ones added before. Returns the client.
+
+        It runs on the thread that logs. It may change `payload.event`, pass on another payload, or not call
+        `next`: then the event ends as skipped. If it raises, the event is not sent. Raises
+        `ConfigurationError` for what is not a plain function or other callable.
+        """
+        check_middleware(fn)
+        with self._configuring:
+            self._middleware.append(fn)
+            self._refresh()
+        return self
+
+    def remove_event_middleware(self, fn: Middleware) -> bool:
+        """Stop running `fn`, everywhere in the chain; False if it was not there."""
+        with self._configuring:
+            was_there = fn in self._middleware
+            while fn in self._middleware:
+                self._middleware.remove(fn)
+            self._refresh()
+        return was_there
+
+    @property
+    def opt_out(self) -> bool:
+        """Whether events are skipped because the user opted out. May be set at any time."""
+        return self._options.opt_out
+
+    @opt_out.setter
+    def opt_out(self, value: bool) -> None:
+        given: object = value
+        if not isinstance(given, bool):
+            raise ConfigurationError(f"opt_out must be True or False, not {given!r:.60}")
+        with self._configuring:
+            self._opt_out = given
+            self._options = msgspec.structs.replace(self._options, opt_out=given)
+            self._refresh()
+
+    @property
+    def options(self) -> Options:
+        """The options in force."""
+        return self._options
+
+    def stats(self) -> Stats:
+        """The client's books at this instant; see `Stats`. Zero before `init`."""
+        if not _page[0]:
+            fork.renew()
+        if self._sender is None:
+            return Stats(skipped={"not_initialised": self._skipped_before} if self._skipped_before else {})
+        return self._sender.stats()
+
+    def __repr__(self) -> str:
+        name = f" {self._name!r}" if self._name else ""
+        if self._sender is None:
+            return f"<Client{name} not initialised>"
+        stats = self.stats()
+        return (
+            f"<Client{name} {self._sender.host} key={self._masked_key} | {stats.queued} queued, "
+            f"{stats.in_flight} in flight, {stats.waiting} waiting | dropped {sum(stats.dropped.values())} | "
+            f"{self._path()}>"
+        )
+
+    def _path(self) -> str:
+        """Which code logs an ordinary event."""
+        if self._hot is not None:
+            return "compiled"
+        if self._why_off is not None:
+            return "off"
+        return "Python: it has middleware" if self._middleware else _speedups.describe()
+
+    def flush(self, timeout: float | None = None) -> Report:
+        """Send what is queued now, and block until everything logged before the call has settled.
+
+        `timeout` is in seconds; `math.inf` waits as long as it takes. None waits while delivery makes
+        progress, or the server has named a time to wait for. Once uploads have only failed for
+        `flush_patience` seconds (10 by default) it returns, and a line in the log says so. Reports how the
+        events logged since the last complete flush ended, and how many are pending: those go on.
+
+        While a configuration fault stands (a wrong key), what the call covers is given up and settles as
+        failed.
+        """
+        if not _page[0]:
+            fork.renew()
+        return Report() if self._sender is None else self._sender.flush(_checked_timeout(timeout))
+
+    async def aflush(self, timeout: float | None = None) -> Report:
+        """`flush` for asyncio: waits without blocking the loop."""
+        if not _page[0]:
+            fork.renew()
+        return Report() if self._sender is None else await self._sender.aflush(_checked_timeout(timeout))
+
+    def shutdown(self, timeout: float | None = None) -> Report:
+        """Send what is queued for at most `timeout` seconds, then end; None means `shutdown_timeout`.
+
+        What is left then settles as dropped, is counted and logged. Called by itself at exit. Later events
+        settle as dropped; `init` makes the instance usable again.
+        """
+        sender, seconds = self._prepare_shutdown(timeout)
+        return Report() if sender is None else sender.shutdown(seconds)
+
+    async def ashutdown(self, timeout: float | None = None) -> Report:
+        """`shutdown` for asyncio: waits without blocking the loop."""
+        sender, seconds = self._prepare_shutdown(timeout)
+        return Report() if sender is None else await sender.ashutdown(seconds)
+
+    def _prepare_shutdown(self, timeout: float | None) -> tuple[Sender | None, float]:
+        if not _page[0]:
+            fork.renew()
+        given = _checked_timeout(timeout)
+        self._give_sigterm_back()
+        return self._sender, self._options.shutdown_timeout if given is None else given
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.ashutdown()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def _renew_after_fork(self) -> None:
+        self._configuring = threading.RLock()
+        if self._sender is not None:
+            self._sender.renew_after_fork()
+            self._encoder = self._make_encoder(self._sender)
+        self._refresh()
+        if self._drain is not None:
+            self._drain.renew_after_fork()
+
+    def _begin_in_process(self) -> None:
+        drain, sender = self._drain, self._sender
+        if drain is not None and sender is not None and (shortfall := drain.take_shortfall()):
+            sender.say("WARNING", "drain_on_sigterm", f"drain_on_sigterm does not cover all: {shortfall}")
+
+    def _begin_exit(self) -> float:
+        sender = self._sender
+        if sender is None or sender.is_closed:
+            return 0.0
+        sender.hurry()
+        return self._options.shutdown_timeout
+
+    def _finish_exit(self, seconds: float) -> None:
+        if self._sender is not None and not self._sender.is_closed:
+            self._sender.finish(seconds)
+
+    def _take_sigterm(self) -> None:
+        from antinode._lifecycle.sigterm import Drain  # noqa: PLC0415 - only with drain_on_sigterm
+
+        drain = Drain(lambda: self._sender, self._options.shutdown_timeout)
+        hindrance = drain.install()
+        if hindrance is None:
+            self._drain = drain
+        else:
+            _log.warning("drain_on_sigterm has no effect: %s", hindrance)
+
+    def _give_sigterm_back(self) -> None:
+        if self._drain is not None:
+            self._drain.remove()
+            self._drain = None
+
+
+use_compiled_log_event(Client)
+
+
+def _checked_timeout(timeout: object) -> float | None:
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or math.isnan(timeout):
+        raise ValueError(f"timeout must be a number of seconds or None, not {timeout!r:.60}")
+    return float(timeout)
+
+
+def _remains(event: object) -> bytes:
+    """What of a refused event can be kept for whoever asks why."""
+    if not isinstance(event, (Mapping, Event)):
+        return b""
+    try:
+        kept = as_event_dict(event)
+        reserve(kept)
+        return msgspec.json.encode(kept)
+    except MemoryError:
+        raise
+    except Exception:
+        return b""
+
+
+def _set_up_logging(options: Options) -> None:
+    if options.log_level is not None:
+        _log.setLevel(options.log_level)
+    elif options.debug:
+        _log.setLevel(logging.DEBUG)
+    if options.debug and not _log.hasHandlers():
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s: %(message)s"))
+        # Steps back once the application has set up logging: each line would come twice.
+        handler.addFilter(lambda _: not logging.getLogger().handlers)
+        _log.addHandler(handler)

@@ -1,0 +1,221 @@
+"""Dead letters: a file of the events that were rejected or dropped, each with its reason, as JSON lines."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timezone
+from stat import S_ISDIR, S_ISREG
+from typing import Any, BinaryIO, NamedTuple
+
+import msgspec
+import orjson
+
+from antinode._delivery.record import Delivery, Outcome
+from antinode._delivery.shell.log_limiter import write
+from antinode._spool.ownership import refusal
+
+# A file larger than this is set aside as PATH.1, what was there before as PATH.2, and so on up to KEPT.
+MAX_BYTES = 16 * 1024 * 1024
+KEPT = 4
+# So much is written at once: when a whole queue is dropped, the bound holds in the middle of it, too.
+_PIECE = 1024 * 1024
+# After so many seconds, whoever was setting files aside counts as dead.
+_ROTATES_FOR = 60.0
+# What looks torn is looked at again after this many seconds, so often.
+_LOOK_AGAIN = 0.002
+_LOOKS = 5
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows only
+# Not on Windows: a link is not followed, and a FIFO that nobody reads keeps nobody waiting.
+_SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class DeadLetters:
+    """Writes dead letters to `path`, which any number of processes may share. Bounded: the oldest go first.
+
+    The file can be read by its owner alone, for events hold what users did. A trouble with it is logged once.
+    """
+
+    def __init__(self, path: str, *, max_bytes: int = MAX_BYTES, kept: int = KEPT) -> None:
+        self.path = path
+        self._max_bytes = max_bytes
+        self._kept = kept
+        self._piece = min(_PIECE, max_bytes)
+        self._is_in_trouble = False
+
+    def bury(self, records: Iterable[Delivery]) -> None:
+        """Append a line for each of these settled records."""
+        lines = bytearray()
+        for record in records:
+            if record.outcome is None:
+                continue
+            line = _encoded(record.outcome, record.body)
+            if lines and len(lines) + len(line) > self._piece:
+                self._keep(lines)
+                lines = bytearray()
+            lines += line
+        if lines:
+            self._keep(lines)
+
+    def _keep(self, lines: bytes | bytearray) -> None:
+        try:
+            self._append(lines)
+            self._is_in_trouble = False
+        except OSError as error:
+            if not self._is_in_trouble:
+                self._is_in_trouble = True
+                reason = error.strerror or type(error).__name__
+                write(logging.WARNING, f"dead letters cannot be written to {self.path!r}: {reason}")
+
+    def _append(self, lines: bytes | bytearray) -> None:
+        with suppress(FileNotFoundError):
+            status = os.lstat(self.path)
+            if S_ISREG(status.st_mode) and status.st_size + len(lines) > self._max_bytes:
+                self._rotate()
+        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _BINARY | _SAFELY, 0o600)
+        try:
+            status = os.fstat(file)
+            if not S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "it is not a regular file")
+            if problem := refusal(status):
+                raise OSError(errno.EPERM, problem)
+            rest = memoryview(b"\n" + lines if _ends_torn(file) else lines)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+        finally:
+            os.close(file)
+
+    def _rotate(self) -> None:
+        # Whoever makes the directory rotates; another process that is full too finds the work done.
+        guard = f"{self.path}.rotating"
+        try:
+            os.mkdir(guard)
+        except FileExistsError:
+            with suppress(OSError):
+                status = os.lstat(guard)
+                if not S_ISDIR(status.st_mode):
+                    os.unlink(guard)
+                # Ahead of the clock counts as old: it would hold for ever.
+                elif abs(time.time() - status.st_mtime) > _ROTATES_FOR:
+                    os.rmdir(guard)
+            return
+        try:
+            if os.stat(self.path).st_size > self._max_bytes // 2:
+                for number in range(self._kept - 1, 0, -1):
+                    with suppress(FileNotFoundError):
+                        os.replace(f"{self.path}.{number}", f"{self.path}.{number + 1}")
+                os.replace(self.path, f"{self.path}.1")
+        finally:
+            with suppress(OSError):
+                os.rmdir(guard)
+
+
+def _ends_torn(file: int) -> bool:
+    """Whether the last line was written in part, on a full disk or by a process that was killed."""
+    try:
+        size = -1
+        for _ in range(_LOOKS):
+            former, size = size, os.fstat(file).st_size
+            if size == 0:
+                return False
+            os.lseek(file, size - 1, os.SEEK_SET)
+            if os.read(file, 1) == b"\n":
+                return False
+            if size == former:
+                return True
+            # Another process may be writing at this very moment: then it has gone on after this.
+            time.sleep(_LOOK_AGAIN)
+    except OSError:
+        pass  # no regular file
+    return False
+
+
+def open_letters(path: str) -> BinaryIO:
+    """For reading. Raises OSError for what is no regular file, without waiting for whoever writes a FIFO."""
+    file = os.open(path, os.O_RDONLY | _BINARY | getattr(os, "O_NONBLOCK", 0))
+    if not S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return open(file, "rb")
+
+
+def files_of(path: str) -> list[str]:
+    """The files that hold the dead letters of `path`, those set aside included, the oldest letters first."""
+    names = [f"{path}.{number}" for number in range(KEPT, 0, -1)]
+    return [*filter(os.path.exists, names), path]
+
+
+# The format.
+
+
+class Letter(NamedTuple):
+    """One dead letter, as it is read back. The texts are empty for an event that stands there by itself."""
+
+    event: dict[str, Any] | None
+    """None where nothing could be kept, as when a middleware broke: it might have been one that redacts."""
+    outcome: str = ""
+    """`rejected` or `dropped`."""
+    reason: str = ""
+    code: int = 0
+    message: str = ""
+    buried_at: datetime | None = None
+
+
+def encode(outcome: Outcome, body: bytes) -> bytes:
+    """The line that keeps an event, which is `body` as JSON, with the way it ended."""
+    letter: dict[str, Any] = {
+        "buried_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "outcome": outcome.kind,
+        "reason": outcome.reason,
+        "code": outcome.code,
+        "message": outcome.message,
+        "attempts": outcome.attempts,
+        "event": orjson.Fragment(body) if _is_json(body) else None,
+    }
+    return orjson.dumps(letter, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _encoded(outcome: Outcome, body: bytes) -> bytes:
+    """The same; one record whose body cannot be encoded costs no other record its letter."""
+    try:
+        return encode(outcome, body)
+    except Exception:
+        return encode(outcome, b"")
+
+
+def decode(line: bytes) -> Letter:
+    """A line of a dead-letters file, or an event alone. Raises ValueError with what is wrong with it."""
+    try:
+        found = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"this is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"this is {type(found).__name__}, not a dead letter or an event")
+    if "outcome" not in found or "event" not in found:
+        return Letter(found)
+    try:
+        letter = msgspec.convert(found, _LetterLine)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"this is no dead letter: {error}") from None
+    return Letter(letter.event, letter.outcome, letter.reason, letter.code, letter.message, letter.buried_at)
+
+
+class _LetterLine(msgspec.Struct):
+    event: dict[str, Any] | None
+    outcome: str
+    reason: str = ""
+    code: int = 0
+    message: str = ""
+    buried_at: datetime | None = None
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return False
+    return True

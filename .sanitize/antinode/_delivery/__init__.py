@@ -1,0 +1,1 @@
+"""Delivery: the pure core, the shell that drives it, and the transport."""

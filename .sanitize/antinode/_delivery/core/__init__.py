@@ -1,0 +1,1 @@
+"""Every decision about delivery, pure: no thread, socket, file or clock."""

@@ -1,0 +1,342 @@
+"""The records that wait for an upload: the queue they enter by, and one for each stream that waits alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+
+import msgspec
+
+from antinode._delivery.core.loops import drain, sift
+from antinode._delivery.core.rate_limits import Key, RateLimits
+from antinode._delivery.core.stream_queues import StreamQueue, StreamQueues
+from antinode._delivery.record import Delivery
+
+# How many records a search for free streams may pass over before others get their turn.
+SCAN = 20_000
+# Ids remembered for streams while rate limits exist; forgotten together when there are more.
+MAX_KEYS = 50_000
+
+
+class _RecordIds(msgspec.Struct):
+    user_id: str | None = None
+    device_id: str | None = None
+
+
+_decode_ids = msgspec.json.Decoder(_RecordIds).decode
+
+
+def ids_of(record: Delivery) -> tuple[str | None, str | None]:
+    """A record's user_id and device_id, read back from its bytes: only a throttled one's are ever needed."""
+    try:
+        ids = _decode_ids(record.body)
+    except (ValueError, RecursionError):  # all that msgspec raises for bytes
+        return None, None
+    return ids.user_id, ids.device_id
+
+
+def is_event(body: bytes) -> bool:
+    """Whether these bytes are exactly one JSON object, whose ids are text. Raises nothing."""
+    try:
+        _decode_ids(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+class Backlog:
+    """Gives out records for uploads such that each stream stays in order.
+
+    `fresh` is the queue in log order; any thread may append to it. A record whose stream is busy (another
+    upload holds earlier records of it) or held (by a rate limit) moves to the stream's own queue when its
+    turn comes, and later ones of the stream follow it there: each record moves at most once.
+    """
+
+    def __init__(self, pace: float | None = None) -> None:
+        self.fresh: deque[Delivery] = deque()
+        self.stream_queues = StreamQueues()
+        self.rate_limits = RateLimits(pace)
+        self.must_go_on = False
+        """The last search stopped early without finding anything: there may be more behind."""
+        self.suspect: Delivery | None = None
+        """The record that was being looked at when the last search raised."""
+        self._is_fresh_first = False
+        """Whose turn it is when stream queues alone would fill an upload: they must not starve `fresh`."""
+        self._busy: set[int] = set()
+        self._keys: dict[int, tuple[Key, ...]] = {}
+
+    def __iter__(self) -> Iterator[Delivery]:
+        for stream_queue in self.stream_queues:
+            yield from stream_queue.records
+        yield from self.fresh
+
+    @property
+    def available(self) -> int:
+        """Records that may be taken now, as far as is known without looking at each."""
+        return len(self.fresh) + self.stream_queues.ready_count
+
+    def clear(self) -> None:
+        self.fresh.clear()
+        self.stream_queues = StreamQueues()
+        self._busy.clear()
+
+    # Streams that uploads hold.
+
+    def occupy(self, streams: Iterable[int]) -> None:
+        """An upload holds records of these streams: their later ones wait."""
+        self._busy.update(streams)
+
+    def vacate(self, streams: set[int], now: float) -> None:
+        """The upload has ended: what waited for it may go, unless a rate limit holds it."""
+        self._busy -= streams
+        stream_queues = self.stream_queues
+        if not stream_queues:
+            return
+        if len(stream_queues) < len(streams):
+            freed = [stream_queue for stream_queue in stream_queues if stream_queue.stream in streams]
+        else:
+            freed = [
+                stream_queue for stream in streams if (stream_queue := stream_queues.get(stream)) is not None
+            ]
+        for stream_queue in freed:
+            is_held = stream_queue.release_at is not None and stream_queue.release_at > now
+            if not stream_queue.is_ready and not is_held and not stream_queues.discard_empty(stream_queue):
+                stream_queues.make_ready(stream_queue)
+
+    def hold(self, stream: int, records: list[Delivery], until: float) -> None:
+        """Give records back to the front of their stream, which then waits until its rate limits open."""
+        stream_queue = self.stream_queues.prepend(stream, records)
+        self.stream_queues.hold(stream_queue, until)
+
+    # Taking.
+
+    def take(self, now: float, *, events: int, size: int) -> list[Delivery]:
+        """Records for one upload: at most so many events and bytes, but one in any case if one may go.
+
+        After an exception they are where they were, and `suspect` is the record that it was about, if any.
+        """
+        self.must_go_on = False
+        self.suspect = None
+        self.stream_queues.release_due(now)
+        search = _Filling(now, events, size, is_paced=self.rate_limits.is_active)
+        if search.is_paced:
+            self.rate_limits.prune(now)
+        elif self._keys:
+            self._keys.clear()
+        try:
+            if self._is_fresh_first:
+                self._take_from_queue(search)
+                self._take_ready(search)
+            else:
+                self._take_ready(search)
+                self._take_from_queue(search)
+        except BaseException:
+            self._give_back(search.taken)
+            raise
+        self.must_go_on = self.must_go_on and not search.taken
+        return search.taken
+
+    def _give_back(self, taken: list[Delivery]) -> None:
+        """Each to the front of what holds the later records of its stream."""
+        stream_queues = self.stream_queues
+        for record in reversed(taken):
+            if stream_queues.get(record.stream) is None:
+                self.fresh.appendleft(record)
+            else:
+                stream_queues.prepend(record.stream, [record])
+        # One that was being taken from is no longer ready, and nobody else would make it so.
+        for queue in stream_queues:
+            is_idle = not queue.is_ready and queue.release_at is None
+            if queue.records and is_idle and queue.stream not in self._busy:
+                stream_queues.make_ready(queue)
+
+    def remove(self, record: Delivery) -> None:
+        """Take this record out, wherever it waits."""
+        with suppress(ValueError):
+            self.fresh.remove(record)
+        queue = self.stream_queues.get(record.stream)
+        if queue is not None and record in queue.records:
+            queue.records.remove(record)
+            self.stream_queues.recount()
+            self.stream_queues.discard_empty(queue)
+
+    def _take_from_queue(self, search: _Filling) -> None:
+        from_lanes = len(search.taken)
+        if search.is_paced:
+            self._sift_paced(search)
+        else:
+            self._sift(search)
+        self._is_fresh_first = 0 < from_lanes == len(search.taken) and bool(self.fresh)
+
+    def _take_ready(self, search: _Filling) -> None:
+        stream_queues = self.stream_queues
+        while search.room > 0 and (stream_queue := stream_queues.next_ready()) is not None:
+            # A queue that became ready in time, while an earlier upload of its stream still goes on, stays
+            # busy: `vacate` makes it ready.
+            if stream_queue.stream in self._busy:
+                continue
+            if not self._take_from(stream_queue, search):
+                return
+
+    def _take_from(self, stream_queue: StreamQueue, search: _Filling) -> bool:
+        """Take from one stream queue; False when the upload is full. What stays in it is busy, or held."""
+        stream_queues = self.stream_queues
+        before = len(search.taken)
+        if search.is_paced:
+            while stream_queue.records and search.room > 0 and search.fits(stream_queue.records[0]):
+                if not self._passes(stream_queue.records[0], search):
+                    if len(search.taken) == before:
+                        stream_queues.hold(stream_queue, search.opens_at)
+                    return True
+                search.take(stream_queues.pop(stream_queue))
+        else:
+            search.room, search.space = drain(stream_queue.records, search.taken, search.room, search.space)
+            stream_queues.drained(stream_queue, len(search.taken) - before)
+        if stream_queue.records and search.room > 0:
+            if len(search.taken) == before:
+                stream_queues.make_ready(stream_queue, first=True)
+            return False
+        stream_queues.discard_empty(stream_queue)
+        return True
+
+    def _sift(self, search: _Filling) -> None:
+        """Take from the queue what may go, and move what must wait to its stream queue."""
+        fresh, stream_queues, busy = self.fresh, self.stream_queues, self._busy
+        passed = 0
+        while passed < SCAN:
+            search.room, search.space, moved, ready = sift(
+                fresh, search.taken, search.room, search.space, busy, stream_queues.by_stream, SCAN - passed
+            )
+            stream_queues.count += moved
+            stream_queues.ready_count += ready
+            passed += moved
+            if search.room <= 0 or not fresh:
+                return
+            if passed < SCAN:
+                stream = fresh[0].stream
+                if stream not in busy and stream_queues.get(stream) is None:
+                    return  # it has no room here
+                stream_queues.append(stream, fresh.popleft())
+                passed += 1
+        self.must_go_on = not search.taken
+
+    def _sift_paced(self, search: _Filling) -> None:
+        """The same where each record has to pass its rate limits."""
+        fresh, stream_queues, busy = self.fresh, self.stream_queues, self._busy
+        # What this very upload has taken is busy too, but may be followed by more of the same stream.
+        own = {record.stream for record in search.taken}
+        for _ in range(SCAN):
+            if search.room <= 0 or not fresh:
+                return
+            record = fresh[0]
+            stream = record.stream
+            if stream in busy or stream_queues.get(stream) is not None:
+                stream_queues.append(stream, fresh.popleft())
+                continue
+            if not search.fits(record):
+                return
+            if not self._passes(record, search):
+                stream_queue = stream_queues.append(stream, fresh.popleft())
+                if stream not in own:
+                    stream_queues.hold(stream_queue, search.opens_at)
+                continue
+            own.add(stream)
+            search.take(fresh.popleft())
+        self.must_go_on = not search.taken
+
+    def _passes(self, record: Delivery, search: _Filling) -> bool:
+        self.suspect = record
+        keys = self.keys_of(record)
+        self.suspect = None
+        search.opens_at = self.rate_limits.opens_at(keys, search.now)
+        if search.opens_at > search.now:
+            return False
+        self.rate_limits.pass_one(keys, search.now)
+        return True
+
+    def keys_of(self, record: Delivery) -> tuple[Key, ...]:
+        """The rate limits that a record must pass."""
+        keys = self._keys.get(record.stream)
+        if keys is None:
+            user, device = ids_of(record)
+            named: list[Key] = [("stream", record.stream)]
+            if user:
+                named.append(("user", user))
+            if device:
+                named.append(("device", device))
+            if len(self._keys) >= MAX_KEYS:
+                self._keys.clear()
+            keys = self._keys[record.stream] = tuple(named)
+        return keys
+
+    # Giving up.
+
+    @property
+    def oldest(self) -> Delivery | None:
+        """The record that `pop_oldest` would take out."""
+        stream_queue = self.stream_queues.first_filled()
+        if stream_queue is not None:
+            return stream_queue.records[0]
+        return self.fresh[0] if self.fresh else None
+
+    def pop_oldest(self) -> Delivery | None:
+        """Take out the record to drop first: of a stream queue if there is one, for those have waited
+        longest, and a throttled user must not cost another's events."""
+        stream_queue = self.stream_queues.first_filled()
+        if stream_queue is None:
+            return self.fresh.popleft() if self.fresh else None
+        record = self.stream_queues.pop(stream_queue)
+        self._forget_if_empty(stream_queue)
+        return record
+
+    def pop_while(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Take out the records at the front of each queue for which `is_gone` holds."""
+        gone: list[Delivery] = []
+        for stream_queue in list(self.stream_queues):
+            while stream_queue.records and is_gone(stream_queue.records[0]):
+                gone.append(self.stream_queues.pop(stream_queue))
+            self._forget_if_empty(stream_queue)
+        while self.fresh and is_gone(self.fresh[0]):
+            gone.append(self.fresh.popleft())
+        return gone
+
+    def _forget_if_empty(self, stream_queue: StreamQueue) -> None:
+        if stream_queue.stream not in self._busy:
+            self.stream_queues.discard_empty(stream_queue)
+
+    def recount(self) -> None:
+        """Put right what an exception in the midst of a change left half done."""
+        for stream_queue in list(self.stream_queues):
+            self._forget_if_empty(stream_queue)
+        self.stream_queues.recount()
+
+    def heads(self) -> list[Delivery]:
+        """The oldest record of the queue and of each stream queue."""
+        heads = [stream_queue.records[0] for stream_queue in self.stream_queues if stream_queue.records]
+        if self.fresh:
+            heads.append(self.fresh[0])
+        return heads
+
+
+class _Filling:
+    """One filling of an upload: what it may still take, and what it has."""
+
+    __slots__ = ("is_paced", "now", "opens_at", "room", "space", "taken")
+
+    def __init__(self, now: float, events: int, size: int, *, is_paced: bool) -> None:
+        self.now = now
+        self.room = events
+        self.space = size
+        self.is_paced = is_paced
+        self.opens_at = now
+        """When the rate limit opens that stopped the last record."""
+        self.taken: list[Delivery] = []
+
+    def fits(self, record: Delivery) -> bool:
+        return not self.taken or len(record.body) + 1 <= self.space
+
+    def take(self, record: Delivery) -> None:
+        self.taken.append(record)
+        self.room -= 1
+        self.space -= len(record.body) + 1

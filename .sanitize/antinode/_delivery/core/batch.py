@@ -1,0 +1,126 @@
+"""What is sent together: a batch, and each request that carries a part of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from antinode._delivery.core.loops import fitting, total_size
+from antinode._delivery.record import Delivery
+
+# Below this size a request costs more than the events in it.
+SMALLEST_LIMIT = 10
+NO_LIMIT = 1 << 30
+
+
+class Batch:
+    """Records that are sent together and stay together until each has settled or has been held back.
+
+    Its `chunks` are sent one at a time, in order: one at first, more after an answer made it necessary to
+    cut. While it lives, nothing else of its streams is sent, which is what keeps them in order.
+    """
+
+    __slots__ = ("chunks", "flying", "is_bulk", "limit", "rounds", "streams")
+
+    def __init__(self, records: list[Delivery], *, is_bulk: bool) -> None:
+        self.chunks: deque[list[Delivery]] = deque([records])
+        self.flying: list[Delivery] | None = None
+        """The chunk that is in a request now."""
+        self.is_bulk = is_bulk
+        self.rounds = 0
+        """Answers after which something of the batch had to be sent again."""
+        self.limit = NO_LIMIT
+        """Events that one request may carry; smaller where the bad ones lie close together."""
+        self.streams: set[int] | None = None
+        """None until somebody needs to know."""
+
+    @property
+    def is_done(self) -> bool:
+        return self.flying is None and not self.chunks
+
+    def records(self) -> Iterator[Delivery]:
+        if self.flying is not None:
+            yield from self.flying
+        for chunk in self.chunks:
+            yield from chunk
+
+    def shrink(self, size: int) -> None:
+        """Carry at most half of `size` events in a request from now on."""
+        self.limit = max(SMALLEST_LIMIT, min(self.limit, size) // 2)
+
+    def grow(self) -> None:
+        self.limit = min(NO_LIMIT, self.limit * 2)
+
+    def cut_front(self, events: int, size: int) -> list[Delivery]:
+        """Take the first chunk, or as much of it as `events` and `size` bytes allow: at least one record."""
+        chunk = self.chunks[0]
+        end = fitting(chunk, events, size)
+        self.chunks.popleft()
+        if end < len(chunk):
+            self.chunks.appendleft(chunk[end:])
+            chunk = chunk[:end]
+        return chunk
+
+    @property
+    def oldest(self) -> Delivery | None:
+        """The first record that waits for a request."""
+        return self.chunks[0][0] if self.chunks else None
+
+    def pop_oldest(self) -> None:
+        """Take it out, so that at no moment another record is outside the batch."""
+        chunk = self.chunks[0]
+        if len(chunk) == 1:
+            self.chunks.popleft()
+        else:
+            del chunk[0]
+
+    def put_back(self, *chunks: list[Delivery]) -> None:
+        """Have these chunks sent next, in this order; empty ones are left out."""
+        self.chunks.extendleft(chunk for chunk in reversed(chunks) if chunk)
+
+    def remove(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Take out of the chunks that wait the records for which `is_gone` holds."""
+        gone: list[Delivery] = []
+        for _ in range(len(self.chunks)):
+            chunk = self.chunks.popleft()
+            leaving = [record for record in chunk if is_gone(record)]
+            if leaving:
+                gone += leaving
+                chunk = [record for record in chunk if not is_gone(record)]
+            if chunk:
+                self.chunks.append(chunk)
+        return gone
+
+    def pull(self, streams: set[int]) -> dict[int, list[Delivery]]:
+        """Take the records of these streams out of the chunks that wait, each stream in order."""
+        pulled: dict[int, list[Delivery]] = {}
+        for _ in range(len(self.chunks)):
+            chunk = self.chunks.popleft()
+            stays = [record for record in chunk if record.stream not in streams]
+            if len(stays) < len(chunk):
+                for record in chunk:
+                    if record.stream in streams:
+                        pulled.setdefault(record.stream, []).append(record)
+            if stays:
+                self.chunks.append(stays)
+        return pulled
+
+
+class Upload(NamedTuple):
+    """One request to make; its shell answers with `Core.respond`."""
+
+    number: int
+    records: list[Delivery]
+    is_bulk: bool
+    """Whether it should go to the Batch API, if the core may choose."""
+
+
+def halves(records: list[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+    """Two parts of about the same number of bytes, neither of them empty. Needs two records."""
+    total = total_size(records)
+    size = cut = 0
+    while cut < len(records) - 1 and (cut == 0 or size * 2 < total):
+        size += len(records[cut].body)
+        cut += 1
+    return records[:cut], records[cut:]

@@ -1,0 +1,478 @@
+"""The delivery core: every decision about what is sent, when, with what, and how each event ends.
+
+Pure: no thread, socket, file, clock or random source of its own. Records, verdicts and the time go in;
+uploads to make, a time to wake up and settled records come out. The threaded shell, the simulation in the
+tests, and whatever shell comes next, drive the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from antinode._delivery.core.backlog import Backlog
+from antinode._delivery.core.batch import Batch, Upload
+from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.core.expiry import EXPIRED, Expiry
+from antinode._delivery.core.isolation import Isolation
+from antinode._delivery.core.link import Cause, Link, LinkState
+from antinode._delivery.core.loops import streams_of
+from antinode._delivery.core.patience import Failing
+from antinode._delivery.core.pending import Pending
+from antinode._delivery.core.response_handler import Note, ResponseHandler, Retried
+from antinode._delivery.core.schedule import FOREVER, UploadSchedule
+from antinode._delivery.core.settlement import UNMADE, Settlement
+from antinode._delivery.core.spooled_queue import SpooledQueue
+from antinode._delivery.ledger import Epoch, Ledger, Report, Stats
+from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome
+from antinode._delivery.storage import Store, Stored
+from antinode._protocol.responses import Action, Verdict
+from antinode._protocol.status import Status
+from antinode._speedups import slot
+
+QUEUE_FULL = Outcome(
+    DROPPED,
+    Status.FAILED,
+    "queue_full",
+    message="the queue was full: raise max_queue_events or max_queue_bytes, or see why events do not leave",
+)
+
+
+class Core:
+    """The delivery state machine of one client.
+
+    `guard` protects what `admit` touches (the queue's end and the ledger), so that logging threads need no
+    other lock; everything else must be called by one thread at a time. `random` gives jitter in [0, 1).
+    With a `store`, records are kept there from the moment they are admitted; see `SpooledQueue`. For
+    `keeps_all` and `keeps_failures` see `Settlement`.
+    """
+
+    def __init__(
+        self,
+        config: CoreConfig,
+        *,
+        random: Callable[[], float],
+        guard: AbstractContextManager[object] | None = None,
+        store: Store | None = None,
+        keeps_all: bool = False,
+        keeps_failures: bool = False,
+    ) -> None:
+        self.config = config
+        self.backlog = Backlog(config.pace)
+        self.queued = self.backlog.fresh
+        self.settlement = Settlement(
+            guard if guard is not None else nullcontext(), keeps_all=keeps_all, keeps_failures=keeps_failures
+        )
+        self.ledger = self.settlement.ledger
+        self._guard = self.settlement.guard
+        self._max_events = config.max_events
+        self._max_bytes = config.max_bytes
+        self._response_handler = ResponseHandler(
+            self.settlement,
+            self.backlog,
+            config.policy,
+            max_bytes=config.max_batch_bytes,
+            random=random,
+            keeps_on_fault=store is not None,
+        )
+        self.spooled = None if store is None else self._spooled_queue(store)
+        self.admit = self._admit if self.spooled is None else self.spooled.admit
+        """Take a record, or return False and change nothing when there is no room for it.
+
+        The only method, with `Settlement.refuse` and `Settlement.skip`, that any thread may call at any time.
+        """
+        self._pending = Pending(self.backlog)
+        self._schedule = UploadSchedule(
+            config, self.backlog, self._pending, self.ledger, self._response_handler
+        )
+        self._expiry = Expiry(self._pending, config.max_age)
+        self._isolation = Isolation(self.settlement, self.backlog, self._pending, self._response_handler)
+        self._failing: Failing | None = None
+        """While uploads fail, and none succeeds."""
+        self._uploads: dict[int, int] = {}
+        """The batch of each upload under way."""
+        self._last_number = 0
+        self._awaited: int | None = None
+        """The last epoch that a flush waits for, if any does."""
+
+    def layout(self) -> dict[str, Any]:
+        """What the compiled path uses of the core, and of its ledger."""
+        return {
+            "queue": self.queued,
+            "guard": self._guard,
+            "max_events": self._max_events,
+            "max_bytes": self._max_bytes,
+            "unmade_record": UNMADE,
+            "ledger": self.ledger,
+            "epoch": slot(Ledger, "epoch"),
+            "accepted": slot(Ledger, "accepted"),
+            "pending": slot(Ledger, "pending"),
+            "pending_bytes": slot(Ledger, "pending_bytes"),
+            "unmade": slot(Ledger, "unmade"),
+            "epoch_accepted": slot(Epoch, "accepted"),
+        }
+
+    @property
+    def link(self) -> Link:
+        return self._response_handler.link
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is pending at all."""
+        return self.ledger.pending == 0
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """How large one upload may be at present: smaller for a while after a 413."""
+        return self._response_handler.max_bytes
+
+    def _spooled_queue(self, store: Store) -> SpooledQueue:
+        config = self.config
+        return SpooledQueue(
+            store,
+            self.settlement,
+            self.backlog,
+            max_events=config.max_events,
+            max_bytes=config.max_bytes,
+            memory_events=config.memory_events,
+            memory_bytes=config.memory_bytes,
+            waits_for_room=config.waits_for_room,
+        )
+
+    # Admitting.
+
+    def _admit(self, record: Delivery) -> bool:
+        ledger = self.ledger
+        size = len(record.body)
+        with self._guard:
+            if ledger.pending >= self._max_events or ledger.pending_bytes + size > self._max_bytes:
+                return False
+            # No call and no loop from here to the last line: from Python 3.11 on, no signal handler that logs
+            # can get in between, and no KeyboardInterrupt can part the counts from the queue.
+            epoch = record.epoch = ledger.epoch
+            epoch.accepted += 1
+            ledger.accepted += 1
+            ledger.pending += 1
+            ledger.pending_bytes += size
+            self.queued.append(record)
+        return True
+
+    def make_room(self, size: int) -> bool:
+        """Drop the oldest records until one of `size` bytes fits; False if it never will.
+
+        Those in stream queues go first, then the main queue's front, at last those that a batch has yet to
+        send; what is in a request stays.
+        """
+        ledger = self.ledger
+        if size > self._max_bytes:
+            return False
+        while (
+            ledger.pending - ledger.on_disk >= self._max_events
+            or ledger.pending_bytes - ledger.on_disk_bytes + size > self._max_bytes
+        ):
+            victim, take_out = self._oldest()
+            if victim is None:
+                return False
+            self._isolation.end_alone(victim, take_out, QUEUE_FULL)
+        return True
+
+    def _oldest(self) -> tuple[Delivery | None, Callable[[], object]]:
+        """The record to drop first, and what takes it out."""
+        victim, take_out = self._pending.oldest()
+        spooled = self.spooled
+        if victim is None and spooled is not None and spooled.rear:
+            return spooled.rear[0], spooled.rear.popleft
+        return victim, take_out
+
+    def settle_unmade(self) -> None:
+        """Count what was lost for lack of memory, and tell of it."""
+        count = self.settlement.settle_unmade()
+        if count:
+            events = "1 event was" if count == 1 else f"{count:,} events were"
+            text = f"{events} dropped for lack of memory"
+            self._response_handler.note("WARNING", "out_of_memory", text)
+
+    def mend(self) -> None:
+        """Put right what an exception left half done, between whichever steps of `admit` or `make_room`.
+
+        A signal handler may raise anywhere. What counts then is where the records are: the ledger follows. To
+        be called under every lock, by the thread that the exception came to.
+        """
+        with self._guard:
+            self.backlog.recount()
+            spooled = self.spooled
+            pending = self.pending_records()
+            if spooled is not None:
+                spooled.recover()
+                pending += spooled.rear
+            victim, outcome = self._isolation.take_leaving() or (None, QUEUE_FULL)
+            if victim is not None and any(record is victim for record in pending):
+                victim = None  # it has not left
+            self.settlement.recount(pending, victim, outcome)
+
+    # What goes out.
+
+    def next_uploads(self, now: float) -> list[Upload]:
+        """The uploads to start now; each must be answered with `respond`."""
+        self._expire(now)
+        for number in self._pending.done():
+            self._end(number, now)
+        self.backlog.must_go_on = False
+        self.backlog.stream_queues.release_due(now)
+        self._schedule.look(now)
+        uploads: list[Upload] = []
+        while True:
+            try:
+                upload = self._next_upload(now)
+            except Exception as error:
+                if self._isolation.isolate(error):
+                    continue
+                return uploads
+            if upload is None:
+                return uploads
+            uploads.append(upload)
+
+    def wake_at(self, now: float) -> float | None:
+        """When `next_uploads` should be called again if nothing happens until then; None: not needed."""
+        wake_at = self._schedule.wake_at(now, FOREVER if self.is_idle else self._expiry.due_at)
+        return now if self.spooled is not None and self.spooled.wanted else wake_at
+
+    def ring_at(self) -> int:
+        """At which length of the queue logging should wake the shell; to be asked after `wake_at`."""
+        return self._schedule.ring_at()
+
+    def _next_upload(self, now: float) -> Upload | None:
+        if not self._schedule.may_start(now):
+            return None
+        if self.link.cause is Cause.REFUSAL:
+            # Those it refused may be one nest of bad events: an event from elsewhere is the better probe.
+            return self._begin(now) or self._resume(now)
+        return self._resume(now) or self._begin(now)
+
+    def _resume(self, now: float) -> Upload | None:
+        """The next upload of a batch that has been begun."""
+        for number, batch in self._pending.batches.items():
+            if batch.flying is None and batch.chunks:
+                return self._start(number, batch, now)
+        return None
+
+    def _begin(self, now: float) -> Upload | None:
+        """The first upload of a new batch, if there are records worth one."""
+        config = self.config
+        if not self._schedule.is_worth_one(now):
+            return None
+        batches = self._pending.batches
+        for batch in batches.values():
+            self._occupy(batch)
+        self._isolation.looks_at = None
+        events = min(config.max_batch_events, self.link.allowance)
+        records = self.backlog.take(now, events=events, size=self._response_handler.max_bytes)
+        if not records:
+            return None
+        is_bulk = config.can_choose_batch and self.backlog.available >= config.max_batch_events
+        batch = Batch(records, is_bulk=is_bulk)
+        number = self._number()
+        batches[number] = batch
+        if self.backlog.stream_queues or len(batches) > 1:
+            self._occupy(batch)
+        self._isolation.looks_at = None
+        return self._start(number, batch, now)
+
+    def _start(self, number: int, batch: Batch, now: float) -> Upload:
+        link = self.link
+        self._isolation.looks_at = batch
+        batch.flying = batch.cut_front(min(link.allowance, batch.limit), self._response_handler.max_bytes)
+        self._isolation.looks_at = None
+        upload = Upload(self._number(), batch.flying, batch.is_bulk)
+        self._uploads[upload.number] = number
+        self._schedule.started(upload.number, now)
+        if link.state is LinkState.WAITING:
+            self._response_handler.link = link.due()
+        self.ledger.requests += 1
+        if batch.rounds or batch.flying[0].attempts:
+            self.ledger.retries += 1
+        return upload
+
+    def _number(self) -> int:
+        self._last_number += 1
+        return self._last_number
+
+    def _occupy(self, batch: Batch) -> None:
+        if batch.streams is None:
+            self._isolation.looks_at = batch
+            batch.streams = streams_of(list(batch.records()))
+            self.backlog.occupy(batch.streams)
+
+    def _end(self, number: int, now: float) -> None:
+        """A batch has nothing left: its streams are free, and what waited behind it may go."""
+        streams = self._pending.batches.pop(number).streams
+        if streams is not None:
+            self.backlog.vacate(streams, now)
+
+    # What comes back.
+
+    def respond(
+        self, number: int, verdict: Verdict, now: float, *, took: float | None = None, size: int = 0
+    ) -> None:
+        """Apply what an answer, or the lack of one, means for the records of an upload.
+
+        `took` is how long the exchange itself lasted in seconds, if that is known better than from `now`;
+        `size` is what its body had in bytes. An upload that is not under way (given up for lost, abandoned)
+        is only counted.
+        """
+        self.ledger.bytes_sent += size
+        batch_number = self._uploads.pop(number, 0)
+        batch = self._pending.batches.get(batch_number)
+        if batch is None or batch.flying is None:
+            return
+        is_delivered = verdict.action is Action.DELIVERED
+        started = self._schedule.ended(number, now, took, is_delivered=is_delivered)
+        records, batch.flying = batch.flying, None
+        waiting = tuple(batch.chunks)
+        try:
+            self._response_handler.apply(batch, records, verdict, now)
+        except Exception as error:
+            self._isolation.salvage(batch, records, waiting, verdict, now, error)
+        link = self.link
+        if link.failures and link.cause is not Cause.THROTTLE and not is_delivered:
+            self._failing = Failing.after(self._failing, started=started, now=now)
+        else:
+            self._failing = None
+        self._schedule.forget_probe_if_healthy()
+        if not is_delivered:
+            # Back among those that wait, where they were not when these were last looked through.
+            self._expiry.expect(min([record.logged_at for record in records]))
+        self._give_up_if_faulted(now)
+        if batch.is_done:
+            self._end(batch_number, now)
+
+    # Flushes, and ends that come without an answer.
+
+    def flush(self, now: float) -> int:
+        """Send what waits without regard to the interval; returns the epoch that this flush covers.
+
+        It does not shorten a wait that the server asked for. While a configuration fault stands, one probe is
+        made, and if that fails too, what the flush covers is given up: its caller wants to know.
+        """
+        self.settle_unmade()
+        with self._guard:
+            index = self.ledger.close_epoch()
+        self._awaited = index if self._awaited is None else max(index, self._awaited)
+        self.hurry(now)
+        # A fault that was found within the last second is not probed anew.
+        self._give_up_if_faulted(now)
+        return index
+
+    def report(self, index: int) -> Report:
+        """What became of the epochs up to `index`."""
+        with self._guard:
+            return self.ledger.report(index)
+
+    def stop_waiting(self, awaited: int | None) -> None:
+        """A flush has ended; `awaited` is the last epoch that anybody still waits for, if anybody does."""
+        self._awaited = awaited
+
+    def ends_wait(self, waiting_since: float) -> float | None:
+        """When a flush without a timeout, begun at `waiting_since`, stops waiting, if it does."""
+        if self._failing is None:
+            return None
+        patience = self.config.flush_patience
+        return self._failing.ends_wait(waiting_since, patience=patience, named=self.link.not_before)
+
+    @property
+    def waits_for(self) -> str:
+        """What delivery waits for, in words; "" while it goes on."""
+        link = self.link
+        return "" if link.is_open or link.cause is None else f"{link.cause.value}: {link.why}"
+
+    def hurry(self, now: float) -> None:
+        """Send without regard to the interval, and probe early if that is ours to decide."""
+        self._schedule.hurry(now)
+        self._response_handler.link = self.link.hurried(now)
+
+    def stop_lingering(self, now: float) -> None:
+        """Send without regard to the interval from now on: the end may come any time."""
+        self._schedule.stop_lingering()
+        self.hurry(now)
+
+    def abandon(self, reason: str, message: str) -> int:
+        """Settle everything that is pending as dropped, requests under way included; returns how many."""
+        dropped = Outcome(DROPPED, Status.FAILED, reason, message=message)
+        kept = Outcome(SPOOLED, Status.FAILED, reason, message=f"{message}; the spool keeps it")
+        pending = self.pending_records()
+        if self.spooled is not None:
+            pending += self.spooled.give_up(kept)
+            self.spooled.store_anew(pending)
+        self._pending.clear()
+        self._uploads.clear()
+        self._schedule.clear()
+        lost = [record for record in pending if record.place == NOT_STORED]
+        self.settlement.settle(lost, dropped)
+        self.settlement.settle([record for record in pending if record.place != NOT_STORED], kept)
+        return len(lost)
+
+    def pending_records(self) -> list[Delivery]:
+        """Every record that has not settled, each stream in order."""
+        return self._pending.records()
+
+    def _expire(self, now: float) -> None:
+        expired = self._expiry.take_out(now)
+        if expired:
+            self.settlement.settle(expired, EXPIRED)
+            text = f"{len(expired)} events were dropped, older than max_event_age"
+            self._response_handler.note("WARNING", "expired", text)
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether nothing can be sent for a configuration fault, which only the user can mend."""
+        link = self.link
+        return link.is_faulted and link.state is LinkState.WAITING and now < link.until
+
+    def is_hopeless(self, now: float) -> bool:
+        """Whether what is left stays in the store until the user has mended the configuration."""
+        return self.spooled is not None and self.is_stuck(now)
+
+    def refill(self, items: Sequence[Stored]) -> None:
+        """Take in what was read from the store, after `spooled.wanted` asked for it."""
+        assert self.spooled is not None  # noqa: S101 - nobody else reads
+        self._expiry.expect(self.spooled.refill(items))
+
+    def _give_up_if_faulted(self, now: float) -> None:
+        """While a fault stands, settle what a flush waits for and is not in a request."""
+        link, awaited = self.link, self._awaited
+        if not self.is_stuck(now) or awaited is None or self.spooled is not None:
+            return
+        given_up = self._pending.remove(
+            lambda record: record.epoch is not None and record.epoch.index <= awaited
+        )
+        self.settlement.settle(given_up, Outcome(DROPPED, Status.FAILED, "configuration", message=link.why))
+
+    # What the shell collects after each step.
+
+    def take_notes(self) -> list[Note]:
+        notes, self._response_handler.notes = self._response_handler.notes, []
+        return notes
+
+    def take_retried(self) -> list[Retried]:
+        retried, self._response_handler.retried = self._response_handler.retried, []
+        return retried
+
+    def stats(self, now: float) -> Stats:
+        """The ledger and the state of delivery, consistent with each other."""
+        self.settle_unmade()
+        flying = list(self._pending.flying())
+        ledger = self.ledger
+        heads = [*self._pending.heads(), *flying]
+        oldest = min((record.logged_at for record in heads), default=now)
+        # Not held for longer than this: logging threads wait for it.
+        with self._guard:
+            rear = 0 if self.spooled is None else len(self.spooled.rear)
+            return replace(
+                ledger.stats(),
+                queued=len(self.queued) + ledger.on_disk + rear,
+                waiting=self._pending.waiting,
+                in_flight=len(flying),
+                oldest_age=max(0.0, now - oldest),
+                stalled=self.waits_for or None,
+            )

@@ -1,0 +1,45 @@
+"""Events that are too old to be sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from antinode._delivery.record import DROPPED, Delivery, Outcome
+from antinode._protocol.status import Status
+
+if TYPE_CHECKING:
+    from antinode._delivery.core.pending import Pending
+
+# Records that wait are looked through for expired ones at most this often, in seconds.
+EXPIRE_EVERY = 1.0
+
+EXPIRED = Outcome(
+    DROPPED, Status.FAILED, "expired", message="older than max_event_age before it could be sent"
+)
+
+
+class Expiry:
+    """Finds the records that wait for a request and are older than `max_age` seconds; None: none ever is."""
+
+    def __init__(self, pending: Pending, max_age: float | None) -> None:
+        self._pending = pending
+        self._max_age = max_age
+        self.due_at = float("inf") if max_age is None else float("-inf")
+        """When the next record may have to expire."""
+
+    def take_out(self, now: float) -> list[Delivery]:
+        """The expired records, which wait no longer."""
+        max_age = self._max_age
+        if max_age is None or now < self.due_at:
+            return []
+        limit = now - max_age
+        expired = self._pending.remove(lambda record: record.logged_at < limit)
+        # Whatever is logged from here on is younger than `now`.
+        oldest = min((record.logged_at for record in self._pending.heads()), default=now)
+        self.due_at = max(min(oldest, now) + max_age, now + min(EXPIRE_EVERY, max_age))
+        return expired
+
+    def expect(self, oldest: float) -> None:
+        """Records have come among those that wait; the oldest was logged at this time."""
+        if self._max_age is not None:
+            self.due_at = min(self.due_at, oldest + self._max_age)

@@ -1,0 +1,76 @@
+"""All records that have not settled: in the backlog, in batches that were begun, and in requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from antinode._delivery.core.backlog import Backlog
+from antinode._delivery.core.batch import Batch
+from antinode._delivery.record import Delivery
+
+
+class Pending:
+    """The batches that were begun, and the backlog behind them."""
+
+    def __init__(self, backlog: Backlog) -> None:
+        self._backlog = backlog
+        self.batches: dict[int, Batch] = {}
+        """By their numbers, those begun first in front."""
+
+    def records(self) -> list[Delivery]:
+        """Every record, each stream in order."""
+        return [*(record for batch in self.batches.values() for record in batch.records()), *self._backlog]
+
+    def clear(self) -> None:
+        self.batches.clear()
+        self._backlog.clear()
+
+    # Those that wait for a request.
+
+    @property
+    def has_chunks(self) -> bool:
+        """Whether a batch that was begun can go on."""
+        return any(batch.flying is None and batch.chunks for batch in self.batches.values())
+
+    def heads(self) -> list[Delivery]:
+        """Records that are not in a request, among them the oldest of these."""
+        chunks = [record for batch in self.batches.values() for chunk in batch.chunks for record in chunk]
+        return [*chunks, *self._backlog.heads()]
+
+    def oldest(self) -> tuple[Delivery | None, Callable[[], object]]:
+        """The record to drop first, and what takes it out; None if all that there are are in requests.
+
+        Those in stream queues go first, then the main queue's front, at last those that a batch has yet to
+        send.
+        """
+        oldest = self._backlog.oldest
+        if oldest is not None:
+            return oldest, self._backlog.pop_oldest
+        for batch in self.batches.values():
+            if batch.chunks:
+                return batch.oldest, batch.pop_oldest
+        return None, tuple
+
+    def remove(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Take out those for which `is_gone` holds: at the front of each queue, and in batches."""
+        gone: list[Delivery] = []
+        for batch in self.batches.values():
+            gone += batch.remove(is_gone)
+        return gone + self._backlog.pop_while(is_gone)
+
+    def done(self) -> list[int]:
+        """Batches that lost their last records to age, to the queue's bound or to a flush that gave up."""
+        return [number for number, batch in self.batches.items() if batch.is_done]
+
+    # What can be counted.
+
+    @property
+    def waiting(self) -> int:
+        """How many wait in batches and stream queues."""
+        chunks = sum(len(chunk) for batch in self.batches.values() for chunk in batch.chunks)
+        return chunks + self._backlog.stream_queues.count
+
+    def flying(self) -> Iterator[Delivery]:
+        """Those in requests."""
+        for batch in self.batches.values():
+            yield from batch.flying or ()

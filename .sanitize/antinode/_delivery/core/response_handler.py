@@ -1,0 +1,351 @@
+"""What an answer, or the lack of one, does to the records that were sent and to the link."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from antinode._delivery.core.backlog import Backlog, ids_of
+from antinode._delivery.core.batch import Batch, halves
+from antinode._delivery.core.link import Cause, Link, LinkState
+from antinode._delivery.core.loops import most_attempts
+from antinode._delivery.core.settlement import Settlement
+from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, Delivery, Outcome
+from antinode._delivery.retry import Response, RetryPolicy
+from antinode._protocol.responses import Action, Verdict
+from antinode._protocol.status import Status
+
+# Rounds in which an answer named bad events, after which requests get smaller: on V2 each names only the
+# first bad one, and a large body is not repeated for each of many.
+PATIENT_ROUNDS = 3
+# Single events in a row refused without being named: it is not the events then, it is every request. Fewer
+# could be one attacker's texts side by side.
+REFUSALS_TO_PAUSE = 20
+# Successes after which a smaller request size learned from a 413 is doubled again.
+GROW_AFTER = 20
+
+_REASONS = {Status.RATE_LIMIT: "daily_quota", Status.PAYLOAD_TOO_LARGE: "too_large"}
+
+
+class Note(NamedTuple):
+    """Something the user should be told: a logging level's name, a key for rate limiting, a sentence."""
+
+    level: str
+    key: str
+    text: str
+
+
+class Retried(NamedTuple):
+    """A repeated request was answered: the arguments of `on_retry`."""
+
+    response: Response
+    attempt: int
+    """Which entry of the schedule it was: 0 for the first repetition, as in the Node SDK."""
+    is_last: bool
+
+
+class ResponseHandler:
+    """Applies verdicts. Settles records, or gives them back to their batch or to the backlog; moves the link.
+
+    Nothing here decides when anything is sent: that follows from the state that is left behind.
+    """
+
+    def __init__(
+        self,
+        settlement: Settlement,
+        backlog: Backlog,
+        policy: RetryPolicy,
+        *,
+        max_bytes: int,
+        random: Callable[[], float],
+        keeps_on_fault: bool = False,
+    ) -> None:
+        self.link = Link()
+        self.max_bytes = max_bytes
+        """Of the records of one upload: what the endpoint allows, or the smaller size that a 413 taught."""
+        self.notes: list[Note] = []
+        self.retried: list[Retried] = []
+        self._settlement = settlement
+        self._backlog = backlog
+        self._policy = policy
+        self._full_bytes = max_bytes
+        self._random = random
+        self._keeps_on_fault = keeps_on_fault
+        """Whether records wait until a configuration fault is mended, rather than fail."""
+        self._successes = 0
+        self._refusals = 0
+        self._has_told_unconfirmed = False
+
+    def apply(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+        """`records`, sent as a part of `batch` and no longer in a request, were answered with `verdict`."""
+        if verdict.action is not Action.DELIVERED:
+            self._settlement.ledger.last_error = f"{verdict.code or verdict.status.value}: {verdict.message}"
+        attempt = most_attempts(records)
+        if attempt:
+            response = response_of(verdict)
+            is_last = self._next_delay(attempt + 1, response) is None
+            self.retried.append(Retried(response, attempt - 1, is_last))
+        _HANDLERS[verdict.action](self, batch, records, verdict, now)
+
+    def note_failure(self, error: Exception) -> None:
+        """Something raised that should not: its place helps to find the fault, its text might hold events."""
+        place = ""
+        traceback = error.__traceback__
+        while traceback is not None:
+            code = traceback.tb_frame.f_code
+            place = f" in {code.co_name} ({code.co_filename}:{traceback.tb_lineno})"
+            traceback = traceback.tb_next
+        text = f"a fault in antinode was passed over, which costs one event at most: {type(error).__name__}"
+        self.note("ERROR", "failure", f"{text}{place}; please report it")
+
+    def note(self, level: str, key: str, text: str) -> None:
+        self.notes.append(Note(level, key, text))
+
+    def _on_delivered(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+        self._is_well(now)
+        self._refusals = 0
+        batch.grow()
+        self._successes += 1
+        if self.max_bytes < self._full_bytes and self._successes >= GROW_AFTER:
+            self._successes = 0
+            self.max_bytes = min(self._full_bytes, self.max_bytes * 2)
+        if not verdict.is_confirmed:
+            self._settlement.ledger.discrepancies += len(records)
+            self._tell_unconfirmed(verdict)
+        elif verdict.ingested is not None and verdict.ingested != len(records):
+            self._settlement.ledger.discrepancies += max(0, len(records) - verdict.ingested)
+            text = f"the server took {len(records)} events but says that it ingested {verdict.ingested}"
+            self.note("WARNING", "ingested", text)
+        self._settlement.settle(records, delivered(verdict), sent=1)
+
+    def _tell_unconfirmed(self, verdict: Verdict) -> None:
+        if not self._has_told_unconfirmed:
+            self._has_told_unconfirmed = True
+            text = (
+                f"the server {verdict.message} ({verdict.code}): events count as delivered, but unconfirmed"
+            )
+            self.note(
+                "WARNING", "unconfirmed", f"{text}; check that server_url is Amplitude's, or your relay's"
+            )
+
+    def _on_sort(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+        """The answer names events: drop some, hold some back, send the rest again at once, uncharged."""
+        rest: list[Delivery] = []
+        held: dict[int, list[Delivery]] = {}
+        dropped: dict[tuple[Status, str], list[Delivery]] = {}
+        for position, record in enumerate(records):
+            reason = verdict.drop.get(position)
+            if reason is not None:
+                dropped.setdefault(reason, []).append(record)
+            elif record.stream in held or _is_throttled(position, record, verdict):
+                held.setdefault(record.stream, []).append(record)
+            else:
+                rest.append(record)
+        if len(rest) == len(records):
+            self._on_bisect(batch, records, verdict, now)
+            return
+        self._is_well(now)
+        self._refusals = 0
+        batch.rounds += 1
+        if dropped and batch.rounds > PATIENT_ROUNDS:
+            batch.shrink(len(records))
+        for (status, message), refused in dropped.items():
+            self._reject(refused, status, verdict, message)
+        if held:
+            self._hold(batch, records, held, verdict, now)
+        batch.put_back(rest)
+
+    def _hold(
+        self,
+        batch: Batch,
+        records: list[Delivery],
+        held: dict[int, list[Delivery]],
+        verdict: Verdict,
+        now: float,
+    ) -> None:
+        """Let the throttled wait alone, with their later records, behind a rate limit that opens in time."""
+        backlog = self._backlog
+        throttle = backlog.rate_limits.throttle
+        for user in verdict.throttled_users:
+            throttle(("user", user), now, verdict.wait, verdict.threshold)
+        for device in verdict.throttled_devices:
+            throttle(("device", device), now, verdict.wait, verdict.threshold)
+        for stream in {records[position].stream for position in verdict.hold}:
+            throttle(("stream", stream), now, verdict.wait, verdict.threshold)
+        # Their successors may be in chunks of this batch that have not been sent yet.
+        successors = batch.pull(set(held))
+        count = 0
+        for stream, sent in held.items():
+            keep, own = self._charge(sent, verdict)
+            keep = keep + successors.get(stream, [])
+            if keep:
+                count += len(keep)
+                opens_at = backlog.rate_limits.opens_at(backlog.keys_of(keep[0]), now)
+                backlog.hold(stream, keep, max(opens_at, now + max(verdict.wait, own or 0.0)))
+        if count:
+            text = f"{count} events of {len(held)} throttled users or devices wait {verdict.wait:.0f} s"
+            self.note("WARNING", "throttled", f"{text}: {verdict.message}")
+
+    def _on_bisect(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+        """The body was refused and nobody named: never the same body again."""
+        batch.rounds += 1
+        if len(records) > 1:
+            self._is_well(now)
+            middle = len(records) // 2
+            batch.put_back(records[:middle], records[middle:])
+            return
+        if verdict.code:
+            self._reject(records, verdict.status, verdict, verdict.message)
+        else:
+            # No server has refused it: something fails here in what is done with it.
+            self._settlement.settle(records, failed(verdict.message), sent=1)
+            self.note("ERROR", "failure", f"an event was given up for a fault in antinode: {verdict.message}")
+        self._refuse_one(verdict, now)
+
+    def _on_halve(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+        batch.rounds += 1
+        if len(records) == 1:
+            self._reject(records, Status.PAYLOAD_TOO_LARGE, verdict, verdict.message)
+            self._refuse_one(verdict, now)
+            return
+        self._is_well(now)
+        parts = halves(records)
+        self._successes = 0
+        self.max_bytes = min(
+            self.max_bytes, max(sum(len(record.body) + 1 for record in part) for part in parts)
+        )
+        batch.put_back(*parts)
+
+    def _refuse_one(self, verdict: Verdict, now: float) -> None:
+        """An event by itself was refused; so many in a row are every request, not the events."""
+        self._refusals += 1
+        if self._refusals < REFUSALS_TO_PAUSE:
+            self._is_well(now)
+            return
+        if self.link.cause is not Cause.REFUSAL:
+            text = f"{self._refusals} events in a row were refused one by one, uploading pauses"
+            hint = "check server_url, and proxies and firewalls on the way"
+            self.note("ERROR", "refusal", f"{text}: {verdict.message} ({hint})")
+        self.link = self.link.faulted(now, jitter=self._random(), why=verdict.message, cause=Cause.REFUSAL)
+
+    def _on_retry(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+        keep, own = self._charge(records, verdict)
+        batch.put_back(keep)
+        was = self.link
+        self.link = was.failed(now, asked=verdict.wait, own=own, jitter=self._random(), why=_why(verdict))
+        if self.link.failures == 1:
+            self.note("INFO", "retry", f"an upload failed and is repeated: {verdict.message}")
+        elif self.link.failures > was.failures:
+            text = f"uploads fail; events are kept and tried again: {verdict.message}"
+            self.note("WARNING", "outage", text)
+
+    def _on_wait(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+        keep, own = self._charge(records, verdict)
+        batch.put_back(keep)
+        wait = max(verdict.wait, own or 0.0)
+        self.link = self.link.throttled(now, wait=wait, why=_why(verdict))
+        self.note("WARNING", "project", f"all uploads wait {wait:.0f} s: {verdict.message}")
+
+    def _on_stop(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+        if self._keeps_on_fault:
+            batch.put_back(records)
+        else:
+            outcome = Outcome(
+                DROPPED, Status.FAILED, "configuration", verdict.code, verdict.message, 1, body=verdict.body
+            )
+            self._settlement.settle(records, outcome, sent=1)
+        if 200 <= verdict.code < 300:
+            self._settlement.ledger.discrepancies += len(records)
+        if not self.link.is_faulted:
+            text = f"uploading pauses for a configuration fault: {verdict.message}"
+            kept = "; the events stay in the spool" if self._keeps_on_fault else ""
+            self.note("ERROR", "fault", f"{text}{kept}")
+        self.link = self.link.faulted(now, jitter=self._random(), why=verdict.message)
+
+    def _is_well(self, now: float) -> None:
+        """The server took the request apart sensibly, whatever it thought of the events."""
+        was = self.link
+        self.link = was.succeeded(now)
+        if was.state is LinkState.PROBING and (was.failures > 1 or was.is_refused):
+            self.note("WARNING", "recovered", "uploads succeed again")
+
+    def _charge(self, records: list[Delivery], verdict: Verdict) -> tuple[list[Delivery], float | None]:
+        """Count an attempt and ask the policy: what to send again, and its wait (see `Link.failed`)."""
+        for record in records:
+            record.attempts += 1
+        response = response_of(verdict)
+        delays = {attempt: self._next_delay(attempt, response) for attempt in {r.attempts for r in records}}
+        longest = max([delay for delay in delays.values() if delay is not None], default=0.0)
+        exhausted = [record for record in records if delays[record.attempts] is None]
+        if not exhausted:
+            return records, longest or None
+        message = f"given up by the retry policy: {verdict.message}"
+        outcome = Outcome(
+            DROPPED, verdict.status, "retries_exhausted", verdict.code, message, body=verdict.body
+        )
+        self._settlement.settle(exhausted, outcome)
+        return [record for record in records if delays[record.attempts] is not None], longest
+
+    def _next_delay(self, attempt: int, response: Response) -> float | None:
+        """The policy's word, which is the user's code: whatever it does, delivery goes on."""
+        try:
+            delay = self._policy.next_delay(attempt, response)
+            if delay is None:
+                return None
+            delay = float(delay)
+        except Exception as error:
+            self.note(
+                "ERROR", "policy", f"the retry policy raised {type(error).__name__}; the backoff decides"
+            )
+            return 0.0
+        return delay if 0.0 <= delay < math.inf else 0.0
+
+    def _reject(self, records: list[Delivery], status: Status, verdict: Verdict, message: str) -> None:
+        reason = _REASONS.get(status, "refused")
+        outcome = Outcome(REJECTED, status, reason, verdict.code, message, attempts=1, body=verdict.body)
+        self._settlement.settle(records, outcome, sent=1)
+        text = f"events were rejected ({len(records)} in one answer): {message}"
+        self.note("WARNING", f"rejected:{reason}", text)
+
+
+_HANDLERS: Mapping[Action, Callable[[ResponseHandler, Batch, list[Delivery], Verdict, float], None]] = {
+    Action.DELIVERED: ResponseHandler._on_delivered,
+    Action.SORT: ResponseHandler._on_sort,
+    Action.BISECT: ResponseHandler._on_bisect,
+    Action.HALVE: ResponseHandler._on_halve,
+    Action.RETRY: ResponseHandler._on_retry,
+    Action.WAIT: ResponseHandler._on_wait,
+    Action.STOP: ResponseHandler._on_stop,
+}
+
+
+def _is_throttled(position: int, record: Delivery, verdict: Verdict) -> bool:
+    if position in verdict.hold:
+        return True
+    if not (verdict.throttled_users or verdict.throttled_devices):
+        return False
+    user, device = ids_of(record)
+    return user in verdict.throttled_users or device in verdict.throttled_devices
+
+
+def failed(message: str) -> Outcome:
+    """How a record ends that raises in what is done with it."""
+    text = f"a fault in antinode kept this event from being sent: {message}"
+    return Outcome(DROPPED, Status.SYSTEM_ERROR, "failed", message=text)
+
+
+def delivered(verdict: Verdict) -> Outcome:
+    """How records end that were accepted."""
+    reason = "delivered" if verdict.is_confirmed else "unconfirmed"
+    return Outcome(
+        DELIVERED, Status.SUCCESS, reason, verdict.code, verdict.message, attempts=1, body=verdict.body
+    )
+
+
+def _why(verdict: Verdict) -> str:
+    return f"{verdict.code or verdict.status.value}: {verdict.message}"
+
+
+def response_of(verdict: Verdict) -> Response:
+    return Response(verdict.status, verdict.code, verdict.message, verdict.body)

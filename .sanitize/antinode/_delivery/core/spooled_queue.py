@@ -1,0 +1,391 @@
+"""Records that a store keeps: which of them are in memory too, and which are read back when their turn comes.
+
+Every record is in the store from the moment it is logged. The queue in memory holds only the next few of
+them: while it is full, or while older ones are unread, new ones go to the store alone. Its order is the
+order of logging, so streams stay in order. A record that the store cannot take stays in memory: in the queue,
+or in `rear` if older ones are unread.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+from weakref import WeakValueDictionary
+
+from antinode._delivery.core.backlog import Backlog, ids_of, is_event
+from antinode._delivery.core.settlement import Settlement
+from antinode._delivery.ledger import Ledger
+from antinode._delivery.record import DROPPED, NOT_STORED, Delivery, Outcome, StoredDelivery, anchor
+from antinode._delivery.storage import Store, Stored, is_full
+from antinode._protocol.status import Status
+from antinode._speedups import slot
+
+# The guard, which logging threads wait for, is given back after so many records.
+SLICE = 500
+
+SPOOL_FULL = Outcome(
+    DROPPED,
+    Status.FAILED,
+    "spool_full",
+    message="the spool was full: raise max_spool_bytes, or see why events do not leave",
+)
+INVALID = Outcome(
+    DROPPED, Status.INVALID, "unreadable", message="the spool gave what is not one JSON object with valid ids"
+)
+UNREADABLE = Outcome(
+    DROPPED, Status.FAILED, "unreadable", message="the spool could not be read where this event was kept"
+)
+
+
+class SpooledQueue:
+    """The part of a queue that is in a store. Guarded like the backlog's end; see `Core`."""
+
+    # Compiled code finds these where they lie.
+    __slots__ = ("__dict__", "_interrupting", "_is_admitting", "has_ended", "is_behind", "rear")
+
+    def __init__(
+        self,
+        store: Store,
+        settlement: Settlement,
+        backlog: Backlog,
+        *,
+        max_events: int,
+        max_bytes: int,
+        memory_events: int,
+        memory_bytes: int,
+        waits_for_room: bool,
+    ) -> None:
+        self._store = store
+        self._settlement = settlement
+        self._backlog = backlog
+        self._queued = backlog.fresh
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._waits_for_room = waits_for_room
+        self._queue_events = min(memory_events, max_events)
+        self._queue_bytes = min(memory_bytes, max_bytes)
+        self._handles: WeakValueDictionary[int, Delivery] = WeakValueDictionary()
+        """Handles that the application holds of records that are in the store alone."""
+        self.is_behind = False
+        """Whether there is anything in the store that has not been read into the queue."""
+        self.rear: deque[Delivery] = deque()
+        """Records that the store did not take, behind those that are unread."""
+        self.failure: Exception | None = None
+        """Why the store did not take a record, until somebody asks: only the first time."""
+        self.is_failing = False
+        """Whether the store has been known not to take records, until it is mended."""
+        self.is_full = False
+        """The same for lack of room."""
+        self.is_held_up = False
+        """Whether the store has nothing to give just now, though there is something unread."""
+        self.has_ended = False
+        """What is in the store has been left to the next process: nothing is read until it is opened anew."""
+        self._is_admitting = False
+        self._interrupting: deque[Delivery] = deque()
+        """Logged by a signal handler or a destructor in the middle of logging, which a store cannot take."""
+        settlement.is_stored = True
+
+    def layout(self, record_type: type[Delivery]) -> dict[str, Any]:
+        """What the compiled path uses of this, to put records into the store itself."""
+        return {
+            "spooled": self,
+            "append": partial(self._store.append, direct=True),
+            "admit_late": self._admit_late,
+            "memory_events": self._queue_events,
+            "memory_bytes": self._queue_bytes,
+            "record_place": slot(record_type, "place"),
+            "on_disk": slot(Ledger, "on_disk"),
+            "on_disk_bytes": slot(Ledger, "on_disk_bytes"),
+            "is_admitting": slot(SpooledQueue, "_is_admitting"),
+            "is_behind": slot(SpooledQueue, "is_behind"),
+            "rear": slot(SpooledQueue, "rear"),
+            "has_ended": slot(SpooledQueue, "has_ended"),
+            "interrupting": slot(SpooledQueue, "_interrupting"),
+        }
+
+    def admit(self, record: Delivery) -> bool:
+        """Take a record, or return False and change nothing when there is no room for it; as `Core.admit`."""
+        with self._settlement.guard:
+            if self._is_admitting:
+                self._interrupting.append(record)
+                return True
+            self._is_admitting = True
+            try:
+                if self._interrupting:
+                    self._admit_interrupting()
+                return self._admit(record)
+            finally:
+                if self._interrupting:
+                    self._admit_interrupting()
+                self._is_admitting = False
+                if self._interrupting:
+                    self._admit_late()
+
+    def _admit(self, record: Delivery) -> bool:
+        ledger = self._settlement.ledger
+        body = record.body
+        size = len(body)
+        in_memory = ledger.pending - ledger.on_disk
+        memory = ledger.pending_bytes - ledger.on_disk_bytes
+        is_direct = not self.is_behind and in_memory < self._queue_events and memory < self._queue_bytes
+        place = NOT_STORED
+        if not self.rear:
+            try:
+                place = self._store.append(body, record.logged_at, direct=is_direct and not self.has_ended)
+            except Exception as error:
+                self._fail(error)
+                if self._waits_for_room and is_full(error):
+                    return False
+        if place == NOT_STORED and (in_memory >= self._max_events or memory + size > self._max_bytes):
+            return False
+        # No call from here to where the counts and the queue agree, as in `Core.admit`.
+        record.place = place
+        epoch = record.epoch = ledger.epoch
+        epoch.accepted += 1
+        ledger.accepted += 1
+        ledger.pending += 1
+        ledger.pending_bytes += size
+        if is_direct:
+            self._queued.append(record)
+            return True
+        self.is_behind = True
+        if place == NOT_STORED:
+            self.rear.append(record)
+        else:
+            epoch.on_disk += 1
+            ledger.on_disk += 1
+            ledger.on_disk_bytes += size
+            self._handles[place] = record
+        return True
+
+    def _admit_interrupting(self) -> None:
+        """Take what was logged in the middle of logging, now that it is over, before anything later."""
+        while self._interrupting:
+            record = self._interrupting.popleft()
+            if not self._admit(record):
+                self._settlement.refuse(record, SPOOL_FULL, is_kept=True)
+
+    def _admit_late(self) -> None:
+        """The same for what was logged in the instant before `_is_admitting` was taken back."""
+        while self._interrupting:
+            self._is_admitting = True
+            try:
+                self._admit_interrupting()
+            finally:
+                self._is_admitting = False
+
+    def find(self) -> None:
+        """Notice what the store was given of dead processes: it comes before what is logged from now on."""
+        with self._settlement.guard:
+            self.is_behind = self.is_behind or (not self.has_ended and self._store.has_unread)
+
+    @property
+    def wanted(self) -> int:
+        """How many records should be read into the queue now."""
+        if not self.is_behind or self.has_ended or self.is_held_up:
+            return 0
+        ledger = self._settlement.ledger
+        room = self._queue_events - self._backlog.available
+        if room < max(1, self._queue_events // 2):
+            return 0
+        room = min(room, self._max_events - (ledger.pending - ledger.on_disk))
+        return max(0, room) if ledger.pending_bytes - ledger.on_disk_bytes < self._max_bytes else 0
+
+    @property
+    def wanted_bytes(self) -> int:
+        return self._queue_bytes // 2
+
+    def refill(self, items: Sequence[Stored]) -> float:
+        """Take in what was read from the store: nothing, when it had nothing more to give.
+
+        Returns when the oldest of it was logged. What is no event, or fails in any way, is given up alone.
+        """
+        oldest = float("inf")
+        if self.has_ended:
+            return oldest  # and counted as left there
+        for start in range(0, len(items), SLICE):
+            invalid: list[Delivery] = []
+            for record in self._taken_in(items[start : start + SLICE]):
+                if _is_sound(record):
+                    self._queued.append(record)
+                    oldest = min(oldest, record.logged_at)
+                else:
+                    invalid.append(record)
+            # Alone: in a request with others it would cost them, or pass for several.
+            for record in invalid:
+                self._settlement.settle_alone(record, INVALID)
+        with self._settlement.guard:
+            self.is_behind = self._store.has_unread
+            if self.is_behind:
+                return oldest
+            if self._settlement.ledger.on_disk:
+                # Own records that the store should have had: their bytes were damaged under a living process.
+                self._settle_unread(UNREADABLE)
+            for _ in range(min(len(self.rear), self._queue_events)):
+                self._queued.append(self.rear.popleft())
+            self.is_behind = bool(self.rear)
+        return oldest
+
+    def put_away(self) -> None:
+        """Store what the store did not take earlier, as far as it takes it now."""
+        ledger = self._settlement.ledger
+        with self._settlement.guard:
+            while self.rear:
+                record = self.rear[0]
+                try:
+                    place = self._store.append(record.body, record.logged_at, direct=False)
+                except Exception as error:
+                    self._fail(error)
+                    return
+                self.rear.popleft()
+                record.place = place
+                anchor(record)
+                if record.epoch is not None:
+                    record.epoch.on_disk += 1
+                ledger.on_disk += 1
+                ledger.on_disk_bytes += len(record.body)
+                self._handles[place] = record
+
+    def store_anew(self, records: Sequence[Delivery]) -> None:
+        """Store those that are in memory alone, or whose files have vanished, as far as the store takes them.
+
+        Their order on disk is that of logging, unless something older is still unread there.
+        """
+        with self._settlement.guard:
+            lost = self._store.lost([record.place for record in records if record.place != NOT_STORED])
+            self._settlement.end(DROPPED, lost)
+            for record in records:
+                if record.place in lost:
+                    record.place = NOT_STORED
+            for record in records:
+                if record.place == NOT_STORED:
+                    try:
+                        is_direct = not self._store.has_unread
+                        record.place = self._store.append(record.body, record.logged_at, direct=is_direct)
+                    except Exception as error:
+                        self._fail(error)
+                        return
+                    anchor(record)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.is_failing:
+            self.is_failing = True
+            self.is_full = is_full(error)
+            self.failure = error
+
+    def is_mended(self) -> None:
+        """The store takes records again."""
+        self.is_failing = self.is_full = False
+
+    def take_failure(self) -> Exception | None:
+        failure, self.failure = self.failure, None
+        return failure
+
+    def give_up(self, outcome: Outcome) -> list[Delivery]:
+        """Settle what is in the store alone; returns what is behind it in memory, for others to settle."""
+        with self._settlement.guard:
+            rear = list(self.rear)
+            self.rear.clear()
+            self.is_behind = False
+            self.has_ended = True
+            self._settle_unread(outcome)
+        return rear
+
+    def begin_again(self) -> None:
+        """The store is closed: it may be opened once more for what is logged even later."""
+        self.has_ended = False
+
+    def drop(self, items: Sequence[Stored]) -> None:
+        """Drop what was read from the store, to make room in it."""
+        if self.has_ended:
+            return
+        for start in range(0, len(items), SLICE):
+            self._settlement.settle(self._taken_in(items[start : start + SLICE]), SPOOL_FULL)
+
+    def drop_from_queue(self) -> int:
+        """Drop the oldest records that are in memory and in the store; returns how many.
+
+        One that is in memory alone would make no room, and ends it.
+        """
+        dropped: list[Delivery] = []
+        while len(dropped) < SLICE and (oldest := self._backlog.oldest) and oldest.place != NOT_STORED:
+            self._backlog.pop_oldest()
+            dropped.append(oldest)
+        self._settlement.settle(dropped, SPOOL_FULL)
+        return len(dropped)
+
+    def recover(self) -> None:
+        """Go on after an exception in the midst of `admit`: what was logged meanwhile gets in."""
+        self._is_admitting = False
+        if self._interrupting:
+            self._admit_late()
+
+    def _taken_in(self, items: Sequence[Stored]) -> list[Delivery]:
+        """Records, with the application's handles where it has some, counted as in memory from now on."""
+        read = list(map(_sound_record_of, items))
+        records: list[Delivery] = []
+        with self._settlement.guard:
+            for item, record in zip(items, read, strict=True):
+                try:
+                    records.append(self._take_in(item, record))
+                except Exception:
+                    if not item.is_own:
+                        # One of its own stays counted as on disk, and ends as unreadable with what is left.
+                        self._settlement.refuse(record, UNREADABLE, is_kept=True)
+                        self._settlement.end(DROPPED, [record.place])
+        return records
+
+    def _take_in(self, item: Stored, record: Delivery) -> Delivery:
+        if not item.is_own:
+            self._recover(record)
+            return record
+        record = self._handles.get(item.place, record)
+        self._return(record)
+        self._handles.pop(item.place, None)
+        return record
+
+    def _return(self, record: Delivery) -> None:
+        """A record of this process's own is in the store alone no more."""
+        ledger = self._settlement.ledger
+        epoch = ledger.oldest_on_disk()
+        epoch.on_disk -= 1
+        ledger.on_disk -= 1
+        ledger.on_disk_bytes -= len(record.body)
+        record.epoch = epoch
+
+    def _recover(self, record: Delivery) -> None:
+        """A record that a dead process left is this one's to deliver, and whoever flushes waits for it."""
+        ledger = self._settlement.ledger
+        epoch = record.epoch = ledger.oldest
+        epoch.accepted += 1
+        ledger.accepted += 1
+        ledger.recovered += 1
+        ledger.pending += 1
+        ledger.pending_bytes += len(record.body)
+
+    def _settle_unread(self, outcome: Outcome) -> None:
+        handles, self._handles = list(self._handles.values()), WeakValueDictionary()
+        self._settlement.settle_unread(handles, outcome)
+
+
+def _sound_record_of(item: Stored) -> Delivery:
+    """From here on it is plain bytes, on which nothing fails; none, which are no event, if it cannot be."""
+    try:
+        return _record_of(item)
+    except Exception:
+        return StoredDelivery(b"", 0, 0.0, place=item.place)
+
+
+def _record_of(item: Stored) -> Delivery:
+    record = StoredDelivery(bytes(item.body), 0, float(item.logged_at), place=item.place)
+    record.stream = hash(ids_of(record))
+    return record
+
+
+def _is_sound(record: Delivery) -> bool:
+    try:
+        return is_event(record.body)
+    except Exception:
+        return False

@@ -1,0 +1,388 @@
+"""urllib3's connections, bounded by the time that one request may take.
+
+urllib3 and http.client bound each receive, not their sum, so that a server which drips one byte a second
+holds a request for ever. A timer thread cannot help at interpreter exit (no thread starts there from
+Python 3.12 on), so the bound sits where bytes pass: `send` and the file that http.client reads from, both
+of them documented places to step in. Before each operation that may wait the socket's timeout becomes the
+time left; within one operation CPython keeps it as a total, for plain and TLS sockets and for the TLS
+handshake.
+
+Two waits are not bounded: resolving a host name, which the system's resolver limits, and the steps of a
+connection through a SOCKS proxy or of TLS within TLS, where each receive has the time left.
+"""
+
+from __future__ import annotations
+
+import codecs
+import http.client
+import io
+import os
+import socket
+import ssl
+from contextlib import suppress
+from stat import S_IFMT
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from antinode._delivery.http import compression
+from antinode._delivery.messages import HttpResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from _typeshed import WriteableBuffer
+
+# Resolving a name looks this codec up, which imports it: too late at the end of the interpreter.
+codecs.lookup("idna")
+
+_BODY_LIMIT = 1 << 20  # bytes; an answer of Amplitude's is below 100 KB even when it names 2000 events
+
+
+class ConnectTimeout(OSError):
+    """No connection within the connect timeout, with some of the request's own time left."""
+
+
+Identity = tuple[int, int, int]
+
+
+def identity_of(sock: Any) -> Identity | None:
+    """What tells a socket from any other file that may get its descriptor's number; None once it is closed.
+
+    Other code may close a descriptor (`os.closerange`, a daemon made after `init`), which then becomes the
+    application's: so this is compared before each use. On Windows sockets have no such descriptors; on macOS
+    they have no numbers of their own, so that only other kinds of files are told from them.
+    """
+    if os.name == "nt" or sock is None:
+        return None
+    try:
+        status = os.fstat(_innermost(sock).fileno())
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino, S_IFMT(status.st_mode)
+
+
+def let_go_of_stranger(sock: Any, identity: Identity | None) -> bool:
+    """Forget a descriptor that has become another's, without closing it; whether it had."""
+    inner = _innermost(sock)
+    if identity is None or inner.fileno() < 0 or identity_of(inner) == identity:
+        return False
+    inner.detach()
+    return True
+
+
+class Exchange:
+    """One request under way: its deadline, and the means to end it from another thread."""
+
+    __slots__ = ("_connect_timeout", "_deadline", "answered", "cancelled", "identity", "wire")
+
+    def __init__(self, timeout: float, connect_timeout: float) -> None:
+        self._deadline = monotonic() + timeout
+        self._connect_timeout = connect_timeout
+        self.answered = False  # a byte of the answer has arrived
+        self.cancelled = False
+        self.wire: Any = None  # a socket on the connection in use, whatever layers lie above it
+        self.identity: Identity | None = None  # the wire's
+
+    def remaining(self) -> float:
+        """Seconds left, always positive; asked before each operation. Raises `TimeoutError` for none.
+
+        Raises `ConnectionAbortedError` when the request was cancelled, or the wire is no longer ours.
+        """
+        if self.cancelled:
+            raise ConnectionAbortedError("cancelled")
+        if self.wire is not None and let_go_of_stranger(self.wire, self.identity):
+            raise ConnectionAbortedError("other code of this process closed the connection")
+        left = self._deadline - monotonic()
+        if left <= 0:
+            raise TimeoutError("out of time")
+        return left
+
+    def connect_deadline(self) -> tuple[float, bool]:
+        """Until when to try to connect, and whether that is the end of the request's time as well."""
+        left = self.remaining()
+        return monotonic() + min(left, self._connect_timeout), left <= self._connect_timeout
+
+    def attach(self, wire: Any, identity: Identity | None = None) -> None:
+        """Make `wire` what `cancel` ends. Raises `ConnectionAbortedError` if it came too late for that."""
+        self.identity = identity or identity_of(wire)
+        self.wire = wire
+        self.remaining()
+
+    def cancel(self) -> None:
+        """Make the thread that waits on this exchange fail soon."""
+        self.cancelled = True  # before the shutdown, so that a connection attached just now is not missed
+        wire = self.wire
+        if wire is not None and identity_of(wire) == self.identity:
+            with suppress(OSError):
+                # Not the TLS socket's own method, which takes its TLS state from under the other thread.
+                socket.socket.shutdown(wire, socket.SHUT_RDWR)
+
+    def forget(self) -> None:
+        """Close this process's descriptor only; another process goes on with the connection."""
+        close_descriptor(self.wire, self.identity)
+
+
+class _BoundedReader(io.RawIOBase):
+    """What http.client reads answers from; each read has the time that is left."""
+
+    def __init__(self, sock: Any, exchange: Exchange) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._exchange = exchange
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        self._sock.settimeout(self._exchange.remaining())
+        count: int | None = self._raw.readinto(buffer)
+        if count:
+            self._exchange.answered = True
+        # Again, since after a proxy's answer urllib3 starts the TLS handshake on the socket as it is.
+        self._sock.settimeout(self._exchange.remaining())
+        return count
+
+    def close(self) -> None:
+        let_go_of_stranger(self._sock, self._exchange.identity)
+        self._raw.close()
+        super().close()
+
+
+class _BoundedFile(io.BufferedReader):
+    """Notices an answer that ends within its headers; http.client would take it for one with fewer."""
+
+    _has_begun = False
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        # An answer that ends before its first line is for http.client to report: nothing was answered.
+        if not line.endswith(b"\n") and len(line) != size and (line or self._has_begun):
+            raise http.client.IncompleteRead(b"")
+        self._has_begun = True
+        return line
+
+
+class _ReadSide:
+    """The one method of a socket that `http.client.HTTPResponse` uses."""
+
+    def __init__(self, sock: Any, exchange: Exchange) -> None:
+        self._reader = _BoundedReader(sock, exchange)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return _BoundedFile(self._reader)
+
+
+class BoundedIO:
+    """Mixed into a connection class of urllib3: sends and receives within the exchange's time."""
+
+    sock: Any
+    exchange: Exchange
+    is_open = False  # connected, through any proxy and with TLS done; stays so when closed
+    last_used = 0.0  # on the monotonic clock
+    identity: Identity | None = None  # of the socket, once connected
+    _parts: list[bytes | memoryview] | None = None
+
+    def begin(self, exchange: Exchange) -> None:
+        """Start work for `exchange`. Nothing is sent yet; an idle connection becomes its wire."""
+        self.exchange = exchange
+        self.timeout: Any = exchange.remaining()
+        if self.sock is not None:
+            exchange.attach(_innermost(self.sock), self.identity)
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        self.is_open = True
+        self.exchange.attach(_innermost(self.sock))
+        self.identity = self.exchange.identity
+
+    def let_go_if_lost(self) -> bool:
+        """Forget a socket whose descriptor other code has closed; whether it had."""
+        return self.sock is not None and let_go_of_stranger(self.sock, self.identity)
+
+    def close(self) -> None:
+        self.let_go_if_lost()
+        super().close()  # type: ignore[misc]
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # at the end of the interpreter anything may be gone
+            self.let_go_if_lost()
+
+    def send(self, data: bytes | memoryview) -> None:
+        if self._parts is not None:
+            self._parts.append(data)
+            return
+        view = memoryview(data)
+        # urllib3's TLS within TLS loses what a socket that does not wait leaves.
+        if view and isinstance(self.sock, socket.socket):
+            view = view[self._send_at_once(self.sock.send, view) :]
+        while view:
+            self.sock.settimeout(self.exchange.remaining())
+            view = view[self.sock.send(view) :]
+
+    def _send_at_once(self, send: Callable[[Any], int], data: Any) -> int:
+        """How much the system takes without waiting. With a timeout Python asks it first whether it takes
+        anything: one more system call, and one more wait for the interpreter's lock beside busy threads."""
+        self.exchange.remaining()
+        self.sock.settimeout(0)
+        try:
+            return send(data)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+
+    def _send_together(self, head: bytes, body: bytes) -> None:
+        """Both in one system call, for the same reason: to copy a body costs less than one such wait."""
+        if isinstance(self.sock, ssl.SSLSocket) or not hasattr(self.sock, "sendmsg"):
+            self.send(head + body)
+            return
+        sent = self._send_at_once(self.sock.sendmsg, (head, body))
+        self.send(memoryview(head)[sent:])
+        self.send(memoryview(body)[max(0, sent - len(head)) :])
+
+    def post(self, target: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Send a request.
+
+        By http.client's own method, as the answer is read by its own: urllib3's double the processor time of
+        a request, for redirects, retries and codings that are of no use here.
+        """
+        parts = self._parts = []
+        try:
+            http.client.HTTPConnection.request(self, "POST", target, body, headers)  # type: ignore[arg-type]
+        finally:
+            self._parts = None
+        self._send_together(bytes(parts[0]), body)
+
+    # urllib3's looks in each value for a mark that only its own `request` gives a meaning to.
+    putheader = http.client.HTTPConnection.putheader
+
+    def response_class(self, sock: Any, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
+        """http.client asks this for the reader of each answer, a proxy's answer to CONNECT included."""
+        reads: Any = _ReadSide(sock, self.exchange)
+        return http.client.HTTPResponse(reads, *args, **kwargs)
+
+
+class _BoundedConnect(BoundedIO):
+    """Connects within the connect timeout, whatever the number of addresses the host has."""
+
+    _handle: socket.socket | None = None
+    host: str
+    port: int
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        finally:
+            self._drop_handle()
+
+    def _drop_handle(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            let_go_of_stranger(handle, self.exchange.identity)
+            handle.close()
+
+    def _new_conn(self) -> socket.socket:
+        addresses = socket.getaddrinfo(self.host, self.port, 0, socket.SOCK_STREAM)
+        end, is_whole_time = self.exchange.connect_deadline()
+        for untried in range(len(addresses), 0, -1):
+            family, kind, protocol, _, address = addresses[-untried]
+            try:
+                # An equal share each, so that one address which answers nothing leaves time for the next.
+                return self._connect_to(family, kind, protocol, address, (end - monotonic()) / untried)
+            except TimeoutError as error:
+                if untried == 1 and error.errno is None and not is_whole_time:
+                    raise ConnectTimeout("no connection within the connect timeout") from None
+                if untried == 1:
+                    raise
+            except OSError:
+                if untried == 1 or self.exchange.cancelled:
+                    raise
+        raise OSError("no address")
+
+    def _connect_to(self, family: int, kind: int, protocol: int, address: Any, limit: float) -> socket.socket:
+        if limit <= 0:
+            raise TimeoutError("out of time")
+        sock = socket.socket(family, kind, protocol)
+        identity = identity_of(sock)
+        try:
+            self._drop_handle()
+            # The TLS handshake takes `sock` away and hides it until it is done; this second descriptor of
+            # the same connection lets `cancel` reach it meanwhile.
+            self._handle = sock.dup()
+            self.exchange.attach(self._handle)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(limit)
+            sock.connect(address)
+            sock.settimeout(self.exchange.remaining())
+        except BaseException:
+            let_go_of_stranger(sock, identity)
+            sock.close()
+            raise
+        return sock
+
+
+class BoundedHTTPConnection(_BoundedConnect, HTTPConnection):  # type: ignore[misc] # narrower signatures
+    """A plain connection."""
+
+
+class BoundedHTTPSConnection(_BoundedConnect, HTTPSConnection):  # type: ignore[misc] # narrower signatures
+    """A TLS connection, direct or through a tunnel."""
+
+
+def converse(
+    connection: Any, exchange: Exchange, target: str, body: bytes, headers: Mapping[str, str]
+) -> tuple[HttpResponse, bool]:
+    """POST `body` on `connection`; the answer, and whether the connection may be used again.
+
+    Raises what urllib3, http.client and the socket raise, `DamagedGzip` and `TimeoutError`.
+    """
+    connection.begin(exchange)
+    if connection.sock is None:
+        connection.connect()
+    was_sent = True
+    try:
+        connection.post(target, body, headers)
+    except TimeoutError:
+        raise
+    except OSError:
+        was_sent = False  # a server may answer before it has read everything, a 413 for one, and close
+    with http.client.HTTPConnection.getresponse(connection) as response:
+        content, is_complete = _read_bounded(response)
+        names = _lower_case(response.msg)
+    if names.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip"):
+        content = compression.decompress(content, _BODY_LIMIT, was_cut=not is_complete)
+    return HttpResponse(response.status, names, content[:_BODY_LIMIT]), (
+        was_sent and is_complete and connection.sock is not None
+    )
+
+
+def _read_bounded(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
+    """The body as it came, up to the bound, and whether that was all of it."""
+    announced = response.length  # None when chunks or the end of the connection show where it ends
+    content = response.read(_BODY_LIMIT + 1)
+    if len(content) > _BODY_LIMIT:
+        return content, False
+    if announced is not None and len(content) < announced:
+        raise http.client.IncompleteRead(b"", announced - len(content))
+    return content, True
+
+
+def _lower_case(headers: http.client.HTTPMessage) -> dict[str, str]:
+    """The headers by lower-case name, those given more than once joined as HTTP allows."""
+    names: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        names[key] = f"{names[key]}, {value}" if key in names else value
+    return names
+
+
+def _innermost(sock: Any) -> Any:
+    """The socket that holds the descriptor; urllib3's TLS within TLS keeps it in `socket`."""
+    return getattr(sock, "socket", sock)
+
+
+def close_descriptor(sock: Any, identity: Identity | None) -> None:
+    """Close this process's descriptor, with no word on the wire: another process may still use it."""
+    if sock is not None and not let_go_of_stranger(sock, identity):
+        with suppress(OSError):
+            socket.close(_innermost(sock).detach())

@@ -1,0 +1,86 @@
+"""What an exception on the way to a server means, in a few words.
+
+The words never hold what was sent, nor a line that the server answered: both could carry an API key.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import urllib3.exceptions
+
+from antinode._delivery.http.compression import DamagedGzip
+from antinode._delivery.http.connection import ConnectTimeout
+from antinode._delivery.messages import TransportError, TransportTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Everything that opening a connection, asking and reading raise; anything else is a defect to be seen.
+FAILURES = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError)
+
+
+def died_while_idle(error: BaseException) -> bool:
+    """Whether the failure is that of a connection which the server had closed before it was used."""
+    return not _is_out_of_time(error) and any(isinstance(cause, OSError) for cause in _causes(error))
+
+
+def to_transport_error(error: BaseException, peer: str) -> TransportError:
+    """The one exception that leaves the transport for `error`; `peer` names the other end."""
+    if _is_out_of_time(error):
+        return TransportTimeout(f"out of time waiting for {peer}")
+    return TransportError(_describe(error, peer))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and what it was raised from, outermost first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _is_out_of_time(error: BaseException) -> bool:
+    # ETIMEDOUT is the network's own verdict on a peer that is gone, and may come at any time. urllib3's own
+    # class comes from SOCKS alone, which is given the time left and hides the socket's error.
+    return any(
+        isinstance(cause, urllib3.exceptions.TimeoutError)
+        or (isinstance(cause, TimeoutError) and cause.errno != errno.ETIMEDOUT)
+        for cause in _causes(error)
+    )
+
+
+def _describe(error: BaseException, peer: str) -> str:
+    for cause in reversed(list(_causes(error))):
+        match cause:
+            case ConnectTimeout():
+                return f"connecting to {peer} took too long"
+            case DamagedGzip():
+                return f"malformed answer from {peer}: {cause}"
+            case ssl.SSLCertVerificationError():
+                return f"TLS certificate of {peer} not accepted: {cause.verify_message}"
+            case ssl.SSLError():
+                return f"TLS with {peer} failed: {cause.reason or 'connection closed'}"
+            case socket.gaierror():
+                return f"cannot resolve the name of {peer}: {cause.strerror}"
+            case ConnectionRefusedError():
+                return f"connection refused by {peer}"
+            case http.client.RemoteDisconnected():
+                return f"connection closed by {peer} without an answer"
+            case ConnectionError():
+                return f"connection reset by {peer}"
+            case http.client.IncompleteRead():
+                return f"answer of {peer} cut short"
+            case http.client.HTTPException():
+                return f"malformed answer from {peer}: {type(cause).__name__}"
+            case OSError():
+                return f"{peer}: {_first_line(cause)}"
+    return f"request to {peer} failed: {type(error).__name__}"
+
+
+def _first_line(error: OSError) -> str:
+    return (error.strerror or str(error)).partition("\n")[0][:120]

@@ -1,0 +1,258 @@
+"""HTTP requests over kept-alive, verified, proxied connections, each within its total time.
+
+Nothing here imports while it sends: a destructor may log when the interpreter is past importing.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Literal
+
+from antinode._delivery._headers import checked_headers
+from antinode._delivery.http.compression import compress
+from antinode._delivery.http.connection import Exchange, close_descriptor, converse
+from antinode._delivery.http.environment import proxy_from_environment
+from antinode._delivery.http.failures import FAILURES, died_while_idle, to_transport_error
+from antinode._delivery.http.origin import Origin, parse_target
+from antinode._delivery.http.proxies import Proxy, parse_proxy
+from antinode._delivery.messages import HttpResponse, Request, TransportError
+from antinode._protocol.secrets import without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    from antinode._delivery.http.origin import Address
+
+_CONNECT_TIMEOUT = 5.0  # seconds; a SYN lost twice still gets through
+# Seconds. Load balancers and NAT drop an idle connection after one to six minutes, some without a word, and
+# a request on it would then wait for its whole time.
+_IDLE_LIMIT = 50.0
+
+
+class HttpTransport:
+    """Carries requests with urllib3; TLS is always verified. Thread-safe; `send` works again after `close`.
+
+    `connections`: how many are kept open per server; more at the same time are opened and let go.
+    `connect_timeout`: seconds for connecting alone, within the request's own time; 5 by default.
+    `compress`: gzip bodies of more than `compress_above` bytes.
+    `proxy`: its URL; `None` follows HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY as they are when a
+    server is first used; `""` or `False` uses none.
+    `ca_bundle`: a PEM file or a directory of them to trust instead of the system's certificates.
+    `headers`: sent with each request, before the request's own.
+
+    Raises `ValueError` for a proxy, bundle or header that cannot be used, and `ImportError` for a SOCKS
+    proxy without PySocks. A redirect is not followed and no answer is retried: both come back as they are.
+    Resolving a host name is the one wait that a request's time does not bound.
+    """
+
+    # Guarded by _lock: these three and each origin's list of idle connections.
+    _under_way: set[Exchange]
+    _origins: dict[Address, Origin]
+    _routes: dict[str, tuple[Origin, str]]  # by URL, so that each is parsed once
+
+    def __init__(
+        self,
+        *,
+        connections: int = 4,
+        connect_timeout: float | None = None,
+        compress: bool = False,
+        compress_above: int = 2048,
+        proxy: str | Literal[False] | None = None,
+        ca_bundle: str | PathLike[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        user_agent: str = "antinode",
+    ) -> None:
+        self._connections = connections
+        self._connect_timeout = _CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
+        self._compress = compress
+        self._compress_above = compress_above
+        self._proxy: Proxy | None = parse_proxy(proxy) if proxy else None
+        self._follows_environment = proxy is None
+        self._ca_bundle = None if ca_bundle is None else _checked_bundle(ca_bundle)
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "Content-Type": "application/json",
+            **_headers(headers or {}),
+        }
+        self._tls: ssl.SSLContext | None = None
+        self._forget()
+
+    def send(self, request: Request) -> HttpResponse:
+        """POST the body and return the answer, whatever its status. A body over 1 MiB is cut there.
+
+        Blocks for up to `request.timeout` seconds, then raises `TransportTimeout`. Raises `TransportError`
+        when there is no complete answer for another reason.
+        """
+        exchange = Exchange(request.timeout, self._connect_timeout)
+        with self._lock:
+            self._under_way.add(exchange)
+        try:
+            origin, path = self._route(request.url)
+            headers = self._headers_for(request, origin)
+            body = request.body
+            if self._compress and len(body) > self._compress_above and "Content-Encoding" not in headers:
+                body = compress(body)
+                headers["Content-Encoding"] = "gzip"
+            return self._carry(exchange, origin, path, body, headers)
+        finally:
+            with self._lock:
+                self._under_way.discard(exchange)
+
+    def close(self) -> None:
+        """Close idle connections now, and those in use when their answer has come."""
+        with self._lock:
+            origins = list(self._origins.values())
+            self._origins = {}
+            self._routes = {}
+            idle = [connection for origin in origins for connection in origin.idle]
+        for connection in idle:
+            connection.close()
+
+    def cancel_all(self) -> None:
+        """Make the sends under way fail soon with `TransportError`. Later ones are not affected."""
+        with self._lock:
+            under_way = list(self._under_way)
+        for exchange in under_way:
+            exchange.cancel()
+
+    def abandon(self) -> None:
+        """For a forked child, before anything else: let go of the parent's connections, unharmed.
+
+        Closes this process's descriptors without a word to the server. Takes no lock, since a thread that
+        the child does not have may hold it; the parent's other threads must not be running, as after a fork.
+        """
+        origins, under_way = list(self._origins.values()), list(self._under_way)
+        self._forget()
+        if not (origins or under_way):
+            return
+        for exchange in under_way:
+            exchange.forget()
+        for origin in origins:
+            for connection in origin.idle:
+                close_descriptor(connection.sock, connection.identity)
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way = set()
+        self._origins = {}
+        self._routes = {}
+
+    def _route(self, url: str) -> tuple[Origin, str]:
+        """The server that `url` leads to, and what a request line there names."""
+        route = self._routes.get(url)
+        if route is not None:
+            return route
+        try:
+            address, path = parse_target(url)
+            proxy = self._proxy
+            if self._follows_environment:
+                proxy = proxy_from_environment(address.scheme, address.host, address.port)
+        except (ValueError, ImportError) as error:
+            # Without its context, and masked: urllib3 quotes the whole URL.
+            raise TransportError(f"no way to the server: {without_secrets(str(error))}") from None
+        origin = Origin(address, proxy, self._tls_context)
+        with self._lock:
+            origin = self._origins.setdefault(address, origin)
+            route = origin, origin.request_target(path)
+            self._routes[url] = route
+        return route
+
+    def _headers_for(self, request: Request, origin: Origin) -> dict[str, str]:
+        headers = {**self._headers, **origin.request_headers()}
+        for name, value in request.headers.items():
+            headers[name.title()] = value
+        return headers
+
+    def _carry(
+        self, exchange: Exchange, origin: Origin, target: str, body: bytes, headers: Mapping[str, str]
+    ) -> HttpResponse:
+
+        connection = self._take_idle(origin)
+        is_reused = connection is not None
+        while True:
+            is_reusable = False
+            try:
+                if connection is None:
+                    connection = origin.new_connection()
+                response, is_reusable = converse(connection, exchange, target, body, headers)
+                return response
+            except FAILURES as error:
+                # The server closed the connection between two requests. It may have read this one all the
+                # same, which does no harm: events carry an insert_id, and repeats of it are left out.
+                if is_reused and not (exchange.answered or exchange.cancelled) and died_while_idle(error):
+                    is_reused = False
+                    continue
+                if exchange.cancelled:
+                    raise TransportError("cancelled") from error
+                raise to_transport_error(error, origin.peer(connection)) from error
+            finally:
+                if connection is not None:
+                    if not (is_reusable and self._keep(origin, connection)):
+                        connection.close()
+                    connection = None
+
+    def _take_idle(self, origin: Origin) -> Any:
+        """The connection used last that is still open at the other end, or `None`."""
+        while True:
+            with self._lock:
+                if not origin.idle:
+                    return None
+                connection = origin.idle.pop()
+            is_fresh = monotonic() - connection.last_used < _IDLE_LIMIT
+            if is_fresh and not connection.let_go_if_lost() and connection.is_connected:
+                return connection
+            connection.close()
+
+    def _keep(self, origin: Origin, connection: Any) -> bool:
+        connection.last_used = monotonic()
+        with self._lock:
+            # Not the same origin any more: `close` came while the request was under way.
+            if self._origins.get(origin.address) is not origin or len(origin.idle) >= self._connections:
+                return False
+            origin.idle.append(connection)
+            return True
+
+    def _tls_context(self) -> ssl.SSLContext:
+        """One for all connections: loading the certificates takes tens of milliseconds."""
+        with self._lock:
+            if self._tls is None:
+                bundle = self._ca_bundle
+                try:
+                    self._tls = ssl.create_default_context(
+                        cafile=bundle if bundle and not os.path.isdir(bundle) else None,
+                        capath=bundle if bundle and os.path.isdir(bundle) else None,
+                    )
+                except OSError as error:
+                    raise TransportError(
+                        f"no certificates could be read from ca_bundle {bundle!r}"
+                    ) from error
+            return self._tls
+
+
+def _checked_bundle(bundle: str | PathLike[str]) -> str:
+    path = os.fspath(bundle)
+    try:
+        if os.path.isdir(path):
+            os.listdir(path)
+        else:
+            with open(path, "rb") as file:
+                if b"-----BEGIN " not in file.read():
+                    raise ValueError(f"ca_bundle {path!r} holds no certificate; name a file in PEM format")
+    except OSError as error:
+        raise ValueError(
+            f"ca_bundle {path!r} cannot be read ({error.strerror}); name a PEM file or a directory of them"
+        ) from error
+    return path
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return checked_headers(headers)
+    except ValueError as error:
+        raise ValueError(f"headers: {error}") from None

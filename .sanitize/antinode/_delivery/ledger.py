@@ -1,0 +1,262 @@
+"""The books: how many events came in, how each ended, and what is still under way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from antinode._delivery.counts import Counts
+from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, SPOOLED, Delivery, Outcome
+from antinode._public import public
+
+
+@public
+@dataclass(frozen=True)
+class Report:
+    """What became of the events that a flush or shutdown covers: those logged since the last complete one."""
+
+    delivered: int = 0
+    rejected: int = 0
+    dropped: int = 0
+    pending: int = 0
+    """Not settled when the time was over; they go on being delivered, except after a shutdown."""
+    spooled: int = 0
+    """After a shutdown: left in the spool, for the next process to deliver."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything had settled."""
+        return self.pending == 0
+
+
+@public
+@dataclass(frozen=True)
+class Stats:
+    """A client's books at one instant.
+
+    `accepted == delivered + all rejected + all dropped + spooled + pending`, always.
+
+    Events that were never meant to be sent (opted out, held back by a middleware, …) are `skipped`; they are
+    not among the accepted. Counts are since `init`, or since the fork in a forked child.
+    """
+
+    accepted: int = 0
+    """Logged, or taken over from a process that died."""
+    recovered: int = 0
+    """Those among the accepted that another process had left in the spool."""
+    delivered: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """By reason: refused by our checks or by the server, for what the event is."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """By reason: given up by us."""
+    spooled: int = 0
+    """Left in the spool at the end, for the next process to deliver."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """By reason."""
+    queued: int = 0
+    """Waiting for their first upload."""
+    waiting: int = 0
+    """Waiting to be sent again, or behind a throttled or busy user or device."""
+    in_flight: int = 0
+    """In a request that has not been answered."""
+    pending_bytes: int = 0
+    """Encoded size of everything queued, waiting and in flight, in memory or in the spool alone."""
+    on_disk: int = 0
+    """Those among the queued that are in the spool alone, to be read when their turn comes."""
+    requests: int = 0
+    retries: int = 0
+    """Requests that carried events which had been sent before."""
+    bytes_sent: int = 0
+    """Request bodies before compression."""
+    discrepancies: int = 0
+    """Events that a 2xx does not vouch for: left out of `events_ingested`, or answered in another form than
+    Amplitude's (an empty body, other JSON, a web page)."""
+    oldest_age: float = 0.0
+    """Seconds since the oldest pending event was logged."""
+    last_error: str | None = None
+    """What the last failed request was answered; kept after recovery."""
+    stalled: str | None = None
+    """Why uploading is paused (an outage, a project-wide throttle, a configuration fault), or None."""
+
+    @property
+    def pending(self) -> int:
+        """Accepted and not settled."""
+        return self.queued + self.waiting + self.in_flight
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the books balance. They always do; `False` would be a bug in antinode."""
+        ended = self.delivered + sum(self.rejected.values()) + sum(self.dropped.values()) + self.spooled
+        return self.accepted == ended + self.pending
+
+
+# gc=False: a stored record that refers to it then needs no look from the collector either.
+class Epoch(msgspec.Struct, gc=False, eq=False):
+    """The events logged between two flushes, counted by how they ended."""
+
+    index: int
+    accepted: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    dropped: int = 0
+    spooled: int = 0
+    on_disk: int = 0
+    """Of the pending, those that are in the spool alone."""
+
+    @property
+    def pending(self) -> int:
+        return self.accepted - self.delivered - self.rejected - self.dropped - self.spooled
+
+    def settle(self, kind: str, count: int) -> None:
+        if kind == DELIVERED:
+            self.delivered += count
+        elif kind == REJECTED:
+            self.rejected += count
+        elif kind == SPOOLED:
+            self.spooled += count
+        else:
+            self.dropped += count
+
+
+class Ledger(Counts):
+    """Counts, and nothing but counts. Its owner guards it; see `Core`."""
+
+    __slots__ = (
+        "_open",
+        "bytes_sent",
+        "delivered",
+        "discrepancies",
+        "dropped",
+        "epoch",
+        "last_error",
+        "on_disk",
+        "on_disk_bytes",
+        "recovered",
+        "rejected",
+        "requests",
+        "retries",
+        "skipped",
+        "spooled",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recovered = 0
+        self.delivered = 0
+        self.spooled = 0
+        self.rejected: dict[str, int] = {}
+        self.dropped: dict[str, int] = {}
+        self.skipped: dict[str, int] = {}
+        self.on_disk = 0
+        self.on_disk_bytes = 0
+        self.requests = 0
+        self.retries = 0
+        self.bytes_sent = 0
+        self.discrepancies = 0
+        self.last_error: str | None = None
+        self.epoch = Epoch(0)
+        self._open: list[Epoch] = [self.epoch]
+
+    @property
+    def has_one_epoch(self) -> bool:
+        return len(self._open) == 1
+
+    @property
+    def oldest(self) -> Epoch:
+        """The first epoch that has not been reported complete."""
+        return self._open[0]
+
+    def settle(self, outcome: Outcome, count: int) -> None:
+        """Count `count` events, which need not be pending, under the outcome's kind and reason."""
+        kind = outcome.kind
+        if kind == DELIVERED:
+            self.delivered += count
+        elif kind == REJECTED:
+            self.rejected[outcome.reason] = self.rejected.get(outcome.reason, 0) + count
+        elif kind == DROPPED:
+            self.dropped[outcome.reason] = self.dropped.get(outcome.reason, 0) + count
+        elif kind == SPOOLED:
+            self.spooled += count
+        else:
+            self.skipped[outcome.reason] = self.skipped.get(outcome.reason, 0) + count
+
+    def close_epoch(self) -> int:
+        """End the current epoch and return its index: all events accepted so far are in it or before it."""
+        closed = self.epoch
+        if closed.accepted == 0 and len(self._open) > 1:
+            return self._open[-2].index
+        self.epoch = Epoch(closed.index + 1)
+        self._open.append(self.epoch)
+        return closed.index
+
+    def oldest_on_disk(self) -> Epoch:
+        """The epoch of the oldest record that is in the spool alone."""
+        return next((epoch for epoch in self._open if epoch.on_disk), self.epoch)
+
+    def settle_on_disk(self, kind: str) -> None:
+        """What is in the spool alone ends in this way, in each epoch's count."""
+        for epoch in self._open:
+            epoch.settle(kind, epoch.on_disk)
+            epoch.on_disk = 0
+
+    def pending_until(self, index: int) -> int:
+        """How many events of the epochs up to `index` have not settled."""
+        return sum(epoch.pending for epoch in self._open if epoch.index <= index)
+
+    def recount(self, pending: Sequence[Delivery], leaving: Epoch | None, outcome: Outcome) -> None:
+        """Make the counts agree with what is `pending` in memory.
+
+        A difference is of one event whose admission, or settling with this outcome, was interrupted: the
+        latter if it is known, by the epoch that it leaves.
+        """
+        if self.epoch not in self._open:
+            self._open.append(self.epoch)
+        self.on_disk = sum(epoch.on_disk for epoch in self._open)
+        self.pending = len(pending) + self.on_disk
+        self.pending_bytes = sum(len(record.body) for record in pending) + self.on_disk_bytes
+        for epoch in self._open:
+            expected = sum(record.epoch is epoch for record in pending) + epoch.on_disk
+            if epoch is leaving:
+                epoch.settle(outcome.kind, epoch.pending - expected)
+            else:
+                epoch.accepted += expected - epoch.pending
+        ended = self.delivered + sum(self.rejected.values()) + sum(self.dropped.values()) + self.spooled
+        missing = self.accepted - ended - self.pending
+        if leaving is None:
+            self.accepted -= missing
+        else:
+            self.settle(outcome, missing)
+
+    def stats(self) -> Stats:
+        """The counts without the state of delivery: everything pending counts as queued."""
+        return Stats(
+            accepted=self.accepted,
+            recovered=self.recovered,
+            delivered=self.delivered,
+            rejected=dict(self.rejected),
+            dropped=dict(self.dropped),
+            spooled=self.spooled,
+            skipped=dict(self.skipped),
+            queued=self.pending,
+            pending_bytes=self.pending_bytes,
+            on_disk=self.on_disk,
+            requests=self.requests,
+            retries=self.retries,
+            bytes_sent=self.bytes_sent,
+            discrepancies=self.discrepancies,
+            last_error=self.last_error,
+        )
+
+    def report(self, index: int) -> Report:
+        """What became of the epochs up to `index`; those that are complete will not be reported again."""
+        covered = [epoch for epoch in self._open if epoch.index <= index]
+        self._open = [epoch for epoch in self._open if epoch.index > index or epoch.pending]
+        return Report(
+            delivered=sum(epoch.delivered for epoch in covered),
+            rejected=sum(epoch.rejected for epoch in covered),
+            dropped=sum(epoch.dropped for epoch in covered),
+            pending=sum(epoch.pending for epoch in covered),
+            spooled=sum(epoch.spooled for epoch in covered),
+        )

@@ -1,0 +1,262 @@
+"""A record: one event's final bytes, the stream it belongs to, and the handle for its fate."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from antinode._protocol.status import Status
+from antinode._public import public
+
+if TYPE_CHECKING:
+    from antinode._delivery.ledger import Epoch
+
+DELIVERED = "delivered"
+REJECTED = "rejected"
+DROPPED = "dropped"
+SKIPPED = "skipped"
+SPOOLED = "spooled"
+
+TIMEOUT_MAX = min(threading.TIMEOUT_MAX, 365 * 86_400.0)
+
+_log = logging.getLogger("antinode")
+
+
+@public
+@dataclass(frozen=True)
+class Outcome:
+    """The one final fate of an event.
+
+    `kind` is "delivered", "rejected" (the server's or the API's reason), "dropped" (ours), "spooled" (left on
+    disk at the end of this process, for the next one to deliver) or "skipped" (never meant to be sent).
+    `reason` is the short name under which `Client.stats()` counts it ("unconfirmed" for what was delivered
+    with an answer that is not in Amplitude's form), `message` says it in words. `code` is
+    the HTTP code that decided, 0 when no answer did. `attempts` counts the request that decided and those
+    before it that failed; a request that was taken apart because of other events does not count. `body` is
+    the answer's JSON object, if there was one.
+    """
+
+    kind: str
+    status: Status
+    reason: str
+    code: int = 0
+    message: str = ""
+    attempts: int = 0
+    body: Mapping[str, Any] | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server accepted the event."""
+        return self.kind == DELIVERED
+
+    def after(self, attempts: int) -> Outcome:
+        return self if attempts == self.attempts else _with_attempts(self, attempts)
+
+
+def _with_attempts(outcome: Outcome, attempts: int) -> Outcome:
+    return Outcome(
+        outcome.kind, outcome.status, outcome.reason, outcome.code, outcome.message, attempts, outcome.body
+    )
+
+
+# Guards the creation of a record's callback list, never its settling. Made anew in a forked child.
+_registering = threading.RLock()
+
+INHERITED = Outcome(
+    DROPPED,
+    Status.UNKNOWN,
+    "forked",
+    message="logged before the fork: the parent process delivers it, not this one",
+)
+# When this process was forked, by the monotonic clock: what was logged before is another's to settle.
+_forked_at = float("-inf")
+# Records with a callback that may be on disk alone: nothing else would keep the callback alive.
+_anchored: set[Delivery] = set()
+
+NOT_STORED = -1
+"""The place of a record that is in memory only."""
+
+
+def _nothing_to_notice() -> None:
+    """Nothing to notice, as long as nobody watches for forks."""
+
+
+# Called before waiting, since a child that was forked in C does not know it yet. `_lifecycle.fork` sets it.
+notice_fork: Callable[[], None] = _nothing_to_notice
+
+
+def renew_after_fork() -> None:
+    """In a forked child: another thread of the parent may have held the lock."""
+    global _registering, _forked_at
+    _registering = threading.RLock()
+    _anchored.clear()
+    _forked_at = time.monotonic()
+
+
+# gc=False: a queue of 200,000 records then adds nothing to the collector's work, which would be the
+# application's tail latency. The one cycle there can be (a callback that holds its own handle) ends when
+# the record settles, which clears the callbacks.
+class Delivery(msgspec.Struct, gc=False, eq=False):
+    """The fate of one logged event.
+
+    It settles once, with the final `Outcome`, not with the first try. Nobody has to look at it: a failure
+    that nobody observes is counted and logged, and raises nowhere. Await it, ask `result()`, or add a
+    callback. Made by `Client.log_event`; its attributes are read-only to the application.
+    """
+
+    body: bytes
+    """The event's JSON text as it goes on the wire; empty once it is delivered."""
+    stream: int
+    logged_at: float
+    epoch: Epoch | None = None
+    attempts: int = 0
+    outcome: Outcome | None = None
+    """None until the event has settled."""
+    callbacks: list[Callable[[Delivery], object]] | None = None
+    place: int = NOT_STORED
+    """Where the spool holds it."""
+
+    def done(self) -> bool:
+        """Whether the event has settled."""
+        return (self.outcome or self._look_again()) is not None
+
+    @property
+    def status(self) -> Status | None:
+        """The outcome's status; None until the event has settled."""
+        outcome = self.outcome
+        return None if outcome is None else outcome.status
+
+    def result(self, timeout: float | None = None) -> Outcome:
+        """Wait until the event has settled and return its outcome.
+
+        `timeout` is in seconds; None waits as long as it takes. Raises `TimeoutError` when it is over;
+        the event goes on. Blocks the calling thread: in asyncio, `await` the delivery instead.
+        """
+        outcome = self.outcome or self._look_again()
+        if outcome is None:
+            gate = threading.Lock()
+            gate.acquire()
+
+            def opened(_: Delivery) -> None:
+                gate.release()
+
+            self.add_done_callback(opened)
+            # A longer timeout overflows on some platforms.
+            if not gate.acquire(timeout=-1 if timeout is None else min(max(0.0, timeout), TIMEOUT_MAX)):
+                remove_callback(self, opened)
+                raise TimeoutError(
+                    f"the event has not settled within {timeout} s; it is still being delivered"
+                )
+            outcome = self.outcome
+            assert outcome is not None  # noqa: S101 - a callback runs only after the outcome is set
+        return outcome
+
+    def add_done_callback(self, fn: Callable[[Delivery], object]) -> None:
+        """Call `fn(delivery)` once the event has settled; at once if it already has.
+
+        It runs on antinode's own thread, so it should be quick. What it raises is logged, nothing more.
+        """
+        if not self.done():
+            with _registering:
+                waiting = self.callbacks
+                if waiting is None:
+                    waiting = self.callbacks = []
+                waiting.append(fn)
+                anchor(self)
+            # Settling sets the outcome first and takes callbacks second: whoever gets hold of `fn` runs it.
+            # `notify` may have emptied this very list and let go of it before `fn` came in.
+            if not (self.done() and _taken_from(waiting, fn)):
+                return
+            _anchored.discard(self)
+        _call(fn, self)
+
+    def event(self) -> dict[str, Any]:
+        """The event as it was encoded, decoded anew; `{}` once it is delivered. For debugging."""
+        return msgspec.json.decode(self.body, type=dict[str, Any]) if self.body else {}
+
+    def _look_again(self) -> Outcome | None:
+        """The outcome, which in a forked child is known of every event from before the fork."""
+        notice_fork()
+        if self.outcome is None and self.logged_at < _forked_at:
+            self.outcome = INHERITED
+        return self.outcome
+
+    def __await__(self) -> Generator[Any, None, Outcome]:
+        if not self.done():
+            from antinode._delivery.aio import settled  # noqa: PLC0415 - asyncio is loaded only where used
+
+            yield from settled(self)
+        outcome = self.outcome
+        assert outcome is not None  # noqa: S101 - see `result`
+        return outcome
+
+    def __copy__(self) -> Delivery:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Delivery:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Delivery cannot be pickled: it settles in the process that logged the event; pass on what "
+            "result() returns"
+        )
+
+    def __repr__(self) -> str:
+        outcome = self.outcome
+        fate = "pending" if outcome is None else f"{outcome.kind} ({outcome.reason}), code {outcome.code}"
+        return f"<Delivery {fate}, attempts {self.attempts}>"
+
+
+# The collector may look at it, since a queue in memory holds only the next few of a spool's records.
+class StoredDelivery(Delivery, gc=True, weakref=True, eq=False):
+    """A delivery whose record may be on disk alone: nobody but the application need hold it."""
+
+
+def anchor(record: Delivery) -> None:
+    """Keep a record alive that has callbacks and may be on disk alone."""
+    if record.place != NOT_STORED and record.callbacks:
+        _anchored.add(record)
+
+
+def remove_callback(record: Delivery, fn: Callable[[Delivery], object]) -> None:
+    """Do not call `fn` any more, if it was not called yet."""
+    with _registering:
+        if _taken_from(record.callbacks or [], fn) and not record.callbacks:
+            _anchored.discard(record)
+
+
+def _taken_from(callbacks: list[Callable[[Delivery], object]], fn: Callable[[Delivery], object]) -> bool:
+    try:
+        callbacks.remove(fn)
+    except ValueError:
+        return False
+    return True
+
+
+def notify(record: Delivery) -> None:
+    """Run the callbacks of a settled record, each once, whatever they raise."""
+    callbacks = record.callbacks
+    if callbacks is None:
+        return
+    _anchored.discard(record)
+    while callbacks:
+        try:
+            fn = callbacks.pop(0)
+        except IndexError:
+            break
+        _call(fn, record)
+    record.callbacks = None
+
+
+def _call(fn: Callable[[Delivery], object], record: Delivery) -> None:
+    try:
+        fn(record)
+    except Exception:
+        _log.exception("a callback of a delivery raised; the event's outcome is not affected")

@@ -1,0 +1,75 @@
+"""What has settled, on its way to those who hear of it: dead letters, the store, the application."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from antinode._delivery.record import DROPPED, REJECTED, Delivery
+from antinode._delivery.shell.log_limiter import write
+
+if TYPE_CHECKING:
+    from antinode._delivery.core.core import Core
+    from antinode._delivery.shell.locks import Locks
+    from antinode._delivery.shell.notifier import Notifier
+
+
+class Collector:
+    """Collects what has settled, and hands over what failed before anybody is told of it."""
+
+    def __init__(
+        self,
+        core: Core,
+        locks: Locks,
+        notifier: Notifier,
+        on_failures: Callable[[Sequence[Delivery]], object] | None,
+    ) -> None:
+        self._core = core
+        self._locks = locks
+        self._notifier = notifier
+        self._on_failures = on_failures
+        self._failed: deque[Delivery] = deque()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether there are records to hand over."""
+        return bool(self._failed)
+
+    @property
+    def hears_of_all(self) -> bool:
+        """Whether somebody hears of each record that fails, not only of those with callbacks."""
+        return self._notifier.wants_all or self._on_failures is not None
+
+    def collect(self) -> None:
+        """Take what there is to tell from the core, under `deciding`."""
+        core = self._core
+        settled = core.settlement.take_settled()
+        if self._on_failures is not None:
+            self._failed.extend(
+                record for record in settled if record.outcome and record.outcome.kind in (REJECTED, DROPPED)
+            )
+        self._notifier.add(settled, core.take_notes(), core.take_retried())
+
+    def bury(self) -> None:
+        """Hand over what failed, before the store hears that it ended: a crash in between loses nothing."""
+        if self._on_failures is None or not self._failed:
+            return
+        failed: list[Delivery] = []
+        with suppress(IndexError):  # at the end another thread may be at it too
+            while True:
+                failed.append(self._failed.popleft())
+        try:
+            self._on_failures(failed)
+        except Exception:
+            write(logging.ERROR, "keeping dead letters failed", exc_info=True)
+
+    def take_ends(self) -> list[tuple[str, list[int]]]:
+        """What the store may forget: by then, those that failed are handed over."""
+        with self._locks.deciding:
+            ended = self._core.settlement.take_ended()
+            self.collect()
+        self.bury()
+        return ended

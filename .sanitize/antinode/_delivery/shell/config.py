@@ -1,0 +1,43 @@
+"""What a sender is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.messages import Transport
+from antinode._delivery.record import Delivery
+from antinode._delivery.retry import Response
+
+if TYPE_CHECKING:
+    from antinode._delivery.core.envelope import Envelope
+    from antinode._delivery.shell.spooler import Spooler
+
+
+@dataclass(frozen=True)
+class SenderConfig:
+    """What a sender needs to know beside the core's own configuration."""
+
+    core: CoreConfig
+    envelope: Envelope
+    url: str = field(repr=False)  # its query may be a secret
+    bulk_url: str = field(repr=False)
+    """Where uploads go that the core marks as bulk: another URL only if the endpoint is chosen by traffic."""
+    make_transport: Callable[[], Transport]
+    name: str = "antinode"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    request_timeout: float = 10.0
+    """Seconds that one request may take."""
+    overflow: str = "drop_oldest"
+    on_retry: Callable[[Response, int, bool], object] | None = None
+    on_outcome: Callable[[Delivery], object] | None = None
+    spooler: Spooler | None = None
+    """Who keeps the records on disk, if they are kept there."""
+    is_strict: bool = False
+    """Whether logging waits until the record survives a power cut."""
+    on_failures: Callable[[Sequence[Delivery]], object] | None = None
+    """Called with the records that were rejected or dropped, before they are told of."""
+    on_start: Callable[[], object] = lambda: None
+    """Called before the coordinator is started, in each process that logs."""

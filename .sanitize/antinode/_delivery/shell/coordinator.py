@@ -1,0 +1,349 @@
+"""The coordinator: the thread that drives the core, started with the first event and replaced if it dies."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from antinode._delivery.core.response_handler import Note
+from antinode._delivery.shell.flights import Flights
+from antinode._delivery.shell.log_limiter import write
+from antinode._delivery.shell.uploaders import Job, Uploaders
+from antinode._locks import is_owned
+
+if TYPE_CHECKING:
+    from antinode._delivery.core.batch import Upload
+    from antinode._delivery.shell.barriers import Barrier
+    from antinode._delivery.shell.config import SenderConfig
+    from antinode._delivery.shell.spooler import Spooler
+    from antinode._delivery.shell.works import Works
+
+# While somebody waits, it is checked this often that a coordinator is alive. Also what a shutdown may take,
+# beyond its timeout, for its threads to end.
+CHECK_EVERY_SECONDS = 0.5
+_LONGEST_DRIVE_SECONDS = 86_400.0
+
+
+def earliest(*times: float | None) -> float | None:
+    """The first of the times that are known."""
+    return min((time for time in times if time is not None), default=None)
+
+
+class Coordinator:
+    """Decides, then acts: applies answers, starts uploads, has told what settled. See `Locks` for who may.
+
+    Only the thread that steps touches what is under way and `_wakes_at`. Between going to sleep and ringing
+    there is a race: `_sleep` looks again after it has armed the wake-up.
+    """
+
+    def __init__(
+        self,
+        works: Works,
+        config: SenderConfig,
+        *,
+        close: Callable[[], object],
+        settle_latecomers: Callable[[], object],
+    ) -> None:
+        """`close` ends the sender when its time has come; `settle_latecomers` sees to what comes later."""
+        self._works = works
+        self._core = works.core
+        self._locks = works.locks
+        self._lifetime = works.lifetime
+        self._wakeup = works.wakeup
+        self._notifier = works.notifier
+        self._clock = works.clock
+        self._name = config.name
+        self._on_start = config.on_start
+        self._close = close
+        self._settle_latecomers = settle_latecomers
+        self.flights = Flights(
+            works.exchanger,
+            lambda: Uploaders(config.core.connections, config.name, self._take_next),
+            timeout=config.request_timeout,
+            clock=works.clock,
+        )
+        self._wakes_at: float | None = None
+        """When the coordinator goes on if nobody rings."""
+        self._has_started = False
+        self.thread: threading.Thread | None = None
+
+    # For every thread.
+
+    def ring(self) -> None:
+        """Have the coordinator decide; after the end, see to what there is on this thread."""
+        if self._lifetime.is_stopped:
+            self._settle_latecomers()
+            return
+        # Before the bell: whoever it wakes arms the wake-up anew.
+        self._wakeup.disarm()
+        try:
+            thread = self.thread
+            if thread is None or not thread.is_alive():
+                self.ensure_thread()
+            self._wakeup.ring()
+        except MemoryError:
+            # The next record rings.
+            self._wakeup.arm()
+            return
+        except BaseException:
+            # Ctrl-C may have come before the bell: the next record rings too.
+            self._wakeup.arm()
+            self._wakeup.ring()
+            raise
+        self._stay_armed()
+
+    def _stay_armed(self) -> None:
+        """After the end each record rings, even if this thread was ringing when the end came."""
+        if self._lifetime.is_stopped:
+            self._wakeup.arm()
+
+    def say(self, level: str, key: str, text: str) -> None:
+        """Have a line logged, rate-limited by `key`; none if memory is lacking."""
+        with suppress(MemoryError):
+            self._notifier.add(notes=(Note(level, key, text),))
+        self.ring()
+
+    @property
+    def needs_this_thread(self) -> bool:
+        """Whether the calling thread would wait for what only it can do."""
+        return (
+            self._works.recovery.is_inside()
+            or self._notifier.is_this_thread
+            or self._locks.is_working
+            or self.flights.uploaders.owns(threading.current_thread())
+        )
+
+    def ensure_thread(self) -> bool:
+        """Have a living coordinator, or somebody who starts one; False where no thread can be started."""
+        thread = self.thread
+        if thread is not None and thread.is_alive():
+            return True
+        if self._lifetime.is_stopped:
+            return False
+        starting = self._locks.starting
+        if is_owned(starting) or not starting.acquire(blocking=False):
+            return True
+        try:
+            thread = self.thread
+            return (thread is not None and thread.is_alive()) or self._start_thread()
+        finally:
+            starting.release()
+
+    def _start_thread(self) -> bool:
+        if not self._has_started:
+            self._has_started = True
+            self._equip()
+        try:
+            self._on_start()
+        except Exception:
+            write(logging.ERROR, "preparing for the end of this process failed", exc_info=True)
+        thread = threading.Thread(target=self._run, name=f"{self._name}-coordinator", daemon=True)
+        self.thread = thread
+        try:
+            thread.start()
+        except Exception:
+            self.thread = None
+            self._wakeup.arm()
+            return False
+        return True
+
+    def _equip(self) -> None:
+        """Make anew what threads block on, before the first of them starts.
+
+        gevent may have patched the process after `init`; a lock from before would stop every greenlet.
+        """
+        self._locks.make_stepping()
+        self._wakeup.make_bell()
+        self._works.exchanger.make_lock()
+        self.flights.make_uploaders()
+
+    def drive(self, is_over: Callable[[], bool], deadline: float | None) -> None:
+        """Do the coordinator's work on this thread: where none can be started, as at interpreter exit."""
+        # Whoever steps meanwhile sees to everything.
+        patience = _LONGEST_DRIVE_SECONDS
+        if deadline is not None:
+            patience = min(patience, max(0.0, deadline - self._clock()))
+        if not self._locks.stepping.acquire(timeout=patience):
+            return
+        try:
+            while not is_over():
+                if deadline is not None and self._clock() >= deadline:
+                    return
+                wake_at = self._step(until=deadline, inline=True)
+                if not (self.flights.has_replies or self._notifier.has_news or is_over()):
+                    now = self._clock()
+                    end = earliest(wake_at, deadline, now + CHECK_EVERY_SECONDS)
+                    self._wakeup.wait(max(0.001, (end or now) - now))
+        finally:
+            self._locks.stepping.release()
+
+    # The thread.
+
+    def _run(self) -> None:
+        this = threading.current_thread()
+        try:
+            while self.thread is this and not self._lifetime.is_stopped:
+                self._go_round()
+        finally:
+            if self.thread is this:
+                self.thread = None
+                self._wakeup.arm()
+                if self._lifetime.is_stopped:
+                    self._notifier.tell()
+                else:
+                    # Something ended this thread from outside. Whoever waits must not wait for ever.
+                    self.ensure_thread()
+
+    def _go_round(self) -> None:
+        try:
+            wake_at = self._step()
+            close_by = self._lifetime.close_by
+            if close_by is not None:
+                if self._core.is_idle or self._clock() >= close_by:
+                    self._close()
+                    return
+                wake_at = earliest(wake_at, close_by)
+            self._sleep(wake_at)
+        except Exception:
+            write(logging.ERROR, "antinode's coordinator failed and goes on; please report it", exc_info=True)
+            # Not at once: what failed may fail again.
+            self._wakeup.wait(CHECK_EVERY_SECONDS)
+
+    def _step(self, *, until: float | None = None, inline: bool = False) -> float | None:
+        """Decide and act. Returns when to go on, if that is known.
+
+        `inline` makes the uploads on this thread, none of them for longer than `until`.
+        """
+        with self._locks.stepping:
+            now = self._clock()
+            with self._locks.deciding:
+                uploads, complete, wake_at = self._decide(now)
+            for job in [self.flights.job(upload, now, until if inline else None) for upload in uploads]:
+                if inline or not self.flights.uploaders.run(job):
+                    job.run()
+                    self.ring()
+            self._works.collector.bury()
+            if self._works.spooler is not None:
+                wake_at = self._tend(self._works.spooler, now, wake_at)
+            self._notifier.tell()
+            self._works.barriers.open(complete)
+            self._works.room.wake()
+            self._wakes_at = earliest(wake_at, self.flights.next_loss)
+            return self._wakes_at
+
+    def _decide(self, now: float) -> tuple[list[Upload], list[Barrier], float | None]:
+        """Apply the answers that came. What to send now, whom to let through, and when to decide again."""
+        core = self._core
+        self._works.recovery.mend()
+        core.settle_unmade()
+        for reply in self.flights.take_replies(now):
+            try:
+                core.respond(reply.number, reply.verdict, now, took=reply.seconds, size=reply.size)
+            except Exception:
+                # The next reply is another upload's.
+                self._works.recovery.is_torn = True
+                write(logging.ERROR, "applying an answer failed; please report it", exc_info=True)
+        uploads = core.next_uploads(now) if self._lifetime.may_send else []
+        self._works.collector.collect()
+        # Only these: what they cover is settled, and is told of below.
+        complete, look_at = self._works.barriers.look_after(now)
+        return uploads, complete, earliest(core.wake_at(now), look_at)
+
+    def _tend(self, spooler: Spooler, now: float, wake_at: float | None) -> float | None:
+        """Have the store seen to. Returns when to go on."""
+        core, deciding = self._core, self._locks.deciding
+        had_left = bool(self._works.barriers) and spooler.has_left
+        again_at = spooler.tend(core, now, deciding)
+        if had_left and not spooler.has_left:
+            again_at = now  # for those who waited for nothing else
+        notes, spooler.notes = spooler.notes, []
+        with deciding:
+            self._works.collector.collect()
+        self._works.collector.bury()
+        self._notifier.add(notes=notes)
+        if core.spooled is not None and core.spooled.is_behind:
+            with deciding:
+                wake_at = core.wake_at(now)
+        return earliest(wake_at, again_at)
+
+    def _sleep(self, wake_at: float | None) -> None:
+        with self._locks.deciding:
+            if self._lifetime.is_stopped:
+                return
+            is_called = self._arm()
+        has_work = self.flights.has_replies or self._notifier.has_news
+        if is_called or has_work or self._lifetime.is_stopped:
+            return
+        self._wakeup.wait(None if wake_at is None else wake_at - self._clock())
+
+    def _arm(self) -> bool:
+        """Arm the wake-up, under `deciding`. Whether the queue has the length already at which it rings."""
+        threshold = self._core.ring_at()
+        self._wakeup.arm(threshold)
+        return len(self._core.queued) >= threshold
+
+    # On the uploaders' threads.
+
+    def _take_next(self) -> Job | None:
+        """After an answer: what goes next, if anything, for this thread to make.
+
+        Through the coordinator it would take two changes of threads more, of milliseconds each while other
+        threads keep the interpreter busy.
+        """
+        job, is_all = None, False
+        stepping = self._locks.stepping
+        try:
+            if not self._lifetime.is_stopped and stepping.acquire(blocking=False):
+                try:
+                    job, is_all = self._start_next()
+                finally:
+                    stepping.release()
+        finally:
+            if not is_all:
+                self.ring()
+        return job
+
+    def _start_next(self) -> tuple[Job | None, bool]:
+        """Decide, and start uploads but for the first. That one, and whether nothing is left to do."""
+        now = self._clock()
+        with self._locks.deciding:
+            if self._lifetime.is_stopped:
+                return None, False
+            uploads, complete, wake_at = self._decide(now)
+            is_called = self._arm()
+        jobs = [self.flights.job(upload, now) for upload in uploads]
+        for job in jobs[:1]:
+            self.flights.uploaders.keep(job)
+        for job in jobs[1:]:
+            self.flights.uploaders.run(job)
+        is_left = complete or is_called or self._has_work_for_coordinator(wake_at)
+        return next(iter(jobs), None), not is_left
+
+    def _has_work_for_coordinator(self, wake_at: float | None) -> bool:
+        works, thread, wakes_at = self._works, self.thread, self._wakes_at
+        return bool(
+            works.collector.has_failed
+            or works.room
+            or self.flights.has_replies
+            or self._notifier.has_news
+            or works.spooler is not None
+            or self._lifetime.close_by is not None
+            or (wake_at is not None and (wakes_at is None or wake_at < wakes_at))
+            or thread is None
+            or not thread.is_alive()
+        )
+
+    def open_store(self) -> None:
+        """Open the store on disk, and begin to deliver what dead processes have left or will leave there."""
+        spooler, spooled = self._works.spooler, self._core.spooled
+        if spooler is None:
+            return
+        with self._locks.stepping:
+            spooler.open()
+            if spooled is not None:
+                spooled.find()
+        # Though nothing may be there yet: nobody else would look for those who die while this client is idle.
+        self.ring()

@@ -1,0 +1,140 @@
+"""One exchange: a request with an upload's records goes out, and what its answer means comes back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from antinode._delivery.core.backlog import ids_of
+from antinode._delivery.messages import Request, Transport, TransportTimeout
+from antinode._protocol.responses import Action, Verdict, judge, unreached
+from antinode._protocol.status import Status
+
+if TYPE_CHECKING:
+    from antinode._delivery.core.batch import Upload
+    from antinode._delivery.core.envelope import Envelope
+
+
+class Reply(NamedTuple):
+    """What came of an upload."""
+
+    number: int
+    """The upload's."""
+    verdict: Verdict
+    size: int = 0
+    """Bytes of the request's body; 0 if it was not made."""
+    seconds: float | None = None
+    """How long the exchange lasted; None if no answer came."""
+
+
+class Exchanger:
+    """Makes exchanges over one transport, on whichever threads ask for them."""
+
+    def __init__(
+        self,
+        make_transport: Callable[[], Transport],
+        url_of: Callable[[Upload], str],
+        envelope: Envelope,
+        *,
+        headers: Mapping[str, str],
+        clock: Callable[[], float],
+    ) -> None:
+        self._make_transport = make_transport
+        self._url_of = url_of
+        self._envelope = envelope
+        self._headers = headers
+        self._clock = clock
+        self._transport: Transport | None = None
+        self.make_lock()
+
+    def make_lock(self) -> None:
+        """Make anew what guards the making of the transport; before any thread may hold it."""
+        self._making = threading.RLock()
+
+    @property
+    def transport(self) -> Transport:
+        """The transport, made when it is first needed."""
+        transport = self._transport
+        if transport is None:
+            with self._making:
+                transport = self._transport
+                if transport is None:
+                    transport = self._transport = self._make_transport()
+        return transport
+
+    def exchange(self, upload: Upload, timeout: float, post: Callable[[Reply], object]) -> None:
+        """Make one request within `timeout` seconds, and post what came of it, whatever happened."""
+        verdict = unreached(Status.SYSTEM_ERROR, "the thread that made the request was ended")
+        size, seconds = 0, None
+        try:
+            if timeout <= 0:
+                raise TransportTimeout("there was no time left for a request")
+            body, unusable = self._body_of(upload)
+            if unusable is not None:
+                verdict = unusable
+                return
+            request = Request(self._url_of(upload), body, self._headers, timeout)
+            transport = self.transport
+            size = len(body)
+            begun = self._clock()
+            response = transport.send(request)
+            seconds = self._clock() - begun
+            verdict = _judge(response, upload)
+        except TransportTimeout as error:
+            verdict = unreached(Status.TIMEOUT, _text(error))
+        except KeyboardInterrupt:
+            # Only the main thread is interrupted by Ctrl-C. It makes requests itself at exit.
+            raise
+        except BaseException as error:
+            verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {_text(error)}")
+        finally:
+            post(Reply(upload.number, verdict, size, seconds))
+
+    def _body_of(self, upload: Upload) -> tuple[bytes, Verdict | None]:
+        """The request's body; or, where a record cannot be put into one, that verdict on all of them."""
+        try:
+            return self._envelope.wrap(upload.records), None
+        except MemoryError:
+            raise  # which is about no record
+        except Exception as error:
+            return b"", _unusable(f"no request could be made of it: {type(error).__name__}")
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the parent's connections."""
+        abandon = getattr(self._transport, "abandon", None)
+        if abandon is not None:
+            abandon()
+
+    def close(self, *, cancels: bool) -> None:
+        """Let connections go; `cancels` has requests under way fail. Raises what the transport does."""
+        transport = self._transport
+        if transport is None:
+            return
+        cancel = getattr(transport, "cancel_all", None) if cancels else None
+        if cancel is not None:
+            cancel()
+        transport.close()
+
+
+def _judge(response: Any, upload: Upload) -> Verdict:
+    records = upload.records
+    status, headers, body = response.status, response.headers, response.body
+    if not isinstance(status, int) or not isinstance(headers, Mapping) or body is None:
+        raise TypeError("the transport returned what is no HttpResponse")  # which is about no record
+    try:
+        return judge(status, headers, body, len(records), lambda i: ids_of(records[i]))
+    except Exception as error:
+        return _unusable(f"the answer to it could not be read: {type(error).__name__}")
+
+
+def _unusable(message: str) -> Verdict:
+    """On records of which one fails in what is done with it: they are sent apart, until it is alone."""
+    return Verdict(Action.BISECT, Status.SYSTEM_ERROR, 0, message)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "an exception that cannot be shown"

@@ -1,0 +1,355 @@
+"""The threaded shell: what takes records for delivery, and owns the parts that deliver them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from antinode._delivery.core.core import QUEUE_FULL, Core
+from antinode._delivery.core.response_handler import Note
+from antinode._delivery.core.settlement import OUT_OF_MEMORY
+from antinode._delivery.core.spooled_queue import SPOOL_FULL
+from antinode._delivery.ledger import Report, Stats
+from antinode._delivery.record import (
+    DROPPED,
+    INHERITED,
+    NOT_STORED,
+    Delivery,
+    Outcome,
+    StoredDelivery,
+)
+from antinode._delivery.shell.barriers import Barriers, RoomQueue
+from antinode._delivery.shell.collector import Collector
+from antinode._delivery.shell.config import SenderConfig
+from antinode._delivery.shell.coordinator import CHECK_EVERY_SECONDS, Coordinator
+from antinode._delivery.shell.ending import Ending
+from antinode._delivery.shell.exchange import Exchanger
+from antinode._delivery.shell.lifetime import Lifetime
+from antinode._delivery.shell.locks import Locks
+from antinode._delivery.shell.notifier import Notifier
+from antinode._delivery.shell.recovery import Recovery
+from antinode._delivery.shell.waiters import Waiters
+from antinode._delivery.shell.wakeup import Wakeup
+from antinode._delivery.shell.works import Works
+from antinode._locks import is_owned
+from antinode._protocol.secrets import public_url
+from antinode._protocol.status import Status
+from antinode._speedups import slot
+
+_SHUT_DOWN = Outcome(DROPPED, Status.FAILED, "shutdown", message="logged after the client was shut down")
+
+
+class Sender:
+    """Delivers records with threads of its own: a coordinator drives the core, a few uploaders send.
+
+    What raises in the middle of what the application called is put right before it goes on: see `Recovery`.
+    """
+
+    def __init__(
+        self, config: SenderConfig, *, clock: Callable[[], float], random: Callable[[], float]
+    ) -> None:
+        self.config = config
+        self._clock = clock
+        self._random = random
+        self.lifetime = Lifetime()
+        self._spooler = config.spooler
+        self.submit = self._submit
+        """Take a record for delivery. Does not block, unless the queue is full and `overflow` is "block", or
+        records are synced to disk one by one."""
+        if self._spooler is not None:
+            self.submit = self._submit_durably if config.is_strict else self._submit_stored
+        self.has_store = self._spooler is not None
+        self.make_record: type[Delivery] = Delivery if self._spooler is None else StoredDelivery
+        self._build()
+
+    def _build(self) -> None:
+        """Make all parts, in this process."""
+        config, spooler = self.config, self._spooler
+        self._locks = locks = Locks()
+        self.wakeup = Wakeup()
+        self._core = core = Core(
+            config.core,
+            random=self._random,
+            guard=locks.guard,
+            store=spooler,
+            keeps_all=config.on_outcome is not None,
+            keeps_failures=config.on_failures is not None,
+        )
+        notifier = Notifier(config.on_outcome, config.on_retry, self._clock)
+        self._works = works = Works(
+            core=core,
+            locks=locks,
+            lifetime=self.lifetime,
+            wakeup=self.wakeup,
+            notifier=notifier,
+            collector=Collector(core, locks, notifier, config.on_failures),
+            barriers=Barriers(core, locks, self.lifetime, notifier, spooler),
+            room=RoomQueue(),
+            exchanger=Exchanger(
+                config.make_transport,
+                lambda upload: config.bulk_url if upload.is_bulk else config.url,
+                config.envelope,
+                headers=config.headers,
+                clock=self._clock,
+            ),
+            recovery=Recovery(core, locks, self.wakeup, notifier, spooler, self._ring),
+            spooler=spooler,
+            clock=self._clock,
+        )
+        if spooler is not None:
+            spooler.hear_of_ends(works.collector.take_ends)
+        self._coordinator = Coordinator(
+            works,
+            config,
+            close=self._close,
+            settle_latecomers=self._settle_latecomers,
+        )
+        self._waiters = Waiters(works, self._coordinator)
+        self._ending = Ending(works, self._coordinator, self._waiters)
+
+    def renew_after_fork(self) -> None:
+        """In a forked child: begin with nothing. What was pending is the parent's to deliver."""
+        # Kept until the end: what their destructors log must find a sender that is renewed already.
+        inherited = dict(vars(self))
+        with suppress(Exception):
+            self._works.exchanger.abandon()
+        for record in self._core.pending_records():
+            if record.outcome is None:
+                record.outcome = INHERITED
+        self.lifetime.renew_after_fork()
+        if self._spooler is not None:
+            self._spooler.renew_after_fork()
+        self._build()
+        inherited.clear()
+
+    def open_store(self) -> None:
+        """Open the store on disk, and begin to deliver what dead processes have left or will leave there."""
+        self._coordinator.open_store()
+
+    def layout(self) -> dict[str, Any]:
+        """What the compiled path uses of this sender and its core."""
+        spooled = self._core.spooled
+        return {
+            **self._core.layout(),
+            "wakeup": self.wakeup,
+            "threshold": slot(Wakeup, "threshold"),
+            "lifetime": self.lifetime,
+            "is_closed": slot(Lifetime, "is_closed"),
+            "record_type": self.make_record,
+            "record_epoch": slot(self.make_record, "epoch"),
+            "submit": self.submit if self.has_store else None,
+            "ring": self._ring,
+            "overflow": self._overflow,
+            "drop_unmade": self.drop_unmade,
+            # Waiting for the disk is left to Python.
+            "stored": None if spooled is None or self.config.is_strict else spooled.layout(self.make_record),
+        }
+
+    # What logging calls, on any thread.
+
+    def _submit_stored(self, record: Delivery) -> None:
+        try:
+            self._submit(record)
+            spooled = self._core.spooled
+            if spooled is not None and spooled.failure is not None:
+                # In an outage nobody else would wake whoever mends the store.
+                self._ring()
+        except BaseException:
+            self._recover()
+            raise
+
+    def _submit_durably(self, record: Delivery) -> None:
+        self._submit_stored(record)
+        if record.place != NOT_STORED and self._spooler is not None:
+            # Whoever holds what other threads need must not wait for them.
+            self._spooler.wait_durable(record.place, alone=self._works.recovery.is_inside())
+
+    def _submit(self, record: Delivery) -> None:
+        try:
+            core = self._core
+            if self.lifetime.is_closed:
+                self.refuse(record, _SHUT_DOWN, "an event was logged after the client was shut down: dropped")
+            elif not core.admit(record):
+                self._overflow(record)
+            elif len(core.queued) >= self.wakeup.threshold:
+                self._ring()
+        except MemoryError:
+            self._lack_memory(record)
+        except BaseException:
+            self._recover()
+            raise
+
+    def drop_unmade(self) -> Delivery:
+        """Settle an event for which memory is lacking, without asking for any. The coordinator will tell."""
+        record = self._core.settlement.drop_unmade()
+        self._ring()
+        return record
+
+    def _lack_memory(self, record: Delivery) -> None:
+        """Settle a record for which nothing could be queued; what has a place in the store goes on.
+
+        No lock is left behind by a MemoryError, but the ledger may be torn, which whoever decides next mends.
+        """
+        self._works.recovery.is_torn = True
+        if record.place == NOT_STORED and record.outcome is None:
+            record.outcome = OUT_OF_MEMORY
+            self.drop_unmade()
+
+    def refuse(self, record: Delivery, outcome: Outcome, note: str | None = None) -> None:
+        """Settle a record that is not going to be sent, and have the coordinator tell about it."""
+        try:
+            self._refuse(record, outcome, note)
+        except MemoryError:
+            self._lack_memory(record)
+        except BaseException:
+            self._recover()
+            raise
+
+    def _refuse(self, record: Delivery, outcome: Outcome, note: str | None) -> None:
+        is_heard = self._works.collector.hears_of_all
+        self._core.settlement.refuse(record, outcome, is_kept=is_heard)
+        if note is not None:
+            self._works.notifier.add(notes=(Note("WARNING", outcome.reason, note),))
+        if note is not None or is_heard:
+            self._ring()
+
+    def skip(self, record: Delivery, outcome: Outcome) -> None:
+        """Settle a record that was never meant to be sent."""
+        try:
+            self._core.settlement.skip(record, outcome)
+        except BaseException:
+            self._recover()
+            raise
+
+    def say(self, level: str, key: str, text: str) -> None:
+        """Have the coordinator log a line, rate-limited by `key`."""
+        self._coordinator.say(level, key, text)
+
+    def _ring(self) -> None:
+        self._coordinator.ring()
+
+    def _close(self) -> None:
+        self._ending.close_now()
+
+    def _settle_latecomers(self) -> None:
+        self._ending.settle_latecomers()
+
+    def _recover(self) -> None:
+        self._works.recovery.recover()
+
+    # When there is no room.
+
+    def _overflow(self, record: Delivery) -> None:
+        try:
+            self._make_way(record)
+        except MemoryError:
+            self._lack_memory(record)
+        except BaseException:
+            self._recover()
+            raise
+
+    def _make_way(self, record: Delivery) -> None:
+        policy = self.config.overflow
+        # A signal handler or destructor that interrupted the core's own work must not wait for it.
+        if policy == "drop_newest" or self._works.recovery.is_inside():
+            self._drop_newest(record)
+        elif policy == "block":
+            self._wait_for_room(record)
+        else:
+            with self._locks.deciding:
+                try:
+                    admitted = self._core.make_room(len(record.body)) and self._core.admit(record)
+                except BaseException:
+                    # Before anybody else can hear of half of it.
+                    self._core.mend()
+                    raise
+            if not admitted:
+                self._drop_newest(record)
+            self.say("WARNING", "queue_full", "the queue is full: the oldest events are dropped")
+
+    def _drop_newest(self, record: Delivery) -> None:
+        spooled = self._core.spooled
+        if spooled is not None and spooled.is_full:
+            self.refuse(record, SPOOL_FULL, "the spool is full: new events are dropped")
+        else:
+            self.refuse(record, QUEUE_FULL, "the queue is full: new events are dropped")
+
+    def _wait_for_room(self, record: Delivery) -> None:
+        coordinator = self._coordinator
+        if len(record.body) > self.config.core.max_bytes or coordinator.needs_this_thread:
+            self._drop_newest(record)
+            return
+        while not self.lifetime.is_closed:
+            room = self._works.room.join()
+            if self._core.admit(record):
+                self._ring()
+                return
+            self._ring()
+            if coordinator.ensure_thread():
+                room.acquire(timeout=CHECK_EVERY_SECONDS)
+            else:
+                coordinator.drive(partial(room.acquire, blocking=False), self._clock() + CHECK_EVERY_SECONDS)
+        self.refuse(record, _SHUT_DOWN)
+
+    # Waiting, and the end.
+
+    def flush(self, timeout: float | None = None) -> Report:
+        """Block until everything logged before has settled; see `Waiters.flush`."""
+        return self._waiters.flush(timeout)
+
+    async def aflush(self, timeout: float | None = None) -> Report:
+        """`flush` without blocking the event loop."""
+        return await self._waiters.aflush(timeout)
+
+    def shutdown(self, timeout: float) -> Report:
+        """Send what is queued within `timeout` seconds, then end; see `Ending.shutdown`."""
+        return self._ending.shutdown(timeout)
+
+    async def ashutdown(self, timeout: float) -> Report:
+        """`shutdown` without blocking the event loop."""
+        return await self._ending.ashutdown(timeout)
+
+    def finish(self, seconds: float) -> Report:
+        """Do what `shutdown` does, for the process exits; see `Ending.finish`."""
+        return self._ending.finish(seconds)
+
+    def hurry(self) -> None:
+        """Send what waits without delay: the end is near, but nobody waits yet."""
+        with self._locks.deciding:
+            if self._core.is_idle:
+                return
+            self._core.hurry(self._clock())
+        self._ring()
+
+    def stop_lingering(self) -> None:
+        """Send without delay from now on, until this process ends."""
+        with self._locks.deciding:
+            self._core.stop_lingering(self._clock())
+        self._ring()
+
+    # What can be asked.
+
+    def stats(self) -> Stats:
+        """The ledger at this instant."""
+        # Against the order of locks, if a signal handler that interrupted logging asks: no waiting then.
+        is_inside = is_owned(self._locks.deciding)
+        if not self._locks.deciding.acquire(blocking=not is_owned(self._locks.guard)):
+            return self._core.ledger.stats()
+        try:
+            if not is_inside:
+                self._works.recovery.mend()
+            return self._core.stats(self._clock())
+        finally:
+            self._locks.deciding.release()
+
+    @property
+    def host(self) -> str:
+        """Where uploads go, without path and credentials."""
+        return public_url(self.config.url).partition("://")[2].partition("/")[0]
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has been shut down, to the end."""
+        return self.lifetime.is_stopped

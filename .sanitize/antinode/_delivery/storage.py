@@ -1,0 +1,130 @@
+"""What the core and its shells ask of a store: a queue on disk that outlives the process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from antinode._delivery.record import DELIVERED, DROPPED, REJECTED
+
+
+class Stored(Protocol):
+    """A record as it is read back."""
+
+    @property
+    def place(self) -> int: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+    @property
+    def logged_at(self) -> float:
+        """By this process's monotonic clock, even if another process logged it."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this process logged it, and not one that died."""
+
+
+class Store(Protocol):
+    """Keeps records until they are acknowledged; whatever a process leaves behind, the next one is given."""
+
+    def append(self, body: bytes, logged_at: float, *, direct: bool) -> int:
+        """Keep a record, and return its place. Makes no system call, but for a rare one.
+
+        `direct`: the caller keeps it in memory too, so that `read` does not give it again; only while there
+        is nothing unread. Raises when it cannot be kept; with a true `is_full` when a bound was reached.
+        """
+
+    @property
+    def has_unread(self) -> bool: ...
+
+    def read(self, max_events: int, max_bytes: int) -> Sequence[Stored]:
+        """The next records, in order; each is given once."""
+
+    def lost(self, places: Iterable[int]) -> set[int]:
+        """Those of the places whose files have been removed."""
+
+
+ENDS = frozenset({DELIVERED, REJECTED, DROPPED})
+"""Kinds of outcomes after which a record need not be kept."""
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether a store refused a record for lack of room, and not because something is wrong with it."""
+    return bool(getattr(error, "is_full", False))
+
+
+class Left(Protocol):
+    """What a disk store holds when it is closed."""
+
+    @property
+    def events(self) -> int: ...
+
+
+class DiskRefusal(Protocol):
+    """Something that a disk store could not do, as its text says."""
+
+    @property
+    def consequence(self) -> str:
+        """What comes of it, as a clause."""
+
+
+class DiskStats(Protocol):
+    """What a disk store tells of itself."""
+
+    @property
+    def unread_adopted(self) -> int:
+        """Files of dead processes that are not read to their end."""
+
+
+class DiskStore(Store, Protocol):
+    """A store with what its spooler has to do for it. All of it raises when the disk refuses."""
+
+    def open(self, *, will_adopt: bool = False) -> None:
+        """`will_adopt`: what dead processes may have left counts as unread until `adopt` was called."""
+
+    def acknowledge(self, places: Iterable[int], code: int) -> None:
+        """These records have ended, in the way that the code says, and need not be kept."""
+
+    def adopt(self, *, max_owners: int = ...) -> int:
+        """Take over what dead processes left; returns how many files. What it was is then unread.
+
+        Looks at so many of them at most, the rest is to be taken at `adopts_again_at`.
+        """
+
+    @property
+    def adopts_again_at(self) -> float:
+        """When `adopt` can go on with what it found; infinite when there is nothing, or no room for it."""
+
+    @property
+    def reads_again_at(self) -> float:
+        """When `read` can go on: after a refusal not at once; infinite when `adopt` has to go on before."""
+
+    def take_refusals(self) -> Sequence[DiskRefusal]:
+        """What could not be read or taken over since this was last asked, and will be tried again."""
+
+    @property
+    def takes_records(self) -> bool:
+        """Whether `append` keeps records at present, as far as is known."""
+
+    def prepare(self) -> None:
+        """Make room ahead of need, and delete what has ended. After any trouble: try again."""
+
+    def disown(self) -> None:
+        """Let a process with another API key take over what this one leaves."""
+
+    def stats(self) -> DiskStats: ...
+
+    def sync(self) -> None:
+        """Make what was appended survive a power cut."""
+
+    def wait_durable(self, place: int, *, alone: bool = False) -> None:
+        """The same for one record, together with what other threads wait for unless `alone`."""
+
+    def recover(self) -> None:
+        """Give back the locks that an exception left taken, on the thread that it came to."""
+
+    def renew_after_fork(self) -> None: ...
+
+    def close(self) -> Left: ...

@@ -1,0 +1,55 @@
+"""The compiled path of an ordinary event (`native/log.c`), where there is one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from antinode import _speedups
+from antinode._lifecycle.fork import page
+from antinode._speedups import slot
+
+if TYPE_CHECKING:
+    from antinode._delivery.record import Delivery
+    from antinode._delivery.shell.sender import Sender
+    from antinode._encoding.encoder import EventEncoder
+
+
+_SIGNATURE = "log_event($self, event, extra=None, *, once=None)\n--\n\n"
+
+
+def use_compiled_log_event(client: type[Any]) -> None:
+    """Put the compiled method in the place of the Python one, which it calls for what is unusual."""
+    if _speedups.native is not None:
+        doc = f"{_SIGNATURE}{client.log_event.__doc__}"
+        client.log_event = _speedups.native.log_method(client, slot(client, "_hot"), doc)
+
+
+def layout_of(encoder: EventEncoder, sender: Sender) -> dict[str, Any]:
+    """All that the compiled path uses of Python objects: each under the one name by which it knows it.
+
+    Attributes that it reads or writes where they lie are given as their descriptors, so that one that is gone
+    is an error here.
+    """
+    return {
+        **encoder.layout(),
+        **sender.layout(),
+        "page": page,
+        "time_ns": time.time_ns,
+        "monotonic": time.monotonic,
+    }
+
+
+def make_hot(encoder: EventEncoder, sender: Sender) -> Callable[[object], Delivery | None] | None:
+    """What logs an ordinary event of this client, and returns None for others; None if not compiled."""
+    if _speedups.native is None:
+        return None
+    layout = layout_of(encoder, sender)
+    try:
+        log: Callable[[object], Delivery | None] = _speedups.native.Log(layout)
+    except (TypeError, BufferError) as error:
+        # A library may have changed how its objects lie in memory.
+        _speedups.give_up(error)
+        return None
+    return log

@@ -1,0 +1,1 @@
+"""The importer: rows of files become events, which leave through the delivery core."""

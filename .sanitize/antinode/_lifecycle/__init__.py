@@ -1,0 +1,1 @@
+"""The process around the client: fork, exit, signals, serverless."""

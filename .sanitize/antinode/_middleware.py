@@ -1,0 +1,149 @@
+"""The middleware chain: functions that see each event before it is encoded, and may change or stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from antinode._changing import items_at_once
+from antinode._errors import ConfigurationError
+from antinode._protocol.limits import MAX_DEPTH
+from antinode._public import public
+
+
+@public
+class MiddlewarePayload(msgspec.Struct):
+    """What a middleware is given: the event, with its defaults filled in, and the `extra` of `log_event`.
+
+    `event` is the middleware's own copy; changing it does not touch what the caller holds.
+    """
+
+    event: dict[str, Any]
+    extra: Any = None
+
+    def __repr__(self) -> str:
+        return "<MiddlewarePayload>"  # the event stays out of logs and tracebacks
+
+
+MiddlewareNext: TypeAlias = Callable[[MiddlewarePayload], None]
+"""Passes a payload on. Not calling it ends the event as skipped."""
+
+Middleware: TypeAlias = Callable[[MiddlewarePayload, MiddlewareNext], object]
+"""`fn(payload, next)`: runs on the caller's thread, in the order in which it was added."""
+
+
+def check_middleware(fn: object) -> None:
+    """Raises `ConfigurationError` unless `fn` is a function that can be one."""
+    if not callable(fn):
+        raise ConfigurationError(f"a middleware must be a function (payload, next), not {type(fn).__name__}")
+    import inspect  # noqa: PLC0415 - only for those who use middleware
+
+    for each in (fn, type(fn).__call__):
+        if (
+            inspect.iscoroutinefunction(each)
+            or inspect.isgeneratorfunction(each)
+            or inspect.isasyncgenfunction(each)
+        ):
+            raise ConfigurationError(
+                f"the middleware {name_of(fn)} is async or a generator, so its body would never run: "
+                "write a plain function that calls next(payload)"
+            )
+
+
+def run_chain(chain: Iterable[Middleware], payload: MiddlewarePayload) -> MiddlewarePayload | None:
+    """What comes out at the end of the chain, or None if a middleware did not pass the event on.
+
+    Raises what the first middleware to break raised, even if it had called `next` already, and even if one
+    before it caught the exception: the event is not sent then.
+    """
+    run = _Run(tuple(chain))
+    try:
+        run.step(0, payload)
+    finally:
+        run.is_over = True
+    if run.broken_by is not None:
+        raise run.broken_by
+    return run.arrived
+
+
+class _Run:
+    """The way of one event through the chain."""
+
+    def __init__(self, chain: tuple[Middleware, ...]) -> None:
+        self._chain = chain
+        self.arrived: MiddlewarePayload | None = None
+        self.broken_by: Exception | None = None
+        self.is_over = False
+
+    def step(self, position: int, payload: MiddlewarePayload) -> None:
+        if position == len(self._chain):
+            self.arrived = payload
+            return
+        fn = self._chain[position]
+        was_called = False
+
+        def pass_on(changed: MiddlewarePayload) -> None:
+            nonlocal was_called
+            if self.is_over:
+                raise RuntimeError(f"the middleware {name_of(fn)} called next() after it had returned")
+            try:
+                if was_called:
+                    raise RuntimeError(f"the middleware {name_of(fn)} called next() twice for one event")
+                was_called = True
+                self._check(changed)
+                self.step(position + 1, changed)
+            except Exception as error:
+                self.broken_by = self.broken_by or error
+                raise
+
+        try:
+            if hasattr(returned := fn(payload, pass_on), "__await__"):
+                _close(returned)
+                raise TypeError(f"the middleware {name_of(fn)} returned an awaitable; write a plain function")
+        except Exception as error:
+            self.broken_by = self.broken_by or error
+            raise
+
+    @staticmethod
+    def _check(payload: object) -> None:
+        if not isinstance(payload, MiddlewarePayload):
+            raise TypeError(f"next() takes the payload, not {type(payload).__name__}: write next(payload)")
+
+
+def _close(awaitable: object) -> None:
+    # A coroutine that is neither awaited nor closed makes Python warn.
+    close = getattr(awaitable, "close", None)
+    if close is not None:
+        close()
+
+
+def name_of(fn: object) -> str:
+    return str(getattr(fn, "__qualname__", type(fn).__qualname__))
+
+
+def own_copy(value: Any) -> Any:
+    """A copy of an event's dicts, lists, tuples and sets: a middleware changes nothing of the caller's."""
+    return _copied(value, {}, 0)
+
+
+def _copied(value: Any, known: dict[int, Any], layer: int) -> Any:
+    # `known` ends cycles, and keeps what is shared from multiplying. Deeper than the limit, nothing is sent.
+    if not isinstance(value, (dict, list, tuple, set)) or layer > MAX_DEPTH + 1:
+        return value
+    if id(value) in known:
+        return known[id(value)]
+    copy: Any
+    if isinstance(value, dict):
+        copy = known[id(value)] = {}
+        for key, item in items_at_once(value):
+            copy[key] = _copied(item, known, layer + 1)
+    elif isinstance(value, list):
+        copy = known[id(value)] = []
+        copy.extend([_copied(item, known, layer + 1) for item in list(value)])
+    elif type(value) is tuple:
+        copy = known[id(value)] = tuple([_copied(item, known, layer + 1) for item in value])
+    else:
+        copy = known[id(value)] = set(value) if isinstance(value, set) else value
+    return copy

@@ -1,0 +1,41 @@
+"""Which values the API refuses as a `user_id` or `device_id` (reference, section 4)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH
+
+INVALID_IDS: Final = frozenset(
+    {
+        "anonymous",
+        "nil",
+        "none",
+        "null",
+        "n/a",
+        "na",
+        "undefined",
+        "unknown",
+        "",  # the document prints two quote characters, which may mean the empty string: both are refused
+        '""',
+        "00000000-0000-0000-0000-000000000000",
+        "{}",
+        "lmy47d",
+        "0",
+        "-1",
+    }
+)
+"""Placeholders that would throw many people together under one id, in lower case."""
+
+
+def is_invalid_id(value: str) -> bool:
+    """Whether `value`, stripped and in lower case, is one of the ids the API refuses."""
+    return value.strip().lower() in INVALID_IDS
+
+
+def is_good_id(value: str, min_id_length: int = DEFAULT_MIN_ID_LENGTH) -> bool:
+    """Whether the API takes `value` as an id.
+
+    The length counts code points and spaces at the ends: the server measures before it trims.
+    """
+    return len(value) >= min_id_length and not is_invalid_id(value)

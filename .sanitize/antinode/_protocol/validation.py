@@ -1,0 +1,430 @@
+"""One event against the API's rules: what Amplitude would object to, and what can be mended before it does.
+
+`problems` judges an event as the server would; `repair` mends what has one obvious meaning; `examine` does
+both. None of them changes the event it is given.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+from antinode._protocol.fields import (
+    FIELDS,
+    GROUP_IDENTIFY,
+    ID_FIELDS,
+    PROPERTY_FIELDS,
+    RESERVED_EVENT_TYPES,
+    FieldKind,
+)
+from antinode._protocol.ids import is_good_id, is_invalid_id
+from antinode._protocol.limits import (
+    DEFAULT_MIN_ID_LENGTH,
+    MAX_DEPTH,
+    MAX_GROUP_TYPES,
+    MAX_GROUP_VALUES,
+    MAX_PROPERTIES,
+    MAX_STRING,
+)
+from antinode._protocol.values import Unencodable, count_properties, depth, describe, make_safe, truncate
+
+ProblemKind = Literal["missing", "invalid", "id_length"]
+"""Which of the server's maps would name the event: missing fields, invalid fields, or id lengths."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why Amplitude would refuse an event, or why it cannot be sent. `str()` gives the message."""
+
+    field: str
+    """The event's key; `event` if the event as a whole is at fault."""
+    kind: ProblemKind
+    message: str
+    """What is wrong, with which value, and what to write instead."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """An event after `repair`. What could not be encoded is not in `event`, and `problems` says so."""
+
+    event: dict[str, Any]
+    """A new dict of plain JSON values, which shares nothing that could change with the event given."""
+    notes: tuple[str, ...]
+    """What was changed in a way its author should know, one sentence each."""
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """An event after `repair` and `problems`. It may be sent if `problems` is empty."""
+
+    event: dict[str, Any]
+    """As in `Repaired`. It is encodable in any case, so that a refused event can be kept and shown."""
+    notes: tuple[str, ...]
+    """As in `Repaired`."""
+    problems: tuple[Problem, ...]
+    """In the order of the server's checks: missing, invalid, id lengths."""
+
+
+def examine(event: Mapping[str, Any], *, min_id_length: int = DEFAULT_MIN_ID_LENGTH, now_ms: int) -> Examined:
+    """Mends `event` and finds what is still wrong with it.
+
+    `min_id_length` is that of the request, `now_ms` the time in milliseconds since 1970. Raises nothing but
+    MemoryError, whatever the event holds.
+    """
+    repaired = repair(event, min_id_length, now_ms)
+    reported = {problem.field for problem in repaired.problems}
+    if not reported.isdisjoint(ID_FIELDS):
+        reported.update(ID_FIELDS)  # an id that cannot be encoded is not also a missing one
+    if "event" in reported:
+        return Examined(repaired.event, repaired.notes, repaired.problems)
+    remaining = [each for each in problems(repaired.event, min_id_length) if each.field not in reported]
+    found = sorted((*repaired.problems, *remaining), key=lambda problem: _ORDER[problem.kind])
+    return Examined(repaired.event, repaired.notes, tuple(found))
+
+
+_ORDER: Final[Mapping[ProblemKind, int]] = {"missing": 0, "invalid": 1, "id_length": 2}
+
+
+def problems(event: Mapping[str, Any], min_id_length: int = DEFAULT_MIN_ID_LENGTH) -> list[Problem]:
+    """What Amplitude would object to in `event`, a mapping of JSON values, in the order of its checks.
+
+    None counts as absent, and so does an empty string, except as `event_type` (reference, sections 3, 13.8).
+    """
+    return [*_missing(event), *_invalid(event, min_id_length), *_id_lengths(event, min_id_length)]
+
+
+def _missing(event: Mapping[str, Any]) -> list[Problem]:
+    found = []
+    if event.get("event_type") is None:
+        found.append(
+            Problem("event_type", "missing", "`event_type` is missing: write what happened, in words")
+        )
+    has_id = any(event.get(field) not in (None, "") for field in ID_FIELDS)
+    if not has_id and event.get("event_type") != GROUP_IDENTIFY:
+        message = "there is neither a `user_id` nor a `device_id`: write at least one of them"
+        found.append(Problem("device_id", "missing", message))
+    return found
+
+
+def _invalid(event: Mapping[str, Any], min_id_length: int) -> list[Problem]:
+    found = []
+    for field, kind in FIELDS.items():
+        value = event.get(field)
+        if value is None:
+            continue
+        message = _objection(field, kind, value, min_id_length)
+        if message:
+            found.append(Problem(field, "invalid", message))
+    return found
+
+
+def _objection(field: str, kind: FieldKind, value: Any, min_id_length: int) -> str | None:
+    if not _fits(kind, value):
+        return f"`{field}` must be {kind.value}, not {describe(value)}: {_remedy(field, kind)}"
+    if field == "event_type":
+        if isinstance(value, str) and not value.strip():
+            return "`event_type` is blank: write what happened, in words"
+        if value in RESERVED_EVENT_TYPES:
+            return f"`event_type` {value!r} is reserved by Amplitude: choose another name"
+    if field in _IDENTIFYING and has_lost_digits(value):
+        return (
+            f"`{field}` holds a number that has lost digits, so that different ones become one: "
+            "write it as text where it comes from"
+        )
+    if field in ID_FIELDS:
+        text = as_text(value)
+        # For a placeholder that is too short as well, the server's complaint is the length.
+        if text and len(text) >= min_id_length and is_invalid_id(text):
+            return (
+                f"`{field}` {text[:60]!r} is a placeholder that Amplitude refuses: "
+                "write a real id, or leave it out and write the other one"
+            )
+    if field in PROPERTY_FIELDS and depth(value) > MAX_DEPTH:
+        return f"`{field}` is nested more than {MAX_DEPTH} layers deep: flatten it"
+    return None
+
+
+def _id_lengths(event: Mapping[str, Any], min_id_length: int) -> list[Problem]:
+    found = []
+    for field in ID_FIELDS:
+        value = event.get(field)
+        if value in (None, "") or not _fits(FieldKind.STRING, value):
+            continue
+        text = as_text(value)
+        if len(text) < min_id_length:
+            message = (
+                f"`{field}` {text!r:.60} is shorter than {min_id_length} characters: "
+                "write a longer id, or lower min_id_length"
+            )
+            found.append(Problem(field, "id_length", message))
+    return found
+
+
+def _fits(kind: FieldKind, value: Any) -> bool:
+    if kind is FieldKind.ANY:
+        return True
+    if kind is FieldKind.BOOLEAN:
+        return isinstance(value, bool)
+    if kind is FieldKind.OBJECT:
+        return isinstance(value, Mapping)
+    if isinstance(value, bool):
+        return False
+    if kind is FieldKind.INTEGER:
+        if isinstance(value, float):
+            value = int(value) if value.is_integer() else None
+        return isinstance(value, int) and _fits_64_bits(value)
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return True
+    return kind is FieldKind.STRING and isinstance(value, str)
+
+
+def _fits_64_bits(value: int) -> bool:
+    return -(2**63) <= value < 2**63
+
+
+def as_text(value: str | float) -> str:
+    """How the server reads a number where it expects a string. Users' ids come out of pandas as floats."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    return str(value)
+
+
+def has_lost_digits(value: Any) -> bool:
+    """Whether `value`, or one in it, is a float beyond 2**53, of which only the first digits are known."""
+    if isinstance(value, float):
+        return abs(value) >= 2**53
+    if isinstance(value, Mapping):
+        return any(map(has_lost_digits, value.values()))
+    return isinstance(value, list) and any(isinstance(each, float) and abs(each) >= 2**53 for each in value)
+
+
+_IDENTIFYING: Final = (*ID_FIELDS, "insert_id", "groups")
+"""Fields whose values tell one thing from another."""
+
+
+def _remedy(field: str, kind: FieldKind) -> str:
+    if field == "time":
+        return "write milliseconds since 1970, such as int(time.time() * 1000)"
+    if field == "session_id":
+        return "write the start of the session in milliseconds since 1970"
+    return _REMEDIES[kind]
+
+
+_REMEDIES: Final[Mapping[FieldKind, str]] = {
+    FieldKind.STRING: "write text",
+    FieldKind.INTEGER: "write an int",
+    FieldKind.NUMBER: "write an int or a float, without quotes",
+    FieldKind.BOOLEAN: "write one of the two",
+    FieldKind.OBJECT: "write keys and values, such as {'title': 'Blue in Green'}",
+}
+
+
+def repair(event: Mapping[str, Any], min_id_length: int, now_ms: int) -> Repaired:
+    """`event` in plain JSON values, with mended what the server would refuse though its meaning is plain.
+
+    Left out: None, NaN, an empty or unusable id when another one is good. Converted: numbers to strings where
+    a string belongs, `time` to whole milliseconds, values as in `make_safe`. Cut: strings over the limit.
+    Arguments as in `examine`. Only what cannot be encoded, or has too many properties, is a problem here.
+    """
+    work = _Repair(now_ms)
+    try:
+        work.read(event)
+    except MemoryError:
+        raise
+    except Exception as error:  # a mapping of the application's own making may raise anything
+        work.fail("event", f"the event could not be read ({type(error).__name__}): write a dict")
+    work.mend_ids(min_id_length)
+    return Repaired(work.event, tuple(work.notes), tuple(work.problems))
+
+
+class _Repair:
+    """One run of `repair`."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.event: dict[str, Any] = {}
+        self.notes: list[str] = []
+        self.problems: list[Problem] = []
+        self._now_ms = now_ms
+
+    def fail(self, field: str, message: str) -> None:
+        self.problems.append(Problem(field, "invalid", message))
+
+    def read(self, event: Any) -> None:
+        if not isinstance(event, Mapping):
+            self.fail("event", f"an event must be a dict, not {describe(event)}: write {{'event_type': …}}")
+            return
+        for key, value in list(event.items()):
+            if value is None:
+                continue
+            field = "event"
+            try:
+                field = _name(key)
+                self._take(field, value)
+            except Unencodable as error:
+                self.fail(field, str(error))
+            except MemoryError:
+                raise
+            except Exception as error:  # so may the methods of a value
+                self.fail(
+                    field,
+                    f"`{_label(field)}` raised {type(error).__name__} while it was read: write a plain value",
+                )
+
+    def _take(self, field: str, value: Any) -> None:
+        if field in self.event:
+            raise Unencodable(_label(field), "is there twice, once as text: rename one of the two keys")
+        kind = FIELDS.get(field)
+        label = field if kind else _label(field)
+        if kind is None:
+            self._hint(field)
+        if field == "time":
+            safe = self._milliseconds(value)
+            self._compare_with_clock(safe)
+        elif kind is FieldKind.NUMBER:
+            safe = _number(field, value)
+        else:
+            safe = make_safe(value, path=label)
+        if safe is None:
+            self.notes.append(f"`{label}` was left out: it holds no value (NaN, an infinity, NaT)")
+            return
+        if field in ID_FIELDS and safe == "":
+            return
+        if kind is FieldKind.STRING and isinstance(safe, int | float) and not isinstance(safe, bool):
+            # As text, an id that has lost digits would look like one that has them all.
+            if not (field in _IDENTIFYING and has_lost_digits(safe)):
+                safe = as_text(safe)
+        elif kind is FieldKind.INTEGER and isinstance(safe, float) and _fits(kind, safe):
+            safe = int(safe)
+        elif kind is FieldKind.OBJECT and isinstance(safe, dict):
+            self._count(field, safe)
+        self.event[field] = self._cut(label, safe)
+
+    def _hint(self, field: str) -> None:
+        meant = meant_key(field)
+        if meant:
+            self.notes.append(
+                f"`{_label(field)}` is no key of an event and is ignored by Amplitude: write `{meant}`"
+            )
+
+    def _milliseconds(self, value: Any) -> Any:
+        if isinstance(value, datetime):
+            if value != value:  # noqa: PLR0124 - pandas.NaT, the missing datetime, differs from itself
+                return None
+            if value.tzinfo is None:
+                self.notes.append(
+                    "`time` is a datetime without a time zone and was taken as local time: "
+                    "write datetime.now(timezone.utc)"
+                )
+                value = value.astimezone()
+            return int((value - _EPOCH) // timedelta(milliseconds=1))
+        safe = make_safe(value, path="time")
+        if isinstance(safe, bool) or not isinstance(safe, int | float):
+            return safe
+        # Milliseconds of the years 1973 to 5138 lie between 1e11 and 1e14; no other unit of our times does.
+        if 0 < safe < 1e11:
+            return self._rescaled(safe, round(safe * 1000), "seconds", "int(time.time() * 1000)")
+        if 1e14 <= safe < 1e17:
+            return self._rescaled(safe, int(safe) // 1000, "microseconds", "microseconds // 1000")
+        if 1e17 <= safe < 1e20:
+            return self._rescaled(safe, int(safe) // 1_000_000, "nanoseconds", "time.time_ns() // 1_000_000")
+        if isinstance(safe, float):
+            milliseconds = math.floor(safe)
+            if milliseconds != safe:
+                self.notes.append(f"`time` {safe} was cut to {milliseconds}: write int(time.time() * 1000)")
+            return milliseconds if _fits_64_bits(milliseconds) else safe
+        return safe
+
+    def _rescaled(self, value: float, milliseconds: int, unit: str, remedy: str) -> int:
+        self.notes.append(f"`time` {value} was taken as {unit}, {milliseconds} ms: write {remedy}")
+        return milliseconds
+
+    def _compare_with_clock(self, milliseconds: Any) -> None:
+        ahead = milliseconds - self._now_ms if isinstance(milliseconds, int) else 0
+        if ahead > _DAY_MS:
+            self.notes.append(f"`time` is {ahead // _DAY_MS:,} days ahead of this machine's clock: check it")
+
+    def _count(self, field: str, properties: dict[str, Any]) -> None:
+        if field == "groups":
+            values = sum(len(names) if isinstance(names, list) else 1 for names in properties.values())
+            if len(properties) > MAX_GROUP_TYPES or values > MAX_GROUP_VALUES:
+                self.notes.append(
+                    f"`groups` has {len(properties)} types and {values} values: "
+                    f"Amplitude tracks {MAX_GROUP_TYPES} and {MAX_GROUP_VALUES}, and ignores the others"
+                )
+        elif field in PROPERTY_FIELDS and (count := count_properties(properties)) > MAX_PROPERTIES:
+            self.fail(
+                field,
+                f"`{field}` has {count:,} properties: write at most {MAX_PROPERTIES:,}, or several events",
+            )
+
+    def _cut(self, label: str, safe: Any) -> Any:
+        kept, cut = truncate(safe, path=label)
+        if not cut:
+            return kept
+        if label == "insert_id" and isinstance(safe, str):
+            # Cut short, two ids that differ at the end would be one, and the second event a duplicate.
+            self.notes.append(
+                f"`insert_id` is longer than {MAX_STRING} characters and was replaced by its hash"
+            )
+            return str(uuid.uuid5(uuid.NAMESPACE_OID, safe))
+        more = f" and {len(cut) - 3} more" if len(cut) > 3 else ""
+        names = ", ".join(f"`{path}`" for path in cut[:3])
+        self.notes.append(f"{names}{more} cut to {MAX_STRING} characters, as Amplitude would")
+        return kept
+
+    def mend_ids(self, min_id_length: int) -> None:
+        ids = {field: self.event[field] for field in ID_FIELDS if isinstance(self.event.get(field), str)}
+        bad = [field for field, value in ids.items() if not is_good_id(value, min_id_length)]
+        if len(bad) == len(ids) and self.event.get("event_type") != GROUP_IDENTIFY:
+            return
+        for field in bad:
+            value = self.event.pop(field)
+            why = (
+                "is a placeholder" if is_invalid_id(value) else f"is shorter than {min_id_length} characters"
+            )
+            self.notes.append(
+                f"`{field}` {value!r:.60} {why} and was left out: Amplitude would refuse the event"
+            )
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_DAY_MS: Final = 86_400_000
+
+
+def _number(field: str, value: Any) -> Any:
+    """A Decimal becomes the nearest float here: an amount of money as a string would be refused."""
+    if isinstance(value, Decimal) and Decimal.is_finite(value):
+        value = float(value)
+    return make_safe(value, path=field)
+
+
+def _name(key: Any) -> str:
+    if type(key) is str and key.isascii():
+        return key
+    (name,) = make_safe({key: None}, path="event")
+    return str(name)
+
+
+def _label(field: str) -> str:
+    return field if len(field) <= 60 else field[:59] + "…"
+
+
+def _spelling(name: str) -> str:
+    return name.replace("_", "").replace("-", "").replace(" ", "").lower()
+
+
+def meant_key(field: str) -> str | None:
+    """The key of an event that `field`, which is none, was probably meant to be, such as `userId`."""
+    return _SPELLINGS.get(_spelling(field))
+
+
+_SPELLINGS: Final[Mapping[str, str]] = {_spelling(name): name for name in FIELDS}

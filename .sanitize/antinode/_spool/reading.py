@@ -1,0 +1,263 @@
+"""Giving records back in order: those of dead owners, and own ones that were not kept in memory."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from antinode._spool.backoff import ReadBackoff
+from antinode._spool.format import DAMAGED
+from antinode._spool.scanning import Damage, Frame, scan
+from antinode._spool.segment import AdoptedSegment, Segment
+from antinode._spool.writers import OwnSegment
+
+OnDamage = Callable[[Segment, Damage], None]
+
+PASSES_OVER_AFTER = 8
+"""A disk that has answered EIO so many times in a row has bad pages: only what they held is lost."""
+
+FAULTS = 3
+"""After so many failures in a row that are not the disk's, the rest of a file is given up."""
+
+
+class Tries:
+    """How reading goes. Only a file that is gone is given up; after any other refusal it is tried again."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._backoff = ReadBackoff()
+        self.error: OSError | None = None
+        """Why nothing was read last time, until somebody asks."""
+
+    @property
+    def again_at(self) -> float:
+        return self._backoff.at
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._clock() < self._backoff.at
+
+    def fail(self, segment: Segment, error: Exception) -> bool:
+        """Whether it is tried again: always after a refusal of the disk, three times after another fault.
+
+        What cannot be read to its end for a fault is set aside whole.
+        """
+        self._backoff.fail(self._clock())
+        segment.close()
+        if not isinstance(error, OSError):
+            self.error = OSError(0, f"{type(error).__name__} while it was read")
+            segment.has_bad_pages = segment.has_bad_pages or self._backoff.failures >= FAULTS
+            return self._backoff.failures < FAULTS
+        self.error = error
+        if error.errno == errno.EIO and self._backoff.failures >= PASSES_OVER_AFTER:
+            segment.has_bad_pages = True
+        return True
+
+    def succeed(self) -> None:
+        if self._backoff.failures:
+            self._backoff.succeed()
+
+
+class Start(NamedTuple):
+    """Where the buffered record of that ordinal lies, the first after a time when all had been read."""
+
+    ordinal: int
+    segment: OwnSegment
+    offset: int
+    nth: int
+
+
+class OwnReader:
+    """Reads the own records that were appended with direct=False, while more are appended.
+
+    `handed` counts those given so far; the appender counts those appended. When reading has caught up,
+    records may be appended that must not be given (direct=True); the next one that must be given leaves a
+    Start with its ordinal. So: if the record wanted next has a Start, it lies there; else it follows the one
+    before. The appender publishes the Start before its count, and only when everything was read, so that
+    none can be missed.
+    """
+
+    def __init__(
+        self,
+        next_own: Callable[[OwnSegment], OwnSegment | None],
+        on_damage: OnDamage,
+        clock: Callable[[], float],
+    ) -> None:
+        self.handed = 0
+        self.tries = Tries(clock)
+        self.segment: OwnSegment | None = None
+        self._next_own = next_own
+        self._on_damage = on_damage
+        self._start: Start | None = None
+        self._put_back: Frame | None = None
+        self._frames: Iterator[Frame | Damage] | None = None
+        self._offset = self._nth = 0
+        # How far the frames at hand go: nothing behind it was complete when it was looked.
+        self._bound = self._bound_count = 0
+
+    def put_back(self, frame: Frame) -> None:
+        self._put_back = frame
+        self.handed -= 1
+
+    def next(self, buffered: int, start: Start | None) -> Frame | None:
+        """The next of `buffered` records in all; None when they are read, or cannot be read now."""
+        if self.handed >= buffered:
+            return None
+        if start is not None and start.ordinal == self.handed and start is not self._start:
+            self._start = start
+            self._go_to(start.segment, start.offset, start.nth)
+        if self._put_back is not None:
+            frame, self._put_back = self._put_back, None
+            self.handed += 1
+            return frame
+        while self.handed < buffered and not self.tries.is_waiting:
+            if self._frames is None:
+                if not self._look_further():
+                    return None
+            else:
+                try:
+                    found = self._next_frame()
+                except Exception as error:
+                    self._frames = None  # from where it was, once more
+                    if self.segment is None or self.tries.fail(self.segment, error):
+                        return None
+                    self._lose_rest(self.segment)
+                    continue
+                if found is not None:
+                    self.tries.succeed()
+                    return found
+        return None
+
+    def _go_to(self, segment: OwnSegment, offset: int, nth: int) -> None:
+        self.segment, self._offset, self._nth = segment, offset, nth
+        self._frames = self._put_back = None
+
+    def _look_further(self) -> bool:
+        segment = self.segment
+        if segment is None:
+            return False
+        # Read in this order: once sealed, the rest does not change; and the count follows the end.
+        is_sealed, self._bound_count, self._bound = segment.is_sealed, segment.count, segment.end
+        if self._offset < self._bound:
+            self._frames = scan(segment.read_at, self._offset, self._bound, self._nth, segment.header.salt)
+            return True
+        following = self._next_own(segment) if is_sealed else None
+        if following is None:
+            return False
+        self._go_to(following, following.header.data_start, 0)
+        return True
+
+    def _next_frame(self) -> Frame | None:
+        """The next one in the frames at hand; None when they are used up, and what is missing is counted.
+
+        Raises OSError when the disk refuses. What a file held that is gone is missing.
+        """
+        segment, frames = self.segment, self._frames
+        if segment is None or frames is None:
+            return None
+        try:
+            for item in frames:
+                if isinstance(item, Frame):
+                    self._offset, self._nth = item.end, item.nth + 1
+                    self.handed += 1
+                    return item
+                if item.end < self._bound:
+                    self._lose(segment, item)
+        except FileNotFoundError:
+            pass
+        self._lose_rest(segment)
+        return None
+
+    def _lose_rest(self, segment: OwnSegment) -> None:
+        """What was not found up to where it was looked is missing."""
+        self._frames = None
+        if (missing := self._bound_count - self._nth) > 0:
+            self._lose(segment, Damage(self._nth, self._offset, self._bound, missing, "unreadable"))
+        self._offset = self._bound
+
+    def _lose(self, segment: OwnSegment, damage: Damage) -> None:
+        self._on_damage(segment, damage)
+        segment.acknowledge(range(damage.nth, damage.nth + damage.records), DAMAGED)
+        self.handed += damage.records
+        self._offset, self._nth = damage.end, damage.nth + damage.records
+
+
+class AdoptedReader:
+    """Reads adopted segments one after the other, each to its end, without what was acknowledged before.
+
+    Where the disk refuses, nothing behind is read before it has been tried again, so that order holds.
+    """
+
+    def __init__(self, queue: list[AdoptedSegment], on_damage: OnDamage, clock: Callable[[], float]) -> None:
+        self.segment: AdoptedSegment | None = None
+        self.tries = Tries(clock)
+        self._queue = queue
+        self._on_damage = on_damage
+        self._put_back: Frame | None = None
+        self._frames: Iterator[Frame | Damage] | None = None
+        self._offset = self._nth = 0
+        """Where reading goes on after a refusal."""
+
+    def put_back(self, frame: Frame) -> None:
+        self._put_back = frame
+
+    def next(self) -> Frame | None:
+        """None when all is read, or cannot be read now. A segment read to its end leaves the queue."""
+        if self._put_back is not None:
+            frame, self._put_back = self._put_back, None
+            return frame
+        while (self.segment is not None or self._queue) and not self.tries.is_waiting:
+            if self.segment is None:
+                # Stays in the queue until it is read, though others may be sorted in before it.
+                self.segment = self._queue[0]
+                self._offset, self._nth = self.segment.header.data_start, 0
+            try:
+                found = self._next_frame(self.segment)
+            except FileNotFoundError:
+                found = None
+            except Exception as error:
+                self._frames = None
+                if self.tries.fail(self.segment, error):
+                    return None
+                found = None
+            self.tries.succeed()
+            if found is not None:
+                return found
+            self.segment.is_read = True
+            self.segment.close()
+            self._queue.remove(self.segment)
+            self.segment = self._frames = None
+        return None
+
+    def _next_frame(self, segment: AdoptedSegment) -> Frame | None:
+        """None at the end. Raises OSError when the disk refuses, FileNotFoundError when the file is gone."""
+        acks = segment.acks
+        if self._frames is None:
+            self._frames = scan_adopted(segment, self._offset, self._nth)
+        for item in self._frames:
+            if isinstance(item, Damage):
+                self._lose(segment, item)
+                self._offset, self._nth = item.end, item.nth + item.records
+                continue
+            self._offset, self._nth = item.end, item.nth + 1
+            if item.nth >= len(acks) or not acks[item.nth]:
+                return item
+        return None
+
+    def _lose(self, segment: AdoptedSegment, damage: Damage) -> None:
+        """Only records that nobody has acknowledged are missed, and each is reported once."""
+        last = damage.nth + damage.records
+        missing = sum(1 for code in segment.acks[damage.nth : last] if not code)
+        if missing or not damage.records:
+            self._on_damage(segment, damage._replace(records=missing))
+        segment.given += segment.acknowledge(range(damage.nth, last), DAMAGED)
+
+
+def scan_adopted(segment: AdoptedSegment, offset: int, nth: int) -> Iterator[Frame | Damage]:
+    """What is from there to the end of a segment that nobody writes to any more."""
+    header = segment.header
+    end = min(header.data_end, segment.size)
+    yield from scan(segment.read_at, offset, end, nth, header.salt, segment.next_data)
+    if segment.size < header.size:
+        yield Damage(0, end, end, 0, f"cut short by {header.size - segment.size} bytes")

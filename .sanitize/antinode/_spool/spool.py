@@ -1,0 +1,611 @@
+"""The queue on disk: what logging threads append is there for whoever opens the directory next."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from antinode._locks import is_owned, let_go
+from antinode._spool import owners
+from antinode._spool.adoption import MOST_HELD, Adoption
+from antinode._spool.directory import COUNTED_AT_ONCE, SpoolDirectory
+from antinode._spool.disk import Disk
+from antinode._spool.durability import Syncer
+from antinode._spool.errors import DamagedFull, DescriptorsLost, SpoolBroken, SpoolError, SpoolFull
+from antinode._spool.filesystems import may_map
+from antinode._spool.format import CODES, FRAME_SIZE, GRAIN, SMALLEST, new_owner, newest_of, size_for
+from antinode._spool.inspection.damage import SetAside
+from antinode._spool.owners import OwnerLock, acquire
+from antinode._spool.ownership import refusal
+from antinode._spool.reading import Start
+from antinode._spool.recovering import RecordReading, Recovered
+from antinode._spool.segment import INDEX_MASK, PLACE_BITS, AdoptedSegment, Segment
+from antinode._spool.stats import SpoolRemainder, SpoolStats
+from antinode._spool.upkeep import Upkeep
+from antinode._spool.writers import OwnSegment, RefusingSegment, make_segment
+
+Durability = Literal["process", "interval", "strict"]
+
+FIRST_SIZE = 256 * 1024
+LARGEST_SIZE = 16 * 1024 * 1024
+GROWTH = 4
+_SHARE = 8
+"""A segment takes at most this fraction of max_bytes, so that several processes fit."""
+_RETRY = 1.0
+"""Seconds before a spare segment that could not be made is tried again."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FINGERPRINT_SIZE = 8
+
+
+class Spool:
+    """Segment files in a directory that any number of processes share; each writes its own.
+
+    Threads: `append` under one lock of the caller's; `wait_durable` from any thread; everything else from one
+    thread at a time (the coordinator), which may be while another appends; `close` when nobody appends.
+    `open`, `append`, `prepare`, `adopt`, `sync` and `wait_durable` raise SpoolError when the disk refuses;
+    nothing raises for what lies on it.
+
+    durability: "process" (default) outlives the process, not a power cut; "interval": the caller also calls
+    `sync` every so often; "strict": the caller calls `wait_durable` before it lets a record count as logged.
+    max_bytes bounds all files in the directory, whoever wrote them. fingerprint: up to 8 bytes that tell API
+    keys apart; only segments with the same one are adopted (or those of a spool that called `disown`).
+    is_mapped: None (default) maps files into memory where that is safe; False never does. The clocks and
+    `disk` are for tests. Raises ValueError for arguments that make no sense; touches no file before `open`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: Durability = "process",
+        max_bytes: int,
+        fingerprint: bytes = b"",
+        is_mapped: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        disk: Disk | None = None,
+    ) -> None:
+        if durability not in ("process", "interval", "strict"):
+            raise ValueError(f'durability is {durability!r:.60}; give "process", "interval" or "strict"')
+        if max_bytes < SMALLEST:
+            raise ValueError(f"max_bytes is {max_bytes!r:.60}; a segment takes at least {SMALLEST:,} bytes")
+        if len(fingerprint) > FINGERPRINT_SIZE:
+            raise ValueError(f"fingerprint has {len(fingerprint)} bytes; give at most {FINGERPRINT_SIZE}")
+        self.path = os.path.abspath(os.fspath(path))
+        self.durability: Durability = durability
+        self.max_bytes = max_bytes
+        self._fingerprint = fingerprint.ljust(FINGERPRINT_SIZE, b"\0")
+        self._wants_map = is_mapped
+        self._clock = clock
+        self._wall = wall
+        self._disk = disk or Disk()
+        self._begin()
+
+    def _begin(self) -> None:
+        # Re-entrant, since a signal handler or destructor that interrupts the holder may log.
+        self._making = threading.RLock()
+        """Guards: making segments, `_spare`, `_number`, `_owner_lock`."""
+        self._is_open = False
+        self._owner_lock: OwnerLock | None = None
+        self._former_locks: list[OwnerLock] = []
+        self._number = 0
+        self._size = FIRST_SIZE
+        self._serial = itertools.count(1)
+        self._segments: dict[int, Segment] = {}
+        self._current: OwnSegment | RefusingSegment = RefusingSegment(
+            SpoolBroken(self.path, "take events", 0, "it is not open; call open() first")
+        )
+        self._spare: OwnSegment | None = None
+        self._spare_again_at = 0.0
+        self._may_map = False
+        self._is_disowned = False
+        self._syncer = Syncer(self.path, self._segments)
+        self._syncing = self._syncer.lock
+        """Guards: closing the files of own segments."""
+        self._directory = SpoolDirectory(self._disk, self.path)
+        self._aside = SetAside(self._disk, self.path)
+        self._has_told_full = False
+        self._adoption = Adoption(self._disk, self.path, self._fingerprint, self._aside, self._clock)
+        # Own records that were not kept in memory: how many were appended, and the last Start (both written
+        # by `append` alone); how many are read and kept by the caller (written by `read` alone). What makes
+        # that safe without a lock is told at OwnReader.
+        self._buffered = 0
+        self._start: Start | None = None
+        self._taken = 0
+        self._upkeep = Upkeep(
+            self._segments,
+            self._adoption,
+            self._aside,
+            self._directory,
+            self._syncing,
+            is_synced=self.durability != "process",
+            max_bytes=self.max_bytes,
+        )
+        self._reading = RecordReading(
+            self.path,
+            self._adoption,
+            self._next_own,
+            self._upkeep.set_aside,
+            clock=self._clock,
+            wall=self._wall,
+        )
+
+    # Life.
+
+    def open(self, *, will_adopt: bool = False) -> None:
+        """Create the directory (0700) if need be, become an owner, make the first segment. No-op when open.
+
+        How much is done does not depend on how many files there are. will_adopt: `adopt` is going to be
+        called; until it has been, what dead owners may have left counts as unread, and comes first.
+        Raises SpoolBroken when the directory cannot be used at all. When only a segment cannot be made (no
+        room), it is open all the same, so that what is there can be adopted and delivered: `append` raises
+        then, and `prepare` tries again.
+        """
+        if self._is_open:
+            return
+        with self._making:
+            names = self._become_owner()
+            self._is_open = True
+            if will_adopt:
+                self._adoption.expect(names)
+            try:
+                self._current = self._make(self._size, names=names)
+            except SpoolError as error:
+                self._current = RefusingSegment(error)
+
+    def _become_owner(self) -> list[str]:
+        """Returns the names that were in the directory before."""
+        try:
+            self._directory.make(is_durable=self.durability != "process")
+            if problem := refusal(self._disk.stat_directory(self.path)):
+                raise SpoolBroken(self.path, "be opened", 0, problem)
+            self._may_map = may_map(self.path) if self._wants_map is None else self._wants_map
+            lock = None
+            names = self._directory.names()
+            # Behind all that are there, even if the wall clock was set back: order goes by owner.
+            newest = newest_of(names)
+            for attempt in range(8):  # somebody looking whether it lives may have it for an instant
+                created = max(int(self._wall() * 1000), newest + 1) + attempt
+                owner = new_owner(created, os.getpid(), int.from_bytes(os.urandom(4), "little"))
+                if (lock := acquire(self._disk, self.path, owner)) is not None:
+                    break
+        except OSError as error:
+            raise SpoolBroken.of(self.path, "be opened", error) from error
+        if lock is None:
+            raise SpoolBroken(self.path, "be opened", 0, "its lock files cannot be locked")
+        self._owner_lock = lock
+        self._adoption.own.add(lock.owner)
+        return names
+
+    def close(self) -> SpoolRemainder:
+        """Delete what is settled, leave the rest to the next process, give up the locks. May be opened again.
+
+        Not while `append` runs. Raises nothing: what cannot be deleted is left.
+        """
+        with self._making:
+            for own in (self._current, self._spare):
+                if isinstance(own, OwnSegment):
+                    own.seal()
+            self._upkeep.sweep()
+            left = []
+            for segment in self._segments.values():
+                if segment.is_left():
+                    left.append(segment)
+                self._upkeep.leave(segment)
+            result = SpoolRemainder(
+                sum(segment.pending for segment in left), sum(segment.header.size for segment in left)
+            )
+            is_own_left = any(segment.is_own for segment in left)
+            self._adoption.release()
+            for lock in [*self._former_locks, *filter(None, [self._owner_lock])]:
+                lock.release(remove=not is_own_left)
+        self._begin()
+        return result
+
+    def renew_after_fork(self) -> None:
+        """In a forked child: forget what was inherited, touching no file; `open` makes its own segments.
+
+        The parent's locks stay the parent's: an OwnerLock knows whose it is.
+        """
+        own = [segment for segment in (self._current, self._spare) if isinstance(segment, OwnSegment)]
+        for segment in {*self._segments.values(), *own}:
+            if isinstance(segment, OwnSegment):
+                segment.retire()
+            segment.close()
+        self._adoption.release()
+        for lock in [*self._former_locks, *filter(None, [self._owner_lock])]:
+            lock.release(remove=False)
+        self._begin()
+
+    def __repr__(self) -> str:
+        current = self._current if self._is_open else None
+        trouble = current.error if isinstance(current, RefusingSegment) else None
+        state = f"trouble: {trouble}" if trouble else "open" if self._is_open else "closed"
+        return f"<Spool {self.path!r} {state} | {len(self._segments)} segments, {self.unread} unread>"
+
+    # Appending.
+
+    def append(self, body: bytes, logged_at: float, *, direct: bool) -> int:
+        """Write a record; returns its place. A store into memory, unless a segment is full and none is spare.
+
+        direct: the caller keeps the record in memory itself, `read` will not give it. Raises ValueError when
+        own records are unread, for then order demands that this one be read after them.
+        """
+        buffered = self._buffered
+        is_first = buffered == self._taken
+        if direct and not is_first:
+            raise ValueError("direct=True while own records are unread: it would overtake them")
+        segment = self._current
+        leaves_start = is_first and not direct
+        if leaves_start and isinstance(segment, OwnSegment):
+            # Before the record, though it may not come: no signal handler may part it from its count.
+            self._start = Start(buffered, segment, segment.end, segment.count)
+        try:
+            nth = segment.append(body, logged_at)
+        except OSError as error:
+            raise self._fail(segment, error) from error
+        if nth < 0:
+            segment, nth = self._append_to_next(body, logged_at)
+            if leaves_start:
+                self._start = Start(buffered, segment, segment.end - FRAME_SIZE - len(body), nth)
+        if not direct:
+            self._buffered = buffered + 1
+        return segment.base + nth
+
+    def _fail(self, segment: OwnSegment | RefusingSegment, error: OSError) -> SpoolError:
+        """The disk took a record in part or not at all: until `prepare` finds it well, no more is tried."""
+        broken = SpoolBroken.of(self.path, "be written to", error)
+        with self._making:
+            if isinstance(segment, OwnSegment):
+                segment.seal()
+            if self._current is segment:
+                self._current = RefusingSegment(broken)
+        return broken
+
+    def _append_to_next(self, body: bytes, logged_at: float) -> tuple[OwnSegment, int]:
+        """The current segment is full (for this record): go on in the spare, or in one made now."""
+        if is_owned(self._making):
+            # A destructor's record, in the midst of making the next segment: it stays in memory for a moment.
+            raise SpoolBroken(self.path, "take events", 0, "the next segment is just being made")
+        need = max(size_for(len(body)), SMALLEST)
+        with self._making:
+            full = self._current
+            if isinstance(full, RefusingSegment):
+                raise full.again()
+            segment, self._spare = self._spare, None
+            if segment is not None and (segment.header.size < need or not segment.is_left()):
+                segment.seal()  # too small for this record, or cut short; order forbids to use it later
+                segment = None
+            if segment is None:
+                try:
+                    segment = self._make(max(self._size, need), at_least=need)
+                except SpoolError as error:
+                    if need <= SMALLEST:
+                        full.seal()
+                        self._current = RefusingSegment(error)
+                    raise
+            full.seal()
+            self._current = segment
+        try:
+            return segment, segment.append(body, logged_at)
+        except OSError as error:
+            raise self._fail(segment, error) from error
+
+    def _make(
+        self,
+        preferred: int,
+        at_least: int = SMALLEST,
+        *,
+        names: list[str] | None = None,
+        is_counted: bool = False,
+    ) -> OwnSegment:
+        """A new segment of the preferred size, or of a smaller one if there is no room for that.
+
+        names: of the directory, just listed. is_counted: all its files were counted just now; else they are
+        if they are few.
+        """
+        lock = self._owner_lock
+        if lock is None:
+            raise SpoolBroken(self.path, "take events", 0, "it is not open; call open() first")
+        if not is_counted:
+            self._count(names, at_most=COUNTED_AT_ONCE)
+        if not self._directory.is_counted:
+            preferred = at_least
+        room = self.max_bytes - self._directory.bytes
+        share = max(self.max_bytes // _SHARE, at_least, SMALLEST)
+        size = min(preferred, max(share - share % SMALLEST, at_least))
+        while True:
+            if size > room and size <= at_least:
+                raise SpoolFull(self.path, self.max_bytes)
+            if size <= room:
+                try:
+                    segment = self._make_sized(lock.owner, size)
+                    break
+                except OSError as error:
+                    if error.errno not in _NO_ROOM or size <= at_least:
+                        raise SpoolBroken.of(self.path, "make a segment", error) from error
+            smaller = size // GROWTH
+            size = max(smaller - smaller % GRAIN, at_least)
+        self._directory.bytes += size
+        self._size = min(max(size, self._size) * GROWTH, LARGEST_SIZE)
+        return segment
+
+    def _count(self, names: list[str] | None = None, *, at_most: int | None = None) -> None:
+        try:
+            self._directory.count(names, at_most=at_most)
+        except OSError as error:
+            raise SpoolBroken.of(self.path, "be read", error) from error
+
+    def _make_sized(self, owner: str, size: int) -> OwnSegment:
+        self._number += 1
+        serial = next(self._serial)
+        segment = make_segment(
+            self._disk,
+            self.path,
+            serial,
+            size,
+            owner=owner,
+            number=self._number,
+            wall=self._wall(),
+            monotonic=self._clock(),
+            fingerprint=self._fingerprint,
+            salt=int.from_bytes(os.urandom(4), "little"),
+            is_claimed=not self._is_disowned,
+            may_map=self._may_map,
+            is_synced=self.durability != "process",
+        )
+        self._segments[serial] = segment
+        return segment
+
+    @property
+    def takes_records(self) -> bool:
+        """Whether `append` would try: it is open, and no trouble since `prepare` last returned."""
+        return isinstance(self._current, OwnSegment)
+
+    # Reading.
+
+    @property
+    def has_unread(self) -> bool:
+        """There are records that only the disk holds, own or adopted.
+
+        What `read` gave counts as read from the *next* call of `read` on: until then later records queue up
+        behind it on disk, and the caller has time to put the batch into its queue. So: read until `[]` comes.
+        """
+        return self._buffered != self._taken or bool(self._adoption.queue) or self._adoption.is_pending
+
+    @property
+    def unread(self) -> int:
+        """Own records appended with direct=False that count as not read (see `has_unread`)."""
+        return self._buffered - self._taken
+
+    def read(self, max_events: int, max_bytes: int) -> list[Recovered]:
+        """The next records, adopted ones first (by owner's age and number), at least one if there is any.
+
+        None come while something older cannot be read, or is still to be adopted: `reads_again_at` says when
+        they may. Nothing is given up but what is gone.
+        """
+        self._taken = self._reading.given_own
+        return self._reading.read(max_events, max_bytes, self._buffered, self._start)
+
+    @property
+    def reads_again_at(self) -> float:
+        """When `read` can go on: always, some time after a refusal, or (infinite) once `adopt` goes on."""
+        return self._reading.again_at
+
+    @property
+    def adopts_again_at(self) -> float:
+        """When `adopt` can go on with the owners it has found; infinite: when some have been delivered."""
+        return self._adoption.again_at
+
+    def take_refusals(self) -> list[SpoolError]:
+        """What the disk has refused to read or lock since this was last asked, and will be asked again.
+
+        Once, also that what is damaged is not kept any more.
+        """
+        refusals = self._reading.take_refusals()
+        if self._disk.has_lost_descriptors:
+            self._disk.has_lost_descriptors = False
+            refusals.append(DescriptorsLost(self.path))
+        if self._aside.is_full and not self._has_told_full:
+            self._has_told_full = True
+            refusals.append(DamagedFull(self._aside.directory))
+        return refusals
+
+    def _next_own(self, segment: OwnSegment) -> OwnSegment | None:
+        """The one that was made next, and is used."""
+        own = [other for other in list(self._segments.values()) if isinstance(other, OwnSegment)]
+        later = [other for other in own if other.base > segment.base and other is not self._spare]
+        return min(later, key=lambda other: other.base, default=None)
+
+    # Fates.
+
+    def acknowledge(self, places: Iterable[int], code: int) -> None:
+        """Their fate is decided (DELIVERED, REJECTED, DROPPED): they will not be given again, by anyone.
+
+        Idempotent: the first code stays. Unknown places, and those of segments long deleted, are ignored.
+        Raises ValueError for another code.
+        """
+        if code not in CODES:
+            raise ValueError(f"the code is {code!r:.60}; give DELIVERED, REJECTED or DROPPED")
+        by_segment: dict[int, list[int]] = {}
+        for place in places:
+            by_segment.setdefault(place >> PLACE_BITS, []).append(place & INDEX_MASK)
+        for serial, nths in by_segment.items():
+            if (segment := self._segments.get(serial)) is not None:
+                segment.acknowledge(nths, code)
+                if isinstance(segment, AdoptedSegment) and segment.is_read:
+                    segment.close()  # a batch may be of more segments than the process may have open files
+
+    def lost(self, places: Iterable[int]) -> set[int]:
+        """Those of these places whose files have been removed, by whomever."""
+        given = list(places)
+        gone = {
+            serial
+            for serial in {place >> PLACE_BITS for place in given}
+            if (segment := self._segments.get(serial)) is None or not segment.is_left()
+        }
+        return {place for place in given if place >> PLACE_BITS in gone}
+
+    def adopt(self, *, any_fingerprint: bool = False, max_owners: int = MOST_HELD) -> int:
+        """Take over the segments of dead owners; returns how many. Each goes to one living process.
+
+        Looks at so many owners at most: call it again when `adopts_again_at` says so.
+        """
+        if not self._is_open:
+            return 0
+        try:
+            taken = self._adoption.adopt(
+                lambda: next(self._serial), any_fingerprint=any_fingerprint, max_owners=max_owners
+            )
+        except OSError as error:
+            raise SpoolBroken.of(self.path, "be read", error) from error
+        for segment in taken:
+            self._segments[segment.base >> PLACE_BITS] = segment
+        return len(taken)
+
+    def disown(self) -> None:
+        """The server refused the API key: let whoever opens the directory next adopt these segments."""
+        self._is_disowned = True
+        for segment in list(self._segments.values()):
+            try:
+                segment.disown()
+            except OSError:
+                continue
+
+    # Upkeep.
+
+    def prepare(self) -> None:
+        """Make the next segment ahead of need, delete settled ones; cheap when there is nothing to do.
+
+        Notices a directory that has vanished, and after any trouble tries to go on: once it returns without
+        raising, `append` takes records again.
+        """
+        if not self._is_open:
+            return
+        self._adoption.hold()
+        self._upkeep.sweep()
+        is_counted = self._count_ahead()
+        with self._making:
+            current = self._current
+            try:
+                is_in_place = self._is_in_place(current)
+            except OSError as error:
+                raise SpoolBroken.of(self.path, "be looked at", error) from error
+            if isinstance(current, RefusingSegment):
+                if not is_in_place:
+                    self._lose_lock()
+                    if self._spare is not None:
+                        self._spare.seal()  # the former owner's
+                        self._spare = None
+                if self._owner_lock is None:
+                    self._become_owner()
+                # A spare is older than what would be made now, so that order demands it first.
+                spare, self._spare = self._spare, None
+                self._current = spare or self._make(self._size, is_counted=is_counted)
+            elif not is_in_place:
+                raise self._break(
+                    SpoolBroken(self.path, "go on", errno.ENOENT, "its files were removed or cut short")
+                )
+            elif self._wants_segment():
+                self._make_spare(is_counted=is_counted)
+
+    def _count_ahead(self) -> bool:
+        """Count the directory's bytes if that is due; whether it was done.
+
+        Not while `_making` is held: there may be many files, and whoever logs may need a segment.
+        """
+        if self._directory.is_counted and not self._wants_segment():
+            return False
+        try:
+            self._count()
+        except SpoolError:
+            return False  # whoever makes a segment finds out why
+        return True
+
+    def _wants_segment(self) -> bool:
+        """Whether one has to be made now: there is none, or the current one will soon be full."""
+        current = self._current
+        if isinstance(current, RefusingSegment):
+            return True
+        is_late = self._spare is None and current.free < current.header.size // 2
+        return is_late and self._clock() >= self._spare_again_at
+
+    def _is_in_place(self, current: OwnSegment | RefusingSegment) -> bool:
+        """Lock and segment have their names. Raises OSError when that cannot be told."""
+        lock = self._owner_lock
+        if lock is None or not lock.is_in_place or not lock.hold():
+            return False
+        return isinstance(current, RefusingSegment) or current.is_whole()
+
+    def _break(self, error: SpoolError) -> SpoolError:
+        """The files are gone: what is in the segments at hand can still be read, but not be added to."""
+        for segment in (self._current, self._spare):
+            if isinstance(segment, OwnSegment):
+                segment.seal()
+        self._current, self._spare = RefusingSegment(error), None
+        self._lose_lock()
+        return error
+
+    def _lose_lock(self) -> None:
+        lock, self._owner_lock = self._owner_lock, None
+        if lock is not None:
+            lock.release(remove=False)
+            if any(segment.is_own and segment.is_left() for segment in list(self._segments.values())):
+                self._lock_again(lock.owner)
+
+    def _lock_again(self, owner: str) -> None:
+        """Only the lock file was removed: keep others from the segments, if it is not too late."""
+        try:
+            lock = acquire(self._disk, self.path, owner)
+        except OSError:
+            return
+        if lock is not None:
+            self._former_locks.append(lock)
+
+    def _make_spare(self, *, is_counted: bool) -> None:
+        try:
+            self._spare = self._make(self._size, is_counted=is_counted)
+        except SpoolError:
+            self._spare_again_at = self._clock() + _RETRY  # `append` says so when the room is needed
+
+    # Durability.
+
+    def sync(self) -> None:
+        """Make everything appended so far survive a power cut."""
+        self._syncer.sync(self._current)
+
+    def wait_durable(self, place: int, *, alone: bool = False) -> None:
+        """Return once the record survives a power cut. Threads that wait together share one sync.
+
+        `alone`: wait for no other thread, as one must that holds what they need to go on.
+        """
+        if place > self._syncer.durable:
+            self._syncer.wait(place, lambda: self._current, alone=alone)
+
+    def recover(self) -> None:
+        """Give back what an exception out of a signal handler left taken, on the thread that it came to."""
+        let_go((self._syncing, self._making))
+        owners.recover()
+
+    def stats(self) -> SpoolStats:
+        segments = list(self._segments.values())
+        current = self._current
+        return SpoolStats(
+            segments=len(segments),
+            bytes=sum(segment.header.size for segment in segments),
+            pending=sum(segment.pending for segment in segments),
+            unread=self.unread,
+            unread_adopted=len(self._adoption.queue) + self._adoption.waiting,
+            adopted=self._adoption.total,
+            damaged_records=self._aside.records,
+            damaged_bytes=self._aside.bytes,
+            directory_bytes=self._directory.bytes,
+            limit=self.max_bytes,
+            is_mapped=isinstance(current, OwnSegment) and current.is_mapped,
+            trouble=str(current.error) if isinstance(current, RefusingSegment) else "",
+        )

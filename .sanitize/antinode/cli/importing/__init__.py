@@ -1,0 +1,1 @@
+"""`antinode import`: history into Amplitude, from a terminal."""

@@ -1,0 +1,1 @@
+"""What commands read from their command line."""

@@ -1,0 +1,1 @@
+"""`antinode replay`: sends dead letters again."""

@@ -1,0 +1,1 @@
+"""`antinode send`: one event, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""`antinode serve`: the local Amplitude in a terminal."""

@@ -1,0 +1,1 @@
+"""`antinode spool`: looks into the directory that `storage=` names, and empties it."""

@@ -1,0 +1,1 @@
+"""`antinode tail`: the events of a local Amplitude as they arrive, in the terminal."""

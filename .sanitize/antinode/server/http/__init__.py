@@ -1,0 +1,1 @@
+"""The local Amplitude as a web application."""

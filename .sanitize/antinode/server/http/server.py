@@ -1,0 +1,47 @@
+"""A whole server on one event loop: engine, application and listening socket, from opening to closing."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from antinode.server.http.app import Application
+from antinode.server.http.connections import Listener, bind, url_of
+from antinode.server.http.engine_thread import Worker
+from antinode.server.settings import ServerSettings
+
+_ENDS_WITHIN_S = 0.7
+"""How long requests that are being answered may take to end: less than a person waits after Ctrl-C."""
+
+
+class Site:
+    """Open it, and it answers until it is closed."""
+
+    def __init__(self, settings: ServerSettings, on_error: Callable[[Exception], None]) -> None:
+        """`on_error` hears of every mistake of ours that a request brought to light."""
+        self._settings = settings
+        self._on_error = on_error
+
+    async def open(self) -> str:
+        """Answer requests from now on. Returns the base URL; raises OSError if the address cannot be had."""
+        settings = self._settings
+        listening: socket.socket = bind(settings.host, settings.port)
+        try:
+            self._worker = Worker(settings.engine, settings.on_upload)
+            await self._worker.open()
+        except BaseException:
+            listening.close()
+            raise
+        self._application = Application(self._worker, settings.host, settings.allowed_hosts, self._on_error)
+        self._listener = Listener(self._application)
+        await self._listener.open(listening, settings.tls)
+        return url_of(listening, "http" if settings.tls is None else "https")
+
+    async def close(self) -> None:
+        """Take no more requests, end those that are being answered, and keep what was stored."""
+        self._worker.end()
+        self._application.ingestion.close()
+        try:
+            await self._listener.close(_ENDS_WITHIN_S)
+        finally:
+            await self._worker.close()

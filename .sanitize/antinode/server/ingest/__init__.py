@@ -1,0 +1,1 @@
+"""What an upload says and what it is answered: parsing, checks, limits, responses."""
