@@ -1,8 +1,8 @@
 """`python -m tests.variants sanitized|portable`: the tests of the compiled parts on another build of them.
 
-`sanitized` is built with GCC's sanitizers of addresses and undefined behaviour; its fuzz takes the arguments that
-follow. `portable` does without what Linux alone has, as the builds for other systems do. Each is built into a
-folder of its own, with a copy of the package around. Linux only.
+`sanitized` is built with GCC's sanitizers of addresses and undefined behaviour; its fuzz takes the arguments
+that follow. `portable` does without what Linux alone has, as the builds for other systems do. Each is built
+into a folder of its own, with a copy of the package around. Linux only.
 """
 
 from __future__ import annotations

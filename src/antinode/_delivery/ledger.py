@@ -205,29 +205,45 @@ class Ledger(Counts):
         """How many events of the epochs up to `index` have not settled."""
         return sum(epoch.pending for epoch in self._open if epoch.index <= index)
 
-    def recount(self, pending: Sequence[Delivery], leaving: Epoch | None, outcome: Outcome) -> None:
+    def recount(
+        self, pending: Sequence[Delivery], leaving: Epoch | None, outcome: Outcome, *, accepted: int
+    ) -> bool:
         """Make the counts agree with what is `pending` in memory.
 
         A difference is of one event whose admission, or settling with this outcome, was interrupted: the
         latter if it is known, by the epoch that it leaves.
+
+        `accepted` is how many were accepted when `pending` was looked at. False, and nothing is changed, if
+        more are by now.
         """
         if self.epoch not in self._open:
             self._open.append(self.epoch)
-        self.on_disk = sum(epoch.on_disk for epoch in self._open)
-        self.pending = len(pending) + self.on_disk
-        self.pending_bytes = sum(len(record.body) for record in pending) + self.on_disk_bytes
-        for epoch in self._open:
-            expected = sum(record.epoch is epoch for record in pending) + epoch.on_disk
-            if epoch is leaving:
-                epoch.settle(outcome.kind, epoch.pending - expected)
-            else:
-                epoch.accepted += expected - epoch.pending
+        on_disk = sum(epoch.on_disk for epoch in self._open)
+        size = sum(len(record.body) for record in pending)
+        epochs = [
+            (epoch, sum(record.epoch is epoch for record in pending) + epoch.on_disk - epoch.pending)
+            for epoch in self._open
+        ]
         ended = self.delivered + sum(self.rejected.values()) + sum(self.dropped.values()) + self.spooled
-        missing = self.accepted - ended - self.pending
+        missing = accepted - ended - len(pending) - on_disk
+        more = len(pending) + on_disk - self.pending
+        more_bytes = size + self.on_disk_bytes - self.pending_bytes
+        if self.accepted != accepted:
+            return False
+        # Differences from here on, so that what is logged between two of them is not lost.
+        self.on_disk = on_disk
+        self.pending += more
+        self.pending_bytes += more_bytes
+        for epoch, more in epochs:
+            if epoch is leaving:
+                epoch.settle(outcome.kind, -more)
+            else:
+                epoch.accepted += more
         if leaving is None:
             self.accepted -= missing
         else:
             self.settle(outcome, missing)
+        return True
 
     def stats(self) -> Stats:
         """The counts without the state of delivery: everything pending counts as queued."""

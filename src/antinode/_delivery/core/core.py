@@ -203,15 +203,22 @@ class Core:
         """
         with self._guard:
             self.backlog.recount()
-            spooled = self.spooled
-            pending = self.pending_records()
-            if spooled is not None:
-                spooled.recover()
-                pending += spooled.rear
+            if self.spooled is not None:
+                self.spooled.recover()
             victim, outcome = self._isolation.take_leaving() or (None, QUEUE_FULL)
-            if victim is not None and any(record is victim for record in pending):
-                victim = None  # it has not left
-            self.settlement.recount(pending, victim, outcome)
+            # The guard keeps other threads out, but not a destructor or signal handler that logs in here.
+            while not self._recount(victim, outcome):
+                pass
+
+    def _recount(self, victim: Delivery | None, outcome: Outcome) -> bool:
+        """Count what is pending, and have the ledger follow; False if anything was logged meanwhile."""
+        accepted = self.ledger.accepted
+        pending = self.pending_records()
+        if self.spooled is not None:
+            pending += self.spooled.rear
+        if victim is not None and any(record is victim for record in pending):
+            victim = None  # it has not left
+        return self.settlement.recount(pending, victim, outcome, accepted=accepted)
 
     # What goes out.
 

@@ -187,21 +187,26 @@ class Settlement:
             if record.callbacks is not None:
                 self._settled.append(record)
 
-    def recount(self, pending: Sequence[Delivery], victim: Delivery | None, outcome: Outcome) -> None:
+    def recount(
+        self, pending: Sequence[Delivery], victim: Delivery | None, outcome: Outcome, *, accepted: int
+    ) -> bool:
         """Make the counts agree with what is `pending` in memory, after an exception while they changed.
 
         `victim` is the record whose settling was interrupted, if any was; it ends with this outcome. Under
-        the guard.
+        the guard. `accepted` and False are those of `Ledger.recount`.
         """
-        self.ledger.recount(pending, None if victim is None else victim.epoch, outcome)
+        leaving = None if victim is None else victim.epoch
+        if not self.ledger.recount(pending, leaving, outcome, accepted=accepted):
+            return False
         if victim is None:
-            return
+            return True
         victim.outcome = victim.outcome or outcome
         is_kept = self.keeps_all or self.keeps_failures or victim.callbacks is not None
         if is_kept and not any(record is victim for record in self._settled):
             self._settled.append(victim)
         if self.is_stored and victim.place != NOT_STORED:
             self.end(outcome.kind, [victim.place])
+        return True
 
     def take_ended(self) -> list[tuple[str, list[int]]]:
         """Places in the store of records that ended since the last call, by the kind of outcome."""
