@@ -75,7 +75,18 @@ def test_of_a_value_with_a_field_for_each_type_the_one_that_is_set() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[1]", "[]x", "{'a'}", "text", "[{'key': 1, 'value': 2}]", "{" * 5000]
+    "text",
+    [
+        "",
+        "{",
+        "[1]",
+        "[]x",
+        "{'a'}",
+        "text",
+        "[{'key': 1, 'value': 2}]",
+        "{'a': " + "-" * 9_000 + "1}",
+        "{" * 5000,
+    ],
 )
 def test_what_is_no_object_is_none(text: str) -> None:
     """And costs nothing but that."""

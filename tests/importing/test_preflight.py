@@ -145,3 +145,12 @@ def test_packed_files_are_looked_at_too(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b"".join(json.dumps(song(n)).encode() + b"\n" for n in range(3000))))
     assert look([path], tmp_path).good == 3000
+
+
+def test_the_look_has_an_end(tmp_path: Path) -> None:
+    """However many lines hold nothing, and whatever else is missed."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"event":"A","user":"user-1","at":1700000000}\n' + b"\n" * 300_000 + b'{"id":1}\n')
+    columns = Columns(fields={**MAPPED, "insert_id": "id"})
+    with pytest.raises(Unclear, match="no column id"):
+        look([path], tmp_path, columns=columns)

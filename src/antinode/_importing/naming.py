@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Final
 
-from antinode._importing.readers.foreign import called
+from antinode._importing.foreign import called
 
 _PACKED: Final = frozenset({".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz"})
 _KNOWN: Final = frozenset(

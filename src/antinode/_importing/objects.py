@@ -7,6 +7,7 @@ as BigQuery and Avro write maps: `[{"key": "plan", "value": {"string_value": "pr
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ _TYPED: Final = "_value"
 # Beside the values, of which one is set.
 _STAMP: Final = "set_timestamp_micros"
 # Longer ones are hardly written by hand, and a parser of Python takes hundreds of times the memory.
-_MAX_LITERAL: Final = 20_000
+_MAX_LITERAL: Final = 10_000
 
 
 def as_object(value: Any) -> dict[str, Any] | None:
@@ -60,7 +61,10 @@ def _parsed(text: str) -> Any:
     if "'" not in text or len(text) > _MAX_LITERAL:
         return None
     try:
-        return ast.literal_eval(text.strip())
+        with warnings.catch_warnings():
+            # Of escapes that Python's texts do not have.
+            warnings.simplefilter("ignore")
+            return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
 

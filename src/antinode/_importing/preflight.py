@@ -21,6 +21,7 @@ from antinode._protocol.fields import ID_FIELDS
 
 # Rows of a source that are looked at while a column that was named, or a time, is not there.
 _MOST_ROWS: Final = 10_000
+_MOST_LINES: Final = 100_000
 _MOST_BYTES: Final = 32 * 1024 * 1024
 # Rows that are enough to know what a source holds, if nothing is missed in them.
 _ENOUGH: Final = 200
@@ -47,10 +48,11 @@ class Reading:
         """The number of the last row that was read."""
         return self._reading.rows
 
-    def peek(self) -> Iterator[Chunk]:
-        """The rows from the first on, which `chunks` gives again."""
+    def peek(self, *, is_kept: bool) -> Iterator[Chunk]:
+        """The rows from the first on, which `chunks` gives again if they are kept."""
         for chunk in self._rest:
-            self._seen.append(chunk)
+            if is_kept:
+                self._seen.append(chunk)
             yield chunk
 
     def chunks(self) -> Chunks:
@@ -74,6 +76,8 @@ class _Sample:
     missing: list[Pick]
     names: dict[str, None] = field(default_factory=dict)
     rows: int = 0
+    lines: int = 0
+    """Rows, and what is none."""
     bytes: int = 0
     is_table: bool = False
     dated: int = 0
@@ -85,7 +89,7 @@ class _Sample:
     @property
     def is_enough(self) -> bool:
         """Whether nothing is missed in it, or too much was looked at."""
-        if self.rows >= _MOST_ROWS or self.bytes >= _MOST_BYTES:
+        if self.rows >= _MOST_ROWS or self.lines >= _MOST_LINES or self.bytes >= _MOST_BYTES:
             return True
         return self.rows >= _ENOUGH and not self.missing and bool(self.dated or not self.undated)
 
@@ -144,7 +148,8 @@ class Preflight:
         reading = Reading(self._open(sample.source, None))
         mapper = Mapper(self._columns, self._encoding)
         try:
-            for chunk in reading.peek():
+            for chunk in reading.peek(is_kept=sample.source.path is None):
+                sample.lines += len(chunk.texts)
                 for position, text in enumerate(chunk.texts):
                     if text and position not in chunk.problems and not is_sprawling(text):
                         _take(sample, mapper, text, has_cells=chunk.has_cells)
@@ -173,6 +178,7 @@ class Preflight:
 
 def _take(sample: _Sample, mapper: Mapper, text: bytes, *, has_cells: bool) -> None:
     """Look at one row."""
+    sample.bytes += len(text)
     try:
         row, _ = decoded(text)
         if type(row) is not dict:
@@ -181,7 +187,6 @@ def _take(sample: _Sample, mapper: Mapper, text: bytes, *, has_cells: bool) -> N
     except (ValueError, RecursionError):
         return
     sample.rows += 1
-    sample.bytes += len(text)
     sample.is_table = sample.is_table or has_cells
     if len(sample.names) < _MOST_NAMES:
         _note_names(sample.names, row)

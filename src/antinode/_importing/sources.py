@@ -15,8 +15,8 @@ from threading import Lock
 from typing import IO, Final
 
 from antinode._importing.errors import NotReadable
+from antinode._importing.foreign import foreign_archive
 from antinode._importing.naming import BEGINNING, holds_events, is_hidden, passed_over
-from antinode._importing.readers.foreign import foreign_archive
 
 STDIN: Final = "-"
 _ZIP_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})

@@ -106,3 +106,18 @@ def test_what_is_cut_off_or_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) 
     ((number, reason),) = found(b'{"a": "' + b"x" * 30_000, 1000)
     assert number == 1
     assert "no end of this object" in reason
+
+
+def test_an_object_that_only_opens_is_given_up_at_once() -> None:
+    """Its layers are more than any reader takes, long before its bytes are."""
+    looked_at = 0
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal looked_at
+        while True:
+            looked_at += 1
+            yield b'{"a":\n' * 1000
+
+    chunks = list(read_objects(blocks()))
+    assert "no end of this object" in chunks[-1].problems[0]
+    assert looked_at < 5

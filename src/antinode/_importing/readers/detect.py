@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from antinode._importing.chunks import Chunks, divided
 from antinode._importing.errors import NotReadable
+from antinode._importing.foreign import foreign
 from antinode._importing.readers.decompression import Stream
 from antinode._importing.readers.delimited import read_table
-from antinode._importing.readers.foreign import foreign
 from antinode._importing.readers.json_array import read_array
 from antinode._importing.readers.json_stream import is_body, is_spread_out, read_objects
 from antinode._importing.readers.jsonl import read_lines

@@ -18,11 +18,14 @@ _BODY: Final = re.compile(
 )
 _TOKEN: Final = re.compile(rb'["{}\[\]]')
 _BETWEEN: Final = b" \t\r\n,"
+# What is nested deeper cannot be decoded: its end need not be found.
+_MAX_DEPTH: Final = 1100
+_TOO_DEEP: Final = -2
 # Of these bytes, the beginning of a body is there.
 _SURE: Final = 4096
 _LOST: Final = (
-    f"no end of this object within {MAX_ROW >> 20} MiB: a quote or a bracket is missing, "
-    "and what follows in this file cannot be told apart"
+    f"no end of this object within {MAX_ROW >> 20} MiB and {_MAX_DEPTH:,} layers: "
+    "a quote or a bracket is missing, and what follows in this file cannot be told apart"
 )
 _NO_OBJECT: Final = "this is no object: it stands between others"
 
@@ -118,10 +121,10 @@ class _Stream:
         if end > 0:
             self._buffer, self._worth = buffer[end:], 0
             return Chunk(self.first, [buffer[:end]])
-        if is_last:
+        if is_last and end != _TOO_DEEP:
             self.is_over = True
             return Chunk(self.first, [buffer[:MAX_ROW]], {0: "the file ends within this object"})
-        if len(buffer) > MAX_ROW:
+        if len(buffer) > MAX_ROW or end == _TOO_DEEP:
             self.is_over = True
             return Chunk(self.first, [buffer[:1000] + b" \xe2\x80\xa6"], {0: _LOST})
         self._worth = 2 * len(buffer)
@@ -129,7 +132,10 @@ class _Stream:
 
 
 def _end(buffer: bytes, *, opened: int) -> int:
-    """Behind the bracket that closes the first object, or the one that was opened before; -1 if nowhere."""
+    """Behind the bracket that closes the first object, or the one that was opened before.
+
+    -1 if it is not here, _TOO_DEEP if that is so for too many layers.
+    """
     at = 0
     while match := _TOKEN.search(buffer, at):
         token, at = match.group(), match.end()
@@ -139,6 +145,8 @@ def _end(buffer: bytes, *, opened: int) -> int:
                 return -1
         elif token in b"{[":
             opened += 1
+            if opened > _MAX_DEPTH:
+                return _TOO_DEEP
         else:
             opened -= 1
             if opened <= 0:
