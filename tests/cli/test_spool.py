@@ -209,6 +209,17 @@ def test_a_table_of_very_many_is_cut(directory: Path) -> None:
     assert len(spool("ls", directory, "--json").stdout.splitlines()) == 512
 
 
+def test_very_many_findings_are_cut(directory: Path) -> None:
+    """The first are told, and how many there are; JSON lines have each."""
+    for number in range(510):
+        (directory / f"stranger-{number:03}").touch()
+    ended = spool("verify", directory)
+    assert ended.returncode == 1
+    assert "… and 10 more findings; `--json` lists all." in ended.stdout
+    assert "510 findings" in ended.stdout
+    assert len(spool("verify", directory, "--json").stdout.splitlines()) == 511
+
+
 def test_an_empty_directory(directory: Path) -> None:
     """There is nothing to list, to print, to check or to send, which is a success."""
     assert spool("ls", directory).stdout == f"No segments in {directory}.\n"

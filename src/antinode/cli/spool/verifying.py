@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from rich.text import Text
 
@@ -12,6 +13,9 @@ from antinode._spool.inspection.inspect import verify as findings_in
 from antinode.cli.spool.directory import reading, segment_names
 from antinode.cli.ui import console
 from antinode.cli.ui.output import unread_is_fine, write_json
+
+_MOST_LINES: Final = 500
+"""More than anybody reads, and laying out a line takes a millisecond."""
 
 
 def tell_findings(path: str, *, is_json: bool) -> bool:
@@ -26,8 +30,11 @@ def tell_findings(path: str, *, is_json: bool) -> bool:
             total = {"type": "total", "segments": segments, "findings": len(findings), "missing": missing}
             write_json(*lines, total)
         else:
-            for finding in findings:
+            for finding in findings[:_MOST_LINES]:
                 console.out().print(_line(path, finding), soft_wrap=True)
+            if len(findings) > _MOST_LINES:
+                more = counted(len(findings) - _MOST_LINES, "more finding")
+                console.out().print(f"… and {more}; `--json` lists all.")
             if findings:
                 found = f"{counted(len(findings), 'finding')} in {counted(segments, 'segment')}"
                 lost = f", at least {counted(missing, 'event')} lost" if missing else ""
