@@ -117,7 +117,120 @@ def test_a_mended_event_is_told(client, memory, caplog):
     assert "an event was mended" in caplog.text
 
 
+def test_each_unknown_key_is_told(client, memory, caplog):
+    """A key that Amplitude ignores is told at once, with the one that was meant; repetitions are counted."""
+    for _ in range(3):
+        client.log_event({**SONG, "properties": {"a": 1}, "traits": {}, "timestamp": 1})
+    client.log_event({**SONG, "cart": 1})
+    arrived = sent(client, memory)
+    assert arrived[0]["properties"] == {"a": 1}
+    assert len(arrived) == 4
+    client.shutdown()
+    lines = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    for key, meant in (
+        ("properties", "event_properties"),
+        ("traits", "user_properties"),
+        ("timestamp", "time"),
+        ("cart", "event_properties"),
+    ):
+        (line, *sums) = [line for line in lines if f"`{key}`" in line]
+        assert f"`{meant}`" in line
+        assert "sent as it is" in line
+        assert [each[:16] for each in sums] == ([] if key == "cart" else ["2 further lines "])
+
+
+@pytest.mark.parametrize(
+    "fault", [{"properties": {}}, {"event_properties": {"lock": object()}}, {"price": "twelve"}, {("a",): 1}]
+)
+def test_strict_raises_for_what_would_be_told(memory, fault):
+    """Unknown keys and bad values raise, and the event is settled as refused."""
+    with logging_client(memory, strict=True) as client:
+        with pytest.raises(EventError):
+            client.log_event({**SONG, **fault})
+        client.log_event({**SONG, "user_id": 20391})
+        assert [event["user_id"] for event in sent(client, memory)] == ["20391"]
+
+
 # Identify, revenue, groups.
+
+
+def test_the_device_is_optional(client, memory):
+    """A user and what is said of it are enough; the device goes by keyword, or second as in the Node SDK."""
+    identify = Identify().set("plan", "pro")
+    revenue = Revenue(price=19.99)
+    for call in (client.identify, client.revenue):
+        given = identify if call == client.identify else revenue
+        call("user-20391", given)
+        call("user-20391", given, device_id="device-1")
+        call("user-20391", "device-1", given)
+        call("user-20391", None, given)
+        call(None, "device-1", given)
+    client.identify(device_id="device-1", identify=identify)
+    client.set_group("user-20391", "org", "acme")
+    client.set_group("user-20391", "org", ["acme"], device_id="device-1")
+    client.set_group("user-20391", "device-1", "org", "acme")
+    client.set_group(user_id="user-20391", device_id="device-1", group_type="org", group_name="acme")
+    user, device = ("user-20391", None), ("user-20391", "device-1")
+    arrived = [(event.get("user_id"), event.get("device_id")) for event in sent(client, memory)]
+    each = [user, device, device, user, (None, "device-1")]
+    assert arrived == [*each, *each, (None, "device-1"), user, device, device, device]
+    with pytest.raises(TypeError, match="takes a user_id, then identify, and device_id by keyword"):
+        client.identify("user-20391", "device-1", identify, 7)
+    with pytest.raises(TypeError):
+        client.identify("user-20391", identify=identify, user="x")
+
+
+def test_what_is_no_identify_is_refused_with_the_right_form(client, caplog):
+    """The message shows a call that works, and what is known of the event is kept."""
+    delivery = client.identify("user-20391", {"plan": "pro"})
+    assert "write identify(…, antinode.Identify().set('plan', 'pro'))" in delivery.result().message
+    assert delivery.event() == {"event_type": "$identify", "user_id": "user-20391", "device_id": None}
+    assert client.revenue("user-20391", 19.99).event()["event_type"] == "revenue_amount"
+
+
+def test_other_sdks_names_lead_to_ours(client):
+    """A method of another SDK is named with the one to call instead."""
+    for name, meant in (("track", "log_event"), ("capture", "log_event"), ("close", "shutdown")):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}': call {meant}"):
+            getattr(client, name)
+        assert not hasattr(client, name)
+
+
+def test_a_name_instead_of_an_event_shows_the_form(client):
+    """`log_event("Song Played")` is refused with the dict that was meant."""
+    message = client.log_event("Song Played").result().message
+    assert "must be a dict" in message
+    assert "log_event({'event_type': 'Song Played', 'user_id': …})" in message
+    assert "Evans" not in client.log_event('{"a": "Evans"}').result().message
+
+
+def test_groups_that_are_numbers_are_text_in_all_calls(client, memory, caplog):
+    """Names and types of groups become text and are told, however they come; None is no group."""
+    client.log_event({**SONG, "groups": {"org": 10}})
+    client.log_event({**SONG, "groups": {7: [10, None, "x"]}})
+    client.group_identify("org", 10, Identify().set("plan", "pro"))
+    client.group_identify(7, [10, "x"], Identify().set("plan", "pro"))
+    client.set_group("user-20391", "org", 10)
+    client.set_group("user-20391", 7, [10, None, "x"])
+    for bad in (None, [None], [], object(), 1e17):
+        assert client.set_group("user-20391", "org", bad).result().kind == "rejected"
+    for bad in (None, [None], []):
+        assert client.group_identify("org", bad, Identify().set("plan", "pro")).result().kind == "rejected"
+    arrived = sent(client, memory)
+    assert [event["groups"] for event in arrived] == [
+        {"org": "10"},
+        {"7": ["10", "x"]},
+        {"org": "10"},
+        {"7": ["10", "x"]},
+        {"org": "10"},
+        {"7": ["10", "x"]},
+    ]
+    assert [event["user_properties"] for event in arrived[4:]] == [
+        {"$set": {"org": "10"}},
+        {"$set": {"7": ["10", "x"]}},
+    ]
+    assert "a number as the name of a 'org'" in caplog.text
+    assert "set_group('org') takes text" in caplog.text
 
 
 def test_identify_and_groups(client, memory):

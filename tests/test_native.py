@@ -106,7 +106,6 @@ def test_an_event_is_encoded_as_by_the_python_code(client: Any, event: Any, is_c
         {**SONG, "time": 1_700_000_000_000, "insert_id": "a"},
         {"event_type": "Tick", "device_id": "device-20391", "price": 9.5, "quantity": 2},
         {**SONG, "event_properties": {"nested": [{"list": [1, 2, {"deep": None}]}]}, "groups": {"team": "a"}},
-        {**SONG, "unknown_field": 7},
     ],
 )
 def test_ordinary_events_take_the_compiled_path(client: Any, event: dict[str, Any]) -> None:

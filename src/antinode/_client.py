@@ -8,12 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
 from antinode import _speedups
 from antinode._callers import calling_line
+from antinode._calls import Elsewhere, arguments
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.record import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
 from antinode._delivery.shell.log_limiter import write
@@ -28,8 +29,11 @@ from antinode._identify import Identify
 from antinode._lifecycle import fork
 from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
 from antinode._options import Options, check_api_key, placeholder_warning, read_options
+from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY, REVENUE
+from antinode._protocol.foreign import fields_of
 from antinode._protocol.status import Status
 from antinode._protocol.texts import one_line
+from antinode._protocol.validation import repair
 from antinode._protocol.words import size
 from antinode._public import public
 from antinode._revenue import Revenue
@@ -43,10 +47,18 @@ if TYPE_CHECKING:
     from antinode._delivery.shell.sender import Sender
     from antinode._events import EventDict
     from antinode._options import OptionsDict
+    from antinode._protocol.remarks import Remark
 
 _log = logging.getLogger("antinode")
 _page = fork.page
 _monotonic = time.monotonic
+
+_LONGEST_NAME = 60
+
+_FORMS = {
+    Identify: "antinode.Identify().set('plan', 'pro')",
+    Revenue: "antinode.Revenue(price=19.99)",
+}
 
 _OPTED_OUT = Outcome(SKIPPED, Status.SKIPPED, "opt_out", message="the client is opted out")
 _DISABLED = Outcome(
@@ -160,6 +172,7 @@ class Client:
             plan=options.plan,
             ingestion_metadata=options.ingestion_metadata,
             max_event_bytes=sender.config.core.max_batch_bytes,
+            is_strict=options.strict,
         )
 
     def _refresh(self) -> None:
@@ -247,11 +260,17 @@ class Client:
         if type(event) is dict:
             return event
         try:
-            return as_event_dict(event)
+            fields = None if isinstance(event, (Mapping, Event)) else fields_of(event)
+            return as_event_dict(event if fields is None else dict(fields.items))
         except MemoryError:
             raise
         except Exception:
-            message = f"an event must be a dict or an antinode.Event, not {type(event).__name__}"
+            is_name = isinstance(event, str) and len(event) <= _LONGEST_NAME and "{" not in event
+            shown = repr(event) if is_name else "'Song Played'"
+            message = (
+                f"an event must be a dict or an antinode.Event, not {type(event).__name__}: "
+                f"write log_event({{'event_type': {shown}, 'user_id': …}})"
+            )
             raise Refused(Status.INVALID, "invalid_event", message) from None
 
     def _with_business_key(self, event: dict[str, Any], once: object) -> dict[str, Any]:
@@ -313,55 +332,134 @@ class Client:
                 )
         return record
 
-    def _tell_notes(self, sender: Sender, notes: Sequence[str]) -> None:
+    def _tell_notes(self, sender: Sender, notes: Sequence[Remark]) -> None:
         for note in notes:
-            sender.say("WARNING", "mended", f"an event was mended before it was sent: {note}")
+            what = "was mended before it was sent" if note.is_change else "was sent as it is"
+            sender.say("WARNING", note.subject, f"an event {what}: {note}")
 
-    def identify(self, user_id: str | None, device_id: str | None, identify: Identify) -> Delivery:
-        """Change a user's properties. One of the ids is needed; None stands for the other."""
-        return self._log_built("identify", Identify, identify, lambda: identify.to_event(user_id, device_id))
+    @overload
+    def identify(
+        self, user_id: str | None, identify: Identify, *, device_id: str | None = None
+    ) -> Delivery: ...
+    @overload
+    def identify(self, user_id: str | None, device_id: str | None, identify: Identify) -> Delivery: ...
+    @overload
+    def identify(
+        self, user_id: str | None = None, *, device_id: str | None = None, identify: Identify
+    ) -> Delivery: ...
+    def identify(self, user_id: str | None = None, *given: Any, **named: Any) -> Delivery:
+        """Change a user's properties: `identify("user-20391", Identify().set("plan", "pro"))`.
+
+        One of `user_id` and `device_id` is needed. `identify(user_id, device_id, identify)` is taken as well.
+        """
+        device_id, identify = arguments("identify", ("identify",), given, named)
+        return self._log_built(
+            "identify",
+            Identify,
+            identify,
+            lambda: identify.to_event(user_id, device_id),
+            event_type=IDENTIFY,
+            user_id=user_id,
+            device_id=device_id,
+        )
 
     def group_identify(
         self, group_type: str, group_name: str | Sequence[str], identify: Identify
     ) -> Delivery:
         """Change the properties of a group, or of several of one type."""
         return self._log_built(
-            "group_identify", Identify, identify, lambda: identify.to_group_event(group_type, group_name)
+            "group_identify",
+            Identify,
+            identify,
+            lambda: identify.to_group_event(group_type, group_name),
+            event_type=GROUP_IDENTIFY,
+            groups={group_type: group_name} if type(group_type) in (str, int) else None,
         )
 
-    def revenue(self, user_id: str | None, device_id: str | None, revenue: Revenue) -> Delivery:
-        """Log a purchase or a refund."""
-        return self._log_built("revenue", Revenue, revenue, lambda: revenue.to_event(user_id, device_id))
+    @overload
+    def revenue(self, user_id: str | None, revenue: Revenue, *, device_id: str | None = None) -> Delivery: ...
+    @overload
+    def revenue(self, user_id: str | None, device_id: str | None, revenue: Revenue) -> Delivery: ...
+    @overload
+    def revenue(
+        self, user_id: str | None = None, *, device_id: str | None = None, revenue: Revenue
+    ) -> Delivery: ...
+    def revenue(self, user_id: str | None = None, *given: Any, **named: Any) -> Delivery:
+        """Log a purchase or a refund: `revenue("user-20391", Revenue(price=19.99))`.
 
+        One of `user_id` and `device_id` is needed. `revenue(user_id, device_id, revenue)` is taken as well.
+        """
+        device_id, revenue = arguments("revenue", ("revenue",), given, named)
+        return self._log_built(
+            "revenue",
+            Revenue,
+            revenue,
+            lambda: revenue.to_event(user_id, device_id),
+            event_type=REVENUE,
+            user_id=user_id,
+            device_id=device_id,
+        )
+
+    @overload
+    def set_group(
+        self,
+        user_id: str | None,
+        group_type: str,
+        group_name: str | Sequence[str],
+        *,
+        device_id: str | None = None,
+    ) -> Delivery: ...
+    @overload
     def set_group(
         self, user_id: str | None, device_id: str | None, group_type: str, group_name: str | Sequence[str]
-    ) -> Delivery:
-        """Put a user into a group: `group_name` (one, or a list) takes the place of the earlier ones."""
+    ) -> Delivery: ...
+    @overload
+    def set_group(
+        self,
+        user_id: str | None = None,
+        *,
+        device_id: str | None = None,
+        group_type: str,
+        group_name: str | Sequence[str],
+    ) -> Delivery: ...
+    def set_group(self, user_id: str | None = None, *given: Any, **named: Any) -> Delivery:
+        """Put a user into a group: `set_group("user-20391", "org", "acme")`.
+
+        `group_name` (one, or a list) takes the place of the earlier ones. One of `user_id` and `device_id` is
+        needed. `set_group(user_id, device_id, group_type, group_name)` is taken as well.
+        """
+        device_id, group_type, group_name = arguments("set_group", ("group_type", "group_name"), given, named)
         identify = Identify().set_group(group_type, group_name)
         if identify.problems:
-            return self._refuse_call("; ".join(identify.problems))
+            kept = {"event_type": IDENTIFY, "user_id": user_id, "device_id": device_id}
+            return self._refuse_call("; ".join(identify.problems), kept)
         return self.identify(user_id, device_id, identify)
 
-    def _log_built(self, method: str, kind: type, given: object, build: Callable[[], EventDict]) -> Delivery:
+    def _log_built(
+        self, method: str, kind: type, given: object, build: Callable[[], EventDict], **kept: object
+    ) -> Delivery:
+        """Log what `build` makes of `given`. Of what it cannot be made of, the keys in `kept` remain."""
         if not isinstance(given, kind):
             return self._refuse_call(
-                f"{method}() takes an antinode.{kind.__name__}, not {type(given).__name__}"
+                f"{method}() takes an antinode.{kind.__name__}, not {type(given).__name__}: "
+                f"write {method}(…, {_FORMS[kind]})",
+                kept,
             )
         try:
             event = build()
         except ValueError as error:
-            return self._refuse_call(str(error))
+            return self._refuse_call(str(error), kept)
         except Exception as error:
-            return self._refuse_call(f"{method}() raised {type(error).__name__}: check its arguments")
+            return self._refuse_call(f"{method}() raised {type(error).__name__}: check its arguments", kept)
         return self.log_event(event)
 
-    def _refuse_call(self, message: str) -> Delivery:
+    def _refuse_call(self, message: str, kept: Mapping[str, object]) -> Delivery:
         if not _page[0]:
             fork.renew()
         sender = self._sender
         if self._why_off is not None or sender is None:
             return self._skip(self._why_off or _NOT_INITIALISED)
-        return self._refuse(sender, None, Refused(Status.INVALID, "invalid_event", message))
+        return self._refuse(sender, kept, Refused(Status.INVALID, "invalid_event", message))
 
     def add_event_middleware(self, fn: Middleware) -> Self:
         """Run `fn(payload, next)` on each event, after the ones added before. Returns the client.
@@ -543,6 +641,19 @@ class Client:
 
 use_compiled_log_event(Client)
 
+# What other SDKs call these. A type checker does not see them, and names them as missing.
+for _name, _meant in {
+    "track": "log_event({'event_type': …, 'user_id': …})",
+    "capture": "log_event({'event_type': …, 'user_id': …})",
+    "logEvent": "log_event({'event_type': …, 'user_id': …})",
+    "group": "set_group(user_id, group_type, group_name)",
+    "setGroup": "set_group(user_id, group_type, group_name)",
+    "groupIdentify": "group_identify(group_type, group_name, identify)",
+    "addEventMiddleware": "add_event_middleware(fn)",
+    "close": "shutdown()",
+}.items():
+    setattr(Client, _name, Elsewhere(_name, _meant))
+
 
 def _checked_timeout(timeout: object) -> float | None:
     if timeout is None:
@@ -554,12 +665,22 @@ def _checked_timeout(timeout: object) -> float | None:
 
 def _remains(event: object) -> bytes:
     """What of a refused event can be kept for whoever asks why."""
-    if not isinstance(event, (Mapping, Event)):
-        return b""
     try:
-        kept = as_event_dict(event)
+        kept = as_event_dict(event)  # type: ignore[arg-type]  # whatever it is
         reserve(kept)
         return msgspec.json.encode(kept)
+    except MemoryError:
+        raise
+    except Exception:
+        # Most often it is one value that cannot be encoded.
+        return _readable_part(event)
+
+
+def _readable_part(event: object) -> bytes:
+    try:
+        found = repair(event.to_dict() if isinstance(event, Event) else event, 1, time.time_ns() // 1_000_000)
+        reserve(found.event)
+        return msgspec.json.encode(found.event) if found.event else b""
     except MemoryError:
         raise
     except Exception:

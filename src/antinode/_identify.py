@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from antinode._delivery.shell.log_limiter import write
 from antinode._encoding.numbers import is_real_number, json_number
+from antinode._protocol.groups import names_of
+from antinode._protocol.ids import as_text, has_lost_digits
+from antinode._protocol.values import Unencodable, make_safe
 from antinode._public import public
 
 if TYPE_CHECKING:
@@ -146,12 +149,18 @@ class Identify:
 
         For users only; `client.group_identify` names its group itself and leaves this out.
         """
-        problem = self._refusal("set_group", group_type) or _refusal_of_group_name(group_type, group_name)
+        given: object = group_type
+        kind = as_text(given) if type(given) is int or type(given) is float else group_type
+        problem = self._refusal("set_group", kind) or _refusal_of_group_name(kind, group_name)
         if problem:
             return self._refuse(problem)
-        name = group_name if isinstance(group_name, str) else list(group_name)
-        self._operations[group_type] = ("$set", name)
-        self._groups[group_type] = name
+        name, odd, lost = names_of(group_name)
+        if odd or lost or kind is not group_type:
+            text = "Identify: set_group(%s) takes text, and %s"
+            what = f"{lost} was left out" if lost else "a number or bool was written as text"
+            write(logging.WARNING, text, _short(kind), what)
+        self._operations[kind] = ("$set", name)
+        self._groups[kind] = name
         return self
 
     @property
@@ -182,6 +191,12 @@ class Identify:
         Operations that Amplitude does not document for groups are sent all the same, and told; what
         `set_group` added is left out, and told.
         """
+        kind: object = group_type
+        if kind is None or names_of(group_name)[0] is None:
+            raise ValueError(
+                "group_identify() was ignored: a group has a type and a name, which are str, not "
+                f"{_kind(kind)} and {_kind(group_name)}"
+            )
         if self._groups:
             self._tell(
                 f"set_group() of {_names(self._groups)} is left out of a group identify, "
@@ -273,10 +288,14 @@ def _refusal_of_value(method: str, name: str, value: object) -> str | None:
         )
     if isinstance(value, _VALUE_TYPES) or any(hasattr(type(value), mark) for mark in _VALUE_MARKS):
         return None
-    return (
-        f"{call} was ignored: {_kind(value)} is not JSON; "
-        "give a str, number, bool, list, dict, datetime, UUID, Enum or dataclass"
-    )
+    try:
+        make_safe(value, path=name, notes=[])
+    except Unencodable:
+        return (
+            f"{call} was ignored: {_kind(value)} is not JSON; "
+            "give a str, number, bool, list, dict, datetime, UUID, Enum, dataclass or model"
+        )
+    return None
 
 
 def _refusal_of_group_name(group_type: str, group_name: object) -> str | None:
@@ -284,11 +303,10 @@ def _refusal_of_group_name(group_type: str, group_name: object) -> str | None:
     names = group_name if isinstance(group_name, (list, tuple)) else [group_name]
     if not names:
         return f"{call} was ignored: the list of group names is empty"
-    for name in names:
-        if not isinstance(name, str):
-            return f"{call} was ignored: a group's name is a str or a list of str, not {_kind(name)}"
-        if not name.strip():
-            return f"{call} was ignored: a group's name must not be blank"
+    if names_of(group_name)[0] is None or has_lost_digits(names):
+        return f"{call} was ignored: a group's name is a str or a list of str, not {_kind(names[0])}"
+    if any(isinstance(name, str) and not name.strip() for name in names):
+        return f"{call} was ignored: a group's name must not be blank"
     return None
 
 

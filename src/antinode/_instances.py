@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copyreg
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from antinode._client import Client
 from antinode._errors import ConfigurationError
@@ -78,9 +78,15 @@ def log_event(event: EventDict | Event, extra: object = None, *, once: str | Non
     return _default.log_event(event, extra, once=once)
 
 
-def identify(user_id: str | None, device_id: str | None, identify: Identify) -> Delivery:
+@overload
+def identify(user_id: str | None, identify: Identify, *, device_id: str | None = None) -> Delivery: ...
+@overload
+def identify(user_id: str | None, device_id: str | None, identify: Identify) -> Delivery: ...
+@overload
+def identify(user_id: str | None = None, *, device_id: str | None = None, identify: Identify) -> Delivery: ...
+def identify(user_id: str | None = None, *given: Any, **named: Any) -> Delivery:
     """`Client.identify` of the default instance."""
-    return _default.identify(user_id, device_id, identify)
+    return _default.identify(user_id, *given, **named)
 
 
 def group_identify(group_type: str, group_name: str | Sequence[str], identify: Identify) -> Delivery:
@@ -88,16 +94,36 @@ def group_identify(group_type: str, group_name: str | Sequence[str], identify: I
     return _default.group_identify(group_type, group_name, identify)
 
 
-def revenue(user_id: str | None, device_id: str | None, revenue: Revenue) -> Delivery:
+@overload
+def revenue(user_id: str | None, revenue: Revenue, *, device_id: str | None = None) -> Delivery: ...
+@overload
+def revenue(user_id: str | None, device_id: str | None, revenue: Revenue) -> Delivery: ...
+@overload
+def revenue(user_id: str | None = None, *, device_id: str | None = None, revenue: Revenue) -> Delivery: ...
+def revenue(user_id: str | None = None, *given: Any, **named: Any) -> Delivery:
     """`Client.revenue` of the default instance."""
-    return _default.revenue(user_id, device_id, revenue)
+    return _default.revenue(user_id, *given, **named)
 
 
+@overload
+def set_group(
+    user_id: str | None, group_type: str, group_name: str | Sequence[str], *, device_id: str | None = None
+) -> Delivery: ...
+@overload
 def set_group(
     user_id: str | None, device_id: str | None, group_type: str, group_name: str | Sequence[str]
-) -> Delivery:
+) -> Delivery: ...
+@overload
+def set_group(
+    user_id: str | None = None,
+    *,
+    device_id: str | None = None,
+    group_type: str,
+    group_name: str | Sequence[str],
+) -> Delivery: ...
+def set_group(user_id: str | None = None, *given: Any, **named: Any) -> Delivery:
     """`Client.set_group` of the default instance."""
-    return _default.set_group(user_id, device_id, group_type, group_name)
+    return _default.set_group(user_id, *given, **named)
 
 
 def flush(timeout: float | None = None) -> Report:

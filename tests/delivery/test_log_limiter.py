@@ -63,3 +63,18 @@ def test_events_and_answers_are_quoted_plainly(
     client.shutdown(0.2)
     logging.getLogger("antinode").setLevel(logging.NOTSET)
     assert [line for line in caplog.messages if not is_one_plain_line(line)] == []
+
+
+def test_what_is_told_apart_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    """A thousand subjects in a minute are some two hundred lines and a sum; later there is room again."""
+    now = 0.0
+    limiter = LogLimiter(lambda: now)
+    with caplog.at_level(logging.WARNING, "antinode"):
+        for number in range(1000):
+            limiter.say("WARNING", f"subject {number}", f"about {number}")
+        assert len(caplog.messages) == 201
+        now = 61.0
+        limiter.say("WARNING", "another", "about another")
+        assert caplog.messages[-1] == "about another"
+        limiter.sum_up()
+        assert "799 further lines about 'other subjects'" in caplog.messages[-1]

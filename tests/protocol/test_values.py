@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antinode._protocol.limits import MAX_DEPTH, MAX_STRING
+from antinode._protocol.remarks import Remark
 from antinode._protocol.values import Unencodable, count_properties, depth, describe, make_safe, truncate
 
 
@@ -210,7 +211,6 @@ def doubled(times: int) -> list[Any]:
         (object(), "`p` is an object, which JSON cannot hold: write str(value), or a dict"),
         (threading.Lock(), "`p` is a lock, which"),
         ((n for n in range(3)), "write list(value)"),
-        (timedelta(1), "write value.total_seconds()"),
         (3 + 4j, "write two numbers"),
         (int, "write its name"),
         (len, "write what it returns"),
@@ -229,7 +229,7 @@ def doubled(times: int) -> list[Any]:
         (Pretender(), "`p` raised "),
         ([Scalar(Scalar(1))], "`p[0]` is a Scalar"),
     ],
-    ids=range(21),
+    ids=range(20),
 )
 def test_what_has_no_json_form_is_named(value: Any, words: str) -> None:
     """A value that cannot be encoded is refused with its path, what it is, and what to write instead."""
@@ -237,6 +237,76 @@ def test_what_has_no_json_form_is_named(value: Any, words: str) -> None:
         make_safe(value, path="p")
     assert words in str(caught.value)
     assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("value", "kept", "words"),
+    [
+        ({"a": 1, "lock": threading.Lock()}, {"a": 1}, "`p.lock` was left out, as it is a lock"),
+        ([1, object(), 2], [1, 2], "`p[1]` was left out, as it is an object"),
+        (
+            {"cart": [{"price": object(), "sku": "x"}]},
+            {"cart": [{"sku": "x"}]},
+            "`p.cart[0].price` was left out",
+        ),
+        ({(1, 2): 3, "a": 1}, {"a": 1}, "`p` has a key of type tuple, and its value was left out"),
+        (
+            {1: "a", "1": "b"},
+            {"1": "a"},
+            "two keys that both become '1' in JSON, and the second of them was left out",
+        ),
+        (itself(), [1, {}], "`p[1].again` was left out, as it contains itself"),
+        (
+            {"a": 1, "huge": doubled(30)},
+            {"a": 1},
+            "`p.huge` was left out, as it is larger than 20,000,000 bytes",
+        ),
+        ({"a": 1, "n": 10**5000}, {"a": 1}, "`p.n` was left out, as it is an int of about a thousand"),
+        ({"a": Liar(), "b": 1}, {"b": 1}, "`p.a` was left out, as it raised ValueError while it was read"),
+        ({"a": Hostile(), "b": 1}, {"b": 1}, "`p.a` was left out, as it raised ZeroDivisionError"),
+        ({"g": (n for n in range(3)), "b": 1}, {"b": 1}, "write list(value)"),
+        ({"z": 3 + 4j, "b": 1}, {"b": 1}, "write two numbers"),
+    ],
+    ids=range(12),
+)
+def test_what_has_no_json_form_in_a_container_costs_only_itself(value: Any, kept: Any, words: str) -> None:
+    """It is left out, and one note says where it was, what is wrong, and what to write instead."""
+    notes: list[Remark] = []
+    assert make_safe(value, path="p", notes=notes) == kept
+    (note,) = notes
+    assert words in note
+    assert note.objection
+    assert len(note) < 250
+
+
+def test_a_generator_is_not_used_up() -> None:
+    """What is left out is left alone."""
+    given_one = iter([1, 2])
+    make_safe({"g": given_one}, path="p", notes=[])
+    assert list(given_one) == [1, 2]
+
+
+def test_notes_are_bounded() -> None:
+    """Of a great many bad values the first are told one by one, the others by their number."""
+    notes: list[Remark] = []
+    assert make_safe({"a": [object()] * 1000}, path="p", notes=notes) == {"a": []}
+    assert len(notes) == 51
+    assert "950 more values" in notes[-1]
+
+
+@pytest.mark.parametrize("layers", [MAX_DEPTH + 1, 100_000])
+def test_only_what_is_too_deep_is_left_out(layers: int) -> None:
+    """Forty layers are kept of a deeper nest, and so is what is beside it."""
+    notes: list[Remark] = []
+    deep = nest(layers)
+    made = make_safe({"deep": deep["k"], "beside": 1}, path="p", notes=notes)
+    assert depth(made) == MAX_DEPTH
+    assert made["beside"] == 1
+    assert len(notes) == 1
+    assert "nested more than 40 layers deep" in notes[0]
+    assert len(notes[0]) < 250
+    while deep != 1:
+        deep = deep["k"]
 
 
 def nest(layers: int, *, of: type = dict) -> Any:

@@ -23,8 +23,10 @@ from antinode._protocol.limits import (
     MAX_PROPERTIES,
     MAX_STRING,
 )
+from antinode._protocol.remarks import Remark
 from antinode._protocol.status import Status
-from antinode._protocol.validation import examine, meant_key
+from antinode._protocol.unknown_keys import note_on
+from antinode._protocol.validation import examine
 from antinode._speedups import slot
 from antinode._version import __version__
 
@@ -80,6 +82,9 @@ class Refused(Exception):
 class EventEncoder:
     """Checks and encodes events for one client: its defaults, its id length, its largest event in bytes.
 
+    What is bad in an event is left out of it. Without `leaves_out`, the event is refused for it, and with
+    `is_strict` for whatever there is to object to.
+
     Two paths lead through it. The fast one takes the events that need no more than encoding; everything else,
     whatever it is, goes to `antinode._protocol.validation`, which mends it or says what is wrong. Both send
     the same JSON for the same event.
@@ -96,6 +101,8 @@ class EventEncoder:
         ingestion_metadata: Mapping[str, Any] | None = None,
         max_event_bytes: int,
         max_remembered_ids: int = _MAX_REMEMBERED,
+        leaves_out: bool = True,
+        is_strict: bool = False,
     ) -> None:
         self._min_id_length = DEFAULT_MIN_ID_LENGTH if min_id_length is None else min_id_length
         self._max_event_bytes = max_event_bytes
@@ -108,7 +115,9 @@ class EventEncoder:
         self._constants: dict[str, Any] = {"library": LIBRARY, **self._merged}
         self._event_types: set[str] = set()
         self._ids: set[str] = set()
-        self._other_keys: set[str] = set()
+        self._leaves_out = leaves_out and not is_strict
+        self._is_strict = is_strict
+        self._unknown_keys: dict[str, Remark] = {}
         self._tomorrow_ms = 0
         """No `time` up to here is worth a question; moves on with the clock, when one lies beyond it."""
         self.insert_ids = InsertIds()
@@ -153,7 +162,7 @@ class EventEncoder:
         event: dict[str, Any],
         plain_type: Callable[[str], type | None] = _plain_type,
         tail: bytes | None = None,
-    ) -> tuple[bytes, int, tuple[str, ...]]:
+    ) -> tuple[bytes, int, tuple[Remark, ...]]:
         """The event's final bytes, its stream, notes for its author. Changes nothing.
 
         Raises `Refused`, or MemoryError, which is not about the event.
@@ -162,14 +171,19 @@ class EventEncoder:
         """
         # A copy, since other threads may change the event: what is judged is what is encoded.
         event = dict(event)
-        return self._encode_plain(event, plain_type, tail) or self._encode_slowly(event, plain_type)
+        return self._encode_plain(event, plain_type, tail) or self._encode_slowly(event, plain_type, tail)
 
     def _encode_plain(
-        self, event: dict[str, Any], plain_type: Callable[[str], type | None], tail: bytes | None
-    ) -> tuple[bytes, int, tuple[str, ...]] | None:
+        self,
+        event: dict[str, Any],
+        plain_type: Callable[[str], type | None],
+        tail: bytes | None,
+        *,
+        takes_unknown: bool = False,
+    ) -> tuple[bytes, int, tuple[Remark, ...]] | None:
         """As `encode`, for an event that needs no more than encoding; None for others."""
         for key, value in event.items():
-            if plain_type(key) is not type(value) and not self._is_plain(key, value):
+            if plain_type(key) is not type(value) and not self._is_plain(key, value, takes_unknown):
                 return None
         event_type = event.get("event_type")
         if event_type not in self._event_types and not self._is_good_type(event_type):
@@ -214,7 +228,7 @@ class EventEncoder:
             raise self._too_large(len(body))
         return body, hash((user_id, device_id)), ()
 
-    def _is_plain(self, key: Any, value: Any) -> bool:
+    def _is_plain(self, key: Any, value: Any, takes_unknown: bool = False) -> bool:
         """Whether a value that `_PLAIN` does not vouch for is one that needs no more than encoding."""
         if value is None or type(key) is not str:
             return False
@@ -223,9 +237,9 @@ class EventEncoder:
             return False
         kind = FIELDS.get(key)
         if kind is None:
-            return key in self._other_keys or self._is_other_key(key)
+            return takes_unknown
         if key == "groups":
-            return type(value) is dict and not _has_many_groups(value)
+            return type(value) is dict and _has_plain_groups(value)
         if kind is FieldKind.INTEGER:
             return type(value) is int
         if kind is FieldKind.NUMBER:
@@ -233,13 +247,6 @@ class EventEncoder:
         if kind is FieldKind.ANY:
             return type(value) in _ANY_TYPES
         return type(value) is _ONE_TYPE[kind]
-
-    def _is_other_key(self, key: str) -> bool:
-        """Whether a key that is no field of the API is no misspelt one either."""
-        if meant_key(key) is not None:
-            return False
-        _remember(self._other_keys, key, _MAX_REMEMBERED)
-        return True
 
     def _make_tail(self) -> bytes:
         tail = self._tail_with_id = b',"insert_id":"%b%%d"%b' % (
@@ -283,9 +290,14 @@ class EventEncoder:
         return EARLIEST_MS <= milliseconds <= self._tomorrow_ms
 
     def _encode_slowly(
-        self, event: dict[str, Any], plain_type: Callable[[str], type | None]
-    ) -> tuple[bytes, int, tuple[str, ...]]:
+        self, event: dict[str, Any], plain_type: Callable[[str], type | None], tail: bytes | None
+    ) -> tuple[bytes, int, tuple[Remark, ...]]:
         """For everything unusual: what is common among it is put right here, the rest is examined."""
+        unknown = [key for key in event if type(key) is str and key not in FIELDS]
+        if unknown and not self._is_strict:
+            encoded = self._encode_plain(event, plain_type, tail, takes_unknown=True)
+            if encoded is not None:
+                return *encoded[:2], tuple(map(self._note_on, unknown))
         if plain_type is _complete_type:
             return self._examine(event)
         given = list(event.items())
@@ -296,11 +308,29 @@ class EventEncoder:
             return self.encode(self.with_defaults(event), _complete_type, b"}")
         return self._examine(event)
 
-    def _examine(self, event: dict[str, Any]) -> tuple[bytes, int, tuple[str, ...]]:
-        examined = examine(event, min_id_length=self._min_id_length, now_ms=time.time_ns() // 1_000_000)
-        if examined.problems:
-            message = "; ".join(str(problem) for problem in examined.problems)
-            raise Refused(Status.INVALID, "invalid_event", message)
+    def _note_on(self, key: str) -> Remark:
+        note = self._unknown_keys.get(key)
+        if note is None:
+            note = note_on(key)
+            if len(self._unknown_keys) >= _MAX_REMEMBERED:
+                self._unknown_keys.clear()
+            if len(key) <= MAX_STRING:
+                self._unknown_keys[key] = note
+        return note
+
+    def _examine(self, event: dict[str, Any]) -> tuple[bytes, int, tuple[Remark, ...]]:
+        examined = examine(
+            event,
+            min_id_length=self._min_id_length,
+            now_ms=time.time_ns() // 1_000_000,
+            leaves_out=self._leaves_out,
+        )
+        objections = [str(problem) for problem in examined.problems]
+        if not self._leaves_out:
+            told = (note for note in examined.notes if self._is_strict or note.is_change)
+            objections += [note.objection for note in told if note.objection]
+        if objections:
+            raise Refused(Status.INVALID, "invalid_event", "; ".join(objections))
         complete = self.with_defaults(examined.event)
         reserve(complete)
         body = orjson.dumps(complete)
@@ -348,12 +378,19 @@ def _plain(key: object, value: Any) -> Any:
     return value
 
 
-def _has_many_groups(groups: dict[Any, Any]) -> bool:
-    """Whether there are more group types, or names in them, than Amplitude tracks."""
-    if len(groups) == 1 and str in map(type, groups.values()):
-        return False  # nearly always
-    names = sum(len(each) if isinstance(each, (list, tuple)) else 1 for each in groups.values())
-    return len(groups) > MAX_GROUP_TYPES or names > MAX_GROUP_VALUES
+def _has_plain_groups(groups: dict[Any, Any]) -> bool:
+    """Whether the names are text, and neither they nor their types more than Amplitude tracks."""
+    count = 0
+    for names in groups.values():
+        if type(names) is str:
+            count += 1
+        elif type(names) is list or type(names) is tuple:
+            if not all(type(name) is str for name in names):
+                return False
+            count += len(names)
+        else:
+            return False
+    return count <= MAX_GROUP_VALUES and len(groups) <= MAX_GROUP_TYPES
 
 
 def _may_exceed(body: bytes) -> bool:

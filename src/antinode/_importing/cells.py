@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from antinode._protocol.validation import as_text, has_lost_digits
+from antinode._protocol.ids import as_text, has_lost_digits
 
 # 007 and 1e5 are names more often than numbers; beyond 15 digits, JSON's readers lose some.
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")

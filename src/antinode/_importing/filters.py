@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from antinode._importing.errors import BadMapping
 from antinode._importing.objects import dig
-from antinode._protocol.validation import as_text
+from antinode._protocol.ids import as_text
 
 Row: TypeAlias = dict[str, Any]
 Condition: TypeAlias = Callable[[Row], bool]

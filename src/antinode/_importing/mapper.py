@@ -18,7 +18,7 @@ from antinode._importing.plan import Plan, itself
 from antinode._importing.readers.amplitude_export import from_export, is_exported
 from antinode._importing.readers.timestamps import time_reader
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, IDENTIFY
-from antinode._protocol.validation import as_text
+from antinode._protocol.ids import as_text
 
 Row: TypeAlias = dict[str, Any]
 Event: TypeAlias = dict[str, Any]

@@ -13,7 +13,7 @@ from antinode._importing.errors import Unmappable
 from antinode._importing.objects import as_object, dig
 from antinode._importing.readers.timestamps import Convert
 from antinode._protocol.fields import FIELDS, ID_FIELDS, FieldKind
-from antinode._protocol.validation import as_text
+from antinode._protocol.ids import as_text
 
 Row: TypeAlias = dict[str, Any]
 Event: TypeAlias = dict[str, Any]

@@ -69,6 +69,7 @@ class Preparer:
             min_id_length=recipe.min_id_length,
             max_event_bytes=recipe.max_event_bytes,
             max_remembered_ids=_REMEMBERED_IDS,
+            leaves_out=False,  # a file can be mended and imported again
         )
         self._mapper = Mapper(recipe.columns, recipe.encoding)
         self._insert_id = insert_ids(recipe.namespace)
@@ -121,7 +122,7 @@ class Preparer:
                 made.notes += [(position, each) for each in mapper.notes]
                 mapper.notes.clear()
             if notes:
-                made.notes += [(position, note) for note in notes]
+                made.notes += [(position, str(note)) for note in notes]
                 # An id may be what was mended.
                 ids = _ids_in(body)
                 user, device = ids.user_id, ids.device_id

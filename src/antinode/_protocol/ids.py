@@ -1,8 +1,9 @@
-"""Which values the API refuses as a `user_id` or `device_id` (reference, section 4)."""
+"""How the API reads a `user_id` or `device_id`, and which values it refuses (reference, section 4)."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH
 
@@ -39,3 +40,19 @@ def is_good_id(value: str, min_id_length: int = DEFAULT_MIN_ID_LENGTH) -> bool:
     The length counts code points and spaces at the ends: the server measures before it trims.
     """
     return len(value) >= min_id_length and not is_invalid_id(value)
+
+
+def as_text(value: str | float) -> str:
+    """How the server reads a number where it expects a string. Users' ids come out of pandas as floats."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    return str(value)
+
+
+def has_lost_digits(value: Any) -> bool:
+    """Whether `value`, or one in it, is a float beyond 2**53, of which only the first digits are known."""
+    if isinstance(value, float):
+        return abs(value) >= 2**53
+    if isinstance(value, Mapping):
+        return any(map(has_lost_digits, value.values()))
+    return isinstance(value, list) and any(isinstance(each, float) and abs(each) >= 2**53 for each in value)

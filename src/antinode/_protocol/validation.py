@@ -7,6 +7,7 @@ both. None of them changes the event it is given.
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ from antinode._protocol.fields import (
     RESERVED_EVENT_TYPES,
     FieldKind,
 )
-from antinode._protocol.ids import is_good_id, is_invalid_id
+from antinode._protocol.foreign import fields_of
+from antinode._protocol.groups import mend_groups, with_types_as_text
+from antinode._protocol.ids import as_text, has_lost_digits, is_good_id, is_invalid_id
 from antinode._protocol.limits import (
     DEFAULT_MIN_ID_LENGTH,
     MAX_DEPTH,
@@ -31,6 +34,8 @@ from antinode._protocol.limits import (
     MAX_PROPERTIES,
     MAX_STRING,
 )
+from antinode._protocol.remarks import Remark
+from antinode._protocol.unknown_keys import note_on
 from antinode._protocol.values import Unencodable, count_properties, depth, describe, make_safe, truncate
 
 ProblemKind = Literal["missing", "invalid", "id_length"]
@@ -57,7 +62,7 @@ class Repaired:
 
     event: dict[str, Any]
     """A new dict of plain JSON values, which shares nothing that could change with the event given."""
-    notes: tuple[str, ...]
+    notes: tuple[Remark, ...]
     """What was changed in a way its author should know, one sentence each."""
     problems: tuple[Problem, ...]
 
@@ -68,17 +73,24 @@ class Examined:
 
     event: dict[str, Any]
     """As in `Repaired`. It is encodable in any case, so that a refused event can be kept and shown."""
-    notes: tuple[str, ...]
+    notes: tuple[Remark, ...]
     """As in `Repaired`."""
     problems: tuple[Problem, ...]
     """In the order of the server's checks: missing, invalid, id lengths."""
 
 
-def examine(event: Mapping[str, Any], *, min_id_length: int = DEFAULT_MIN_ID_LENGTH, now_ms: int) -> Examined:
+def examine(
+    event: Any,
+    *,
+    min_id_length: int = DEFAULT_MIN_ID_LENGTH,
+    now_ms: int,
+    leaves_out: bool = False,
+) -> Examined:
     """Mends `event` and finds what is still wrong with it.
 
-    `min_id_length` is that of the request, `now_ms` the time in milliseconds since 1970. Raises nothing but
-    MemoryError, whatever the event holds.
+    `min_id_length` is that of the request, `now_ms` the time in milliseconds since 1970. With `leaves_out`,
+    a bad field costs only itself, with a note; only ids, the event type and what is no event are problems.
+    Raises nothing but MemoryError, whatever the event holds.
     """
     repaired = repair(event, min_id_length, now_ms)
     reported = {problem.field for problem in repaired.problems}
@@ -88,7 +100,23 @@ def examine(event: Mapping[str, Any], *, min_id_length: int = DEFAULT_MIN_ID_LEN
         return Examined(repaired.event, repaired.notes, repaired.problems)
     remaining = [each for each in problems(repaired.event, min_id_length) if each.field not in reported]
     found = sorted((*repaired.problems, *remaining), key=lambda problem: _ORDER[problem.kind])
-    return Examined(repaired.event, repaired.notes, tuple(found))
+    examined = Examined(repaired.event, repaired.notes, tuple(found))
+    return _without_bad_fields(examined) if leaves_out and found else examined
+
+
+def _without_bad_fields(examined: Examined) -> Examined:
+    bad = [each for each in examined.problems if each.field not in _ESSENTIAL]
+    event = {key: value for key, value in examined.event.items() if key not in {each.field for each in bad}}
+    notes = [
+        Remark(f"{each.message} (the event goes without it)", subject=each.field, objection=each.message)
+        for each in bad
+    ]
+    remaining = tuple(each for each in examined.problems if each.field in _ESSENTIAL)
+    return Examined(event, (*examined.notes, *notes), remaining)
+
+
+_ESSENTIAL: Final = frozenset({"event", "event_type", *ID_FIELDS})
+"""Without these, or with a wrong one, an event cannot be sent."""
 
 
 _ORDER: Final[Mapping[ProblemKind, int]] = {"missing": 0, "invalid": 1, "id_length": 2}
@@ -191,22 +219,6 @@ def _fits_64_bits(value: int) -> bool:
     return -(2**63) <= value < 2**63
 
 
-def as_text(value: str | float) -> str:
-    """How the server reads a number where it expects a string. Users' ids come out of pandas as floats."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        value = int(value)
-    return str(value)
-
-
-def has_lost_digits(value: Any) -> bool:
-    """Whether `value`, or one in it, is a float beyond 2**53, of which only the first digits are known."""
-    if isinstance(value, float):
-        return abs(value) >= 2**53
-    if isinstance(value, Mapping):
-        return any(map(has_lost_digits, value.values()))
-    return isinstance(value, list) and any(isinstance(each, float) and abs(each) >= 2**53 for each in value)
-
-
 _IDENTIFYING: Final = (*ID_FIELDS, "insert_id", "groups")
 """Fields whose values tell one thing from another."""
 
@@ -228,15 +240,18 @@ _REMEDIES: Final[Mapping[FieldKind, str]] = {
 }
 
 
-def repair(event: Mapping[str, Any], min_id_length: int, now_ms: int) -> Repaired:
+def repair(event: Any, min_id_length: int, now_ms: int) -> Repaired:
     """`event` in plain JSON values, with mended what the server would refuse though its meaning is plain.
 
-    Left out: None, NaN, an empty or unusable id when another one is good. Converted: numbers to strings where
-    a string belongs, `time` to whole milliseconds, values as in `make_safe`. Cut: strings over the limit.
-    Arguments as in `examine`. Only what cannot be encoded, or has too many properties, is a problem here.
+    Left out: None, NaN, an empty or unusable id when another one is good, what in a field cannot be encoded.
+    Converted: numbers to strings where a string belongs and back, `time` to whole milliseconds, values as in
+    `make_safe`. Cut: strings over the limit. Arguments as in `examine`. Only a field of which nothing can be
+    encoded is a problem here.
     """
     work = _Repair(now_ms)
     try:
+        if not isinstance(event, Mapping) and (fields := fields_of(event)) is not None:
+            event = dict(fields.items)
         work.read(event)
     except MemoryError:
         raise
@@ -251,12 +266,15 @@ class _Repair:
 
     def __init__(self, now_ms: int) -> None:
         self.event: dict[str, Any] = {}
-        self.notes: list[str] = []
+        self.notes: list[Remark] = []
         self.problems: list[Problem] = []
         self._now_ms = now_ms
 
     def fail(self, field: str, message: str) -> None:
         self.problems.append(Problem(field, "invalid", message))
+
+    def note(self, subject: str, text: str) -> None:
+        self.notes.append(Remark(text, subject=subject))
 
     def read(self, event: Any) -> None:
         if not isinstance(event, Mapping):
@@ -265,9 +283,15 @@ class _Repair:
         for key, value in list(event.items()):
             if value is None:
                 continue
-            field = "event"
             try:
                 field = _name(key)
+            except Exception:
+                what = f"the event has {describe(key)} as a key"
+                remedy = "write strings as keys"
+                text, objection = f"{what}, which was left out: {remedy}", f"{what}: {remedy}"
+                self.notes.append(Remark(text, subject="event", objection=objection))
+                continue
+            try:
                 self._take(field, value)
             except Unencodable as error:
                 self.fail(field, str(error))
@@ -281,20 +305,14 @@ class _Repair:
 
     def _take(self, field: str, value: Any) -> None:
         if field in self.event:
-            raise Unencodable(_label(field), "is there twice, once as text: rename one of the two keys")
+            raise Unencodable(_label(field), "is there twice, once as text", "rename one of the two keys")
         kind = FIELDS.get(field)
         label = field if kind else _label(field)
         if kind is None:
-            self._hint(field)
-        if field == "time":
-            safe = self._milliseconds(value)
-            self._compare_with_clock(safe)
-        elif kind is FieldKind.NUMBER:
-            safe = _number(field, value)
-        else:
-            safe = make_safe(value, path=label)
+            self.notes.append(note_on(field))
+        safe = self._safe(field, kind, label, value)
         if safe is None:
-            self.notes.append(f"`{label}` was left out: it holds no value (NaN, an infinity, NaT)")
+            self.note(label, f"`{label}` was left out: it holds no value (NaN, an infinity, NaT)")
             return
         if field in ID_FIELDS and safe == "":
             return
@@ -302,27 +320,46 @@ class _Repair:
             # As text, an id that has lost digits would look like one that has them all.
             if not (field in _IDENTIFYING and has_lost_digits(safe)):
                 safe = as_text(safe)
-        elif kind is FieldKind.INTEGER and isinstance(safe, float) and _fits(kind, safe):
-            safe = int(safe)
+        elif kind in (FieldKind.INTEGER, FieldKind.NUMBER):
+            safe = self._as_number(field, kind, safe)
         elif kind is FieldKind.OBJECT and isinstance(safe, dict):
+            if field == "groups":
+                safe = mend_groups(safe, self.notes)
             self._count(field, safe)
         self.event[field] = self._cut(label, safe)
 
-    def _hint(self, field: str) -> None:
-        meant = meant_key(field)
-        if meant:
-            self.notes.append(
-                f"`{_label(field)}` is no key of an event and is ignored by Amplitude: write `{meant}`"
-            )
+    def _safe(self, field: str, kind: FieldKind | None, label: str, value: Any) -> Any:
+        if field == "time":
+            safe = self._milliseconds(value)
+            self._compare_with_clock(safe)
+            return safe
+        if kind is FieldKind.NUMBER:
+            return _number(field, value)
+        if field == "groups" and isinstance(value, Mapping):
+            value = with_types_as_text(value, self.notes)
+        return make_safe(value, path=label, notes=None if field in _ESSENTIAL else self.notes)
+
+    def _as_number(self, field: str, kind: FieldKind, safe: Any) -> Any:
+        if isinstance(safe, str) and field != "time":
+            number = _spelt_number(safe)
+            if number is not None and _fits(kind, number):
+                self.note(field, f"`{field}` was text and was sent as a number: {_remedy(field, kind)}")
+                safe = number
+        if kind is FieldKind.INTEGER and isinstance(safe, float) and _fits(kind, safe):
+            return int(safe)
+        return safe
 
     def _milliseconds(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = self._spelt_time(value)
         if isinstance(value, datetime):
             if value != value:  # noqa: PLR0124 - pandas.NaT, the missing datetime, differs from itself
                 return None
             if value.tzinfo is None:
-                self.notes.append(
+                self.note(
+                    "time",
                     "`time` is a datetime without a time zone and was taken as local time: "
-                    "write datetime.now(timezone.utc)"
+                    "write datetime.now(timezone.utc)",
                 )
                 value = value.astimezone()
             return int((value - _EPOCH) // timedelta(milliseconds=1))
@@ -339,32 +376,49 @@ class _Repair:
         if isinstance(safe, float):
             milliseconds = math.floor(safe)
             if milliseconds != safe:
-                self.notes.append(f"`time` {safe} was cut to {milliseconds}: write int(time.time() * 1000)")
+                self.note("time", f"`time` {safe} was cut to {milliseconds}: write int(time.time() * 1000)")
             return milliseconds if _fits_64_bits(milliseconds) else safe
         return safe
 
+    def _spelt_time(self, text: str) -> Any:
+        """The number or the moment that a text spells, if it spells one."""
+        if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS:
+            moment: Any = int(text)
+        elif 10 < len(text) <= _LONGEST_TIME:
+            try:
+                # Before 3.11 Python does not know Z.
+                moment = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1] in "Zz" else text)
+            except ValueError:
+                return text
+        else:
+            return text
+        self.note("time", "`time` is text and was sent as a number: write int(time.time() * 1000)")
+        return moment
+
     def _rescaled(self, value: float, milliseconds: int, unit: str, remedy: str) -> int:
-        self.notes.append(f"`time` {value} was taken as {unit}, {milliseconds} ms: write {remedy}")
+        self.note("time", f"`time` {value} was taken as {unit}, {milliseconds} ms: write {remedy}")
         return milliseconds
 
     def _compare_with_clock(self, milliseconds: Any) -> None:
         ahead = milliseconds - self._now_ms if isinstance(milliseconds, int) else 0
         if ahead > _DAY_MS:
-            self.notes.append(f"`time` is {ahead // _DAY_MS:,} days ahead of this machine's clock: check it")
+            self.note("time", f"`time` is {ahead // _DAY_MS:,} days ahead of this machine's clock: check it")
 
     def _count(self, field: str, properties: dict[str, Any]) -> None:
         if field == "groups":
             values = sum(len(names) if isinstance(names, list) else 1 for names in properties.values())
             if len(properties) > MAX_GROUP_TYPES or values > MAX_GROUP_VALUES:
-                self.notes.append(
+                self.note(
+                    "groups",
                     f"`groups` has {len(properties)} types and {values} values: "
-                    f"Amplitude tracks {MAX_GROUP_TYPES} and {MAX_GROUP_VALUES}, and ignores the others"
+                    f"Amplitude tracks {MAX_GROUP_TYPES} and {MAX_GROUP_VALUES}, and ignores the others",
                 )
         elif field in PROPERTY_FIELDS and (count := count_properties(properties)) > MAX_PROPERTIES:
-            self.fail(
-                field,
-                f"`{field}` has {count:,} properties: write at most {MAX_PROPERTIES:,}, or several events",
+            text = (
+                f"`{field}` has {count:,} properties, more than the {MAX_PROPERTIES:,} of Amplitude's SDKs: "
+                "write fewer, or several events"
             )
+            self.notes.append(Remark(text, subject=field, objection=text, is_change=False))
 
     def _cut(self, label: str, safe: Any) -> Any:
         kept, cut = truncate(safe, path=label)
@@ -372,13 +426,14 @@ class _Repair:
             return kept
         if label == "insert_id" and isinstance(safe, str):
             # Cut short, two ids that differ at the end would be one, and the second event a duplicate.
-            self.notes.append(
-                f"`insert_id` is longer than {MAX_STRING} characters and was replaced by its hash"
+            self.note(
+                "insert_id",
+                f"`insert_id` is longer than {MAX_STRING} characters and was replaced by its hash",
             )
             return str(uuid.uuid5(uuid.NAMESPACE_OID, safe))
         more = f" and {len(cut) - 3} more" if len(cut) > 3 else ""
         names = ", ".join(f"`{path}`" for path in cut[:3])
-        self.notes.append(f"{names}{more} cut to {MAX_STRING} characters, as Amplitude would")
+        self.note(label, f"{names}{more} cut to {MAX_STRING} characters, as Amplitude would")
         return kept
 
     def mend_ids(self, min_id_length: int) -> None:
@@ -391,13 +446,23 @@ class _Repair:
             why = (
                 "is a placeholder" if is_invalid_id(value) else f"is shorter than {min_id_length} characters"
             )
-            self.notes.append(
-                f"`{field}` {value!r:.60} {why} and was left out: Amplitude would refuse the event"
-            )
+            text = f"`{field}` {value!r:.60} {why} and was left out: Amplitude would refuse the event"
+            self.note(field, text)
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DAY_MS: Final = 86_400_000
+
+
+_MAX_DIGITS: Final = 19
+_LONGEST_TIME: Final = 40
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+
+
+def _spelt_number(text: str) -> int | float | None:
+    if not _NUMBER.fullmatch(text):
+        return None
+    return float(text) if "." in text else int(text)
 
 
 def _number(field: str, value: Any) -> Any:
@@ -416,15 +481,3 @@ def _name(key: Any) -> str:
 
 def _label(field: str) -> str:
     return field if len(field) <= 60 else field[:59] + "…"
-
-
-def _spelling(name: str) -> str:
-    return name.replace("_", "").replace("-", "").replace(" ", "").lower()
-
-
-def meant_key(field: str) -> str | None:
-    """The key of an event that `field`, which is none, was probably meant to be, such as `userId`."""
-    return _SPELLINGS.get(_spelling(field))
-
-
-_SPELLINGS: Final[Mapping[str, str]] = {_spelling(name): name for name in FIELDS}

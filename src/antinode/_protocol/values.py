@@ -6,10 +6,8 @@ This is the slow path. It runs for an event that the fast encoder refused or tha
 from __future__ import annotations
 
 import base64
-import dataclasses
 import enum
 import math
-import os
 import types
 import uuid
 from collections import deque
@@ -23,73 +21,99 @@ from collections.abc import (
     Set,
     ValuesView,
 )
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
 from antinode._changing import items_at_once
 from antinode._protocol.fields import OPERATIONS, PROPERTY_FIELDS
+from antinode._protocol.foreign import fields_of, is_made_of_times, substitute_of
 from antinode._protocol.limits import BATCH_BODY_LIMIT, MAX_DEPTH, MAX_STRING, UNLIMITED_PROPERTIES
+from antinode._protocol.remarks import Remark
 
 _MIN_INTEGER: Final = -(2**63)
 _MAX_INTEGER: Final = 2**64 - 1  # orjson and msgspec write no integer outside these two as a number
 _NOT_SCALAR: Final = object()
+_LEFT_OUT: Final = object()
+_LONGEST_PATH: Final = 120
+_MOST_NOTES: Final = 50
+_MOST_OVERFLOWS: Final = 3
 
 
 class Unencodable(ValueError):
     """A value that has no JSON form, or none worth guessing at.
 
-    `path` names it, as in `event_properties.cart[2].price`; `problem` says what is wrong and what to write.
+    `path` names it, as in `event_properties.cart[2].price`; `problem` says what is wrong with it,
+    `remedy` what to write instead.
     """
 
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
+    def __init__(self, path: str, problem: str, remedy: str) -> None:
+        super().__init__(path, problem, remedy)
         self.path = path
         self.problem = problem
+        self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"`{self.path}` {self.problem}"
+        return f"`{self.path}` {self.problem}: {self.remedy}"
 
 
-def make_safe(value: Any, *, path: str) -> Any:
+class _TooLarge(Unencodable):
+    """More than any request could hold."""
+
+
+def make_safe(value: Any, *, path: str, notes: list[Remark] | None = None) -> Any:
     """`value` in None, bool, int, float, str, list and dict; its lists and dicts are new ones.
 
-    - datetime, date, time: ISO 8601, with the offset if there is one. UUID: its text. Enum: its value.
+    - datetime, date, time, numpy's datetime64: ISO 8601, with the offset if there is one. UUID: its text.
+      Enum: its value.
     - NaN and infinities: None. Lone surrogates: U+FFFD. An integer outside 64 bits: its digits as a string.
     - Decimal: an integer if it is one, a float if that has the same decimal digits, otherwise a string.
     - bytes: the text, if they are UTF-8, otherwise base64.
-    - Mappings, dataclasses (without fields that start with `_`) and msgspec structs: dict.
+    - Mappings, dataclasses (without fields that start with `_`), named tuples and msgspec structs: dict.
     - Sequences, sets and dict views: list; a set whose elements compare is sorted.
     - numpy scalars and arrays: what their `tolist` gives.
     - Keys become strings as in the json module: True is "true", None is "null", 1 is "1".
+    - With a note, as something else was probably meant: pydantic and attrs models: dict. timedelta: seconds.
+      pandas.NA: None. Paths and lazy translations: text.
 
-    `path` is where the value is, for messages. Raises Unencodable for anything else, for a cycle, for more
-    than MAX_DEPTH layers, for what no request could hold, and when a method of a value raises an Exception.
+    Anything else has no JSON form; nor has a cycle, what is under more than MAX_DEPTH layers, what no request
+    could hold, and a value whose methods raise an Exception. In a container such a value is left out, alone,
+    and a note says so, if there are `notes` to add to. Raises Unencodable if `value` itself is one, or holds
+    one while there are no `notes`. `path` is where the value is, for messages.
     """
-    conversion = _Conversion(path)
-    try:
-        return conversion.convert(value)
-    except (Unencodable, MemoryError):
-        raise
-    except Exception as error:
-        raise Unencodable(
-            conversion.path, f"raised {_type_name(error)} while it was read: write a plain value"
-        ) from error
+    conversion = _Conversion(path, notes)
+    made = conversion.convert_readable(value)
+    conversion.sum_up()
+    return made
 
 
 class _Conversion:
     """One run of `make_safe`: where it is, and how much it has made."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, notes: list[Remark] | None) -> None:
         self._root = root
+        self._notes = notes
         self._trail: list[str | int] = []
         self._open: set[int] = set()
         # A few lists that hold each other many times over unfold to more than any memory holds.
         self._room = BATCH_BODY_LIMIT
+        self._told = self._untold = self._overflows = 0
 
     @property
     def path(self) -> str:
-        return _path(self._root, self._trail)
+        path = _path(self._root, self._trail)
+        return path if len(path) <= _LONGEST_PATH else path[: _LONGEST_PATH - 1] + "…"
+
+    def convert_readable(self, value: Any) -> Any:
+        """As `convert`, also for a value whose methods raise."""
+        try:
+            return self.convert(value)
+        except (Unencodable, MemoryError):
+            raise
+        except Exception as error:
+            raise Unencodable(
+                self.path, f"raised {_type_name(error)} while it was read", "write a plain value"
+            ) from error
 
     def convert(self, value: Any) -> Any:
         if isinstance(value, enum.Enum):
@@ -99,22 +123,31 @@ class _Conversion:
             return scalar
         if isinstance(value, Mapping):
             return self._object(value, items_at_once(value, self._room))
+        fields = fields_of(value)
+        if fields is not None:
+            if fields.remedy:
+                self._tell(_article(_type_name(value)), "a dict", fields.remedy)
+            return self._object(value, fields.items)
+        substitute = substitute_of(value)
+        if substitute is not None:
+            if substitute.remedy:
+                self._tell(
+                    substitute.what or _article(_type_name(value)), substitute.became, substitute.remedy
+                )
+            return self.convert(substitute.value)
         if isinstance(value, Sequence | ValuesView):
             return self._array(value, list(value) if type(value) in _HELD else value)
         if isinstance(value, Set):
             return self._array(value, _in_order(value))
         cls = type(value)
-        if hasattr(cls, "__dataclass_fields__"):
-            names = [each.name for each in dataclasses.fields(value) if not each.name.startswith("_")]
-            return self._object(value, ((name, getattr(value, name)) for name in names))
-        if hasattr(cls, "__struct_encode_fields__"):
-            return self._object(value, _struct_items(value))
         if hasattr(cls, "dtype") and hasattr(cls, "tolist"):
+            if is_made_of_times(value):
+                return self._array(value, value) if value.ndim else self.convert(value[()])
             plain = value.tolist()
             if type(plain) is not cls:  # a numpy longdouble answers with itself
                 return self.convert(plain)
         raise Unencodable(
-            self.path, f"is {_article(_type_name(value))}, which JSON cannot hold: {_advice(value)}"
+            self.path, f"is {_article(_type_name(value))}, which JSON cannot hold", _advice(value)
         )
 
     def _scalar(self, value: Any) -> Any:
@@ -152,39 +185,96 @@ class _Conversion:
         if (
             number.bit_length() > MAX_STRING * 3
         ):  # the interpreter may refuse to print it, and takes long to try
-            raise Unencodable(self.path, "is an int of about a thousand digits or more: write a shorter one")
+            raise Unencodable(
+                self.path, "is an int of about a thousand digits or more", "write a shorter one"
+            )
         return str(number)
 
     def _object(self, value: object, items: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
         self._enter(value)
         made: dict[str, Any] = {}
         for key, item in items:
-            name = self._key(key)
-            if name in made:
-                raise Unencodable(
-                    self.path, f"has two keys that both become {name!r:.60} in JSON: rename one"
-                )
-            self._trail.append(name)
-            made[name] = self.convert(item)
-            self._trail.pop()
+            try:
+                name = self._key(key)
+                if name in made:
+                    problem = f"has two keys that both become {name!r:.60} in JSON"
+                    raise Unencodable(self.path, problem, "rename one")
+            except _TooLarge:
+                raise
+            except Unencodable as error:
+                self._leave_out(error, "the second of them" if error.remedy == "rename one" else "its value")
+                continue
+            safe = self._item(name, item)
+            if safe is not _LEFT_OUT:
+                made[name] = safe
         self._open.discard(id(value))
         return made
 
     def _array(self, value: object, items: Iterable[Any]) -> list[Any]:
         self._enter(value)
-        made = []
-        for position, item in enumerate(items):
-            self._trail.append(position)
-            made.append(self.convert(item))
-            self._trail.pop()
+        safe = [self._item(position, item) for position, item in enumerate(items)]
         self._open.discard(id(value))
-        return made
+        return [each for each in safe if each is not _LEFT_OUT]
+
+    def _item(self, step: str | int, item: Any) -> Any:
+        """What is in a container, at `step`; `_LEFT_OUT` if it has no JSON form."""
+        layer, is_open, room = len(self._trail), set(self._open), self._room
+        self._trail.append(step)
+        try:
+            return self.convert_readable(item)
+        except _TooLarge as error:
+            # One property that no request could hold costs only itself. Looking for it takes a while, though.
+            if layer or self._notes is None or self._overflows >= _MOST_OVERFLOWS:
+                raise
+            self._overflows += 1
+            self._room = room
+            self._leave_out(_TooLarge(self.path, error.problem, error.remedy))
+        except Unencodable as error:
+            self._leave_out(error)
+        finally:
+            del self._trail[layer:]
+        self._open = is_open
+        return _LEFT_OUT
+
+    def _leave_out(self, error: Unencodable, what: str = "") -> None:
+        if self._notes is None:
+            raise error
+        if what:
+            text = f"`{error.path}` {error.problem}, and {what} was left out: {error.remedy}"
+        else:
+            text = f"`{error.path}` was left out, as it {error.problem}: {error.remedy}"
+        self._add(Remark(text, subject=self._subject(), objection=str(error)))
+
+    def _tell(self, what: str, became: str, remedy: str) -> None:
+        start = f"`{self.path}` is {what}"
+        text = f"{start} and was sent as {became}: {remedy}"
+        self._add(Remark(text, subject=self._subject(), objection=f"{start}: {remedy}"))
+
+    def _add(self, note: Remark) -> None:
+        if self._notes is None:
+            return
+        if self._told < _MOST_NOTES:
+            self._told += 1
+            self._notes.append(note)
+        else:
+            self._untold += 1
+
+    def _subject(self) -> str:
+        names: list[str | int] = [step for step in self._trail if isinstance(step, str)]
+        return _path(self._root, names[:2])
+
+    def sum_up(self) -> None:
+        """Say how many notes are not among those that were added."""
+        if self._notes is not None and self._untold:
+            text = f"`{self._root}` has {self._untold:,} more values that were mended or left out"
+            self._notes.append(Remark(text, subject=self._root, objection=text))
 
     def _enter(self, value: object) -> None:
         if id(value) in self._open:
-            raise Unencodable(self.path, "contains itself: leave out the reference back")
+            raise Unencodable(self.path, "contains itself", "leave out the reference back")
         if len(self._open) >= MAX_DEPTH:
-            raise Unencodable(self._root, f"is nested more than {MAX_DEPTH} layers deep: flatten it")
+            where = self._root if self._notes is None else self.path
+            raise Unencodable(where, f"is nested more than {MAX_DEPTH} layers deep", "flatten it")
         self._open.add(id(value))
 
     def _key(self, key: Any) -> str:
@@ -199,13 +289,13 @@ class _Conversion:
             return "true" if scalar else "false"
         if isinstance(scalar, int | float):
             return repr(scalar)
-        raise Unencodable(self.path, f"has a key of type {_type_name(key)}: write strings as keys")
+        raise Unencodable(self.path, f"has a key of type {_type_name(key)}", "write strings as keys")
 
     def _spend(self, size: int) -> None:
         self._room -= size
         if self._room < 0:
-            raise Unencodable(
-                self._root, f"is larger than {BATCH_BODY_LIMIT:,} bytes as JSON: write less of it"
+            raise _TooLarge(
+                self._root, f"is larger than {BATCH_BODY_LIMIT:,} bytes as JSON", "write less of it"
             )
 
 
@@ -363,17 +453,6 @@ _HELD: Final = frozenset({list, deque, type({}.values())})
 """Containers that are copied in one step. Others may have no end."""
 
 
-def _struct_items(value: Any) -> Iterator[tuple[str, Any]]:
-    cls = type(value)
-    tag = cls.__struct_config__.tag
-    if tag is not None:
-        yield cls.__struct_config__.tag_field, tag
-    for key, name in zip(cls.__struct_encode_fields__, cls.__struct_fields__, strict=True):
-        item = getattr(value, name)
-        if _type_name(item) != "UnsetType":  # msgspec.UNSET: a field that is meant to be left out
-            yield key, item
-
-
 def _type_name(value: object) -> str:
     name = type.__dict__["__name__"].__get__(type(value))  # past a metaclass that answers for itself
     return str(name)
@@ -384,12 +463,11 @@ def _article(noun: str) -> str:
 
 
 _ADVICE: Final[tuple[tuple[Any, str], ...]] = (
-    (timedelta, "write value.total_seconds()"),
     (Awaitable, "await it first"),
     (Iterator, "write list(value)"),
     (complex, "write two numbers"),
     ((type, types.ModuleType), "write its name"),
-    ((BaseException, os.PathLike), "write str(value)"),
+    (BaseException, "write str(value)"),
     (Callable, "write what it returns"),
 )
 

@@ -20,6 +20,8 @@ from tests.server.ingest.test_validation import GOOD, checked, codes
         ({"time": -5}, ["time_before_1970"]),
         ({"userId": "x"}, ["misspelt_key"]),
         ({"eventProperties": {}}, ["misspelt_key"]),
+        ({"properties": {}}, ["misspelt_key"]),
+        ({"something": 5}, ["unknown_key"]),
         ({"sequence_number": 5}, []),
         ({"groups": {str(number): "a" for number in range(5)}}, []),
         ({"groups": {str(number): "a" for number in range(6)}}, ["too_many_groups"]),

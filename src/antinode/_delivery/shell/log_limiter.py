@@ -14,6 +14,9 @@ log = logging.getLogger("antinode")
 PREFIX = "antinode: "
 """What each line begins with: most formats do not show the logger's name."""
 QUIET_SECONDS = 60.0
+MAX_KEYS = 200
+"""Kinds that are told apart; an application may make up as many keys and properties as it likes."""
+_OTHERS = "other subjects"
 _LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
 
 
@@ -45,6 +48,8 @@ class LogLimiter:
     def say(self, level: str, key: str, text: str) -> None:
         """Log `text`, unless something with the same key was logged within the last minute."""
         now = self._clock()
+        if key not in self._last and len(self._last) >= MAX_KEYS and not self._forget(now):
+            key = _OTHERS
         last = self._last.get(key)
         if last is not None and now < last + self._quiet:
             self._kept_back[key] = self._kept_back.get(key, 0) + 1
@@ -54,6 +59,15 @@ class LogLimiter:
         more = self._kept_back.pop(key, 0)
         suffix = f" (and {more:,} more of the kind since the last such line)" if more else ""
         write(_LEVELS[level], "%s%s", text, suffix)
+
+    def _forget(self, now: float) -> bool:
+        """Whether there is room again, without the keys that have nothing to say any more."""
+        self._last = {
+            key: last
+            for key, last in self._last.items()
+            if key in self._kept_back or now < last + QUIET_SECONDS
+        }
+        return len(self._last) < MAX_KEYS
 
     def sum_up(self) -> None:
         """Say how many lines were kept back; at shutdown."""

@@ -23,7 +23,9 @@ class Trial:
             options = destination.check()
             sender = make_sender("dry-run", options, None)
         self._encoder = EventEncoder(
-            min_id_length=options.min_id_length, max_event_bytes=sender.config.core.max_batch_bytes
+            min_id_length=options.min_id_length,
+            max_event_bytes=sender.config.core.max_batch_bytes,
+            is_strict=options.strict,
         )
         self.good = self.refused = 0
         self._told = 0

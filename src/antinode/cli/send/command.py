@@ -113,7 +113,9 @@ def _show_dry(event: dict[str, Any], min_id_length: int | None, is_json: bool) -
     from antinode._protocol.validation import examine  # noqa: PLC0415
 
     now_ms = time.time_ns() // 1_000_000
-    examined = examine(event, min_id_length=min_id_length or DEFAULT_MIN_ID_LENGTH, now_ms=now_ms)
+    examined = examine(
+        event, min_id_length=min_id_length or DEFAULT_MIN_ID_LENGTH, now_ms=now_ms, leaves_out=True
+    )
     problems = [each.message for each in examined.problems]
     if is_json:
         write_json({"event": examined.event, "problems": problems, "notes": examined.notes})

@@ -41,7 +41,7 @@ def send(
             client.init(destination.key(), **destination.options)
         shortest = destination.options.get("min_id_length", DEFAULT_MIN_ID_LENGTH)
         # The client mends the event likewise, but only logs what it did.
-        examined = examine(event, min_id_length=shortest, now_ms=time.time_ns() // 1_000_000)
+        examined = examine(event, min_id_length=shortest, now_ms=time.time_ns() // 1_000_000, leaves_out=True)
         started = time.monotonic()
         delivery = client.log_event(event)  # type: ignore[arg-type]  # what it holds is for the client to judge
         told: dict[str, Any] = {

@@ -20,7 +20,7 @@ from antinode._protocol.fields import (
     REVENUE,
     FieldKind,
 )
-from antinode._protocol.ids import INVALID_IDS, is_good_id
+from antinode._protocol.ids import INVALID_IDS, as_text, is_good_id
 from antinode._protocol.limits import MAX_DEPTH, MAX_STRING
 from antinode._protocol.values import depth, truncate
 from antinode.server.ingest import responses, warnings
@@ -240,10 +240,10 @@ def _told(fault: validation.Problem) -> Problem:
 
 def _without_short_ids(event: dict[str, Any], shortest: int, found: list[Problem]) -> dict[str, Any]:
     short = {
-        field: validation.as_text(value)
+        field: as_text(value)
         for field in ID_FIELDS
         if isinstance(value := event.get(field), str | int | float) and not isinstance(value, bool)
-        if value != "" and len(validation.as_text(value)) < shortest
+        if value != "" and len(as_text(value)) < shortest
     }
     if not short:
         return event
@@ -281,7 +281,7 @@ def _tidy(key: str, kind: FieldKind, value: Any, found: list[Problem]) -> Any:
             return value or None
         if key in ID_FIELDS:
             found.append(warnings.number_as_id(key, value))
-        return validation.as_text(value)
+        return as_text(value)
     if kind is FieldKind.INTEGER and type(value) is float:
         return int(value)
     return value

@@ -15,7 +15,7 @@ from antinode._protocol.fields import (
     REVENUE,
 )
 from antinode._protocol.limits import MAX_DEPTH, MAX_GROUP_TYPES, MAX_GROUP_VALUES, MAX_STRING
-from antinode._protocol.validation import meant_key
+from antinode._protocol.unknown_keys import advice, meant_key
 from antinode._protocol.values import describe
 from antinode.server.ingest.fast_schemas import FIRST_MS, LAST_MS
 from antinode.server.models import Problem
@@ -194,12 +194,15 @@ _WITH_A_PRICE: Final = ("quantity", "productId", "revenueType", "currency")
 
 
 def on_unknown_key(key: str) -> Iterator[Problem]:
-    """A key that is ignored, but looks like one that is not."""
-    meant = meant_key(key)
-    if meant is not None:
-        yield _warning(
-            "misspelt_key", key[:60], f"`{key[:60]}` is no key of an event and is ignored: write `{meant}`"
-        )
+    """A key that is ignored: one that was misspelt, or that is none at all."""
+    if key in _OF_OTHER_APIS:
+        return
+    code = "unknown_key" if meant_key(key) is None else "misspelt_key"
+    yield _warning(code, key[:60], f"`{key[:60]}` {advice(key)}")
+
+
+_OF_OTHER_APIS: Final = frozenset({"sequence_number", "api_properties", "paying", "start_version"})
+"""Sent by the maintenance SDKs, and documented for the Identify API (reference, sections 16 and 17)."""
 
 
 def number_as_id(field: str, value: float) -> Problem:

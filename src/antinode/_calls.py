@@ -1,0 +1,38 @@
+"""Calls as people write them: arguments in either order, and methods that other SDKs call otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+
+def arguments(
+    method: str, names: Sequence[str], given: Sequence[Any], named: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """The device_id and the values of `names`, of a call whose first argument was a user_id.
+
+    The device_id is optional by its keyword; as a second argument, as in the Node SDK, it comes before the
+    others. Raises `TypeError` for too many or too few.
+    """
+    known = dict(named)
+    missing = [name for name in names if name not in known]
+    values = list(given)
+    if "device_id" not in known:
+        known["device_id"] = values.pop(0) if len(values) > len(missing) else None
+    if len(values) != len(missing) or not known.keys() <= {"device_id", *names}:
+        shown = ", ".join(names)
+        raise TypeError(f"{method}() takes a user_id, then {shown}, and device_id by keyword")
+    known.update(zip(missing, values, strict=True))
+    return known["device_id"], *(known[name] for name in names)
+
+
+class Elsewhere:
+    """Stands where other SDKs have a method, and says how it is called here. There is no such attribute."""
+
+    def __init__(self, name: str, meant: str) -> None:
+        self._name = name
+        self._meant = meant
+
+    def __get__(self, instance: object, owner: type | None = None) -> NoReturn:
+        kind = owner.__name__ if owner is not None else type(instance).__name__
+        raise AttributeError(f"{kind!r} object has no attribute {self._name!r}: call {self._meant}")
