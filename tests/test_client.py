@@ -262,7 +262,7 @@ def test_identify_and_groups(client, memory):
         lambda client: client.group_identify(["label"], "Columbia", Identify().set("a", 1)),
         lambda client: client.revenue("user-20391", None, 19.99),
         lambda client: client.revenue("user-20391", None, Revenue()),
-        lambda client: client.set_group("user-20391", None, "label", 15),
+        lambda client: client.set_group("user-20391", None, "label", None),
         lambda client: client.set_group("user-20391", None, "", "Columbia"),
     ],
 )
