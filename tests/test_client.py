@@ -136,7 +136,7 @@ def test_each_unknown_key_is_told(client, memory, caplog):
         (line, *sums) = [line for line in lines if f"`{key}`" in line]
         assert f"`{meant}`" in line
         assert "sent as it is" in line
-        assert [each[:16] for each in sums] == ([] if key == "cart" else ["2 further lines "])
+        assert ["2 further lines" in each for each in sums] == ([] if key == "cart" else [True])
 
 
 @pytest.mark.parametrize(
