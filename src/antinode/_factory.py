@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.envelope import Envelope
 from antinode._delivery.core.response_handler import Note
+from antinode._delivery.messages import CompletedTransport
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED
 from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
 from antinode._delivery.shell.config import SenderConfig
@@ -23,7 +24,7 @@ from antinode._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from antinode._delivery.messages import Transport
+    from antinode._delivery.messages import FullTransport
     from antinode._delivery.record import Delivery
     from antinode._delivery.shell.spooler import Spooler
     from antinode._options import Options
@@ -80,7 +81,7 @@ def make_sender(
     )
 
 
-def destination(options: Options) -> tuple[str, Endpoint, Callable[[], Transport]]:
+def destination(options: Options) -> tuple[str, Endpoint, Callable[[], FullTransport]]:
     """Where these options send to, which API that is, and what makes the transport: for another shell."""
     usual, _ = upload_urls(options)
     return usual, _endpoint(options), _transport_maker(options, usual)
@@ -204,11 +205,11 @@ def _policy(options: Options) -> RetryPolicy:
     return Backoff() if options.retry_timeouts is None else Schedule(options.retry_timeouts)
 
 
-def _transport_maker(options: Options, server_url: str) -> Callable[[], Transport]:
+def _transport_maker(options: Options, server_url: str) -> Callable[[], FullTransport]:
     """What makes the transport when the first upload is made, with nothing left to import then."""
     transport = options.transport
     if transport is not None:
-        return lambda: transport
+        return lambda: CompletedTransport(transport)
     from antinode._delivery.http.environment import import_for_proxies  # noqa: PLC0415 - loads the same
     from antinode._delivery.http.transport import HttpTransport  # noqa: PLC0415 - loads http.client, ssl and urllib3
 

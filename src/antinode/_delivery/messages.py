@@ -61,8 +61,42 @@ class Transport(Protocol):
     `send` is called from several threads at once and may block up to `request.timeout` seconds. It
     raises `TransportTimeout` or `TransportError` when there is no answer. `close` lets connections go;
     it may be called at any time, more than once, and `send` must work again after it.
+
+    It may have `cancel_all()`, which makes the sends under way fail soon, and `abandon()`, which a forked
+    child calls before anything else, to let go of what the parent has open without a word to the server.
+    Without them a shutdown leaves requests under way to their timeouts, and a forked child goes on with the
+    same object. `antinode.testing.check_transport` tries one.
     """
 
     def send(self, request: Request) -> HttpResponse: ...
 
     def close(self) -> None: ...
+
+
+class FullTransport(Transport, Protocol):
+    """What the shell calls: a transport with the methods that one may go without."""
+
+    def cancel_all(self) -> None:
+        """Make the sends under way fail soon with `TransportError`. Later ones are not affected."""
+        return
+
+    def abandon(self) -> None:
+        """In a forked child, before anything else: let go of the parent's connections, unharmed."""
+        return
+
+
+class CompletedTransport(FullTransport):
+    """A transport that goes without some methods, with their defaults: to do nothing."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        for name in ("cancel_all", "abandon"):
+            method = getattr(transport, name, None)
+            if callable(method):
+                setattr(self, name, method)
+
+    def send(self, request: Request) -> HttpResponse:
+        return self._transport.send(request)
+
+    def close(self) -> None:
+        self._transport.close()

@@ -3,6 +3,7 @@
 from antinode.testing import faults
 from antinode.testing._arrival import Arrival
 from antinode.testing._ledger import Duplicate, OutOfOrder
+from antinode.testing._transports import check_transport
 from antinode.testing.endpoint import Endpoint, EndpointProcess
 from antinode.testing.faults import Answer, Fault
 
@@ -14,5 +15,6 @@ __all__ = [
     "EndpointProcess",
     "Fault",
     "OutOfOrder",
+    "check_transport",
     "faults",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from antinode._delivery.core.config import CoreConfig
-from antinode._delivery.messages import Transport
+from antinode._delivery.messages import FullTransport
 from antinode._delivery.record import Delivery
 from antinode._delivery.retry import Response
 
@@ -25,7 +25,7 @@ class SenderConfig:
     url: str = field(repr=False)  # its query may be a secret
     bulk_url: str = field(repr=False)
     """Where uploads go that the core marks as bulk: another URL only if the endpoint is chosen by traffic."""
-    make_transport: Callable[[], Transport]
+    make_transport: Callable[[], FullTransport]
     name: str = "antinode"
     headers: Mapping[str, str] = field(default_factory=dict)
     request_timeout: float = 10.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from antinode._delivery.core.backlog import ids_of
-from antinode._delivery.messages import Request, Transport, TransportTimeout
+from antinode._delivery.messages import FullTransport, Request, TransportTimeout
 from antinode._delivery.shell.log_limiter import log, write
 from antinode._protocol.responses import Action, Verdict, judge, unreached
 from antinode._protocol.secrets import public_url
@@ -38,7 +38,7 @@ class Exchanger:
 
     def __init__(
         self,
-        make_transport: Callable[[], Transport],
+        make_transport: Callable[[], FullTransport],
         url_of: Callable[[Upload], str],
         envelope: Envelope,
         *,
@@ -50,7 +50,7 @@ class Exchanger:
         self._envelope = envelope
         self._headers = headers
         self._clock = clock
-        self._transport: Transport | None = None
+        self._transport: FullTransport | None = None
         self.make_lock()
 
     def make_lock(self) -> None:
@@ -58,7 +58,7 @@ class Exchanger:
         self._making = threading.RLock()
 
     @property
-    def transport(self) -> Transport:
+    def transport(self) -> FullTransport:
         """The transport, made when it is first needed."""
         transport = self._transport
         if transport is None:
@@ -110,18 +110,16 @@ class Exchanger:
 
     def abandon(self) -> None:
         """In a forked child: let go of the parent's connections."""
-        abandon = getattr(self._transport, "abandon", None)
-        if abandon is not None:
-            abandon()
+        if self._transport is not None:
+            self._transport.abandon()
 
     def close(self, *, cancels: bool) -> None:
         """Let connections go; `cancels` has requests under way fail. Raises what the transport does."""
         transport = self._transport
         if transport is None:
             return
-        cancel = getattr(transport, "cancel_all", None) if cancels else None
-        if cancel is not None:
-            cancel()
+        if cancels:
+            transport.cancel_all()
         transport.close()
 
 
