@@ -73,7 +73,11 @@ def _as_name(client: Client) -> tuple[Callable[[str | None], Client], tuple[str 
 copyreg.pickle(Client, _as_name)
 
 
-def log_event(event: EventDict | Event, extra: object = None, *, once: str | None = None) -> Delivery:
+@overload
+def log_event(event: Event, extra: object = None, *, once: str | None = None) -> Delivery: ...
+@overload
+def log_event(event: EventDict, extra: object = None, *, once: str | None = None) -> Delivery: ...
+def log_event(event: Any, extra: object = None, *, once: str | None = None) -> Delivery:
     """`Client.log_event` of the default instance."""
     return _default.log_event(event, extra, once=once)
 

@@ -22,3 +22,21 @@ def test_package_and_usage_type_check(version):
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_pyright_names_a_misspelt_key(tmp_path):
+    """In an editor, a key of a literal that is none of an event's is named; what is right passes."""
+    usage = tmp_path / "usage.py"
+    usage.write_text(
+        "import antinode\n"
+        'antinode.log_event({"event_type": "Song Played", "evnt_properties": {}})\n'
+        'antinode.get_instance().log_event({"event_type": "Song Played", "userid": "user-20391"})\n'
+        'antinode.log_event({"event_type": "Song Played", "groups": {"label": ["Columbia"]}})\n'
+        'antinode.log_event(antinode.Event("Song Played"))\n'
+    )
+    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, str(usage)]
+    checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert '"evnt_properties" is an undefined item in type "EventDict"' in checked.stdout, checked.stdout
+    assert '"userid" is an undefined item in type "EventDict"' in checked.stdout
+    assert ":4:" not in checked.stdout
+    assert ":5:" not in checked.stdout
