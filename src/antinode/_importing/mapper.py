@@ -13,8 +13,8 @@ from antinode._importing.columns import NOW, OBJECTS, Columns, Pick
 from antinode._importing.decoding import decoded
 from antinode._importing.errors import LeftOut, Unmappable
 from antinode._importing.filters import all_of
+from antinode._importing.mapping import ColumnMapping, itself
 from antinode._importing.objects import as_object, dig
-from antinode._importing.plan import Plan, itself
 from antinode._importing.readers.amplitude_export import from_export, is_exported
 from antinode._importing.readers.timestamps import time_reader
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, IDENTIFY
@@ -57,17 +57,17 @@ class Mapper:
         self._where = all_of(columns.where)
         self._is_undated_meant = columns.undated == NOW
         if columns.is_given:
-            self._plan = Plan(columns, self._time, needs_time="time" in columns.fields)
+            self._mapping = ColumnMapping(columns, self._time, needs_time="time" in columns.fields)
         else:
-            self._plan = Plan(itself(columns), self._time, needs_time=False, prefixes=OBJECTS)
-            self._plan.unmatched = []
+            self._mapping = ColumnMapping(itself(columns), self._time, needs_time=False, prefixes=OBJECTS)
+            self._mapping.unmatched = []
         self.notes: list[str] = []
         """What is worth knowing of the rows so far; whoever asks takes it out."""
 
     @property
     def unmatched(self) -> list[Pick]:
         """What was named, and has met nothing in any row so far."""
-        return self._plan.unmatched
+        return self._mapping.unmatched
 
     def to_event(self, row: Any, *, has_cells: bool = False) -> Event:
         """The event of a decoded row; `has_cells` if its values are text that may stand for other values.
@@ -125,7 +125,7 @@ class Mapper:
         return not (is_call(row) or _is_in_capitals(row))
 
     def _mapped(self, row: Row, *, has_cells: bool) -> Event:
-        event = self._plan.apply(row, has_cells=has_cells)
+        event = self._mapping.apply(row, has_cells=has_cells)
         if event.get("event_type") is None and "event_type" not in self._constants and is_call(row):
             event |= of_kind(row, dict(self._columns.groups))
             if event.get("event_type") in _NO_EVENTS:
@@ -148,7 +148,7 @@ class Mapper:
             event = from_call(row, dict(self._columns.groups))
             self._convert_time(event)
         elif has_cells:
-            event = self._plan.apply(row, has_cells=True)
+            event = self._mapping.apply(row, has_cells=True)
         else:
             event = row
             self._convert_time(event)

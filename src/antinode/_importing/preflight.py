@@ -12,8 +12,8 @@ from antinode._importing.columns import NOW, Columns, Pick
 from antinode._importing.decoding import decoded
 from antinode._importing.errors import Damaged, LeftOut, Unclear, Unmappable
 from antinode._importing.mapper import Mapper, is_counted
+from antinode._importing.mapping import is_met
 from antinode._importing.objects import as_object
-from antinode._importing.plan import is_met
 from antinode._importing.readers.detect import SourceReading
 from antinode._importing.sources import Source
 from antinode._importing.suggestions import fitting_options, listed, nearest, time_column

@@ -47,7 +47,7 @@ class _Pattern:
         return key[len(before) :] if is_beginning else key
 
 
-class Plan:
+class ColumnMapping:
     """Makes events of rows by the columns that are named."""
 
     def __init__(
