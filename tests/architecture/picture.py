@@ -204,7 +204,7 @@ def _function(module: str, qualified: str) -> ast.AST:
         inner = [each for each in ast.iter_child_nodes(node) if getattr(each, "name", None) == name]
         if not inner:
             raise LookupError(f"{module} has no {qualified}: mend the way of an event")
-        node = inner[0]
+        node = inner[-1]  # after its overloads
     return node
 
 

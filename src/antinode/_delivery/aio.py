@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Gate(Protocol):
+class Awaited(Protocol):
     """What a task waits at until any thread opens it."""
 
     def open(self) -> None:
@@ -89,7 +89,7 @@ class TrioGate:
         return result
 
 
-def new_gate() -> Gate:
+def new_gate() -> Awaited:
     """A gate for the running task. Raises `RuntimeError` in a loop that is neither asyncio's nor trio's."""
     trio = sys.modules.get("trio")
     # Each may run inside the other, and then both say that they are running.
@@ -111,7 +111,9 @@ def _is_asyncio_task() -> bool:
         return False
 
 
-async def wait_for(gate: Gate, timeout: float | None, *, check: Callable[[], object], every: float) -> None:
+async def wait_for(
+    gate: Awaited, timeout: float | None, *, check: Callable[[], object], every: float
+) -> None:
     """Wait at `gate`, at most `timeout` seconds, running `check` now and then."""
     deadline = None if timeout is None else time.monotonic() + timeout
     while not gate.is_open:

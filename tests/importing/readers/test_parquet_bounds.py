@@ -64,14 +64,14 @@ def test_a_long_text_that_stands_in_every_row_is_read_a_few_rows_at_a_time(
 ) -> None:
     """It is in the file once; the rows hold it each."""
     steps: list[int] = []
-    original = parquet_layout.Layout.passes
+    original = parquet_layout.RowGroupLayout.passes
 
     def noted(*arguments: Any) -> int:
         (made,) = original(*arguments)
         steps.append(made.rows)
         return [made]
 
-    monkeypatch.setattr(parquet_layout.Layout, "passes", noted)
+    monkeypatch.setattr(parquet_layout.RowGroupLayout, "passes", noted)
     made = chunks(tmp_path / "rows", {"x": ["y" * 300_000] * 40, "n": range(40)})
     assert [row["n"] for row in rows(made)] == list(range(40))
     assert max(sum(map(len, chunk.texts)) for chunk in made) < MIB

@@ -10,7 +10,7 @@ from antinode._delivery.ledger import Report
 from antinode._delivery.shell.coordinator import CHECK_EVERY_SECONDS, Coordinator
 
 if TYPE_CHECKING:
-    from antinode._delivery.aio import Gate
+    from antinode._delivery.aio import Awaited
     from antinode._delivery.shell.barriers import Barrier
     from antinode._delivery.shell.works import Works
 
@@ -72,7 +72,7 @@ class Waiters:
             raise
         return barrier
 
-    async def wait_async(self, timeout: float | None) -> tuple[Barrier, Gate]:
+    async def wait_async(self, timeout: float | None) -> tuple[Barrier, Awaited]:
         """The same without blocking the event loop; also the gate at which the task has waited."""
         from antinode._delivery.aio import new_gate, wait_for  # noqa: PLC0415 - loads asyncio
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from antinode._importing.chunks import MAX_ROW, Chunk, Chunks, nothing_yet
 from antinode._importing.errors import Damaged, NotInstalled, NotReadable
 from antinode._importing.readers.arrow_values import rows_of
-from antinode._importing.readers.parquet_layout import Layout, Pass
+from antinode._importing.readers.parquet_layout import Pass, RowGroupLayout
 from antinode._importing.readers.row_parts import TOO_LONG, RowParts
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Parquet:
         try:
             _check_footer(source.path)
             metadata = pyarrow.parquet.read_metadata(source.path)
-            layout = Layout(metadata, self._chosen(metadata))
+            layout = RowGroupLayout(metadata, self._chosen(metadata))
             with ExitStack() as stack:
                 pages = stack.enter_context(open(source.path, "rb"))
                 file, probe = (
@@ -76,7 +76,7 @@ class Parquet:
             return None  # a dotted name would be taken for a part of a column
         return [name for name in names if name in self._used] or None
 
-    def _rows(self, file: Any, probe: Any, layout: Layout, pages: BinaryIO) -> Chunks:
+    def _rows(self, file: Any, probe: Any, layout: RowGroupLayout, pages: BinaryIO) -> Chunks:
         first, total = 1, max(1, file.metadata.num_rows)
         for group in range(file.num_row_groups):
             passes = layout.passes(group, pages, probe)

@@ -37,7 +37,7 @@ class Pass:
     """How many rows of them are unpacked together."""
 
 
-class Layout:
+class RowGroupLayout:
     """What reading takes, by the sizes that the file tells of its pages."""
 
     def __init__(self, metadata: Any, chosen: Collection[str] | None = None) -> None:
