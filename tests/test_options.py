@@ -268,7 +268,9 @@ def test_contradictions_are_refused(options):
 def test_where_uploads_go(options, usual, bulk):
     """Zone, endpoint and server_url make the URL; a bare host gets the path of the API."""
     sender = make_sender(KEY, read_options(options), None)
-    assert (sender.config.url, sender.config.bulk_url) == (usual, bulk or usual)
+    config, routes = sender.config.core, sender.config.routes
+    backlog = config.backlog_endpoint or config.endpoint
+    assert (routes[config.endpoint].url, routes[backlog].url) == (usual, bulk or usual)
 
 
 def test_the_endpoints_size_limit_holds():
@@ -276,7 +278,8 @@ def test_the_endpoints_size_limit_holds():
 
     def room(**options):
         sender = make_sender(KEY, read_options(options), None)
-        return sender.config.core.max_batch_bytes + sender.config.envelope.size
+        config = sender.config
+        return config.core.max_batch_bytes + config.routes[config.core.endpoint].envelope.size
 
     assert room() == room(endpoint="auto") == 999_999
     assert room(use_batch=True) == room(server_url="https://h.example/batch") == 19_999_999

@@ -14,11 +14,11 @@ from antinode._delivery.messages import CompletedTransport
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED
 from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
 from antinode._delivery.shell.config import SenderConfig
+from antinode._delivery.shell.exchange import UploadRoute
 from antinode._delivery.shell.sender import Sender
 from antinode._errors import ConfigurationError
 from antinode._lifecycle.fork import begin_in_process
 from antinode._protocol.endpoints import Endpoint, endpoint_of, is_amplitude_host, sibling, url
-from antinode._protocol.limits import MAX_EVENTS_PER_REQUEST
 from antinode._version import __version__
 
 if TYPE_CHECKING:
@@ -41,11 +41,17 @@ def make_sender(
     `spool` is for a caller that adopts by rules of its own.
     """
     usual, bulk = upload_urls(options)
-    envelope = Envelope(api_key, min_id_length=options.min_id_length)
+    endpoint = _endpoint(options)
+    backlog_endpoint = Endpoint.BATCH if usual != bulk else None
+    urls = {endpoint: usual} if backlog_endpoint is None else {endpoint: usual, backlog_endpoint: bulk}
+    routes = {
+        each: UploadRoute(to, Envelope(api_key, each, min_id_length=options.min_id_length))
+        for each, to in urls.items()
+    }
     clock = time.monotonic
     config = CoreConfig(
-        max_batch_events=MAX_EVENTS_PER_REQUEST,
-        max_batch_bytes=_endpoint(options).body_limit - 1 - envelope.size,
+        max_batch_events=min(each.events_per_request for each in routes),
+        max_batch_bytes=min(each.body_limit - 1 - route.envelope.size for each, route in routes.items()),
         connections=options.connections,
         interval=options.upload_interval_in_sec,
         rush_events=options.max_cached_events,
@@ -55,15 +61,14 @@ def make_sender(
         pace=options.pace,
         policy=_policy(options),
         flush_patience=options.flush_patience,
-        can_choose_batch=usual != bulk,
+        endpoint=endpoint,
+        backlog_endpoint=backlog_endpoint,
         waits_for_room=options.overflow != "drop_oldest",
     )
     return Sender(
         SenderConfig(
             core=config,
-            envelope=envelope,
-            url=usual,
-            bulk_url=bulk,
+            routes=routes,
             make_transport=_transport_maker(options, usual),
             name=f"antinode-{name}" if name else "antinode",
             request_timeout=options.request_timeout_millis / 1000,

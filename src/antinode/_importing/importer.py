@@ -17,7 +17,7 @@ from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.core import Core
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.record import DELIVERED, REJECTED, Delivery
-from antinode._delivery.shell.exchange import Exchanger
+from antinode._delivery.shell.exchange import Exchanger, UploadRoute
 from antinode._delivery.shell.flights import Flights
 from antinode._delivery.shell.uploaders import Uploaders
 from antinode._factory import destination
@@ -34,7 +34,6 @@ from antinode._importing.rejects import Rejects, default_rejects
 from antinode._importing.reports import ImportProgress, ImportReport, Observer, unmet
 from antinode._importing.settings import ImportSettings, max_upload_bytes, project_rate, user_rate
 from antinode._importing.tracking import Span, Tracker
-from antinode._protocol.limits import MAX_EVENTS_PER_REQUEST
 
 # Events on their way at most, and their bytes, of which memory holds three times as much: enough to keep
 # every connection busy, while those of a user who is paced wait.
@@ -77,8 +76,7 @@ class Importer:
         self._url, endpoint, make_transport = destination(options)
         self._exchanger = Exchanger(
             make_transport,
-            lambda _: self._url,
-            settings.envelope(),
+            {endpoint: UploadRoute(self._url, settings.envelope())},
             headers={},
             clock=self._clock,
         )
@@ -86,9 +84,10 @@ class Importer:
         _ = self._exchanger.transport
         self._core = Core(
             CoreConfig(
-                max_batch_events=MAX_EVENTS_PER_REQUEST,
+                max_batch_events=endpoint.events_per_request,
                 max_batch_bytes=max_upload_bytes(settings),
                 connections=options.connections,
+                endpoint=endpoint,
                 max_events=2 * WINDOW_ROWS,
                 max_bytes=1 << 40,  # the window bounds them
             ),

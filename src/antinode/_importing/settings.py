@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from antinode._delivery.core.envelope import Envelope
 from antinode._factory import destination
@@ -16,15 +15,7 @@ from antinode._importing.readers.detect import Format, SourceReading
 from antinode._importing.sources import Source
 from antinode._options import Options
 from antinode._protocol.endpoints import Endpoint
-from antinode._protocol.limits import BATCH_EVENTS_PER_SECOND, HTTP_V2_EVENTS_PER_SECOND
 from antinode._protocol.secrets import public_url
-
-# Events a second of a whole project: what the reference has for each endpoint (section 5).
-_PROJECT_RATES: Final = {Endpoint.HTTP_V2: 50_000.0, Endpoint.BATCH: 100_000.0}
-_USER_RATES: Final = {
-    Endpoint.HTTP_V2: float(HTTP_V2_EVENTS_PER_SECOND),
-    Endpoint.BATCH: float(BATCH_EVENTS_PER_SECOND),
-}
 
 
 @dataclass(frozen=True)
@@ -101,7 +92,8 @@ class ImportSettings:
 
     def envelope(self) -> Envelope:
         """What goes around events in a request."""
-        return Envelope(self.api_key, min_id_length=self.options.min_id_length)
+        _, endpoint, _ = destination(self.options)
+        return Envelope(self.api_key, endpoint, min_id_length=self.options.min_id_length)
 
 
 def max_upload_bytes(settings: ImportSettings) -> int:
@@ -111,8 +103,8 @@ def max_upload_bytes(settings: ImportSettings) -> int:
 
 
 def user_rate(given: float | None, endpoint: Endpoint) -> float:
-    return _USER_RATES[endpoint] if given is None else given
+    return endpoint.events_per_second if given is None else given
 
 
 def project_rate(given: float | None, endpoint: Endpoint) -> float:
-    return _PROJECT_RATES[endpoint] if given is None else given
+    return endpoint.project_events_per_second if given is None else given

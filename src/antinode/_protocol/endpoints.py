@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING, Final, Literal
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
-from antinode._protocol.limits import BATCH_BODY_LIMIT, HTTP_V2_BODY_LIMIT
+from antinode._protocol.limits import (
+    BATCH_BODY_LIMIT,
+    BATCH_EVENTS_PER_SECOND,
+    HTTP_V2_BODY_LIMIT,
+    HTTP_V2_EVENTS_PER_SECOND,
+    MAX_EVENTS_PER_REQUEST,
+)
+from antinode._protocol.responses import Verdict, judge
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -20,20 +29,43 @@ AMPLITUDE_HOSTS: Final = frozenset({*HOSTS.values(), "api.amplitude.com"})
 """Amplitude's ingestion hosts, with the one of older examples. All of them take gzip (section 12)."""
 
 
-class Endpoint(enum.Enum):
-    """An upload API. Both take the same requests and give the same answers; only the limits differ."""
+Judge: TypeAlias = (
+    "Callable[[int, Mapping[str, str], bytes, int, Callable[[int], tuple[str | None, str | None]]], Verdict]"
+)
 
-    HTTP_V2 = "/2/httpapi"
-    BATCH = "/batch"
 
-    @property
-    def path(self) -> str:
-        return self.value
+def events_frame(api_key: str, min_id_length: int | None) -> tuple[bytes, bytes]:
+    """What stands before and behind the events of a body, which are joined by commas (section 2.2)."""
+    options = "" if min_id_length is None else f',"options":{{"min_id_length":{min_id_length}}}'
+    return f'{{"api_key":{json.dumps(api_key)},"events":['.encode(), f"]{options}}}".encode()
 
-    @property
-    def body_limit(self) -> int:
-        """Bytes that an uncompressed body must stay under."""
-        return BATCH_BODY_LIMIT if self is Endpoint.BATCH else HTTP_V2_BODY_LIMIT
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An upload API: all that differs from one to another. A further one is one more value."""
+
+    HTTP_V2: ClassVar[Endpoint]
+    BATCH: ClassVar[Endpoint]
+
+    path: str
+    body_limit: int
+    """Bytes that an uncompressed body must stay under."""
+    events_per_second: float
+    """Of one user or device, above which they are throttled."""
+    project_events_per_second: float
+    """The same of a whole project."""
+    events_per_request: int = MAX_EVENTS_PER_REQUEST
+    frame: Callable[[str, int | None], tuple[bytes, bytes]] = events_frame
+    """Of the API key and `min_id_length`: what a body has before and behind its events."""
+    judge: Judge = judge
+    """What an answer means."""
+
+
+Endpoint.HTTP_V2 = Endpoint("/2/httpapi", HTTP_V2_BODY_LIMIT, HTTP_V2_EVENTS_PER_SECOND, 50_000.0)
+Endpoint.BATCH = Endpoint("/batch", BATCH_BODY_LIMIT, BATCH_EVENTS_PER_SECOND, 100_000.0)
+
+ENDPOINTS: Final = (Endpoint.HTTP_V2, Endpoint.BATCH)
+"""Those that a server URL may end in the path of."""
 
 
 def url(endpoint: Endpoint, zone: Zone = "US") -> str:
@@ -57,7 +89,7 @@ def endpoint_of(server_url: str) -> Endpoint | None:
     if parts is None:
         return None
     path = parts.path.rstrip("/")
-    return next((endpoint for endpoint in Endpoint if path.endswith(endpoint.path)), None)
+    return next((endpoint for endpoint in ENDPOINTS if path.endswith(endpoint.path)), None)
 
 
 def sibling(server_url: str, endpoint: Endpoint) -> str | None:

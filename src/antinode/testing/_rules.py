@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from antinode._protocol.endpoints import Endpoint
+from antinode._protocol.endpoints import ENDPOINTS, Endpoint
 from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH, MAX_EVENTS_PER_REQUEST
 from antinode._protocol.validation import ProblemKind, problems
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from antinode.testing._arrival import Arrival
 
-_ENDPOINTS = {endpoint.path: endpoint for endpoint in Endpoint}
+_ENDPOINTS = {endpoint.path: endpoint for endpoint in ENDPOINTS}
 
 _ERRORS = {
     403: "Forbidden",

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from antinode._delivery.core.batch import SMALLEST_LIMIT, Batch, halves
 from antinode._delivery.record import Delivery
+from antinode._protocol.endpoints import Endpoint
 
 
 def records(*sizes: int) -> list[Delivery]:
@@ -20,7 +21,7 @@ sizes = st.lists(st.integers(0, 500), min_size=1, max_size=50)
 def test_a_cut_takes_what_fits_and_at_least_one(lengths: list[int], events: int, size: int) -> None:
     """The front of a chunk is cut within both limits, at least one record, and as much as fits."""
     given_records = records(*lengths)
-    batch = Batch(list(given_records), is_bulk=False)
+    batch = Batch(list(given_records), Endpoint.HTTP_V2)
     taken = batch.cut_front(events, size)
     rest = list(batch.records())
     assert taken + rest == given_records
@@ -47,7 +48,7 @@ def test_halves_are_both_smaller(lengths: list[int]) -> None:
 def test_pulling_streams_keeps_everyones_order(lengths: list[int], streams: set[int], cut: int) -> None:
     """Pulled streams come out in order over all chunks; the others stay as they were."""
     whole = records(*lengths)
-    batch = Batch([], is_bulk=False)
+    batch = Batch([], Endpoint.HTTP_V2)
     batch.chunks.clear()
     batch.put_back(*[whole[start : start + cut] for start in range(0, len(whole), cut)])
     pulled = batch.pull(streams)
@@ -61,7 +62,7 @@ def test_pulling_streams_keeps_everyones_order(lengths: list[int], streams: set[
 def test_removing_looks_at_every_record(lengths: list[int], cut: int) -> None:
     """`remove` takes out whatever matches, wherever in the chunks that wait it is."""
     whole = records(*lengths)
-    batch = Batch([], is_bulk=False)
+    batch = Batch([], Endpoint.HTTP_V2)
     batch.chunks.clear()
     batch.put_back(*[whole[start : start + cut] for start in range(0, len(whole), cut)])
     gone = batch.remove(lambda record: len(record.body) > 250)
@@ -72,7 +73,7 @@ def test_removing_looks_at_every_record(lengths: list[int], cut: int) -> None:
 
 def test_requests_shrink_to_ten_events_and_grow_again() -> None:
     """The limit of a request halves down to ten events, and doubles without end."""
-    batch = Batch(records(1), is_bulk=False)
+    batch = Batch(records(1), Endpoint.HTTP_V2)
     batch.shrink(2000)
     assert batch.limit == 1000
     for _ in range(20):

@@ -17,6 +17,7 @@ from antinode._delivery.core.response_handler import GROW_AFTER, REFUSALS_TO_PAU
 from antinode._delivery.core.schedule import LINGER, PATIENCE, PROMPT
 from antinode._delivery.record import Delivery
 from antinode._delivery.retry import Response, Schedule
+from antinode._protocol.endpoints import Endpoint
 from antinode._protocol.responses import Action, Verdict
 from antinode._protocol.status import Status
 from tests.delivery.simulation import (
@@ -246,13 +247,13 @@ def test_waiting_costs_no_wake_ups() -> None:
 
 
 def test_a_backlog_may_go_to_the_batch_api() -> None:
-    """Uploads are marked as bulk only if the core may choose, and only while more than a batch waits."""
-    for can_choose in (False, True):
-        core = Core(CoreConfig(max_batch_events=2, can_choose_batch=can_choose), random=lambda: 0.0)
+    """Only if the core is told of it, and only while more than a batch waits."""
+    for given in (None, Endpoint.BATCH):
+        core = Core(CoreConfig(max_batch_events=2, backlog_endpoint=given), random=lambda: 0.0)
         for number in range(5):
             core.admit(Delivery(b"{}", number, 0.0))
         uploads = [*core.next_uploads(0.0), *core.next_uploads(PROMPT)]
-        assert [upload.is_bulk for upload in uploads] == [can_choose, False]
+        assert [upload.endpoint for upload in uploads] == [given or Endpoint.HTTP_V2, Endpoint.HTTP_V2]
 
 
 # Answers that name events.

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
+from antinode._protocol.endpoints import Endpoint
 from tests.delivery.simulation import (
     ENVELOPE,
     MISBEHAVIOURS,
@@ -51,7 +52,7 @@ configs = st.builds(
     max_age=st.sampled_from([None, None, 0.5, 30.0, 4000.0]),
     pace=st.sampled_from([None, None, 0.5, 30.0]),
     policy=policies,
-    can_choose_batch=st.booleans(),
+    backlog_endpoint=st.sampled_from([None, Endpoint.BATCH]),
 )
 servers = st.builds(
     Server,

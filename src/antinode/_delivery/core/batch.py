@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from antinode._delivery.core.loops import fitting, total_size
 from antinode._delivery.record import Delivery
+from antinode._protocol.endpoints import Endpoint
 
 # Below this size a request costs more than the events in it.
 SMALLEST_LIMIT = 10
@@ -21,13 +22,13 @@ class Batch:
     cut. While it lives, nothing else of its streams is sent, which is what keeps them in order.
     """
 
-    __slots__ = ("chunks", "flying", "is_bulk", "limit", "rounds", "streams")
+    __slots__ = ("chunks", "endpoint", "flying", "limit", "rounds", "streams")
 
-    def __init__(self, records: list[Delivery], *, is_bulk: bool) -> None:
+    def __init__(self, records: list[Delivery], endpoint: Endpoint) -> None:
         self.chunks: deque[list[Delivery]] = deque([records])
         self.flying: list[Delivery] | None = None
         """The chunk that is in a request now."""
-        self.is_bulk = is_bulk
+        self.endpoint = endpoint
         self.rounds = 0
         """Answers after which something of the batch had to be sent again."""
         self.limit = NO_LIMIT
@@ -112,8 +113,8 @@ class Upload(NamedTuple):
 
     number: int
     records: list[Delivery]
-    is_bulk: bool
-    """Whether it should go to the Batch API, if the core may choose."""
+    endpoint: Endpoint
+    """Where it goes."""
 
 
 def halves(records: list[Delivery]) -> tuple[list[Delivery], list[Delivery]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from antinode._delivery.core.patience import FLUSH_PATIENCE
 from antinode._delivery.retry import Backoff, RetryPolicy
+from antinode._protocol.endpoints import Endpoint
 
 
 @dataclass(frozen=True)
@@ -32,5 +33,7 @@ class CoreConfig:
     """Whether new records are refused while a store is full; otherwise the oldest make room for them."""
     flush_patience: float = FLUSH_PATIENCE
     """So long a flush without a timeout waits for a link that fails."""
-    can_choose_batch: bool = False
-    """Whether uploads of a backlog may go to the Batch API (`endpoint="auto"`)."""
+    endpoint: Endpoint = Endpoint.HTTP_V2
+    """Where uploads usually go."""
+    backlog_endpoint: Endpoint | None = None
+    """Where uploads go while more than a batch waits behind them; None: there too."""

@@ -279,8 +279,8 @@ class Core:
         records = self.backlog.take(now, events=events, size=self._response_handler.max_bytes)
         if not records:
             return None
-        is_bulk = config.can_choose_batch and self.backlog.available >= config.max_batch_events
-        batch = Batch(records, is_bulk=is_bulk)
+        is_backlog = self.backlog.available >= config.max_batch_events
+        batch = Batch(records, (config.backlog_endpoint if is_backlog else None) or config.endpoint)
         number = self._number()
         batches[number] = batch
         if self.backlog.stream_queues or len(batches) > 1:
@@ -293,7 +293,7 @@ class Core:
         self._isolation.looks_at = batch
         batch.flying = batch.cut_front(min(link.allowance, batch.limit), self._response_handler.max_bytes)
         self._isolation.looks_at = None
-        upload = Upload(self._number(), batch.flying, batch.is_bulk)
+        upload = Upload(self._number(), batch.flying, batch.endpoint)
         self._uploads[upload.number] = number
         self._schedule.started(upload.number, now)
         if link.state is LinkState.WAITING:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-
 from antinode._delivery.core.loops import join
 from antinode._delivery.record import Delivery
+from antinode._protocol.endpoints import Endpoint
 
 
 class Envelope:
-    """Builds request bodies for one API key."""
+    """Builds request bodies of one API key for one endpoint."""
 
-    def __init__(self, api_key: str, *, min_id_length: int | None = None) -> None:
-        options = "" if min_id_length is None else f',"options":{{"min_id_length":{min_id_length}}}'
-        self._head = f'{{"api_key":{json.dumps(api_key)},"events":['.encode()
-        self._tail = f"]{options}}}".encode()
+    def __init__(
+        self, api_key: str, endpoint: Endpoint = Endpoint.HTTP_V2, *, min_id_length: int | None = None
+    ) -> None:
+        self._head, self._tail = endpoint.frame(api_key, min_id_length)
 
     @property
     def size(self) -> int:

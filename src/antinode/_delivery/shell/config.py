@@ -12,8 +12,9 @@ from antinode._delivery.record import Delivery
 from antinode._delivery.retry import Response
 
 if TYPE_CHECKING:
-    from antinode._delivery.core.envelope import Envelope
+    from antinode._delivery.shell.exchange import UploadRoute
     from antinode._delivery.shell.spooler import Spooler
+    from antinode._protocol.endpoints import Endpoint
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,8 @@ class SenderConfig:
     """What a sender needs to know beside the core's own configuration."""
 
     core: CoreConfig
-    envelope: Envelope
-    url: str = field(repr=False)  # its query may be a secret
-    bulk_url: str = field(repr=False)
-    """Where uploads go that the core marks as bulk: another URL only if the endpoint is chosen by traffic."""
+    routes: Mapping[Endpoint, UploadRoute]
+    """How uploads reach each endpoint that the core may choose."""
     make_transport: Callable[[], FullTransport]
     name: str = "antinode"
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from antinode._delivery.core.backlog import ids_of
 from antinode._delivery.messages import FullTransport, Request, TransportTimeout
 from antinode._delivery.shell.log_limiter import log, write
-from antinode._protocol.responses import Action, Verdict, judge, unreached
+from antinode._protocol.responses import Action, Verdict, unreached
 from antinode._protocol.secrets import public_url
 from antinode._protocol.status import Status
 from antinode._protocol.words import counted
@@ -19,6 +20,15 @@ from antinode._protocol.words import size as in_units
 if TYPE_CHECKING:
     from antinode._delivery.core.batch import Upload
     from antinode._delivery.core.envelope import Envelope
+    from antinode._protocol.endpoints import Endpoint
+
+
+@dataclass(frozen=True)
+class UploadRoute:
+    """How uploads reach an endpoint."""
+
+    url: str = field(repr=False)  # its query may be a secret
+    envelope: Envelope = field(repr=False)
 
 
 class Reply(NamedTuple):
@@ -39,15 +49,13 @@ class Exchanger:
     def __init__(
         self,
         make_transport: Callable[[], FullTransport],
-        url_of: Callable[[Upload], str],
-        envelope: Envelope,
+        routes: Mapping[Endpoint, UploadRoute],
         *,
         headers: Mapping[str, str],
         clock: Callable[[], float],
     ) -> None:
         self._make_transport = make_transport
-        self._url_of = url_of
-        self._envelope = envelope
+        self._routes = routes
         self._headers = headers
         self._clock = clock
         self._transport: FullTransport | None = None
@@ -79,7 +87,7 @@ class Exchanger:
             if unusable is not None:
                 verdict = unusable
                 return
-            request = Request(self._url_of(upload), body, self._headers, timeout)
+            request = Request(self._routes[upload.endpoint].url, body, self._headers, timeout)
             transport = self.transport
             size = len(body)
             begun = self._clock()
@@ -96,13 +104,13 @@ class Exchanger:
         finally:
             if size and log.isEnabledFor(logging.DEBUG):
                 took = self._clock() - begun if seconds is None else seconds
-                _tell(self._url_of(upload), len(upload.records), size, verdict, took)
+                _tell(self._routes[upload.endpoint].url, len(upload.records), size, verdict, took)
             post(Reply(upload.number, verdict, size, seconds))
 
     def _body_of(self, upload: Upload) -> tuple[bytes, Verdict | None]:
         """The request's body; or, where a record cannot be put into one, that verdict on all of them."""
         try:
-            return self._envelope.wrap(upload.records), None
+            return self._routes[upload.endpoint].envelope.wrap(upload.records), None
         except MemoryError:
             raise  # which is about no record
         except Exception as error:
@@ -138,7 +146,7 @@ def _judge(response: Any, upload: Upload) -> Verdict:
     if not isinstance(status, int) or not isinstance(headers, Mapping) or body is None:
         raise TypeError("the transport returned what is no HttpResponse")  # which is about no record
     try:
-        return judge(status, headers, body, len(records), lambda i: ids_of(records[i]))
+        return upload.endpoint.judge(status, headers, body, len(records), lambda i: ids_of(records[i]))
     except Exception as error:
         return _unusable(f"the answer to it could not be read: {type(error).__name__}")
 

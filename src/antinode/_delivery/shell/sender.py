@@ -91,8 +91,7 @@ class Sender:
             room=RoomQueue(),
             exchanger=Exchanger(
                 config.make_transport,
-                lambda upload: config.bulk_url if upload.is_bulk else config.url,
-                config.envelope,
+                config.routes,
                 headers=config.headers,
                 clock=self._clock,
             ),
@@ -349,7 +348,11 @@ class Sender:
     @property
     def host(self) -> str:
         """Where uploads go, without path and credentials."""
-        return public_url(self.config.url).partition("://")[2].partition("/")[0]
+        return (
+            public_url(self.config.routes[self.config.core.endpoint].url)
+            .partition("://")[2]
+            .partition("/")[0]
+        )
 
     @property
     def is_closed(self) -> bool:
