@@ -12,9 +12,14 @@ static inline void
 add_text(JsonSize *size, PyObject *text)
 {
     /* What is not ASCII is kept in UTF-8 beside. */
-    Py_ssize_t length = PyUnicode_GET_LENGTH(text) * (PyUnicode_IS_COMPACT_ASCII(text) ? 1 : 6);
+    Py_ssize_t length = PyUnicode_GET_LENGTH(text);
+    if (!PyUnicode_IS_COMPACT_ASCII(text)) {
+        length *= 6;
+    }
     size->total += length + 4;
-    size->longest = Py_MAX(size->longest, length);
+    if (length > size->longest) {
+        size->longest = length;
+    }
 }
 
 static int
@@ -25,14 +30,18 @@ are_inert(PyObject *container, PyObject *uuid_type, JsonSize *size, int layers)
         Py_ssize_t position = 0;
         PyObject *key, *each;
         while (are >= 0 && PyDict_Next(container, &position, &key, &each)) {
-            int is = antinode_is_inert(each, uuid_type, size, layers);
-            are = Py_MIN(are, is);
             if (PyUnicode_CheckExact(key)) {
                 add_text(size, key);
             }
             else {
-                are = Py_MIN(are, 0);
+                are = 0;
             }
+            if (PyUnicode_CheckExact(each)) {
+                add_text(size, each);
+                continue;
+            }
+            int is = antinode_is_inert(each, uuid_type, size, layers);
+            are = Py_MIN(are, is);
         }
         return are;
     }

@@ -31,6 +31,7 @@ from antinode._encoding.encoder import EventEncoder, Refused
 from antinode._hot_path import make_hot
 from antinode._protocol.fields import RESERVED_EVENT_TYPES
 from antinode._protocol.ids import INVALID_IDS, is_good_id
+from antinode._spool import writers
 from tests import needs
 from tests.encoding.test_encoder import events
 from tests.memory import KEY, SONG, Memory, logging_client, sent
@@ -368,7 +369,7 @@ def test_a_frame_is_stored_as_by_the_python_code(
 ) -> None:
     """The same bytes at the same place, and no others."""
     stored = []
-    for store_frame in (native.store_frame, PYTHON["store_frame"]):
+    for store_frame in (native.store_frame, PYTHON[writers.store_frame.__name__]):
         memory = bytearray(b"\xaa" * 500)
         store_frame(memory, start, number ^ 77, number, logged_at, body)
         stored.append(memory)
