@@ -193,7 +193,9 @@ class Cycle:
         self.me = self
 
     def __del__(self) -> None:
-        self.mischief.act()
+        # A signal handler may have raised before it had any.
+        if hasattr(self, "mischief"):
+            self.mischief.act()
 
 
 class OddDict(dict[Any, Any]):
