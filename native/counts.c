@@ -1,4 +1,4 @@
-/* The base of the ledger: `Counts` of antinode/_delivery/counts.py, with each count as a number in its place, so that
+/* The base of the ledger: `Counts` of antinode/_delivery/ledger.py, with each count as a number in its place, so that
    counting an event makes no objects. */
 
 #include "counts.h"

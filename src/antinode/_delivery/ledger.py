@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from antinode._delivery.counts import Counts
 from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, SPOOLED, Delivery, Outcome
 from antinode._public import public
+from antinode._speedups import compiled
 
 
 @public
@@ -118,6 +118,22 @@ class Epoch(msgspec.Struct, gc=False, eq=False):
             self.spooled += count
         else:
             self.dropped += count
+
+
+@compiled
+class Counts:
+    """Those that logging changes, of events and of their bytes; the compiled twin is `native/counts.c`.
+
+    `unmade`: of those that lacked memory, until they are settled.
+    """
+
+    __slots__ = ("accepted", "pending", "pending_bytes", "unmade")
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.pending = 0
+        self.pending_bytes = 0
+        self.unmade = 0
 
 
 class Ledger(Counts):
