@@ -55,6 +55,22 @@ def test_a_lone_event_that_is_refused_by_a_stranger_waits(weather: str) -> None:
     assert record.outcome.ok
 
 
+@pytest.mark.parametrize("weather", WALLS)
+def test_a_flush_probes_at_once_where_only_refused_events_wait(weather: str) -> None:
+    """A flush brings the probe forward with an event held back: a mended server gets all within seconds."""
+    sim = Simulation()
+    sim.server.weather = weather
+    records = [sim.log(f"user-{number}") for number in range(3)]
+    sim.advance(300.0)
+    assert sim.core.link.is_refused
+    sim.server.weather = None
+    before = len(sim.uploads)
+    sim.flush()
+    sim.advance(2.0)
+    assert len(sim.uploads) > before
+    assert sim.outcomes(records) == {"delivered": 3}
+
+
 def test_whoever_waits_for_an_event_that_a_stranger_refuses_is_answered() -> None:
     """`result()` and `await` end with the reason, where nothing but the user can help."""
     sim = Simulation()

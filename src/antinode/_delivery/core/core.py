@@ -406,7 +406,7 @@ class Core:
     def hurry(self, now: float) -> None:
         """Send without regard to the interval, and probe early if that is ours to decide."""
         self._schedule.hurry(now)
-        self._response_handler.link = self.link.hurried(now)
+        self._response_handler.hurry(now)
 
     def stop_lingering(self, now: float) -> None:
         """Send without regard to the interval from now on: the end may come any time."""

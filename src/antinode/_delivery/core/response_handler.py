@@ -114,6 +114,18 @@ class ResponseHandler:
         text = f"a fault in antinode was passed over, which costs one event at most: {type(error).__name__}"
         self.note("ERROR", "failure", f"{text}{place}; please report it")
 
+    def hurry(self, now: float) -> None:
+        """Somebody is waiting: bring the probe forward, with an event held back where there is no other."""
+        self.link = link = self.link.hurried(now)
+        if link.cause is not Cause.REFUSAL or link.until > now or self._backlog.available:
+            return
+        queues = self._backlog.stream_queues
+        for record in self._suspects:
+            queue = queues.get(record.stream)
+            if queue is not None and queue.release_at is not None:
+                queues.make_ready(queue)
+                return
+
     def note(self, level: str, key: str, text: str) -> None:
         self.notes.append(Note(level, key, text))
 
