@@ -13,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antinode._delivery.record import Outcome
+from antinode._protocol.status import Status
 from antinode.cli.params.pairs import pair
 from antinode.cli.send.event import Flags, build_event
+from antinode.cli.send.fate import settled
 from antinode.server import Running, running
 from tests.cli.nursery import run
 from tests.cli.reading import words
@@ -246,3 +249,20 @@ def test_a_value_that_is_json_counts_as_such(key: str, value: Any) -> None:
 def test_anything_else_is_text(text: str) -> None:
     """A value that is no JSON is taken as it stands."""
     assert pair(f"key={text}", "-p") == ("key", text)
+
+
+@pytest.mark.parametrize(
+    ("message", "names_key"),
+    [
+        ("a web page came instead of Amplitude's answer (200): Log in; check server_url", False),
+        ("Invalid request path: server_url leads to no upload endpoint", False),
+        ("Invalid API key: KEY; check the key", True),
+        ("request missing required field api_key", True),
+    ],
+)
+def test_only_a_fault_of_the_key_is_answered_with_advice_on_the_key(message: str, names_key: bool) -> None:
+    """Another fault of the configuration has its advice in the message, and gets no second one."""
+    outcome = Outcome("dropped", Status.FAILED, "configuration", 400, message, 1)
+    fate = settled(outcome, seconds=0.1, insert_id="i", server_url="http://127.0.0.1:8300", notes=())
+    assert ("API key" in fate.advice) is names_key
+    assert bool(fate.advice) is names_key

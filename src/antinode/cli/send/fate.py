@@ -66,7 +66,7 @@ def settled(
         reason=outcome.reason,
         code=outcome.code,
         message="" if outcome.reason == "delivered" else outcome.message.rstrip("."),
-        advice="" if outcome.reason == "delivered" else _remedy(outcome.reason, outcome.code, server_url),
+        advice="" if outcome.reason == "delivered" else _remedy(outcome, server_url),
         attempts=outcome.attempts,
         seconds=seconds,
         insert_id=insert_id,
@@ -106,14 +106,16 @@ def why_pending(stats: Stats) -> str:
     return said.removeprefix("TransportError: ").removeprefix("TransportTimeout: ") or code
 
 
-def _remedy(reason: str, code: int, server_url: str) -> str:
-    if reason == "configuration":
-        return (
-            "Check the API key, and that it belongs to a project in this zone: an EU project needs --zone EU."
-            if is_amplitude_host(server_url)
-            else "Check the API key, and what the server accepts."
-        )
-    return _REMEDIES.get(reason, "Change what is named, and send it again." if code else "")
+def _remedy(outcome: Outcome, server_url: str) -> str:
+    if outcome.reason != "configuration":
+        unlisted = "Change what is named, and send it again." if outcome.code else ""
+        return _REMEDIES.get(outcome.reason, unlisted)
+    said = outcome.message.lower().replace("_", " ")
+    if "api key" not in said:
+        return ""  # the message says what to check
+    if is_amplitude_host(server_url):
+        return "Check the API key, and that its project is in this zone: an EU project needs --zone EU."
+    return "Check the API key, and what the server accepts."
 
 
 _REMEDIES: Final = {
