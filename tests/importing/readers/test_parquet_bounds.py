@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,9 @@ from hypothesis import strategies as st
 
 from antinode._importing.chunks import CHUNK_ROWS, MAX_ROW, Chunk
 from antinode._importing.errors import Damaged, NotReadable
+from antinode._importing.readers import parquet as parquet_reader
 from antinode._importing.readers import parquet_layout
+from antinode._importing.readers.arrow_values import rows_of
 from antinode._importing.readers.detect import SourceReading
 from antinode._importing.readers.parquet_pages import Page, heaviest, read_pages
 from antinode._importing.sources import find_sources
@@ -23,6 +28,7 @@ pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 MIB = 1 << 20
+_POOL = "ARROW_DEFAULT_MEMORY_POOL"
 
 
 def chunks(path: Path, columns: dict[str, Any], **options: Any) -> list[Chunk]:
@@ -166,9 +172,72 @@ def test_a_row_that_is_too_long_only_by_columns_read_in_turn_is_rejected_with_it
     tmp_path: Path,
 ) -> None:
     """Its parts are each short enough."""
-    columns = {f"c{at}": ["a", "x" * (MIB // 2), "b"] for at in range(40)}
+    columns = {f"c{at}": ["a", "x" * (MIB // 2), "b"] for at in range(60)}
     made = chunks(tmp_path / "rows", columns, use_dictionary=False)
     assert [(chunk.first + at, why) for chunk in made for at, why in chunk.problems.items()] == [
         (2, f"the row is longer than {MAX_ROW >> 20} MiB")
     ]
-    assert [row["c39"] for row in rows(made) if row] == ["a", "b"]
+    assert [row["c59"] for row in rows(made) if row] == ["a", "b"]
+
+
+def test_the_first_rows_of_a_wide_file_do_not_wait_for_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ever more rows are read in turn; for the first ones, a chunk's worth is made of each column."""
+    noise = [f"{n:06}" * 60 for n in range(3 * CHUNK_ROWS)]
+    columns = {f"c{at}": noise for at in range(60)}
+    path = tmp_path / "rows"
+    parquet.write_table(pyarrow.table(columns), path, compression="zstd", use_dictionary=False)
+    cells = 0
+
+    def counted(batch: Any) -> list[bytes]:
+        nonlocal cells
+        cells += batch.num_rows * batch.num_columns
+        return rows_of(batch)
+
+    monkeypatch.setattr(parquet_reader, "rows_of", counted)
+    (source,) = find_sources([str(path)]).sources
+    read = SourceReading(source).chunks()
+    first = next(chunk for chunk in read if chunk.texts)
+    assert first.first == 1
+    assert cells == CHUNK_ROWS * len(columns)
+    assert sum(len(chunk.texts) for chunk in read) == len(noise) - len(first.texts)
+    assert cells == len(noise) * len(columns)
+
+
+_READ = """
+import sys
+from antinode._importing.readers import parquet, parquet_layout
+from antinode._importing.sources import find_sources
+
+passes = parquet_layout.RowGroupLayout.passes
+
+def noted(*arguments):
+    made = passes(*arguments)
+    import pyarrow
+    pool = pyarrow.default_memory_pool()
+    print(pool.backend_name, pool.max_memory())
+    return made
+
+parquet_layout.RowGroupLayout.passes = noted
+for _ in parquet.Parquet(find_sources(sys.argv[1:]).sources[0]).chunks():
+    pass
+"""
+
+
+@pytest.mark.parametrize(("chosen", "used"), [({}, "system"), ({_POOL: "mimalloc"}, "mimalloc")])
+def test_memory_that_arrow_frees_goes_back_to_the_system(
+    tmp_path: Path, chosen: dict[str, str], used: str
+) -> None:
+    """Unless another allocator was chosen; and dictionaries are looked up one column at a time."""
+    if used not in pyarrow.supported_memory_backends():
+        pytest.skip(f"pyarrow was built without {used}")
+    path = tmp_path / "rows"
+    texts = [f"{n:08}" * 10 for n in range(8_000)]
+    parquet.write_table(pyarrow.table({f"c{at}": texts for at in range(12)}), path)
+    environment = {key: value for key, value in os.environ.items() if key != _POOL} | chosen
+    told = subprocess.run(
+        [sys.executable, "-c", _READ, path], env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert told[0] == used
+    assert int(told[1]) < 6 * MIB

@@ -10,7 +10,7 @@ from antinode._importing.chunks import CHUNK_ROWS
 from antinode._importing.errors import Damaged, NotReadable
 from antinode._importing.readers.parquet_pages import Page, heaviest, read_pages
 
-MAX_PASS: Final = 12 * 1024 * 1024
+MAX_PASS: Final = 24 * 1024 * 1024
 """Bytes of the pages and dictionaries of columns that are read together; what is more is read in turn."""
 MAX_COLUMN: Final = 24 * 1024 * 1024
 """Bytes of one column's pages and dictionary that are unpacked at a time."""
@@ -115,11 +115,11 @@ class RowGroupLayout:
         wanted = [path for path in self.texts if path in weights and weights[path].is_probed]
         if not wanted:
             return
-        for batch in probe.iter_batches(1, row_groups=[number], columns=wanted, use_threads=False):
-            for path, array in zip(batch.schema.names, batch.columns, strict=True):
-                if path in weights:
-                    weights[path].longest = _longest(array)
-            break
+        for path in wanted:
+            # One at a time: together, their dictionaries would take what reading takes.
+            for batch in probe.iter_batches(1, row_groups=[number], columns=[path], use_threads=False):
+                weights[path].longest = _longest(batch.column(0))
+                break
 
 
 @dataclass
