@@ -17,7 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antinode._protocol.validation import problems
 from antinode.testing import Answer, Arrival, Endpoint, EndpointProcess
+from antinode.testing._rules import _is_ordinary
 from antinode.testing.faults import (
     FAULTS,
     after,
@@ -742,3 +744,20 @@ def test_every_fault_has_a_name_for_json() -> None:
         "random_mix",
         "down",
     } <= FAULTS.keys()
+
+
+values = st.one_of(
+    *(st.none(), st.booleans(), st.integers(), st.floats()),
+    st.sampled_from(["", " ", "user-1", "u", "None", "$identify"]),
+)
+keys = st.sampled_from(["event_type", "user_id", "device_id", "time", "insert_id", "library", "price"])
+nested = st.one_of(values, st.lists(values), st.dictionaries(st.text(), values))
+
+
+@given(st.dictionaries(keys, values), st.dictionaries(st.text(max_size=3), nested), st.integers(0, 6))
+def test_what_looks_ordinary_has_no_problems(
+    event: dict[str, Any], properties: dict[str, Any], shortest: int
+) -> None:
+    """The quick look at an event lets nothing pass that the checks of the protocol would name."""
+    event["event_properties"] = properties
+    assert not (_is_ordinary(event, shortest) and problems(event, shortest))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from antinode._protocol.endpoints import ENDPOINTS, Endpoint
+from antinode._protocol.fields import ID_FIELDS, RESERVED_EVENT_TYPES
+from antinode._protocol.ids import is_good_id
 from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH, MAX_EVENTS_PER_REQUEST
 from antinode._protocol.validation import ProblemKind, problems
 
@@ -112,6 +114,35 @@ _STAGES: dict[ProblemKind, tuple[str, str]] = {
 def _check(events: list[dict[str, Any]], shortest: int) -> tuple[str, str, dict[str, list[int]]] | None:
     found: dict[ProblemKind, dict[str, list[int]]] = {stage: {} for stage in _STAGES}
     for position, event in enumerate(events):
+        if _is_ordinary(event, shortest):
+            continue
         for problem in problems(event, shortest):
             found[problem.kind].setdefault(problem.field, []).append(position)
     return next((_STAGES[stage] + (named,) for stage, named in found.items() if named), None)
+
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
+def _is_ordinary(event: dict[str, Any], shortest: int) -> bool:
+    """Whether `problems` finds none, at a fraction of its cost: tests send such events by the thousand."""
+    event_type = event.get("event_type")
+    if event_type.__class__ is not str or not event_type.strip() or event_type in RESERVED_EVENT_TYPES:
+        return False
+    ids = [value for field in ID_FIELDS if (value := event.get(field)) is not None]
+    if not ids or not all(value.__class__ is str and is_good_id(value, shortest) for value in ids):
+        return False
+    properties = event.get("event_properties", {})
+    return (
+        event.keys() <= _ORDINARY
+        and event.get("time", 0).__class__ is int
+        and abs(event.get("time", 0)) < _LARGEST
+        and event.get("insert_id", "").__class__ is str
+        and event.get("library", "").__class__ is str
+        and properties.__class__ is dict
+        and all(value.__class__ in _SCALARS for value in properties.values())
+    )
+
+
+_ORDINARY = frozenset({"event_type", "time", "insert_id", "library", "event_properties", *ID_FIELDS})
+_LARGEST = 2**63
