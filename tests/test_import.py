@@ -16,7 +16,6 @@ HEAVY = [
     "logging.handlers",
     "multiprocessing",
     "urllib.request",
-    "hashlib",
     "socket",
 ]
 
