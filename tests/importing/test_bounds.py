@@ -16,6 +16,7 @@ import pytest
 from antinode._importing.chunks import MAX_ROW, MAX_VALUES, Chunk, divided, is_sprawling, string_end
 from antinode._importing.columns import Columns, read_mapping
 from antinode._importing.errors import BadMapping, NotReadable
+from antinode._importing.importer import WINDOW_EVENTS, WINDOW_LONG_BYTES, window_bytes
 from antinode._importing.readers import delimited, detect
 from antinode._importing.readers.decompression import unpacked
 from antinode._importing.readers.delimited import read_table
@@ -259,3 +260,9 @@ def test_an_event_too_long_to_be_looked_at_is_no_sample(tmp_path: Path) -> None:
     survey = look([path], tmp_path, columns=Columns())
     assert survey.good == 4
     assert [event["event_type"] for _, _, event in survey.samples] == ["Short", "Short"]
+
+
+def test_long_events_may_take_fewer_bytes_on_their_way_than_short_ones() -> None:
+    """Those of a usual size are bounded by their number first: 50,000 of 350 bytes."""
+    assert window_bytes(WINDOW_EVENTS, WINDOW_EVENTS * 350) > WINDOW_EVENTS * 350
+    assert window_bytes(3, 3 << 22) == WINDOW_LONG_BYTES < window_bytes(300, 300 << 10)

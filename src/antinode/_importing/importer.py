@@ -38,7 +38,10 @@ from antinode._importing.tracking import Span, Tracker
 # Events on their way at most, and their bytes, of which memory holds three times as much: enough to keep
 # every connection busy, while those of a user who is paced wait.
 WINDOW_EVENTS: Final = 50_000
-WINDOW_BYTES: Final = 12 * 1024 * 1024
+WINDOW_BYTES: Final = 18 * 1024 * 1024
+# Long events take more besides, while they are decoded; fewer bytes of them keep the connections busy.
+LONG_EVENT: Final = 64 * 1024
+WINDOW_LONG_BYTES: Final = 12 * 1024 * 1024
 # Rows from the first unsettled one to the last one read at most: what the checkpoint may have to list.
 WINDOW_ROWS: Final = 200_000
 
@@ -51,6 +54,11 @@ _LAST_ANSWERS: Final = 10.0
 # News of trouble is told once, and of the same trouble again after it was over.
 _OVER: Final = "recovered"
 _UNTIL_OVER: Final = frozenset({"retry", "outage", "refusal", _OVER})
+
+
+def window_bytes(events: int, size: int) -> int:
+    """Bytes that may be on their way, if so many events of so many bytes together are."""
+    return WINDOW_LONG_BYTES if size > events * LONG_EVENT else WINDOW_BYTES
 
 
 class Record(Delivery, gc=False, eq=False):
@@ -272,7 +280,7 @@ class Importer:
         ledger = self._core.ledger
         return (
             ledger.pending >= WINDOW_EVENTS
-            or ledger.pending_bytes >= WINDOW_BYTES
+            or ledger.pending_bytes >= window_bytes(ledger.pending, ledger.pending_bytes)
             or self._tracker.ahead >= WINDOW_ROWS
         )
 
