@@ -683,6 +683,9 @@ def _remains(event: object) -> bytes:
 
 def _readable_part(event: object) -> bytes:
     try:
+        if isinstance(event, str):
+            # The refusal says that this was meant.
+            event = {"event_type": event}
         found = repair(event.to_dict() if isinstance(event, Event) else event, 1, time.time_ns() // 1_000_000)
         reserve(found.event)
         return msgspec.json.encode(found.event) if found.event else b""
