@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -91,7 +90,7 @@ class SpooledQueue:
         """What the compiled path uses of this, to put records into the store itself."""
         return {
             "spooled": self,
-            "append": partial(self._store.append, direct=True),
+            "append": self._append_direct,
             "admit_late": self._admit_late,
             "memory_events": self._queue_events,
             "memory_bytes": self._queue_bytes,
@@ -159,6 +158,10 @@ class SpooledQueue:
             ledger.on_disk_bytes += size
             self._handles[place] = record
         return True
+
+    def _append_direct(self, body: bytes, logged_at: float) -> int:
+        """As the store is at that moment: one in trouble, or not open yet, has another way to append."""
+        return self._store.append(body, logged_at, direct=True)
 
     def _admit_interrupting(self) -> None:
         """Take what was logged in the middle of logging, now that it is over, before anything later."""
