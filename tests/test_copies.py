@@ -56,7 +56,7 @@ print(client.options.upload_interval_in_sec)
 """
     written = subprocess.check_output([sys.executable, "-c", program], text=True)
     assert written.splitlines() == [
-        "events are skipped because antinode is not initialised: "
+        "antinode: events are skipped because antinode is not initialised: "
         "call get_instance('billing').init(API_KEY) first",
         "True not_initialised",
         "7",

@@ -109,5 +109,5 @@ def test_before_init_the_warning_names_init(default, caplog):
     antinode.log_event(SONG)
     antinode.log_event(SONG)
     assert [record.getMessage() for record in caplog.records] == [
-        "events are skipped because antinode is not initialised: call antinode.init(API_KEY) first"
+        "antinode: events are skipped because antinode is not initialised: call antinode.init(API_KEY) first"
     ]

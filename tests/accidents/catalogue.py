@@ -277,7 +277,7 @@ _REFUSALS = (
         "bad-values",
         "bad values of every kind among good",
         "bad_values",
-        Expectations(137, refused=36),
+        Expectations(137, refused=19),
     ),
 )
 

@@ -16,7 +16,7 @@ PROMISED = 1.0
 NOISE = 1.0
 """Seconds allowed for the interpreter's own end on a busy machine. Not antinode's to use."""
 
-_LOST_LINE = re.compile(r"(\d+) events were not delivered")
+_LOST_LINE = re.compile(r"([\d,]+) events? (?:was|were) not delivered")
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _telling(finding: Finding, evidence: Evidence) -> Iterator[str]:
         reasons.update(ledger.stats["dropped"] if ledger.stats else {})
     if sum(reasons.values()) != finding.lost:
         yield f"the books have {dict(reasons)} for {finding.lost} lost events"
-    logged = sum(map(int, _LOST_LINE.findall(evidence.said)))
+    logged = sum(int(each.replace(",", "")) for each in _LOST_LINE.findall(evidence.said))
     if logged != reasons["shutdown"]:
         yield f"the log tells of {logged} events left at exit, the books of {reasons['shutdown']}"
     if reasons["queue_full"] and "queue is full" not in evidence.said:

@@ -75,6 +75,6 @@ def test_what_is_told_apart_is_bounded(caplog: pytest.LogCaptureFixture) -> None
         assert len(caplog.messages) == 201
         now = 61.0
         limiter.say("WARNING", "another", "about another")
-        assert caplog.messages[-1] == "about another"
+        assert caplog.messages[-1] == "antinode: about another"
         limiter.sum_up()
         assert "799 further lines about 'other subjects'" in caplog.messages[-1]

@@ -176,7 +176,7 @@ def test_patching_after_the_first_event_is_told() -> None:
         os._exit(0)
         """
     )
-    told = "gevent has patched this process after antinode's first event"
+    told = "antinode: gevent has patched this process after antinode's first event"
     assert [told if line.startswith(told) else line for line in ended.lines] == ["1", told, "1", "1"], ended
 
 

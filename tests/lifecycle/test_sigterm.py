@@ -118,7 +118,7 @@ def test_drain_takes_no_longer_than_the_shutdown_timeout(endpoint: Endpoint, tim
         process.send_signal(signal.SIGTERM)
     ended = finish(process)
     assert ended.status == -signal.SIGTERM
-    assert "1 events were not delivered before shutdown" in ended.output
+    assert "1 event was not delivered before shutdown" in ended.output
 
 
 def test_sigterm_at_any_moment_of_heavy_logging(endpoint: Endpoint) -> None:
@@ -397,5 +397,5 @@ def test_says_when_another_handler_has_taken_its_place(endpoint: Endpoint) -> No
     )
     assert ended.lines[0] == "fine", ended
     assert [line.partition(". ")[0] for line in ended.lines[1:]] == [
-        "drain_on_sigterm does not cover all: __main__.stop has taken SIGTERM over since init()"
+        "antinode: drain_on_sigterm does not cover all: __main__.stop has taken SIGTERM over since init()"
     ]

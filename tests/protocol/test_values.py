@@ -154,7 +154,7 @@ class Hostile(Mapping[str, Any]):
         raise ZeroDivisionError
 
     def __len__(self) -> int:
-        raise MemoryError
+        raise ValueError
 
 
 class Liar:

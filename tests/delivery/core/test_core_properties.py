@@ -70,6 +70,12 @@ class Deliveries(RuleBasedStateMachine):
     @initialize(config=configs, server=servers, overflow=st.sampled_from(["drop_oldest", "drop_newest"]))
     def begin(self, config: CoreConfig, server: Server, overflow: str) -> None:
         self.sim = Simulation(config, server, overflow=overflow)
+        self.take_one()
+
+    def take_one(self) -> None:
+        """What a server does that has taken nothing yet is told in `test_refusals`."""
+        self.sim.log("user-0")
+        self.sim.advance(1.0)
 
     @rule(user=users, device=devices, kind=kinds, size=sizes, count=st.sampled_from([1, 1, 2, 30]))
     def log(self, user: str | None, device: str | None, kind: str, size: int, count: int) -> None:
@@ -172,6 +178,7 @@ class StoredDeliveries(Deliveries):
         store = ModelStore([left_behind(number, user) for number, user in enumerate(left)])
         self.sim = Simulation(config, server, overflow="drop_newest", store=store, forgets=forgets)
         self.sim.step()
+        self.take_one()
 
     @rule(trouble=st.sampled_from([None, None, "full", "broken"]))
     def change_trouble(self, trouble: str | None) -> None:

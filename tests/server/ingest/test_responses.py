@@ -50,8 +50,8 @@ def test_a_success_in_text_is_one_word(path: str) -> None:
 @pytest.mark.parametrize(
     ("refusal", "action"),
     [
-        (responses.invalid_path(), Action.BISECT),
-        (responses.missing_body(), Action.BISECT),
+        (responses.invalid_path(), Action.STOP),
+        (responses.missing_body(), Action.STOP),
         (responses.invalid_json(5, "oops"), Action.BISECT),
         (responses.missing_field("api_key", None, 5, None), Action.STOP),
         (responses.invalid_api_key(IngestApi.BATCH, "wrong", None, 5), Action.STOP),

@@ -238,10 +238,11 @@ class ResponseHandler:
             # No server has refused it: something fails here in what is done with it.
             self._settlement.settle(records, failed(verdict.message), sent=1)
             self.note("ERROR", "failure", f"an event was given up for a fault in antinode: {verdict.message}")
-        elif not self._is_trusted:
+        elif not self._is_trusted and not self._is_last_suspect(batch, records[0]):
             self._suspect(batch, records[0], verdict, now)
             return
         else:
+            self._suspects = [each for each in self._suspects if each is not records[0]]
             self._reject(records, verdict.status, verdict, verdict.message)
         self._refuse_one(verdict, now)
 
@@ -312,6 +313,14 @@ class ResponseHandler:
             if queue is not None and not queue.is_ready:
                 # An event from elsewhere is the better probe; where there is none, these go a moment later.
                 backlog.stream_queues.hold(queue, self.link.until + 1.0)
+
+    def _is_last_suspect(self, batch: Batch, record: Delivery) -> bool:
+        """Whether a server that has taken events refuses this one again, and nothing else is left to try.
+
+        It is judged then: what is held back may fill the memory, and keep from it what is on disk.
+        """
+        is_again = any(each is record for each in self._suspects)
+        return self.has_accepted and is_again and not (batch.chunks or self._backlog.available)
 
     def _answer_waiting(self, verdict: Verdict) -> None:
         """Let those know who wait for the outcome of an event that was refused."""
