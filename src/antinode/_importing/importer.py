@@ -403,10 +403,7 @@ class Importer:
         """Stop where going on is of no use."""
         link = self._core.link
         if link.is_faulted or (link.is_refused and not self._core.has_accepted):
-            raise Halted(
-                f"the server does not take this project's events: {link.why} "
-                "(check the API key, and --server-url or --zone)"
-            )
+            raise Halted(f"the server does not take this project's events: {link.why}")
         if not link.is_open and now > self._moved_at + self._settings.patience:
             raise Halted(f"nothing got through for {self._settings.patience:.0f} s: {link.why}")
 
