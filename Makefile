@@ -1,6 +1,8 @@
 # Everything sets itself up: `make demo`, `make test`, `make check`. PYTHON chooses the interpreter.
 PYTHON ?= python3
 VENV   ?= .venv
+# More than the cores of a small machine: many tests wait for processes, sockets or a browser.
+WORKERS ?= 4
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
@@ -37,10 +39,10 @@ demo: $(STAMP)
 	@$(BIN)/python examples/demo.py $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal -m "not slow and not browser and not clients" $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal -m "not slow and not browser and not clients" $(ARGS)
 
 # Least versions for what antinode itself depends on; the test tools are the newest that fit.
 MINIMUM_TESTS := tests/protocol tests/encoding tests/delivery/http tests/importing tests/server/http \
@@ -55,11 +57,11 @@ $(VENV)-minimum/.installed: pyproject.toml hatch_build.py $(wildcard native/*) $
 	@touch $@
 
 test-minimum: $(VENV)-minimum/.installed
-	$(VENV)-minimum/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal \
+	$(VENV)-minimum/bin/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal \
 		-m "not browser and not clients" -p no:anyio --ignore tests/server/http/test_schemathesis.py $(MINIMUM_TESTS) $(ARGS)
 
 coverage: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --cov --cov-report=term $(ARGS)
 
 changelog: $(STAMP)
 	@$(BIN)/towncrier build --draft --version next
@@ -87,7 +89,7 @@ PYTHON_TESTS := tests/encoding tests/delivery tests/spool tests/lifecycle/test_f
 	tests/test_client.py tests/test_middleware.py tests/test_stats.py tests/test_storage.py
 
 test-python: $(STAMP)
-	ANTINODE_PURE_PYTHON=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(PYTHON_TESTS) $(ARGS)
+	ANTINODE_PURE_PYTHON=1 $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(PYTHON_TESTS) $(ARGS)
 
 sanitize: $(STAMP)
 	$(BIN)/python -m tests.variants sanitized $(ARGS)
