@@ -189,6 +189,7 @@ def seen_by_examine(encoder, event):
 @example(event={**SONG, "time": NOW, "event_id": 2**63}, with_defaults=False)
 @example(event={**SONG, "time": NOW, "insert_id": ""}, with_defaults=False)
 @example(event={**SONG, "time": NOW, "groups": {"a": list("bcdefghijkl")}}, with_defaults=False)
+@example(event={**SONG, "time": NOW, "groups": {"a": []}}, with_defaults=False)
 @example(event={**SONG, "time": NOW, "plan": Plan(branch="own")}, with_defaults=True)
 @example(event={**SONG, "time": NOW, "event_properties": {"p": Extended()}}, with_defaults=False)
 @settings(max_examples=600, deadline=None)

@@ -385,7 +385,8 @@ def _has_plain_groups(groups: dict[Any, Any]) -> bool:
         if type(names) is str:
             count += 1
         elif type(names) is list or type(names) is tuple:
-            if not all(type(name) is str for name in names):
+            # An empty list is left out, as it names no group.
+            if not names or not all(type(name) is str for name in names):
                 return False
             count += len(names)
         else:
