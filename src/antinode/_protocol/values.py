@@ -122,7 +122,7 @@ class _Conversion:
         if scalar is not _NOT_SCALAR:
             return scalar
         if isinstance(value, Mapping):
-            return self._object(value, items_at_once(value, self._room))
+            return self._object(value, items_at_once(value, 2 * self._room))
         fields = fields_of(value)
         if fields is not None:
             if fields.remedy:
