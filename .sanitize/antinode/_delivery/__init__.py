@@ -1,1 +1,0 @@
-"""Delivery: the pure core, the shell that drives it, and the transport."""

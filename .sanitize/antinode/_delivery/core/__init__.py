@@ -1,1 +1,0 @@
-"""Every decision about delivery, pure: no thread, socket, file or clock."""

@@ -1,1 +1,0 @@
-"""Requests on the wire: connections, proxies, TLS, compression."""

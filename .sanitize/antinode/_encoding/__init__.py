@@ -1,1 +1,0 @@
-"""An event becomes its final bytes."""

@@ -1,1 +1,0 @@
-"""The importer: rows of files become events, which leave through the delivery core."""

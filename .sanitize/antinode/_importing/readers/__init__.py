@@ -1,1 +1,0 @@
-"""Rows out of files, one format a module."""

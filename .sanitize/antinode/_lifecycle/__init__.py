@@ -1,1 +1,0 @@
-"""The process around the client: fork, exit, signals, serverless."""

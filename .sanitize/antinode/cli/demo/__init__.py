@@ -1,1 +1,0 @@
-"""`antinode demo`: a shop's clickstream on its way through a server that keeps having accidents."""

@@ -1,1 +1,0 @@
-"""`antinode import`: history into Amplitude, from a terminal."""

@@ -1,1 +1,0 @@
-"""`antinode replay`: sends dead letters again."""

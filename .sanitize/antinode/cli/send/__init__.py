@@ -1,1 +1,0 @@
-"""`antinode send`: one event, and what becomes of it."""

@@ -1,1 +1,0 @@
-"""`antinode serve`: the local Amplitude in a terminal."""

@@ -1,1 +1,0 @@
-"""`antinode spool`: looks into the directory that `storage=` names, and empties it."""

@@ -1,1 +1,0 @@
-"""`antinode tail`: the events of a local Amplitude as they arrive, in the terminal."""

@@ -1,1 +1,0 @@
-"""The local Amplitude as a web application."""

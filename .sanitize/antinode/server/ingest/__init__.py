@@ -1,1 +1,0 @@
-"""What an upload says and what it is answered: parsing, checks, limits, responses."""

@@ -1,1 +1,0 @@
-"""What the local Amplitude keeps, in SQLite."""
