@@ -179,6 +179,8 @@ class Pretender:
 class Endless(Mapping[str, Any]):
     """A mapping without an end."""
 
+    taken = 0
+
     def __getitem__(self, key: str) -> Any:
         return 1
 
@@ -187,6 +189,7 @@ class Endless(Mapping[str, Any]):
         while True:
             yield f"{number:0>1000}"
             number += 1
+            self.taken = max(self.taken, number)
 
     def __len__(self) -> int:
         return 0
@@ -203,6 +206,14 @@ def doubled(times: int) -> list[Any]:
     for _ in range(times):
         value = [value, value]
     return value
+
+
+def test_no_more_of_an_endless_mapping_is_held_than_an_event_may_have() -> None:
+    """Its keys of a kilobyte each are taken by the ten thousand, not by the million."""
+    endless = Endless()
+    with pytest.raises(Unencodable, match="larger than 20,000,000 bytes"):
+        make_safe(endless, path="p")
+    assert endless.taken < 50_000
 
 
 @pytest.mark.parametrize(
