@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import antinode
 from antinode import Client, Outcome, Status
 from antinode._deadletters import KEPT, MAX_BYTES, DeadLetters, Letter, decode, encode, files_of
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 from antinode._spool.inspection import inspect
 from antinode.server import running
 from antinode.server.rules import Rules
@@ -73,8 +73,8 @@ def letters(path: Path) -> list[Letter]:
     return [decode(line) for name in files_of(str(path)) for line in Path(name).read_bytes().splitlines()]
 
 
-def settled(kind: str, body: bytes, message: str = "") -> Delivery:
-    return Delivery(body, 0, 0.0, outcome=Outcome(kind, Status.INVALID, "refused", 400, message))
+def settled(kind: str, body: bytes, message: str = "") -> Record:
+    return Record(body, 0, 0.0, outcome=Outcome(kind, Status.INVALID, "refused", 400, message))
 
 
 def test_a_rejected_event_is_kept_with_its_reason(
@@ -244,7 +244,7 @@ def test_a_bound_holds_for_letters_that_come_at_once(tmp_path: Path) -> None:
 WRITER = """
     import os
     from antinode._deadletters import DeadLetters
-    from antinode._delivery.record import Delivery
+    from antinode._delivery.record import Record
     from antinode import Outcome, Status
 
     kept = DeadLetters({path!r}, max_bytes={bound})
@@ -252,7 +252,7 @@ WRITER = """
     sys.stdin.readline()
     for number in range(400):
         body = b'{{"who":%d,"n":%d}}' % (os.getpid(), number)
-        kept.bury([Delivery(body, 0, 0.0, outcome=outcome)] * (1 + number % 3))
+        kept.bury([Record(body, 0, 0.0, outcome=outcome)] * (1 + number % 3))
 """
 
 
@@ -542,8 +542,8 @@ def test_what_stands_in_the_guards_place_does_not_end_rotation(path: Path, kind:
     assert not guard.exists()
 
 
-def settled_record(body: bytes = b"{}") -> Delivery:
-    return Delivery(body, 0, 0.0, outcome=Outcome("rejected", Status.INVALID, "reason"))
+def settled_record(body: bytes = b"{}") -> Record:
+    return Record(body, 0, 0.0, outcome=Outcome("rejected", Status.INVALID, "reason"))
 
 
 def test_a_record_that_cannot_be_encoded_costs_no_other_its_letter(
@@ -558,7 +558,7 @@ def test_a_record_that_cannot_be_encoded_costs_no_other_its_letter(
 
     monkeypatch.setattr("antinode._deadletters._is_json", failing)
     outcome = Outcome("dropped", Status.FAILED, "shutdown")
-    DeadLetters(str(path)).bury(Delivery(b'{"n":%d}' % n, 0, 0.0, outcome=outcome) for n in (1, 2, 3))
+    DeadLetters(str(path)).bury(Record(b'{"n":%d}' % n, 0, 0.0, outcome=outcome) for n in (1, 2, 3))
     assert [decode(line).event for line in path.read_bytes().splitlines()] == [{"n": 1}, None, {"n": 3}]
 
 

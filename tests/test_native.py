@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 
 from antinode import (
     Client,
-    Delivery,
     Outcome,
     Status,
     _speedups,
 )
 from antinode._delivery.core import loops
 from antinode._delivery.core.stream_queues import StreamQueue
-from antinode._delivery.record import DELIVERED
+from antinode._delivery.outcome import DELIVERED
+from antinode._delivery.record import Record
 from antinode._encoding import encoder
 from antinode._encoding.encoder import EventEncoder, Refused
 from antinode._hot_path import make_hot
@@ -229,8 +229,8 @@ def test_callbacks_and_waiting_are_told(native: Any) -> None:
 # The loops.
 
 
-def record(body: bytes, stream: int = 1, attempts: int = 0, is_asked: bool = False) -> Delivery:
-    made = Delivery(body, stream, 0.0)
+def record(body: bytes, stream: int = 1, attempts: int = 0, is_asked: bool = False) -> Record:
+    made = Record(body, stream, 0.0)
     made.attempts = attempts
     if is_asked:
         made.callbacks = [print]
@@ -245,11 +245,11 @@ records = st.lists(
 )
 
 
-def copies(given: list[Delivery]) -> list[Delivery]:
+def copies(given: list[Record]) -> list[Record]:
     return [record(each.body, each.stream, each.attempts, each.callbacks is not None) for each in given]
 
 
-def state(given: list[Delivery]) -> list[tuple[Any, ...]]:
+def state(given: list[Record]) -> list[tuple[Any, ...]]:
     return [(each.body, each.stream, each.attempts, each.outcome, each.callbacks) for each in given]
 
 
@@ -277,7 +277,7 @@ def stream_queue_of(stream: int, *, filled: int, is_ready: bool) -> StreamQueue:
 )
 def test_loops_do_what_the_python_code_does(
     native: Any,
-    given: list[Delivery],
+    given: list[Record],
     events: int,
     size: int,
     has_some: bool,
@@ -323,7 +323,7 @@ def test_loops_do_what_the_python_code_does(
     assert ends[0] == ends[1]
 
 
-@pytest.mark.parametrize("given", [[1], [None], (), None, [Delivery(None, 1, 0.0)]])  # type: ignore[arg-type]
+@pytest.mark.parametrize("given", [[1], [None], (), None, [Record(None, 1, 0.0)]])  # type: ignore[arg-type]
 def test_what_are_no_records_is_an_error_and_no_crash(native: Any, given: Any) -> None:
     """TypeError, whatever it is."""
     for call in (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from antinode._client import Client
     from antinode._delivery.ledger import Report, Stats
     from antinode._delivery.messages import HttpResponse, Request, Transport, TransportError, TransportTimeout
-    from antinode._delivery.record import Delivery, Outcome
+    from antinode._delivery.outcome import Delivery, Outcome
     from antinode._delivery.retry import Response, RetryPolicy
     from antinode._errors import AntinodeError, ConfigurationError, EventError, MiddlewareError
     from antinode._events import Event, EventDict, IngestionMetadata, IngestionMetadataDict, Plan, PlanDict
@@ -57,7 +57,7 @@ else:
             "antinode._lifecycle.serverless": "flushing",
             "antinode._delivery.ledger": "Report Stats",
             "antinode._delivery.messages": "HttpResponse Request Transport TransportError TransportTimeout",
-            "antinode._delivery.record": "Delivery Outcome",
+            "antinode._delivery.outcome": "Delivery Outcome",
             "antinode._delivery.retry": "Response RetryPolicy",
             "antinode._protocol.status": "Status",
         },

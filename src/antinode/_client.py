@@ -16,7 +16,8 @@ from antinode import _speedups
 from antinode._callers import calling_line
 from antinode._calls import Elsewhere, arguments
 from antinode._delivery.ledger import Report, Stats
-from antinode._delivery.record import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
+from antinode._delivery.outcome import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
+from antinode._delivery.record import Record
 from antinode._delivery.shell.log_limiter import write
 from antinode._encoding.encoder import EventEncoder, Refused
 from antinode._encoding.inert import reserve
@@ -310,7 +311,7 @@ class Client:
             )
         is_ours = error.reason == "middleware_error"
         outcome = Outcome(DROPPED if is_ours else REJECTED, error.status, error.reason, message=error.message)
-        record = Delivery(_remains(event), 0, _monotonic())
+        record = Record(_remains(event), 0, _monotonic())
         note = f"an event was refused ({_described(event)}): {error.message}"
         if is_ours and error.__cause__ is not None:
             write(logging.DEBUG, "a middleware raised", exc_info=error.__cause__)
@@ -322,7 +323,7 @@ class Client:
         return record
 
     def _skip(self, outcome: Outcome) -> Delivery:
-        record = Delivery(b"", 0, _monotonic(), outcome=outcome)
+        record = Record(b"", 0, _monotonic(), outcome=outcome)
         if self._sender is not None:
             self._sender.skip(record, outcome)
         else:

@@ -15,7 +15,8 @@ from typing import Any, BinaryIO, NamedTuple
 import msgspec
 import orjson
 
-from antinode._delivery.record import Delivery, Outcome
+from antinode._delivery.outcome import Outcome
+from antinode._delivery.record import Record
 from antinode._delivery.shell.log_limiter import write
 from antinode._spool.ownership import refusal
 
@@ -47,7 +48,7 @@ class DeadLetters:
         self._piece = min(_PIECE, max_bytes)
         self._is_in_trouble = False
 
-    def bury(self, records: Iterable[Delivery]) -> None:
+    def bury(self, records: Iterable[Record]) -> None:
         """Append a line for each of these settled records."""
         lines = bytearray()
         for record in records:

@@ -11,7 +11,7 @@ from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.envelope import Envelope
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.messages import CompletedTransport
-from antinode._delivery.record import DELIVERED, DROPPED, REJECTED
+from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED
 from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
 from antinode._delivery.shell.config import SenderConfig
 from antinode._delivery.shell.exchange import UploadRoute
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from antinode._delivery.messages import FullTransport
-    from antinode._delivery.record import Delivery
+    from antinode._delivery.record import Record
     from antinode._delivery.shell.spooler import Spooler
     from antinode._options import Options
     from antinode._spool import Spool
@@ -146,7 +146,7 @@ def fingerprint(api_key: str) -> bytes:
     return sha256(b"antinode spool" + api_key.encode()).digest()[:8]
 
 
-def _dead_letters(path: str) -> Callable[[Sequence[Delivery]], object]:
+def _dead_letters(path: str) -> Callable[[Sequence[Record]], object]:
     from antinode._deadletters import DeadLetters  # noqa: PLC0415 - only where they are kept
 
     return DeadLetters(path).bury

@@ -11,7 +11,7 @@ from antinode._lifecycle.fork import page
 from antinode._speedups import slot
 
 if TYPE_CHECKING:
-    from antinode._delivery.record import Delivery
+    from antinode._delivery.outcome import Delivery
     from antinode._delivery.shell.sender import Sender
     from antinode._encoding.encoder import EventEncoder
 

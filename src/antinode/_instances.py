@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from antinode._delivery.ledger import Report
-    from antinode._delivery.record import Delivery
+    from antinode._delivery.outcome import Delivery
     from antinode._events import Event, EventDict
     from antinode._identify import Identify
     from antinode._options import OptionsDict

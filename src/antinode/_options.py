@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict
 import msgspec
 
 from antinode._delivery.messages import Transport
-from antinode._delivery.record import Delivery
+from antinode._delivery.outcome import Delivery
 from antinode._delivery.retry import Response, RetryPolicy
 from antinode._errors import ConfigurationError
 from antinode._events import IngestionMetadata, IngestionMetadataDict, Plan, PlanDict

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode._delivery.record import Outcome
+from antinode._delivery.outcome import Outcome
 from antinode._protocol.status import Status
 from antinode.cli.params.pairs import pair
 from antinode.cli.send.event import Flags, build_event

@@ -20,7 +20,8 @@ from antinode._delivery.core.batch import Upload
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.core import QUEUE_FULL, Core
 from antinode._delivery.core.response_handler import Note, Retried
-from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome, StoredDelivery
+from antinode._delivery.outcome import DROPPED, SPOOLED, Outcome
+from antinode._delivery.record import NOT_STORED, Record, SpooledRecord
 from antinode._protocol.limits import DAILY_QUOTA, HTTP_V2_BODY_LIMIT, MAX_EVENTS_PER_REQUEST, RATE_WINDOW
 from antinode._protocol.responses import Action, Verdict, judge, unreached
 from antinode._protocol.status import Status
@@ -345,11 +346,11 @@ class Simulation:
         self.wake_at: float | None = None
         self.ring_at = 1
         """Logging makes the shell step at this length of the queue."""
-        self.records: list[Delivery] = []
+        self.records: list[Record] = []
         self.flights: dict[int, Flight] = {}
         self.uploads: list[tuple[float, list[int]]] = []
         """Every upload so far: when it started, and the log numbers of its events."""
-        self.told: list[Delivery] = []
+        self.told: list[Record] = []
         self.notes: list[Note] = []
         self.retried: list[Retried] = []
         self.racing: Callable[[], object] | None = None
@@ -362,14 +363,14 @@ class Simulation:
         self._pending_seen = 0
         if store is not None and self.core.spooled is not None:
             for kept in store.kept:
-                self._add(Delivery(kept.body, 0, kept.logged_at, place=kept.place))
+                self._add(Record(kept.body, 0, kept.logged_at, place=kept.place))
             self.core.spooled.find()
 
     # What the application does.
 
     def log(
         self, user: str | None = "user-1", device: str | None = None, *, kind: str = "good", size: int = 0
-    ) -> Delivery:
+    ) -> Record:
         """Log an event of about `size` bytes; `kind` is explained at `Server`."""
         record = self.record(user, device, kind=kind, size=size)
         self.submit(record)
@@ -377,42 +378,42 @@ class Simulation:
 
     def record(
         self, user: str | None = "user-1", device: str | None = None, *, kind: str = "good", size: int = 0
-    ) -> Delivery:
+    ) -> Record:
         """An event's record that has not been logged yet."""
         number = len(self.records)
         event = {"user_id": user, "device_id": device, "insert_id": f"i{number}", "kind": kind}
         return self.record_of(event, size=size)
 
-    def record_of(self, event: Mapping[str, Any], *, size: int = 0) -> Delivery:
+    def record_of(self, event: Mapping[str, Any], *, size: int = 0) -> Record:
         """The record of an event written out."""
         body = json.dumps(event).encode()
         if size > len(body):
             body = body[:-1] + b" " * (size - len(body)) + b"}"
-        make = Delivery if self.store is None else StoredDelivery
+        make = Record if self.store is None else SpooledRecord
         record = make(body, hash((event.get("user_id"), event.get("device_id"))), self.now)
         self._add(record)
         return record
 
-    def _add(self, record: Delivery) -> None:
+    def _add(self, record: Record) -> None:
         self._numbers[record.body] = len(self.records)
         self.records.append(record)
 
-    def number_of(self, record: Delivery) -> int:
+    def number_of(self, record: Record) -> int:
         """Which one in `records` it is."""
         return self._numbers[record.body]
 
-    def _let_go(self, record: Delivery) -> None:
-        self.records[self.number_of(record)] = Delivery(
+    def _let_go(self, record: Record) -> None:
+        self.records[self.number_of(record)] = Record(
             record.body, record.stream, record.logged_at, record.epoch, 0, record.outcome, place=record.place
         )
 
-    def submit_together(self, records: Iterable[Delivery]) -> None:
+    def submit_together(self, records: Iterable[Record]) -> None:
         """Log them all before the shell has a look."""
         for record in records:
             assert self.core.admit(record)
         self.step()
 
-    def submit(self, record: Delivery) -> None:
+    def submit(self, record: Record) -> None:
         core = self.core
         if not core.admit(record):
             self._overflow(record)
@@ -422,7 +423,7 @@ class Simulation:
             self._let_go(record)
         self.check()
 
-    def _overflow(self, record: Delivery) -> None:
+    def _overflow(self, record: Record) -> None:
         core = self.core
         if self.overflow == "drop_oldest" and core.make_room(len(record.body)) and core.admit(record):
             self.step()
@@ -523,7 +524,7 @@ class Simulation:
     def acquaint(self) -> None:
         """Have the server accept something that is no record of this simulation's."""
         core = self.core
-        core.admit(Delivery(b"{}", -1, self.now))
+        core.admit(Record(b"{}", -1, self.now))
         (upload,) = core.next_uploads(self.now)
         core.respond(upload.number, Verdict(Action.DELIVERED, Status.SUCCESS, 200, "accepted"), self.now)
         core.settlement.take_settled()
@@ -677,7 +678,7 @@ class Simulation:
 
     # What tests ask.
 
-    def outcomes(self, records: Iterable[Delivery] | None = None) -> Counter[str]:
+    def outcomes(self, records: Iterable[Record] | None = None) -> Counter[str]:
         """How many records ended how: by kind, with the reason of those not delivered."""
         found: Counter[str] = Counter()
         for record in self.records if records is None else records:

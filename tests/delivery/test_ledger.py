@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.core import Core
 from antinode._delivery.ledger import Ledger, Report, Stats
-from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, SKIPPED, Delivery, Outcome
+from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED, SKIPPED, Outcome
+from antinode._delivery.record import Record
 from antinode._protocol.status import Status
 
 
@@ -20,8 +21,8 @@ def core() -> Core:
     return Core(CoreConfig(), random=lambda: 0.0)
 
 
-def admit(core: Core) -> Delivery:
-    record = Delivery(b"{}", 1, 0.0)
+def admit(core: Core) -> Record:
+    record = Record(b"{}", 1, 0.0)
     assert core.admit(record)
     return record
 
@@ -37,9 +38,9 @@ def test_the_books_balance_after_every_step(steps: list[str]) -> None:
         elif step == "settle" and pending:
             made.settlement.settle([pending.pop(0)], outcome(kind))
         elif step == "refuse":
-            made.settlement.refuse(Delivery(b"{}", 1, 0.0), outcome(REJECTED))
+            made.settlement.refuse(Record(b"{}", 1, 0.0), outcome(REJECTED))
         elif step == "skip":
-            made.settlement.skip(Delivery(b"{}", 1, 0.0), outcome(SKIPPED))
+            made.settlement.skip(Record(b"{}", 1, 0.0), outcome(SKIPPED))
         elif step == "flush":
             index = made.flush(0.0)
         ledger = made.ledger

@@ -8,20 +8,21 @@ from collections.abc import Callable
 
 import pytest
 
-from antinode._delivery.record import DELIVERED, DROPPED, Delivery, Outcome, notify
+from antinode._delivery.outcome import DELIVERED, DROPPED, Outcome
+from antinode._delivery.record import Record, notify
 from antinode._protocol.status import Status
 
 GOOD = Outcome(DELIVERED, Status.SUCCESS, "delivered", 200, attempts=1)
 
 
-def settle(record: Delivery) -> None:
+def settle(record: Record) -> None:
     record.outcome = GOOD
     notify(record)
 
 
 def test_result_waits_for_the_outcome() -> None:
     """`result` blocks until another thread has settled the event."""
-    record = Delivery(b"{}", 1, 0.0)
+    record = Record(b"{}", 1, 0.0)
     settling = threading.Thread(target=settle, args=(record,))
     settling.start()
     assert record.result(timeout=float("inf")) is GOOD
@@ -31,7 +32,7 @@ def test_result_waits_for_the_outcome() -> None:
 
 def test_result_raises_when_its_time_is_over() -> None:
     """A result that does not come in time raises, says that the event goes on, and leaves nothing behind."""
-    record = Delivery(b"{}", 1, 0.0)
+    record = Record(b"{}", 1, 0.0)
     with pytest.raises(TimeoutError, match="still being delivered"):
         record.result(timeout=0)
     with pytest.raises(TimeoutError):
@@ -41,7 +42,7 @@ def test_result_raises_when_its_time_is_over() -> None:
 
 def test_callbacks_run_once_each_and_in_order() -> None:
     """Callbacks run in the order in which they were added, each once, and at once when it is too late."""
-    record = Delivery(b"{}", 1, 0.0)
+    record = Record(b"{}", 1, 0.0)
     heard: list[str] = []
     record.add_done_callback(lambda _: heard.append("first"))
     record.add_done_callback(lambda _: heard.append("second"))
@@ -54,8 +55,8 @@ def test_callbacks_run_once_each_and_in_order() -> None:
 
 def test_a_callback_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
     """What a callback raises is logged; those after it run."""
-    record = Delivery(b"{}", 1, 0.0)
-    heard: list[Delivery] = []
+    record = Record(b"{}", 1, 0.0)
+    heard: list[Record] = []
     record.add_done_callback(lambda _: 1 / 0)
     record.add_done_callback(heard.append)
     with caplog.at_level(logging.ERROR, "antinode"):
@@ -64,22 +65,22 @@ def test_a_callback_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
     assert "a callback of a delivery raised" in caplog.text
 
 
-class Contended(list[Callable[[Delivery], object]]):
+class Contended(list[Callable[[Record], object]]):
     """A list of callbacks that is emptied by the settling thread just before another one joins."""
 
-    def __init__(self, record: Delivery) -> None:
+    def __init__(self, record: Record) -> None:
         super().__init__()
         self.record = record
 
-    def append(self, fn: Callable[[Delivery], object]) -> None:
+    def append(self, fn: Callable[[Record], object]) -> None:
         settle(self.record)
         super().append(fn)
 
 
 def test_no_callback_is_lost_between_settling_and_adding() -> None:
     """A callback that joins a list which has just been worked off runs all the same."""
-    record = Delivery(b"{}", 1, 0.0)
-    heard: list[Delivery] = []
+    record = Record(b"{}", 1, 0.0)
+    heard: list[Record] = []
     record.callbacks = Contended(record)
     record.add_done_callback(heard.append)
     assert heard == [record]
@@ -95,7 +96,7 @@ def test_an_outcome_knows_the_attempts_of_its_record() -> None:
 
 def test_a_repr_tells_the_fate_and_not_the_event() -> None:
     """The repr names the outcome; no part of the event is in it."""
-    record = Delivery(b'{"secret":1}', 1, 0.0)
+    record = Record(b'{"secret":1}', 1, 0.0)
     assert repr(record) == "<Delivery pending, attempts 0>"
     assert record.event() == {"secret": 1}
     settle(record)

@@ -45,6 +45,16 @@ def test_it_settles_once_with_the_final_outcome(client, memory):
     assert delivery.status is Status.SUCCESS
 
 
+def test_it_shows_what_an_application_may_use_and_nothing_else(client):
+    """Completion in a shell, and a type checker, offer what is promised; how it is delivered is hidden."""
+    delivery = client.log_event(SONG)
+    promised = {"add_done_callback", "done", "event", "outcome", "result", "status"}
+    assert {name for name in dir(delivery) if not name.startswith("_")} == promised
+    declared = {*vars(Delivery), *Delivery.__annotations__}
+    assert {name for name in declared if not name.startswith("_")} == promised
+    assert repr(delivery) == "<Delivery pending, attempts 0>"
+
+
 def test_the_answer_that_decided_is_in_the_outcome(memory):
     """A refusal by the server brings its HTTP code, its words and its JSON object."""
     memory.answer = HttpResponse(

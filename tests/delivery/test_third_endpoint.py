@@ -13,7 +13,7 @@ from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.core import Core
 from antinode._delivery.core.envelope import Envelope
 from antinode._delivery.messages import CompletedTransport
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 from antinode._delivery.shell.config import SenderConfig
 from antinode._delivery.shell.exchange import UploadRoute
 from antinode._delivery.shell.sender import Sender
@@ -56,7 +56,7 @@ def test_the_core_keeps_to_its_limits() -> None:
     """No upload has more events or bytes than the endpoint takes, and each says where it goes."""
     core = Core(config(), random=lambda: 0.0)
     for number in range(20):
-        assert core.admit(Delivery(body_of(number), number, 0.0))
+        assert core.admit(Record(body_of(number), number, 0.0))
     now, sent = 0.0, 0
     while not core.is_idle:
         now += 1.0
@@ -91,7 +91,7 @@ def test_a_sender_speaks_to_it() -> None:
         clock=time.monotonic,
         random=random.random,
     )
-    records = [Delivery(body_of(number), number, time.monotonic()) for number in range(10)]
+    records = [Record(body_of(number), number, time.monotonic()) for number in range(10)]
     for record in records:
         sender.submit(record)
     report = sender.flush(20)

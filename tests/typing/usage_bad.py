@@ -64,3 +64,5 @@ antinode.init(7)  # type: ignore[arg-type]
 def needs_a_callable(delivery: Delivery) -> None:
     delivery.add_done_callback("print")  # type: ignore[arg-type]
     delivery.code  # type: ignore[attr-defined]  # noqa: B018 - that is in the outcome
+    delivery.body  # type: ignore[attr-defined]  # noqa: B018 - that is how it is delivered
+    delivery.attempts  # type: ignore[attr-defined]  # noqa: B018 - the same; how many it took is in the outcome

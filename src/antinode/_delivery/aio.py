@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from antinode._delivery.record import remove_callback
 
 if TYPE_CHECKING:
-    from antinode._delivery.record import Delivery
+    from antinode._delivery.outcome import Delivery
+    from antinode._delivery.record import Record
 
 T = TypeVar("T")
 
@@ -124,7 +125,7 @@ async def wait_for(
         await gate.wait(left)
 
 
-def settled(record: Delivery) -> Generator[Any, None, None]:
+def settled(record: Record) -> Generator[Any, None, None]:
     """Suspend the running task until `record` has settled."""
     gate = new_gate()
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, SPOOLED, Delivery, Outcome
+from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED, SPOOLED, Outcome
+from antinode._delivery.record import Record
 from antinode._public import public
 from antinode._speedups import compiled
 
@@ -222,7 +223,7 @@ class Ledger(Counts):
         return sum(epoch.pending for epoch in self._open if epoch.index <= index)
 
     def recount(
-        self, pending: Sequence[Delivery], leaving: Epoch | None, outcome: Outcome, *, accepted: int
+        self, pending: Sequence[Record], leaving: Epoch | None, outcome: Outcome, *, accepted: int
     ) -> bool:
         """Make the counts agree with what is `pending` in memory.
 

@@ -1,68 +1,24 @@
-"""A record: one event's final bytes, the stream it belongs to, and the handle for its fate."""
+"""A record: one event's final bytes, the stream it belongs to, and its fate."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
+from antinode._delivery.outcome import DROPPED, Delivery, Outcome
 from antinode._protocol.status import Status
-from antinode._public import public
 
 if TYPE_CHECKING:
     from antinode._delivery.ledger import Epoch
 
-DELIVERED = "delivered"
-REJECTED = "rejected"
-DROPPED = "dropped"
-SKIPPED = "skipped"
-SPOOLED = "spooled"
-
 TIMEOUT_MAX = min(threading.TIMEOUT_MAX, 365 * 86_400.0)
 
 _log = logging.getLogger("antinode")
-
-
-@public
-@dataclass(frozen=True)
-class Outcome:
-    """The one final fate of an event.
-
-    `kind` is "delivered", "rejected" (the server's or the API's reason), "dropped" (ours), "spooled" (left on
-    disk at the end of this process, for the next one to deliver) or "skipped" (never meant to be sent).
-    `reason` is the short name under which `Client.stats()` counts it ("unconfirmed" for what was delivered
-    with an answer that is not in Amplitude's form), `message` says it in words. `code` is
-    the HTTP code that decided, 0 when no answer did. `attempts` counts the request that decided and those
-    before it that failed; a request that was taken apart because of other events does not count. `body` is
-    the answer's JSON object, if there was one.
-    """
-
-    kind: str
-    status: Status
-    reason: str
-    code: int = 0
-    message: str = ""
-    attempts: int = 0
-    body: Mapping[str, Any] | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the server accepted the event."""
-        return self.kind == DELIVERED
-
-    def after(self, attempts: int) -> Outcome:
-        return self if attempts == self.attempts else _with_attempts(self, attempts)
-
-
-def _with_attempts(outcome: Outcome, attempts: int) -> Outcome:
-    return Outcome(
-        outcome.kind, outcome.status, outcome.reason, outcome.code, outcome.message, attempts, outcome.body
-    )
 
 
 # Guards the creation of a record's callback list, never its settling. Made anew in a forked child.
@@ -77,7 +33,7 @@ INHERITED = Outcome(
 # When this process was forked, by the monotonic clock: what was logged before is another's to settle.
 _forked_at = float("-inf")
 # Records with a callback that may be on disk alone: nothing else would keep the callback alive.
-_anchored: set[Delivery] = set()
+_anchored: set[Record] = set()
 
 NOT_STORED = -1
 """The place of a record that is in memory only."""
@@ -102,13 +58,8 @@ def renew_after_fork() -> None:
 # gc=False: a queue of 200,000 records then adds nothing to the collector's work, which would be the
 # application's tail latency. The one cycle there can be (a callback that holds its own handle) ends when
 # the record settles, which clears the callbacks.
-class Delivery(msgspec.Struct, gc=False, eq=False):
-    """The fate of one logged event.
-
-    It settles once, with the final `Outcome`, not with the first try. Nobody has to look at it: a failure
-    that nobody observes is counted and logged, and raises nowhere. Await it, ask `result()`, or add a
-    callback. Made by `Client.log_event`; its attributes are read-only to the application.
-    """
+class Record(Delivery, msgspec.Struct, gc=False, eq=False):
+    """One event on its way; to the application it is a `Delivery`."""
 
     body: bytes
     """The event's JSON text as it goes on the wire; empty once it is delivered."""
@@ -117,27 +68,19 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
     epoch: Epoch | None = None
     attempts: int = 0
     outcome: Outcome | None = None
-    """None until the event has settled."""
     callbacks: list[Callable[[Delivery], object]] | None = None
     place: int = NOT_STORED
     """Where the spool holds it."""
 
     def done(self) -> bool:
-        """Whether the event has settled."""
         return (self.outcome or self._look_again()) is not None
 
     @property
     def status(self) -> Status | None:
-        """The outcome's status; None until the event has settled."""
         outcome = self.outcome
         return None if outcome is None else outcome.status
 
     def result(self, timeout: float | None = None) -> Outcome:
-        """Wait until the event has settled and return its outcome.
-
-        `timeout` is in seconds; None waits as long as it takes. Raises `TimeoutError` when it is over;
-        the event goes on. Blocks the calling thread: in asyncio, `await` the delivery instead.
-        """
         outcome = self.outcome or self._look_again()
         if outcome is None:
             gate = threading.Lock()
@@ -158,10 +101,6 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
         return outcome
 
     def add_done_callback(self, fn: Callable[[Delivery], object]) -> None:
-        """Call `fn(delivery)` once the event has settled; at once if it already has.
-
-        It runs on antinode's own thread, so it should be quick. What it raises is logged, nothing more.
-        """
         if not self.done():
             with _registering:
                 waiting = self.callbacks
@@ -177,7 +116,6 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
         _call(fn, self)
 
     def event(self) -> dict[str, Any]:
-        """The event as it was encoded, decoded anew; `{}` once it is delivered. For debugging."""
         return msgspec.json.decode(self.body, type=dict[str, Any]) if self.body else {}
 
     def _look_again(self) -> Outcome | None:
@@ -208,6 +146,10 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
             "result() returns"
         )
 
+    def __dir__(self) -> list[str]:
+        # What an application is promised, and nothing of how it is delivered.
+        return [*dir(Delivery), "outcome"]
+
     def __repr__(self) -> str:
         outcome = self.outcome
         fate = "pending" if outcome is None else f"{outcome.kind} ({outcome.reason}), code {outcome.code}"
@@ -215,17 +157,17 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
 
 
 # The collector may look at it, since a queue in memory holds only the next few of a spool's records.
-class StoredDelivery(Delivery, gc=True, weakref=True, eq=False):
-    """A delivery whose record may be on disk alone: nobody but the application need hold it."""
+class SpooledRecord(Record, gc=True, weakref=True, eq=False):
+    """A record that may be on disk alone: nobody but the application need hold it."""
 
 
-def anchor(record: Delivery) -> None:
+def anchor(record: Record) -> None:
     """Keep a record alive that has callbacks and may be on disk alone."""
     if record.place != NOT_STORED and record.callbacks:
         _anchored.add(record)
 
 
-def remove_callback(record: Delivery, fn: Callable[[Delivery], object]) -> None:
+def remove_callback(record: Record, fn: Callable[[Delivery], object]) -> None:
     """Do not call `fn` any more, if it was not called yet."""
     with _registering:
         if _taken_from(record.callbacks or [], fn) and not record.callbacks:
@@ -240,7 +182,7 @@ def _taken_from(callbacks: list[Callable[[Delivery], object]], fn: Callable[[Del
     return True
 
 
-def notify(record: Delivery) -> None:
+def notify(record: Record) -> None:
     """Run the callbacks of a settled record, each once, whatever they raise."""
     callbacks = record.callbacks
     if callbacks is None:
@@ -255,7 +197,7 @@ def notify(record: Delivery) -> None:
     record.callbacks = None
 
 
-def _call(fn: Callable[[Delivery], object], record: Delivery) -> None:
+def _call(fn: Callable[[Delivery], object], record: Record) -> None:
     try:
         fn(record)
     except Exception:

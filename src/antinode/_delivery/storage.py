@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from antinode._delivery.record import DELIVERED, DROPPED, REJECTED
+from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED
 
 
 class Stored(Protocol):

@@ -16,7 +16,8 @@ from antinode._delivery.core.batch import Upload
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.core import Core
 from antinode._delivery.core.response_handler import Note
-from antinode._delivery.record import DELIVERED, REJECTED, Delivery
+from antinode._delivery.outcome import DELIVERED, REJECTED
+from antinode._delivery.record import Record
 from antinode._delivery.shell.exchange import Exchanger, UploadRoute
 from antinode._delivery.shell.flights import Flights
 from antinode._delivery.shell.uploaders import Uploaders
@@ -61,7 +62,7 @@ def window_bytes(events: int, size: int) -> int:
     return WINDOW_LONG_BYTES if size > events * LONG_EVENT else WINDOW_BYTES
 
 
-class Record(Delivery, gc=False, eq=False):
+class RowRecord(Record, gc=False, eq=False):
     """An event on its way, with the row that it was made of."""
 
     span: Span | None = None
@@ -311,7 +312,8 @@ class Importer:
         for position, body, user, device in zip(
             made.positions, made.bodies, made.users, made.devices, strict=True
         ):
-            admit(Record(body, hash((user, device)), now, span=span, position=position, text=texts[position]))
+            stream = hash((user, device))
+            admit(RowRecord(body, stream, now, span=span, position=position, text=texts[position]))
 
     # Sending.
 
@@ -379,7 +381,7 @@ class Importer:
         if settled:
             self._moved_at = self._clock()
         for record in settled:
-            assert isinstance(record, Record) and record.span is not None  # noqa: S101, PT018 - all of ours are
+            assert isinstance(record, RowRecord) and record.span is not None  # noqa: S101, PT018 - all of ours are
             outcome = record.outcome
             if outcome is None:
                 continue

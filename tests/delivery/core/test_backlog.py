@@ -10,15 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antinode._delivery.core.backlog import SCAN, Backlog, ids_of
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 
 HUGE = 1 << 40
 
 
-def record(stream: int, number: int = 0, *, user: str | None = None) -> Delivery:
-    return Delivery(
-        json.dumps({"user_id": user or f"u{stream}", "n": number}).encode(), stream, float(number)
-    )
+def record(stream: int, number: int = 0, *, user: str | None = None) -> Record:
+    return Record(json.dumps({"user_id": user or f"u{stream}", "n": number}).encode(), stream, float(number))
 
 
 def filled(streams: Iterator[int] | list[int], pace: float | None = None) -> Backlog:
@@ -27,7 +25,7 @@ def filled(streams: Iterator[int] | list[int], pace: float | None = None) -> Bac
     return backlog
 
 
-def streams_of(records: list[Delivery]) -> list[int]:
+def streams_of(records: list[Record]) -> list[int]:
     return [each.stream for each in records]
 
 
@@ -142,9 +140,9 @@ def test_the_oldest_is_dropped_from_a_lane_first() -> None:
 
 def test_ids_are_read_back_from_the_bytes() -> None:
     """A record's ids come from its own bytes; what has none, or is no object, has none."""
-    assert ids_of(Delivery(b'{"user_id":"u","device_id":"d"}', 1, 0.0)) == ("u", "d")
-    assert ids_of(Delivery(b'{"event_properties":{"user_id":"x"}}', 1, 0.0)) == (None, None)
-    assert ids_of(Delivery(b"[]", 1, 0.0)) == (None, None)
+    assert ids_of(Record(b'{"user_id":"u","device_id":"d"}', 1, 0.0)) == ("u", "d")
+    assert ids_of(Record(b'{"event_properties":{"user_id":"x"}}', 1, 0.0)) == (None, None)
+    assert ids_of(Record(b"[]", 1, 0.0)) == (None, None)
 
 
 @given(
@@ -159,8 +157,8 @@ def test_each_stream_leaves_in_order(
 ) -> None:
     """However uploads overlap, end and give records back, a stream's records leave in order, none twice."""
     backlog, now = filled(streams, pace), 0.0
-    under_way: list[list[Delivery]] = []
-    left: list[Delivery] = []
+    under_way: list[list[Record]] = []
+    left: list[Record] = []
     dropped = 0
     for size, step in [*steps, *[(12, "end"), (12, "take")] * 200]:
         now += 1.0
@@ -193,7 +191,7 @@ def looks(n: int, streams: int, connections: int, pace: float | None = None) -> 
     """How often records' streams are looked at until a backlog of `n` is worked off."""
     count = 0
 
-    class Looked(Delivery, gc=False, eq=False):
+    class Looked(Record, gc=False, eq=False):
         def __getattribute__(self, name: str) -> object:
             nonlocal count
             if name == "stream":

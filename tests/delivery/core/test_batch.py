@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antinode._delivery.core.batch import SMALLEST_LIMIT, Batch, halves
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 from antinode._protocol.endpoints import Endpoint
 
 
-def records(*sizes: int) -> list[Delivery]:
-    return [Delivery(b"x" * size, number % 3, 0.0) for number, size in enumerate(sizes)]
+def records(*sizes: int) -> list[Record]:
+    return [Record(b"x" * size, number % 3, 0.0) for number, size in enumerate(sizes)]
 
 
 sizes = st.lists(st.integers(0, 500), min_size=1, max_size=50)

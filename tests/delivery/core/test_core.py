@@ -15,7 +15,7 @@ from antinode._delivery.core.expiry import EXPIRE_EVERY
 from antinode._delivery.core.link import LinkState
 from antinode._delivery.core.response_handler import GROW_AFTER, REFUSALS_TO_PAUSE
 from antinode._delivery.core.schedule import LINGER, PATIENCE, PROMPT
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 from antinode._delivery.retry import Response, Schedule
 from antinode._protocol.endpoints import Endpoint
 from antinode._protocol.responses import Action, Verdict
@@ -251,7 +251,7 @@ def test_a_backlog_may_go_to_the_batch_api() -> None:
     for given in (None, Endpoint.BATCH):
         core = Core(CoreConfig(max_batch_events=2, backlog_endpoint=given), random=lambda: 0.0)
         for number in range(5):
-            core.admit(Delivery(b"{}", number, 0.0))
+            core.admit(Record(b"{}", number, 0.0))
         uploads = [*core.next_uploads(0.0), *core.next_uploads(PROMPT)]
         assert [upload.endpoint for upload in uploads] == [given or Endpoint.HTTP_V2, Endpoint.HTTP_V2]
 
@@ -793,7 +793,7 @@ def test_a_verdict_that_names_nobody_is_bisected() -> None:
     """An answer that was to sort events but concerns none is not a reason to send the same again."""
     core = Core(CoreConfig(), random=lambda: 0.0)
     for number in range(2):
-        core.admit(Delivery(b"{}", number, 0.0))
+        core.admit(Record(b"{}", number, 0.0))
     (upload,) = core.next_uploads(0.0)
     core.respond(upload.number, Verdict(Action.SORT, Status.INVALID, 400, "?"), 0.1)
     assert [len(upload.records) for upload in core.next_uploads(0.1)] == [1]
@@ -842,7 +842,7 @@ def test_a_large_backlog_takes_as_many_requests_as_batches(connections: int, hot
     core = Core(CoreConfig(connections=connections), random=lambda: 0.0)
     for number in range(total):
         stream = 0 if number < total * hot else number % 20_000
-        core.admit(Delivery(b"{}", stream, 0.0))
+        core.admit(Record(b"{}", stream, 0.0))
     took, uploads = work_off(core)
     assert core.ledger.delivered == total
     assert uploads <= total / 2000 + 10

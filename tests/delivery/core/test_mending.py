@@ -9,21 +9,21 @@ import pytest
 
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.core import Core
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 
 
 def logged(core: Core, count: int) -> None:
     for _ in range(count):
-        assert core.admit(Delivery(b"{}", 1, 0.0))
+        assert core.admit(Record(b"{}", 1, 0.0))
 
 
 def interrupting(
-    inner: Callable[[], list[Delivery]], log: Callable[[], None], times: int
-) -> Callable[[], list[Delivery]]:
+    inner: Callable[[], list[Record]], log: Callable[[], None], times: int
+) -> Callable[[], list[Record]]:
     """What a destructor does that runs as the records have been looked through, a few times."""
     left = [times]
 
-    def looked_through() -> list[Delivery]:
+    def looked_through() -> list[Record]:
         found = inner()
         if left[0]:
             left[0] -= 1

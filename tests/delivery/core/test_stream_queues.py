@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from antinode._delivery.core.stream_queues import StreamQueues
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 
 
-def record(stream: int = 1) -> Delivery:
-    return Delivery(b"{}", stream, 0.0)
+def record(stream: int = 1) -> Record:
+    return Record(b"{}", stream, 0.0)
 
 
 def test_a_stream_gets_its_records_back_in_order() -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 from antinode._delivery.shell.notifier import Notifier
 
 
@@ -14,8 +14,8 @@ def clock() -> float:
     return 0.0
 
 
-def records(count: int) -> list[Delivery]:
-    return [Delivery(b"{}", 0, 0.0) for _ in range(count)]
+def records(count: int) -> list[Record]:
+    return [Record(b"{}", 0, 0.0) for _ in range(count)]
 
 
 def test_whoever_ends_takes_the_telling_over() -> None:
@@ -23,7 +23,7 @@ def test_whoever_ends_takes_the_telling_over() -> None:
     begun, go = threading.Event(), threading.Event()
     told_by: list[str] = []
 
-    def hear(_: Delivery) -> None:
+    def hear(_: Record) -> None:
         told_by.append(threading.current_thread().name)
         if len(told_by) == 1:
             begun.set()
@@ -49,7 +49,7 @@ def test_what_a_stuck_callback_leaves_untold_is_counted(caplog: pytest.LogCaptur
     """The log says how many outcomes were not told; the ending does not wait for the callback."""
     begun, go = threading.Event(), threading.Event()
 
-    def stuck(_: Delivery) -> None:
+    def stuck(_: Record) -> None:
         begun.set()
         go.wait(20)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.core import Core
-from antinode._delivery.record import StoredDelivery
+from antinode._delivery.record import SpooledRecord
 from antinode._delivery.shell.spooler import Spooler
 from antinode._delivery.storage import DiskStats
 from tests.delivery.simulation import ModelStore
@@ -101,7 +101,7 @@ class Scene:
         return self.wake_at
 
     def log(self) -> None:
-        assert self.core.admit(StoredDelivery(b'{"user_id":"u"}', 1, self.now))
+        assert self.core.admit(SpooledRecord(b'{"user_id":"u"}', 1, self.now))
 
     def go_on_until(self, then: float) -> None:
         while self.wake_at <= then:

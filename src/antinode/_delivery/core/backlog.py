@@ -11,7 +11,7 @@ import msgspec
 from antinode._delivery.core.loops import drain, sift
 from antinode._delivery.core.rate_limits import Key, RateLimits
 from antinode._delivery.core.stream_queues import StreamQueue, StreamQueues
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 
 # How many records a search for free streams may pass over before others get their turn.
 SCAN = 20_000
@@ -27,7 +27,7 @@ class _RecordIds(msgspec.Struct):
 _decode_ids = msgspec.json.Decoder(_RecordIds).decode
 
 
-def ids_of(record: Delivery) -> tuple[str | None, str | None]:
+def ids_of(record: Record) -> tuple[str | None, str | None]:
     """A record's user_id and device_id, read back from its bytes: only a throttled one's are ever needed."""
     try:
         ids = _decode_ids(record.body)
@@ -54,19 +54,19 @@ class Backlog:
     """
 
     def __init__(self, pace: float | None = None) -> None:
-        self.fresh: deque[Delivery] = deque()
+        self.fresh: deque[Record] = deque()
         self.stream_queues = StreamQueues()
         self.rate_limits = RateLimits(pace)
         self.must_go_on = False
         """The last search stopped early without finding anything: there may be more behind."""
-        self.suspect: Delivery | None = None
+        self.suspect: Record | None = None
         """The record that was being looked at when the last search raised."""
         self._is_fresh_first = False
         """Whose turn it is when stream queues alone would fill an upload: they must not starve `fresh`."""
         self._busy: set[int] = set()
         self._keys: dict[int, tuple[Key, ...]] = {}
 
-    def __iter__(self) -> Iterator[Delivery]:
+    def __iter__(self) -> Iterator[Record]:
         for stream_queue in self.stream_queues:
             yield from stream_queue.records
         yield from self.fresh
@@ -104,14 +104,14 @@ class Backlog:
             if not stream_queue.is_ready and not is_held and not stream_queues.discard_empty(stream_queue):
                 stream_queues.make_ready(stream_queue)
 
-    def hold(self, stream: int, records: list[Delivery], until: float) -> None:
+    def hold(self, stream: int, records: list[Record], until: float) -> None:
         """Give records back to the front of their stream, which then waits until its rate limits open."""
         stream_queue = self.stream_queues.prepend(stream, records)
         self.stream_queues.hold(stream_queue, until)
 
     # Taking.
 
-    def take(self, now: float, *, events: int, size: int) -> list[Delivery]:
+    def take(self, now: float, *, events: int, size: int) -> list[Record]:
         """Records for one upload: at most so many events and bytes, but one in any case if one may go.
 
         After an exception they are where they were, and `suspect` is the record that it was about, if any.
@@ -137,7 +137,7 @@ class Backlog:
         self.must_go_on = self.must_go_on and not search.taken
         return search.taken
 
-    def _give_back(self, taken: list[Delivery]) -> None:
+    def _give_back(self, taken: list[Record]) -> None:
         """Each to the front of what holds the later records of its stream."""
         stream_queues = self.stream_queues
         for record in reversed(taken):
@@ -151,7 +151,7 @@ class Backlog:
             if queue.records and is_idle and queue.stream not in self._busy:
                 stream_queues.make_ready(queue)
 
-    def remove(self, record: Delivery) -> None:
+    def remove(self, record: Record) -> None:
         """Take this record out, wherever it waits."""
         with suppress(ValueError):
             self.fresh.remove(record)
@@ -245,7 +245,7 @@ class Backlog:
             search.take(fresh.popleft())
         self.must_go_on = not search.taken
 
-    def _passes(self, record: Delivery, search: _Filling) -> bool:
+    def _passes(self, record: Record, search: _Filling) -> bool:
         self.suspect = record
         keys = self.keys_of(record)
         self.suspect = None
@@ -255,7 +255,7 @@ class Backlog:
         self.rate_limits.pass_one(keys, search.now)
         return True
 
-    def keys_of(self, record: Delivery) -> tuple[Key, ...]:
+    def keys_of(self, record: Record) -> tuple[Key, ...]:
         """The rate limits that a record must pass."""
         keys = self._keys.get(record.stream)
         if keys is None:
@@ -273,14 +273,14 @@ class Backlog:
     # Giving up.
 
     @property
-    def oldest(self) -> Delivery | None:
+    def oldest(self) -> Record | None:
         """The record that `pop_oldest` would take out."""
         stream_queue = self.stream_queues.first_filled()
         if stream_queue is not None:
             return stream_queue.records[0]
         return self.fresh[0] if self.fresh else None
 
-    def pop_oldest(self) -> Delivery | None:
+    def pop_oldest(self) -> Record | None:
         """Take out the record to drop first: of a stream queue if there is one, for those have waited
         longest, and a throttled user must not cost another's events."""
         stream_queue = self.stream_queues.first_filled()
@@ -290,9 +290,9 @@ class Backlog:
         self._forget_if_empty(stream_queue)
         return record
 
-    def pop_while(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
+    def pop_while(self, is_gone: Callable[[Record], bool]) -> list[Record]:
         """Take out the records at the front of each queue for which `is_gone` holds."""
-        gone: list[Delivery] = []
+        gone: list[Record] = []
         for stream_queue in list(self.stream_queues):
             while stream_queue.records and is_gone(stream_queue.records[0]):
                 gone.append(self.stream_queues.pop(stream_queue))
@@ -311,7 +311,7 @@ class Backlog:
             self._forget_if_empty(stream_queue)
         self.stream_queues.recount()
 
-    def heads(self) -> list[Delivery]:
+    def heads(self) -> list[Record]:
         """The oldest record of the queue and of each stream queue."""
         heads = [stream_queue.records[0] for stream_queue in self.stream_queues if stream_queue.records]
         if self.fresh:
@@ -331,12 +331,12 @@ class _Filling:
         self.is_paced = is_paced
         self.opens_at = now
         """When the rate limit opens that stopped the last record."""
-        self.taken: list[Delivery] = []
+        self.taken: list[Record] = []
 
-    def fits(self, record: Delivery) -> bool:
+    def fits(self, record: Record) -> bool:
         return not self.taken or len(record.body) + 1 <= self.space
 
-    def take(self, record: Delivery) -> None:
+    def take(self, record: Record) -> None:
         self.taken.append(record)
         self.room -= 1
         self.space -= len(record.body) + 1

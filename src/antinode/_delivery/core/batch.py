@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from antinode._delivery.core.loops import fitting, total_size
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 from antinode._protocol.endpoints import Endpoint
 
 # Below this size a request costs more than the events in it.
@@ -24,9 +24,9 @@ class Batch:
 
     __slots__ = ("chunks", "endpoint", "flying", "limit", "rounds", "streams")
 
-    def __init__(self, records: list[Delivery], endpoint: Endpoint) -> None:
-        self.chunks: deque[list[Delivery]] = deque([records])
-        self.flying: list[Delivery] | None = None
+    def __init__(self, records: list[Record], endpoint: Endpoint) -> None:
+        self.chunks: deque[list[Record]] = deque([records])
+        self.flying: list[Record] | None = None
         """The chunk that is in a request now."""
         self.endpoint = endpoint
         self.rounds = 0
@@ -40,7 +40,7 @@ class Batch:
     def is_done(self) -> bool:
         return self.flying is None and not self.chunks
 
-    def records(self) -> Iterator[Delivery]:
+    def records(self) -> Iterator[Record]:
         if self.flying is not None:
             yield from self.flying
         for chunk in self.chunks:
@@ -53,7 +53,7 @@ class Batch:
     def grow(self) -> None:
         self.limit = min(NO_LIMIT, self.limit * 2)
 
-    def cut_front(self, events: int, size: int) -> list[Delivery]:
+    def cut_front(self, events: int, size: int) -> list[Record]:
         """Take the first chunk, or as much of it as `events` and `size` bytes allow: at least one record."""
         chunk = self.chunks[0]
         end = fitting(chunk, events, size)
@@ -64,7 +64,7 @@ class Batch:
         return chunk
 
     @property
-    def oldest(self) -> Delivery | None:
+    def oldest(self) -> Record | None:
         """The first record that waits for a request."""
         return self.chunks[0][0] if self.chunks else None
 
@@ -76,13 +76,13 @@ class Batch:
         else:
             del chunk[0]
 
-    def put_back(self, *chunks: list[Delivery]) -> None:
+    def put_back(self, *chunks: list[Record]) -> None:
         """Have these chunks sent next, in this order; empty ones are left out."""
         self.chunks.extendleft(chunk for chunk in reversed(chunks) if chunk)
 
-    def remove(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
+    def remove(self, is_gone: Callable[[Record], bool]) -> list[Record]:
         """Take out of the chunks that wait the records for which `is_gone` holds."""
-        gone: list[Delivery] = []
+        gone: list[Record] = []
         for _ in range(len(self.chunks)):
             chunk = self.chunks.popleft()
             leaving = [record for record in chunk if is_gone(record)]
@@ -93,9 +93,9 @@ class Batch:
                 self.chunks.append(chunk)
         return gone
 
-    def pull(self, streams: set[int]) -> dict[int, list[Delivery]]:
+    def pull(self, streams: set[int]) -> dict[int, list[Record]]:
         """Take the records of these streams out of the chunks that wait, each stream in order."""
-        pulled: dict[int, list[Delivery]] = {}
+        pulled: dict[int, list[Record]] = {}
         for _ in range(len(self.chunks)):
             chunk = self.chunks.popleft()
             stays = [record for record in chunk if record.stream not in streams]
@@ -112,12 +112,12 @@ class Upload(NamedTuple):
     """One request to make; its shell answers with `Core.respond`."""
 
     number: int
-    records: list[Delivery]
+    records: list[Record]
     endpoint: Endpoint
     """Where it goes."""
 
 
-def halves(records: list[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+def halves(records: list[Record]) -> tuple[list[Record], list[Record]]:
     """Two parts of about the same number of bytes, neither of them empty. Needs two records."""
     total = total_size(records)
     size = cut = 0

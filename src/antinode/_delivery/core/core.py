@@ -26,7 +26,8 @@ from antinode._delivery.core.schedule import FOREVER, UploadSchedule
 from antinode._delivery.core.settlement import UNMADE, Settlement
 from antinode._delivery.core.spooled_queue import SpooledQueue
 from antinode._delivery.ledger import Epoch, Ledger, Report, Stats
-from antinode._delivery.record import DROPPED, NOT_STORED, SPOOLED, Delivery, Outcome
+from antinode._delivery.outcome import DROPPED, SPOOLED, Outcome
+from antinode._delivery.record import NOT_STORED, Record
 from antinode._delivery.storage import Store, Stored
 from antinode._protocol.responses import Action, Verdict
 from antinode._protocol.status import Status
@@ -144,7 +145,7 @@ class Core:
 
     # Admitting.
 
-    def _admit(self, record: Delivery) -> bool:
+    def _admit(self, record: Record) -> bool:
         ledger = self.ledger
         size = len(record.body)
         with self._guard:
@@ -179,7 +180,7 @@ class Core:
             self._isolation.end_alone(victim, take_out, QUEUE_FULL)
         return True
 
-    def _oldest(self) -> tuple[Delivery | None, Callable[[], object]]:
+    def _oldest(self) -> tuple[Record | None, Callable[[], object]]:
         """The record to drop first, and what takes it out."""
         victim, take_out = self._pending.oldest()
         spooled = self.spooled
@@ -210,7 +211,7 @@ class Core:
             while not self._recount(victim, outcome):
                 pass
 
-    def _recount(self, victim: Delivery | None, outcome: Outcome) -> bool:
+    def _recount(self, victim: Record | None, outcome: Outcome) -> bool:
         """Count what is pending, and have the ledger follow; False if anything was logged meanwhile."""
         accepted = self.ledger.accepted
         pending = self.pending_records()
@@ -429,7 +430,7 @@ class Core:
         self.settlement.settle([record for record in pending if record.place != NOT_STORED], kept)
         return len(lost)
 
-    def pending_records(self) -> list[Delivery]:
+    def pending_records(self) -> list[Record]:
         """Every record that has not settled, each stream in order."""
         return self._pending.records()
 

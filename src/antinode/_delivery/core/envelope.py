@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from antinode._delivery.core.loops import join
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 from antinode._protocol.endpoints import Endpoint
 
 
@@ -20,5 +20,5 @@ class Envelope:
         """Bytes that a body has beside its events and the commas between them."""
         return len(self._head) + len(self._tail)
 
-    def wrap(self, records: list[Delivery]) -> bytes:
+    def wrap(self, records: list[Record]) -> bytes:
         return join(self._head, records, self._tail)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from antinode._delivery.record import DROPPED, Delivery, Outcome
+from antinode._delivery.outcome import DROPPED, Outcome
+from antinode._delivery.record import Record
 from antinode._protocol.status import Status
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Expiry:
         self.due_at = float("inf") if max_age is None else float("-inf")
         """When the next record may have to expire."""
 
-    def take_out(self, now: float) -> list[Delivery]:
+    def take_out(self, now: float) -> list[Record]:
         """The expired records, which wait no longer."""
         max_age = self._max_age
         if max_age is None or now < self.due_at:

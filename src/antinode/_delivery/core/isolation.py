@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from antinode._delivery.core.response_handler import ResponseHandler, delivered, failed
-from antinode._delivery.record import Delivery, Outcome
+from antinode._delivery.outcome import Outcome
+from antinode._delivery.record import Record
 from antinode._protocol.responses import Action, Verdict
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ class Isolation:
         self._backlog = backlog
         self._pending = pending
         self._response_handler = response_handler
-        self._leaving: tuple[Delivery, Outcome] | None = None
+        self._leaving: tuple[Record, Outcome] | None = None
         """The record that is being settled by itself, and how it ends."""
         self.looks_at: Batch | None = None
         """The batch whose first chunk is being looked at."""
 
     def end_alone(
-        self, record: Delivery, take_out: Callable[[], object], outcome: Outcome, *, sent: int = 0
+        self, record: Record, take_out: Callable[[], object], outcome: Outcome, *, sent: int = 0
     ) -> None:
         """Take a record out and settle it apart from others; `sent` as in `Settlement.settle`."""
         # Named before it is taken out, so that an exception in between does not lose it: see `Core.mend`.
@@ -44,7 +45,7 @@ class Isolation:
         self._settlement.settle_alone(record, outcome, sent=sent)
         self._leaving = None
 
-    def take_leaving(self) -> tuple[Delivery, Outcome] | None:
+    def take_leaving(self) -> tuple[Record, Outcome] | None:
         """The record whose end was interrupted, if any was, and its outcome."""
         leaving, self._leaving = self._leaving, None
         return leaving
@@ -63,7 +64,7 @@ class Isolation:
             self._narrow(batch, batch.chunks.popleft(), error)
         return suspect is not None or batch is not None
 
-    def _narrow(self, batch: Batch, records: list[Delivery], error: Exception) -> None:
+    def _narrow(self, batch: Batch, records: list[Record], error: Exception) -> None:
         """One of these fails, whatever is done with it: they are sent apart, until it is alone."""
         middle = len(records) // 2
         batch.put_back(records[:middle], records[middle:])
@@ -73,8 +74,8 @@ class Isolation:
     def salvage(
         self,
         batch: Batch,
-        records: list[Delivery],
-        waiting: tuple[list[Delivery], ...],
+        records: list[Record],
+        waiting: tuple[list[Record], ...],
         verdict: Verdict,
         now: float,
         error: Exception,
@@ -84,7 +85,7 @@ class Isolation:
         handler.note_failure(error)
         placed = {id(record) for record in self._pending.records()}
 
-        def adrift(chunk: list[Delivery]) -> list[Delivery]:
+        def adrift(chunk: list[Record]) -> list[Record]:
             return [record for record in chunk if record.outcome is None and id(record) not in placed]
 
         batch.put_back(*map(adrift, waiting))

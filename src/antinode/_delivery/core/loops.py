@@ -7,15 +7,16 @@ from collections.abc import Container, Mapping
 
 from antinode import _speedups
 from antinode._delivery.core.stream_queues import StreamQueue
-from antinode._delivery.record import Delivery, Outcome
+from antinode._delivery.outcome import Outcome
+from antinode._delivery.record import Record
 from antinode._speedups import compiled, slot
 
 _LAYOUT = {
-    "body": slot(Delivery, "body"),
-    "stream": slot(Delivery, "stream"),
-    "attempts": slot(Delivery, "attempts"),
-    "outcome": slot(Delivery, "outcome"),
-    "callbacks": slot(Delivery, "callbacks"),
+    "body": slot(Record, "body"),
+    "stream": slot(Record, "stream"),
+    "attempts": slot(Record, "attempts"),
+    "outcome": slot(Record, "outcome"),
+    "callbacks": slot(Record, "callbacks"),
     "queue_records": slot(StreamQueue, "records"),
     "queue_is_ready": slot(StreamQueue, "is_ready"),
 }
@@ -23,7 +24,7 @@ _LAYOUT = {
 
 if _speedups.native is not None:
     try:
-        _speedups.native.know(Delivery, StreamQueue, _LAYOUT)
+        _speedups.native.know(Record, StreamQueue, _LAYOUT)
     except TypeError as error:
         # msgspec has changed how records lie in memory.
         _speedups.give_up(error)
@@ -31,8 +32,8 @@ if _speedups.native is not None:
 
 @compiled
 def sift(
-    queue: deque[Delivery],
-    taken: list[Delivery],
+    queue: deque[Record],
+    taken: list[Record],
     room: int,
     space: int,
     busy: Container[int],
@@ -66,7 +67,7 @@ def sift(
 
 
 @compiled
-def drain(queue: deque[Delivery], taken: list[Delivery], room: int, space: int) -> tuple[int, int]:
+def drain(queue: deque[Record], taken: list[Record], room: int, space: int) -> tuple[int, int]:
     """Take records as `sift` does, whatever their stream. Returns what is left of both."""
     while room > 0 and queue:
         size = len(queue[0].body) + 1
@@ -79,7 +80,7 @@ def drain(queue: deque[Delivery], taken: list[Delivery], room: int, space: int) 
 
 
 @compiled
-def fitting(records: list[Delivery], events: int, size: int) -> int:
+def fitting(records: list[Record], events: int, size: int) -> int:
     """How many from the front are at most `events`, of `size` bytes with commas: one at least."""
     end = min(len(records), events)
     taken = 0
@@ -91,31 +92,31 @@ def fitting(records: list[Delivery], events: int, size: int) -> int:
 
 
 @compiled
-def total_size(records: list[Delivery]) -> int:
+def total_size(records: list[Record]) -> int:
     """Bytes of all bodies."""
     return sum([len(record.body) for record in records])
 
 
 @compiled
-def join(head: bytes, records: list[Delivery], tail: bytes) -> bytes:
+def join(head: bytes, records: list[Record], tail: bytes) -> bytes:
     """The bodies with commas between them, `head` before and `tail` behind."""
     return b"".join((head, b",".join([record.body for record in records]), tail))
 
 
 @compiled
-def streams_of(records: list[Delivery]) -> set[int]:
+def streams_of(records: list[Record]) -> set[int]:
     """Their streams."""
     return {record.stream for record in records}
 
 
 @compiled
-def most_attempts(records: list[Delivery]) -> int:
+def most_attempts(records: list[Record]) -> int:
     """The attempts of the record that has most."""
     return max([record.attempts for record in records], default=0)
 
 
 @compiled
-def deliver(records: list[Delivery], outcome: Outcome) -> tuple[list[Delivery], list[Delivery]]:
+def deliver(records: list[Record], outcome: Outcome) -> tuple[list[Record], list[Record]]:
     """Deliver those that were sent for the first time, and let go of the bodies that nobody asked to hear of.
 
     Returns the others, untouched, and those delivered that have callbacks.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from antinode._delivery.core.backlog import Backlog
 from antinode._delivery.core.batch import Batch
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 
 
 class Pending:
@@ -17,7 +17,7 @@ class Pending:
         self.batches: dict[int, Batch] = {}
         """By their numbers, those begun first in front."""
 
-    def records(self) -> list[Delivery]:
+    def records(self) -> list[Record]:
         """Every record, each stream in order."""
         return [*(record for batch in self.batches.values() for record in batch.records()), *self._backlog]
 
@@ -32,12 +32,12 @@ class Pending:
         """Whether a batch that was begun can go on."""
         return any(batch.flying is None and batch.chunks for batch in self.batches.values())
 
-    def heads(self) -> list[Delivery]:
+    def heads(self) -> list[Record]:
         """Records that are not in a request, among them the oldest of these."""
         chunks = [record for batch in self.batches.values() for chunk in batch.chunks for record in chunk]
         return [*chunks, *self._backlog.heads()]
 
-    def oldest(self) -> tuple[Delivery | None, Callable[[], object]]:
+    def oldest(self) -> tuple[Record | None, Callable[[], object]]:
         """The record to drop first, and what takes it out; None if all that there are are in requests.
 
         Those in stream queues go first, then the main queue's front, at last those that a batch has yet to
@@ -51,9 +51,9 @@ class Pending:
                 return batch.oldest, batch.pop_oldest
         return None, tuple
 
-    def remove(self, is_gone: Callable[[Delivery], bool]) -> list[Delivery]:
+    def remove(self, is_gone: Callable[[Record], bool]) -> list[Record]:
         """Take out those for which `is_gone` holds: at the front of each queue, and in batches."""
-        gone: list[Delivery] = []
+        gone: list[Record] = []
         for batch in self.batches.values():
             gone += batch.remove(is_gone)
         return gone + self._backlog.pop_while(is_gone)
@@ -70,7 +70,7 @@ class Pending:
         chunks = sum(len(chunk) for batch in self.batches.values() for chunk in batch.chunks)
         return chunks + self._backlog.stream_queues.count
 
-    def flying(self) -> Iterator[Delivery]:
+    def flying(self) -> Iterator[Record]:
         """Those in requests."""
         for batch in self.batches.values():
             yield from batch.flying or ()

@@ -13,7 +13,8 @@ from antinode._delivery.core.batch import NO_LIMIT, Batch, halves
 from antinode._delivery.core.link import Cause, Link, LinkState
 from antinode._delivery.core.loops import most_attempts
 from antinode._delivery.core.settlement import Settlement
-from antinode._delivery.record import DELIVERED, DROPPED, REJECTED, Delivery, Outcome
+from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED, Outcome
+from antinode._delivery.record import Record
 from antinode._delivery.retry import Response, RetryPolicy
 from antinode._protocol.responses import ELSEWHERE, Action, Verdict
 from antinode._protocol.status import Status
@@ -89,10 +90,10 @@ class ResponseHandler:
         """Whether the server has ever taken events, or named bad ones among them."""
         self._is_trusted = False
         """Whether it has since everything was refused: then a refusal is about the event, not the server."""
-        self._suspects: list[Delivery] = []
+        self._suspects: list[Record] = []
         """Refused by themselves, without a reason, by a server that is not trusted: held back."""
 
-    def apply(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+    def apply(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
         """`records`, sent as a part of `batch` and no longer in a request, were answered with `verdict`."""
         if verdict.action is not Action.DELIVERED:
             self._settlement.ledger.last_error = f"{verdict.code or verdict.status.value}: {verdict.message}"
@@ -129,7 +130,7 @@ class ResponseHandler:
     def note(self, level: str, key: str, text: str) -> None:
         self.notes.append(Note(level, key, text))
 
-    def _on_delivered(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+    def _on_delivered(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
         if not self._is_trusted:
             batch.limit = NO_LIMIT
         self._trust()
@@ -159,11 +160,11 @@ class ResponseHandler:
                 "WARNING", "unconfirmed", f"{text}; check that server_url is Amplitude's, or your relay's"
             )
 
-    def _on_sort(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+    def _on_sort(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
         """The answer names events: drop some, hold some back, send the rest again at once, uncharged."""
-        rest: list[Delivery] = []
-        held: dict[int, list[Delivery]] = {}
-        dropped: dict[tuple[Status, str], list[Delivery]] = {}
+        rest: list[Record] = []
+        held: dict[int, list[Record]] = {}
+        dropped: dict[tuple[Status, str], list[Record]] = {}
         for position, record in enumerate(records):
             reason = verdict.drop.get(position)
             if reason is not None:
@@ -189,8 +190,8 @@ class ResponseHandler:
     def _hold(
         self,
         batch: Batch,
-        records: list[Delivery],
-        held: dict[int, list[Delivery]],
+        records: list[Record],
+        held: dict[int, list[Record]],
         verdict: Verdict,
         now: float,
     ) -> None:
@@ -222,7 +223,7 @@ class ResponseHandler:
             text = f"{counted(count, 'event')} of {whose} {agreeing(count, 'waits', 'wait')}"
             self.note("WARNING", "throttled", f"{text} {verdict.wait:.0f} s: {verdict.message}")
 
-    def _on_bisect(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+    def _on_bisect(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
         """The body was refused and nobody named: never the same body again."""
         batch.rounds += 1
         is_ours = not verdict.code
@@ -246,7 +247,7 @@ class ResponseHandler:
             self._reject(records, verdict.status, verdict, verdict.message)
         self._refuse_one(verdict, now)
 
-    def _on_halve(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+    def _on_halve(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
         batch.rounds += 1
         if len(records) == 1:
             # No event is made that is larger than Amplitude takes: a smaller limit is that of something else.
@@ -267,7 +268,7 @@ class ResponseHandler:
         )
         batch.put_back(*parts)
 
-    def _give_up_at_limit(self, records: list[Delivery], verdict: Verdict) -> None:
+    def _give_up_at_limit(self, records: list[Record], verdict: Verdict) -> None:
         size = len(records[0].body)
         message = (
             f"{verdict.message}: something before the server takes no event of {size:,} bytes, as Amplitude "
@@ -287,7 +288,7 @@ class ResponseHandler:
             if queue is not None and queue.release_at is not None:
                 queues.make_ready(queue)
 
-    def _suspect(self, batch: Batch, record: Delivery, verdict: Verdict, now: float) -> None:
+    def _suspect(self, batch: Batch, record: Record, verdict: Verdict, now: float) -> None:
         """An event by itself was refused by a server that has taken none: a bad event, or a bad destination.
 
         Others are tried. Once the server takes one, or names a bad one, the next answer judges this one.
@@ -314,7 +315,7 @@ class ResponseHandler:
                 # An event from elsewhere is the better probe; where there is none, these go a moment later.
                 backlog.stream_queues.hold(queue, self.link.until + 1.0)
 
-    def _is_last_suspect(self, batch: Batch, record: Delivery) -> bool:
+    def _is_last_suspect(self, batch: Batch, record: Record) -> bool:
         """Whether a server that has taken events refuses this one again, and nothing else is left to try.
 
         It is judged then: what is held back may fill the memory, and keep from it what is on disk.
@@ -345,7 +346,7 @@ class ResponseHandler:
         self._is_trusted = False
         self.link = self.link.faulted(now, jitter=self._random(), why=verdict.message, cause=Cause.REFUSAL)
 
-    def _on_retry(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+    def _on_retry(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
         keep, own = self._charge(records, verdict)
         batch.put_back(keep)
         was = self.link
@@ -356,14 +357,14 @@ class ResponseHandler:
             text = f"uploads fail; events are kept and tried again: {_with_advice(verdict)}"
             self.note("WARNING", "outage", text)
 
-    def _on_wait(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+    def _on_wait(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
         keep, own = self._charge(records, verdict)
         batch.put_back(keep)
         wait = max(verdict.wait, own or 0.0)
         self.link = self.link.throttled(now, wait=wait, why=_why(verdict))
         self.note("WARNING", "project", f"all uploads wait {wait:.0f} s: {verdict.message}")
 
-    def _on_stop(self, batch: Batch, records: list[Delivery], verdict: Verdict, now: float) -> None:
+    def _on_stop(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
         if self._keeps_on_fault:
             batch.put_back(records)
         else:
@@ -383,7 +384,7 @@ class ResponseHandler:
         if was.state is LinkState.PROBING and (was.failures > 1 or was.is_refused):
             self.note("WARNING", "recovered", "uploads succeed again")
 
-    def _charge(self, records: list[Delivery], verdict: Verdict) -> tuple[list[Delivery], float | None]:
+    def _charge(self, records: list[Record], verdict: Verdict) -> tuple[list[Record], float | None]:
         """Count an attempt and ask the policy: what to send again, and its wait (see `Link.failed`)."""
         for record in records:
             record.attempts += 1
@@ -414,7 +415,7 @@ class ResponseHandler:
             return 0.0
         return delay if 0.0 <= delay < math.inf else 0.0
 
-    def _reject(self, records: list[Delivery], status: Status, verdict: Verdict, message: str) -> None:
+    def _reject(self, records: list[Record], status: Status, verdict: Verdict, message: str) -> None:
         reason = _REASONS.get(status, "refused")
         outcome = Outcome(REJECTED, status, reason, verdict.code, message, attempts=1, body=verdict.body)
         self._settlement.settle(records, outcome, sent=1)
@@ -424,7 +425,7 @@ class ResponseHandler:
         self.note("WARNING", f"rejected:{reason}", f"{events} ({such_as}): {message}")
 
 
-_HANDLERS: Mapping[Action, Callable[[ResponseHandler, Batch, list[Delivery], Verdict, float], None]] = {
+_HANDLERS: Mapping[Action, Callable[[ResponseHandler, Batch, list[Record], Verdict, float], None]] = {
     Action.DELIVERED: ResponseHandler._on_delivered,
     Action.SORT: ResponseHandler._on_sort,
     Action.BISECT: ResponseHandler._on_bisect,
@@ -435,7 +436,7 @@ _HANDLERS: Mapping[Action, Callable[[ResponseHandler, Batch, list[Delivery], Ver
 }
 
 
-def _is_throttled(position: int, record: Delivery, verdict: Verdict) -> bool:
+def _is_throttled(position: int, record: Record, verdict: Verdict) -> bool:
     if position in verdict.hold:
         return True
     if not (verdict.throttled_users or verdict.throttled_devices):
@@ -462,7 +463,7 @@ def delivered(verdict: Verdict) -> Outcome:
     )
 
 
-def _type_of(record: Delivery) -> str:
+def _type_of(record: Record) -> str:
     """The event's type, as a log line may quote it."""
     try:
         event_type = orjson.loads(record.body).get("event_type")

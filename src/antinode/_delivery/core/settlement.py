@@ -10,7 +10,8 @@ from operator import attrgetter
 
 from antinode._delivery.core.loops import deliver, total_size
 from antinode._delivery.ledger import Ledger
-from antinode._delivery.record import DELIVERED, DROPPED, NOT_STORED, REJECTED, SPOOLED, Delivery, Outcome
+from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED, SPOOLED, Outcome
+from antinode._delivery.record import NOT_STORED, Record
 from antinode._delivery.storage import ENDS
 from antinode._protocol.status import Status
 
@@ -19,7 +20,7 @@ _EPOCH = attrgetter("epoch")
 OUT_OF_MEMORY = Outcome(
     DROPPED, Status.FAILED, "out_of_memory", message="there was no memory to keep the event in"
 )
-UNMADE = Delivery(b"", 0, 0.0, outcome=OUT_OF_MEMORY)
+UNMADE = Record(b"", 0, 0.0, outcome=OUT_OF_MEMORY)
 """The handle of every event for which there was no memory: made ahead, since then nothing can be made."""
 
 
@@ -38,10 +39,10 @@ class Settlement:
         self.is_stored = False
         """Whether records may have places in a store, which has to hear of their ends."""
         # Any thread may add to them, while another takes out what is there.
-        self._settled: deque[Delivery] = deque()
+        self._settled: deque[Record] = deque()
         self._ended: deque[tuple[str, list[int]]] = deque()
 
-    def refuse(self, record: Delivery, outcome: Outcome, *, is_kept: bool = False) -> None:
+    def refuse(self, record: Record, outcome: Outcome, *, is_kept: bool = False) -> None:
         """Settle a record that never got in: accepted and ended in the same instant.
 
         `is_kept`: the shell, which did not ask for this, hears of it.
@@ -57,7 +58,7 @@ class Settlement:
         if is_kept and (self.keeps_all or self.keeps_failures):
             self._settled.append(record)
 
-    def drop_unmade(self) -> Delivery:
+    def drop_unmade(self) -> Record:
         """Settle an event for which memory is lacking, without asking for any. On any thread."""
         self.ledger.unmade += 1
         return UNMADE
@@ -79,13 +80,13 @@ class Settlement:
             self._settled.extend(repeat(UNMADE, count))
         return count
 
-    def skip(self, record: Delivery, outcome: Outcome) -> None:
+    def skip(self, record: Record, outcome: Outcome) -> None:
         """Settle a record that was never meant to be sent: counted, but not as accepted."""
         with self.guard:
             self.ledger.settle(outcome, 1)
         record.outcome = outcome
 
-    def settle(self, records: Sequence[Delivery], outcome: Outcome, *, sent: int = 0) -> None:
+    def settle(self, records: Sequence[Record], outcome: Outcome, *, sent: int = 0) -> None:
         """Settle pending records; in the ledger first, so that whoever sees an outcome finds it counted.
 
         `sent` is 1 if the request that decided counts as an attempt that they have not been charged for.
@@ -121,7 +122,7 @@ class Settlement:
         if places:
             self.end(outcome.kind, places)
 
-    def settle_alone(self, record: Delivery, outcome: Outcome, *, sent: int = 0) -> None:
+    def settle_alone(self, record: Record, outcome: Outcome, *, sent: int = 0) -> None:
         """The same for one that fails in what is done with it: it ends in this way, whatever raises."""
         try:
             self.settle([record], outcome, sent=sent)
@@ -138,10 +139,10 @@ class Settlement:
             if self.is_stored and outcome.kind in ENDS and record.place != NOT_STORED:
                 self.end(outcome.kind, [record.place])
 
-    def _places(self, records: Sequence[Delivery]) -> list[int]:
+    def _places(self, records: Sequence[Record]) -> list[int]:
         return [record.place for record in records if record.place != NOT_STORED] if self.is_stored else []
 
-    def _write_outcome(self, records: list[Delivery], outcome: Outcome, sent: int) -> None:
+    def _write_outcome(self, records: list[Record], outcome: Outcome, sent: int) -> None:
         settled = self._settled
         is_delivered = outcome.kind == DELIVERED
         # What stays in the store has not ended: the next process will tell of it.
@@ -172,7 +173,7 @@ class Settlement:
         """Have the store hear that these places are not needed any more."""
         self._ended.append((kind, list(places)))
 
-    def settle_unread(self, handles: Sequence[Delivery], outcome: Outcome) -> None:
+    def settle_unread(self, handles: Sequence[Record], outcome: Outcome) -> None:
         """Settle all records that are in the store alone, `handles` being those that somebody holds."""
         ledger = self.ledger
         with self.guard:
@@ -188,7 +189,7 @@ class Settlement:
                 self._settled.append(record)
 
     def recount(
-        self, pending: Sequence[Delivery], victim: Delivery | None, outcome: Outcome, *, accepted: int
+        self, pending: Sequence[Record], victim: Record | None, outcome: Outcome, *, accepted: int
     ) -> bool:
         """Make the counts agree with what is `pending` in memory, after an exception while they changed.
 
@@ -212,6 +213,6 @@ class Settlement:
         """Places in the store of records that ended since the last call, by the kind of outcome."""
         return [self._ended.popleft() for _ in range(len(self._ended))]
 
-    def take_settled(self) -> list[Delivery]:
+    def take_settled(self) -> list[Record]:
         """Records settled since the last call whose callbacks, or whose outcome, somebody wants."""
         return [self._settled.popleft() for _ in range(len(self._settled))]

@@ -16,7 +16,8 @@ from weakref import WeakValueDictionary
 from antinode._delivery.core.backlog import Backlog, ids_of, is_event
 from antinode._delivery.core.settlement import Settlement
 from antinode._delivery.ledger import Ledger
-from antinode._delivery.record import DROPPED, NOT_STORED, Delivery, Outcome, StoredDelivery, anchor
+from antinode._delivery.outcome import DROPPED, Outcome
+from antinode._delivery.record import NOT_STORED, Record, SpooledRecord, anchor
 from antinode._delivery.storage import Store, Stored, is_full
 from antinode._protocol.status import Status
 from antinode._speedups import slot
@@ -65,11 +66,11 @@ class SpooledQueue:
         self._waits_for_room = waits_for_room
         self._queue_events = min(memory_events, max_events)
         self._queue_bytes = min(memory_bytes, max_bytes)
-        self._handles: WeakValueDictionary[int, Delivery] = WeakValueDictionary()
+        self._handles: WeakValueDictionary[int, Record] = WeakValueDictionary()
         """Handles that the application holds of records that are in the store alone."""
         self.is_behind = False
         """Whether there is anything in the store that has not been read into the queue."""
-        self.rear: deque[Delivery] = deque()
+        self.rear: deque[Record] = deque()
         """Records that the store did not take, behind those that are unread."""
         self.failure: Exception | None = None
         """Why the store did not take a record, until somebody asks: only the first time."""
@@ -82,11 +83,11 @@ class SpooledQueue:
         self.has_ended = False
         """What is in the store has been left to the next process: nothing is read until it is opened anew."""
         self._is_admitting = False
-        self._interrupting: deque[Delivery] = deque()
+        self._interrupting: deque[Record] = deque()
         """Logged by a signal handler or a destructor in the middle of logging, which a store cannot take."""
         settlement.is_stored = True
 
-    def layout(self, record_type: type[Delivery]) -> dict[str, Any]:
+    def layout(self, record_type: type[Record]) -> dict[str, Any]:
         """What the compiled path uses of this, to put records into the store itself."""
         return {
             "spooled": self,
@@ -104,7 +105,7 @@ class SpooledQueue:
             "interrupting": slot(SpooledQueue, "_interrupting"),
         }
 
-    def admit(self, record: Delivery) -> bool:
+    def admit(self, record: Record) -> bool:
         """Take a record, or return False and change nothing when there is no room for it; as `Core.admit`."""
         with self._settlement.guard:
             if self._is_admitting:
@@ -122,7 +123,7 @@ class SpooledQueue:
                 if self._interrupting:
                     self._admit_late()
 
-    def _admit(self, record: Delivery) -> bool:
+    def _admit(self, record: Record) -> bool:
         ledger = self._settlement.ledger
         body = record.body
         size = len(body)
@@ -209,7 +210,7 @@ class SpooledQueue:
         if self.has_ended:
             return oldest  # and counted as left there
         for start in range(0, len(items), SLICE):
-            invalid: list[Delivery] = []
+            invalid: list[Record] = []
             for record in self._taken_in(items[start : start + SLICE]):
                 if _is_sound(record):
                     self._queued.append(record)
@@ -251,7 +252,7 @@ class SpooledQueue:
                 ledger.on_disk_bytes += len(record.body)
                 self._handles[place] = record
 
-    def store_anew(self, records: Sequence[Delivery]) -> None:
+    def store_anew(self, records: Sequence[Record]) -> None:
         """Store those that are in memory alone, or whose files have vanished, as far as the store takes them.
 
         Their order on disk is that of logging, unless something older is still unread there.
@@ -286,7 +287,7 @@ class SpooledQueue:
         failure, self.failure = self.failure, None
         return failure
 
-    def give_up(self, outcome: Outcome) -> list[Delivery]:
+    def give_up(self, outcome: Outcome) -> list[Record]:
         """Settle what is in the store alone; returns what is behind it in memory, for others to settle."""
         with self._settlement.guard:
             rear = list(self.rear)
@@ -312,7 +313,7 @@ class SpooledQueue:
 
         One that is in memory alone would make no room, and ends it.
         """
-        dropped: list[Delivery] = []
+        dropped: list[Record] = []
         while len(dropped) < SLICE and (oldest := self._backlog.oldest) and oldest.place != NOT_STORED:
             self._backlog.pop_oldest()
             dropped.append(oldest)
@@ -325,10 +326,10 @@ class SpooledQueue:
         if self._interrupting:
             self._admit_late()
 
-    def _taken_in(self, items: Sequence[Stored]) -> list[Delivery]:
+    def _taken_in(self, items: Sequence[Stored]) -> list[Record]:
         """Records, with the application's handles where it has some, counted as in memory from now on."""
         read = list(map(_sound_record_of, items))
-        records: list[Delivery] = []
+        records: list[Record] = []
         with self._settlement.guard:
             for item, record in zip(items, read, strict=True):
                 try:
@@ -340,7 +341,7 @@ class SpooledQueue:
                         self._settlement.end(DROPPED, [record.place])
         return records
 
-    def _take_in(self, item: Stored, record: Delivery) -> Delivery:
+    def _take_in(self, item: Stored, record: Record) -> Record:
         if not item.is_own:
             self._recover(record)
             return record
@@ -349,7 +350,7 @@ class SpooledQueue:
         self._handles.pop(item.place, None)
         return record
 
-    def _return(self, record: Delivery) -> None:
+    def _return(self, record: Record) -> None:
         """A record of this process's own is in the store alone no more."""
         ledger = self._settlement.ledger
         epoch = ledger.oldest_on_disk()
@@ -358,7 +359,7 @@ class SpooledQueue:
         ledger.on_disk_bytes -= len(record.body)
         record.epoch = epoch
 
-    def _recover(self, record: Delivery) -> None:
+    def _recover(self, record: Record) -> None:
         """A record that a dead process left is this one's to deliver, and whoever flushes waits for it."""
         ledger = self._settlement.ledger
         epoch = record.epoch = ledger.oldest
@@ -373,21 +374,21 @@ class SpooledQueue:
         self._settlement.settle_unread(handles, outcome)
 
 
-def _sound_record_of(item: Stored) -> Delivery:
+def _sound_record_of(item: Stored) -> Record:
     """From here on it is plain bytes, on which nothing fails; none, which are no event, if it cannot be."""
     try:
         return _record_of(item)
     except Exception:
-        return StoredDelivery(b"", 0, 0.0, place=item.place)
+        return SpooledRecord(b"", 0, 0.0, place=item.place)
 
 
-def _record_of(item: Stored) -> Delivery:
-    record = StoredDelivery(bytes(item.body), 0, float(item.logged_at), place=item.place)
+def _record_of(item: Stored) -> Record:
+    record = SpooledRecord(bytes(item.body), 0, float(item.logged_at), place=item.place)
     record.stream = hash(ids_of(record))
     return record
 
 
-def _is_sound(record: Delivery) -> bool:
+def _is_sound(record: Record) -> bool:
     try:
         return is_event(record.body)
     except Exception:

@@ -6,7 +6,7 @@ import heapq
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 
-from antinode._delivery.record import Delivery
+from antinode._delivery.record import Record
 
 
 class StreamQueue:
@@ -16,7 +16,7 @@ class StreamQueue:
 
     def __init__(self, stream: int) -> None:
         self.stream = stream
-        self.records: deque[Delivery] = deque()
+        self.records: deque[Record] = deque()
         self.is_ready = False
         self.release_at: float | None = None
         """When its rate limits let it go on; None while an upload of its stream goes on, or if ready."""
@@ -52,7 +52,7 @@ class StreamQueues:
     def get(self, stream: int) -> StreamQueue | None:
         return self.by_stream.get(stream)
 
-    def append(self, stream: int, record: Delivery) -> StreamQueue:
+    def append(self, stream: int, record: Record) -> StreamQueue:
         """Queue a record behind its stream's earlier ones; the stream queue is busy if it is new."""
         queue = self.by_stream.get(stream)
         if queue is None:
@@ -63,7 +63,7 @@ class StreamQueues:
         self._counted(queue, 1)
         return queue
 
-    def prepend(self, stream: int, records: list[Delivery]) -> StreamQueue:
+    def prepend(self, stream: int, records: list[Record]) -> StreamQueue:
         """Give records back to the front of their stream, in their order."""
         queue = self.by_stream.get(stream)
         if queue is None:
@@ -74,7 +74,7 @@ class StreamQueues:
         self._counted(queue, len(records))
         return queue
 
-    def pop(self, queue: StreamQueue) -> Delivery:
+    def pop(self, queue: StreamQueue) -> Record:
         record = queue.records.popleft()
         self.drained(queue, 1)
         return record

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from antinode._delivery.record import DROPPED, REJECTED, Delivery
+from antinode._delivery.outcome import DROPPED, REJECTED
+from antinode._delivery.record import Record
 from antinode._delivery.shell.log_limiter import write
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ class Collector:
         core: Core,
         locks: Locks,
         notifier: Notifier,
-        on_failures: Callable[[Sequence[Delivery]], object] | None,
+        on_failures: Callable[[Sequence[Record]], object] | None,
     ) -> None:
         self._core = core
         self._locks = locks
         self._notifier = notifier
         self._on_failures = on_failures
-        self._failed: deque[Delivery] = deque()
+        self._failed: deque[Record] = deque()
 
     @property
     def has_failed(self) -> bool:
@@ -57,7 +58,7 @@ class Collector:
         """Hand over what failed, before the store hears that it ended: a crash in between loses nothing."""
         if self._on_failures is None or not self._failed:
             return
-        failed: list[Delivery] = []
+        failed: list[Record] = []
         with suppress(IndexError):  # at the end another thread may be at it too
             while True:
                 failed.append(self._failed.popleft())

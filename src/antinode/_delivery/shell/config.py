@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.messages import FullTransport
-from antinode._delivery.record import Delivery
+from antinode._delivery.outcome import Delivery
+from antinode._delivery.record import Record
 from antinode._delivery.retry import Response
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class SenderConfig:
     """Who keeps the records on disk, if they are kept there."""
     is_strict: bool = False
     """Whether logging waits until the record survives a power cut."""
-    on_failures: Callable[[Sequence[Delivery]], object] | None = None
+    on_failures: Callable[[Sequence[Record]], object] | None = None
     """Called with the records that were rejected or dropped, before they are told of."""
     is_debug: bool = False
     """Whether each log line is written, however many there are of its kind."""

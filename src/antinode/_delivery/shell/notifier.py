@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from antinode._delivery.record import DELIVERED, Delivery, notify
+from antinode._delivery.outcome import DELIVERED, Delivery
+from antinode._delivery.record import Record, notify
 from antinode._delivery.shell.log_limiter import QUIET_SECONDS, LogLimiter, write
 from antinode._locks import is_owned, let_go
 from antinode._protocol.words import agreeing, counted
@@ -35,7 +36,7 @@ class Notifier:
         self._on_outcome = on_outcome
         self._on_retry = on_retry
         self._log_limiter = LogLimiter(clock, quiet=quiet)
-        self._settled: deque[Delivery] = deque()
+        self._settled: deque[Record] = deque()
         self._notes: deque[Note] = deque()
         self._retried: deque[Retried] = deque()
         self._telling = threading.RLock()
@@ -68,7 +69,7 @@ class Notifier:
             let_go([self._telling])
 
     def add(
-        self, settled: Iterable[Delivery] = (), notes: Iterable[Note] = (), retried: Iterable[Retried] = ()
+        self, settled: Iterable[Record] = (), notes: Iterable[Note] = (), retried: Iterable[Retried] = ()
     ) -> None:
         self._settled.extend(settled)
         self._notes.extend(notes)
@@ -127,7 +128,7 @@ class Notifier:
             except BaseException as error:
                 _shield(error, "on_retry raised; delivery goes on")
 
-    def _tell_of_outcome(self, record: Delivery) -> None:
+    def _tell_of_outcome(self, record: Record) -> None:
         if self._on_outcome is not None:
             try:
                 self._on_outcome(record)

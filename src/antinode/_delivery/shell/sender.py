@@ -12,14 +12,8 @@ from antinode._delivery.core.response_handler import Note
 from antinode._delivery.core.settlement import OUT_OF_MEMORY
 from antinode._delivery.core.spooled_queue import SPOOL_FULL
 from antinode._delivery.ledger import Report, Stats
-from antinode._delivery.record import (
-    DROPPED,
-    INHERITED,
-    NOT_STORED,
-    Delivery,
-    Outcome,
-    StoredDelivery,
-)
+from antinode._delivery.outcome import DROPPED, Outcome
+from antinode._delivery.record import INHERITED, NOT_STORED, Record, SpooledRecord
 from antinode._delivery.shell.barriers import Barriers, RoomQueue
 from antinode._delivery.shell.collector import Collector
 from antinode._delivery.shell.config import SenderConfig
@@ -62,7 +56,7 @@ class Sender:
         if self._spooler is not None:
             self.submit = self._submit_durably if config.is_strict else self._submit_stored
         self.has_store = self._spooler is not None
-        self.make_record: type[Delivery] = Delivery if self._spooler is None else StoredDelivery
+        self.make_record: type[Record] = Record if self._spooler is None else SpooledRecord
         self._build()
 
     def _build(self) -> None:
@@ -150,7 +144,7 @@ class Sender:
 
     # What logging calls, on any thread.
 
-    def _submit_stored(self, record: Delivery) -> None:
+    def _submit_stored(self, record: Record) -> None:
         try:
             self._submit(record)
             spooled = self._core.spooled
@@ -161,13 +155,13 @@ class Sender:
             self._recover()
             raise
 
-    def _submit_durably(self, record: Delivery) -> None:
+    def _submit_durably(self, record: Record) -> None:
         self._submit_stored(record)
         if record.place != NOT_STORED and self._spooler is not None:
             # Whoever holds what other threads need must not wait for them.
             self._spooler.wait_durable(record.place, alone=self._works.recovery.is_inside())
 
-    def _submit(self, record: Delivery) -> None:
+    def _submit(self, record: Record) -> None:
         try:
             core = self._core
             if self.lifetime.is_closed:
@@ -182,13 +176,13 @@ class Sender:
             self._recover()
             raise
 
-    def drop_unmade(self) -> Delivery:
+    def drop_unmade(self) -> Record:
         """Settle an event for which memory is lacking, without asking for any. The coordinator will tell."""
         record = self._core.settlement.drop_unmade()
         self._ring()
         return record
 
-    def _lack_memory(self, record: Delivery) -> None:
+    def _lack_memory(self, record: Record) -> None:
         """Settle a record for which nothing could be queued; what has a place in the store goes on.
 
         No lock is left behind by a MemoryError, but the ledger may be torn, which whoever decides next mends.
@@ -198,7 +192,7 @@ class Sender:
             record.outcome = OUT_OF_MEMORY
             self.drop_unmade()
 
-    def refuse(self, record: Delivery, outcome: Outcome, note: str | None = None) -> None:
+    def refuse(self, record: Record, outcome: Outcome, note: str | None = None) -> None:
         """Settle a record that is not going to be sent, and have the coordinator tell about it."""
         try:
             self._refuse(record, outcome, note)
@@ -208,7 +202,7 @@ class Sender:
             self._recover()
             raise
 
-    def _refuse(self, record: Delivery, outcome: Outcome, note: str | None) -> None:
+    def _refuse(self, record: Record, outcome: Outcome, note: str | None) -> None:
         is_heard = self._works.collector.hears_of_all
         self._core.settlement.refuse(record, outcome, is_kept=is_heard)
         if note is not None:
@@ -216,7 +210,7 @@ class Sender:
         if note is not None or is_heard:
             self._ring()
 
-    def skip(self, record: Delivery, outcome: Outcome) -> None:
+    def skip(self, record: Record, outcome: Outcome) -> None:
         """Settle a record that was never meant to be sent."""
         try:
             self._core.settlement.skip(record, outcome)
@@ -242,7 +236,7 @@ class Sender:
 
     # When there is no room.
 
-    def _overflow(self, record: Delivery) -> None:
+    def _overflow(self, record: Record) -> None:
         try:
             self._make_way(record)
         except MemoryError:
@@ -251,7 +245,7 @@ class Sender:
             self._recover()
             raise
 
-    def _make_way(self, record: Delivery) -> None:
+    def _make_way(self, record: Record) -> None:
         policy = self.config.overflow
         # A signal handler or destructor that interrupted the core's own work must not wait for it.
         if policy == "drop_newest" or self._works.recovery.is_inside():
@@ -270,14 +264,14 @@ class Sender:
                 self._drop_newest(record)
             self.say("WARNING", "queue_full", "the queue is full: the oldest events are dropped")
 
-    def _drop_newest(self, record: Delivery) -> None:
+    def _drop_newest(self, record: Record) -> None:
         spooled = self._core.spooled
         if spooled is not None and spooled.is_full:
             self.refuse(record, SPOOL_FULL, "the spool is full: new events are dropped")
         else:
             self.refuse(record, QUEUE_FULL, "the queue is full: new events are dropped")
 
-    def _wait_for_room(self, record: Delivery) -> None:
+    def _wait_for_room(self, record: Record) -> None:
         coordinator = self._coordinator
         if len(record.body) > self.config.core.max_bytes or coordinator.needs_this_thread:
             self._drop_newest(record)

@@ -8,7 +8,7 @@ import re
 from typing import BinaryIO
 
 from antinode._deadletters import encode
-from antinode._delivery.record import Outcome
+from antinode._delivery.outcome import Outcome
 from antinode.cli.ui.errors import Failed
 
 _NUMBERED = re.compile(r"(.+)\.failed-\d+")

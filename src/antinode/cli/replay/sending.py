@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 
 from antinode import Client, Delivery, Outcome, Status
-from antinode._delivery.record import DROPPED
+from antinode._delivery.outcome import DROPPED
+from antinode._delivery.record import Record
 from antinode.cli.params.destination import Destination, usage_errors
 from antinode.cli.replay.failed import FailedFile
 from antinode.cli.replay.mending import Item
@@ -113,7 +114,8 @@ class Sending:
                 self._settled += 1
         else:
             was_sent = outcome.reason != "shutdown"
-            self._count(item.event, outcome if was_sent else _NOT_SENT, delivery.body)
+            body = delivery.body if isinstance(delivery, Record) else b""
+            self._count(item.event, outcome if was_sent else _NOT_SENT, body)
 
     def _count(self, event: object, outcome: Outcome, body: bytes = b"") -> None:
         key = outcome.kind, outcome.reason

@@ -9,7 +9,7 @@ from antinode._protocol.endpoints import is_amplitude_host
 
 if TYPE_CHECKING:
     from antinode._delivery.ledger import Stats
-    from antinode._delivery.record import Outcome
+    from antinode._delivery.outcome import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)

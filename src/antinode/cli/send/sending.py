@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from antinode._client import Client
+from antinode._delivery.outcome import Delivery
+from antinode._delivery.record import Record
 from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH
 from antinode._protocol.validation import examine
 from antinode.cli.params.destination import usage_errors
@@ -55,7 +57,7 @@ def send(
                 return fate.settled(delivery.outcome, seconds=passed, **told)
             if passed >= timeout:
                 stats = client.stats()
-                return fate.pending(stats, attempts=delivery.attempts, seconds=timeout, **told)
+                return fate.pending(stats, attempts=_attempts(delivery), seconds=timeout, **told)
             stats = client.stats()
             while_waiting(fate.why_pending(stats) if stats.last_error or stats.stalled else "")
             try:
@@ -65,3 +67,7 @@ def send(
     finally:
         client.shutdown(0)
         log.disabled = was_disabled
+
+
+def _attempts(delivery: Delivery) -> int:
+    return delivery.attempts if isinstance(delivery, Record) else 0
