@@ -53,7 +53,7 @@ $(VENV)-minimum/.installed: pyproject.toml hatch_build.py $(wildcard native/*) $
 	@$(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(BIN)/python pyproject.toml \
 		--extra import --extra server --extra socks --output-file $(VENV)-minimum/constraints.txt
 	@$(BIN)/uv pip install --quiet --python $(VENV)-minimum/bin/python --constraint $(VENV)-minimum/constraints.txt \
-		'.[import,server,socks]' hypothesis 'pytest>=8.2' pytest-asyncio pytest-xdist trustme
+		'.[import,server,socks]' hypothesis 'pytest>=8.2' pytest-asyncio pytest-timeout pytest-xdist trustme
 	@touch $@
 
 test-minimum: $(VENV)-minimum/.installed

@@ -13,6 +13,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 # Far above what any of these programs takes: reaching it means that the process hangs.
 HANGS_AFTER = 30.0
+DIES_WITHIN = 10.0
 
 _PRELUDE = """
 import sys, time
@@ -68,9 +69,13 @@ def finish(process: subprocess.Popen[str], timeout: float = HANGS_AFTER) -> Ende
     try:
         output, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        # Its whole session: a child that hangs keeps the pipes open.
+        # Its whole session: a child that hangs keeps the pipes open, and one may be deaf to the first signal.
         os.killpg(process.pid, signal.SIGABRT)
-        output, errors = process.communicate()
+        try:
+            output, errors = process.communicate(timeout=DIES_WITHIN)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, errors = process.communicate(timeout=DIES_WITHIN)
         raise AssertionError(f"the process hangs:\n{output[-2000:]}\n{errors[-6000:]}") from None
     return Ended(process.returncode, output, errors)
 

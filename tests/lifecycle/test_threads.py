@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import itertools
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from antinode import Client, Delivery, HttpResponse, Request
 from antinode._delivery.shell.sender import Sender
 from antinode.testing import Arrival, Endpoint, faults
-from tests.lifecycle.driver import KEY, sequence
+from tests.lifecycle.driver import KEY, run, sequence
 
 MakeClient = Callable[..., Client]
 
@@ -67,6 +68,31 @@ def test_shutdown_ends_uploads_under_way(make_client: MakeClient, endpoint: Endp
         thread.join(10)
     assert threads_of() == []
     assert {handle.result(0).reason for handle in handles} == {"shutdown"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are not held back on this system")
+def test_threads_take_no_signal_once_they_were_joined(endpoint: Endpoint) -> None:
+    """A signal that the main thread holds back after `shutdown` is taken by no other.
+
+    billiard's workers need that: one that is killed while it holds its pool's lock leaves all others waiting.
+    """
+    ended = run(
+        """
+        import os, signal
+        import antinode
+        for seq in range(200):
+            client = antinode.Client("test").init(KEY, server_url=URL)
+            client.log_event(event(seq))
+            client.shutdown()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.sigwait({signal.SIGTERM})
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        say("lives")
+        """,
+        endpoint.url,
+    )
+    assert ended.lines == ["lives"], ended
 
 
 def test_many_threads_log(make_client: MakeClient, endpoint: Endpoint) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
+from antinode._delivery.shell.threads import make_thread
 from antinode._lifecycle.eventlet_hub import HubWaker
 
 # How long the main thread has, in seconds, to run the handler before the signal is raised once more.
@@ -105,7 +106,7 @@ class Drain:
             self._start(number)
 
     def _start(self, number: int) -> None:
-        thread = threading.Thread(target=self._drain, args=(number,), name="antinode-sigterm", daemon=True)
+        thread = make_thread(self._drain, "antinode-sigterm", number)
         try:
             thread.start()
         except RuntimeError:

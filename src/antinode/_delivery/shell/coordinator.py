@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.shell.flights import Flights
 from antinode._delivery.shell.log_limiter import write
+from antinode._delivery.shell.threads import make_thread
 from antinode._delivery.shell.uploaders import Job, Uploaders
 from antinode._locks import is_owned
 
@@ -141,7 +142,7 @@ class Coordinator:
             self._on_start()
         except Exception:
             write(logging.ERROR, "preparing for the end of this process failed", exc_info=True)
-        thread = threading.Thread(target=self._run, name=f"{self._name}-coordinator", daemon=True)
+        thread = make_thread(self._run, f"{self._name}-coordinator")
         self.thread = thread
         try:
             thread.start()

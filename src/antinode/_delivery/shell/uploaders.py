@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from antinode._delivery.shell.threads import make_thread
+
 # An uploader without work for this many seconds ends; the next upload starts a new one.
 IDLE_SECONDS = 60.0
 
@@ -63,7 +65,7 @@ class Uploaders:
 
     def _start(self) -> None:
         self._started += 1
-        thread = threading.Thread(target=self._work, name=f"{self._name}-upload-{self._started}", daemon=True)
+        thread = make_thread(self._work, f"{self._name}-upload-{self._started}")
         try:
             thread.start()
         except RuntimeError:
