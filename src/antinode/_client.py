@@ -544,8 +544,7 @@ class Client:
         `flush_patience` seconds (10 by default) it returns, and a line in the log says so. Reports how the
         events logged since the last complete flush ended, and how many are pending: those go on.
 
-        While a configuration fault stands (a wrong key), what the call covers is given up and settles as
-        failed.
+        While a configuration fault stands (a wrong key), it waits for one attempt and no longer.
         """
         if not _page[0]:
             fork.renew()

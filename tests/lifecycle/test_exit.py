@@ -66,6 +66,68 @@ def test_server_in_trouble_does_not_keep_the_process(endpoint: Endpoint, trouble
     assert ended.lines[-1] == "True {'shutdown': 10} 0"
 
 
+FAULTS = {
+    "a wrong key": faults.invalid_api_key(),
+    "a wrong path": faults.Answer(404, b"<html>404</html>"),
+    "a page under 200": faults.Answer(200, b"<!doctype html><title>Log in</title>", store=False),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_configuration_fault_does_not_keep_the_process(endpoint: Endpoint, fault: str) -> None:
+    """`flush()` and the exit take one attempt each, however long they might; then all ends as `shutdown`."""
+    endpoint.answer = FAULTS[fault]
+    ended = run(
+        """
+        import atexit
+        atexit.register(lambda: say(client.stats().balanced, client.stats().dropped, client.stats().pending))
+        import antinode
+        client = antinode.init(KEY, server_url=URL, shutdown_timeout=3600)
+        for seq in range(10):
+            client.log_event(event(seq))
+        say(client.flush(), client.stats().dropped)
+        """,
+        endpoint.url,
+    )
+    assert ended.status == 0
+    assert ended.lines[-2].endswith("pending=10, spooled=0) {}")
+    assert ended.lines[-1] == "True {'shutdown': 10} 0"
+    assert ended.errors.count("configuration fault") == 1
+    assert "events stay in memory" in ended.errors
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_met_a_configuration_fault_is_delivered_once_it_is_mended(
+    endpoint: Endpoint, fault: str
+) -> None:
+    """The process need not be started anew, and loses nothing: all of it arrives, in order."""
+    endpoint.answer = FAULTS[fault]
+    process = start(
+        """
+        import antinode
+        client = antinode.init(KEY, server_url=URL)
+        for seq in range(100):
+            client.log_event(event(seq))
+        say(client.flush().pending)
+        sys.stdin.readline()
+        for seq in range(100, 200):
+            client.log_event(event(seq))
+        while client.flush().pending:
+            idle()
+        say(client.stats().delivered)
+        """,
+        endpoint.url,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "100\n"
+    endpoint.answer = None
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert finish(process).lines[-1] == "200"
+    assert sequence(endpoint.events) == list(range(200))
+
+
 @pytest.mark.parametrize("first", [True, False], ids=["the very first event", "an event after others"])
 @pytest.mark.parametrize("handler", ["registered before", "registered after"])
 def test_event_logged_by_an_exit_handler_is_delivered(endpoint: Endpoint, handler: str, first: bool) -> None:

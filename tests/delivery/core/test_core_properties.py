@@ -124,10 +124,6 @@ class Deliveries(RuleBasedStateMachine):
     def hurry(self) -> None:
         self.sim.hurry()
 
-    @rule()
-    def give_up_waiting(self) -> None:
-        self.sim.core.stop_waiting(None)
-
     @rule(really=st.sampled_from([False] * 9 + [True]))
     def abandon(self, really: bool) -> None:
         if really:

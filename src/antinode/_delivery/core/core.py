@@ -77,7 +77,7 @@ class Core:
             config.policy,
             max_bytes=config.max_batch_bytes,
             random=random,
-            keeps_on_fault=store is not None,
+            is_stored=store is not None,
         )
         self.spooled = None if store is None else self._spooled_queue(store)
         self.admit = self._admit if self.spooled is None else self.spooled.admit
@@ -96,8 +96,6 @@ class Core:
         self._uploads: dict[int, int] = {}
         """The batch of each upload under way."""
         self._last_number = 0
-        self._awaited: int | None = None
-        """The last epoch that a flush waits for, if any does."""
 
     def layout(self) -> dict[str, Any]:
         """What the compiled path uses of the core, and of its ledger."""
@@ -353,7 +351,6 @@ class Core:
         if not is_delivered:
             # Back among those that wait, where they were not when these were last looked through.
             self._expiry.expect(min([record.logged_at for record in records]))
-        self._give_up_if_faulted(now)
         if batch.is_done:
             self._end(batch_number, now)
 
@@ -363,25 +360,18 @@ class Core:
         """Send what waits without regard to the interval; returns the epoch that this flush covers.
 
         It does not shorten a wait that the server asked for. While a configuration fault stands, one probe is
-        made, and if that fails too, what the flush covers is given up: its caller wants to know.
+        made; a fault that was found within the last second is not probed anew. See `is_hopeless`.
         """
         self.settle_unmade()
         with self._guard:
             index = self.ledger.close_epoch()
-        self._awaited = index if self._awaited is None else max(index, self._awaited)
         self.hurry(now)
-        # A fault that was found within the last second is not probed anew.
-        self._give_up_if_faulted(now)
         return index
 
     def report(self, index: int) -> Report:
         """What became of the epochs up to `index`."""
         with self._guard:
             return self.ledger.report(index)
-
-    def stop_waiting(self, awaited: int | None) -> None:
-        """A flush has ended; `awaited` is the last epoch that anybody still waits for, if anybody does."""
-        self._awaited = awaited
 
     def ends_wait(self, waiting_since: float) -> float | None:
         """When a flush without a timeout, begun at `waiting_since`, stops waiting, if it does."""
@@ -442,29 +432,15 @@ class Core:
             text = f"{events} dropped, older than max_event_age"
             self._response_handler.note("WARNING", "expired", text)
 
-    def is_stuck(self, now: float) -> bool:
-        """Whether nothing can be sent for a configuration fault, which only the user can mend."""
+    def is_hopeless(self, now: float) -> bool:
+        """Whether a configuration fault stands, which only the user can mend, so that nobody waits."""
         link = self.link
         return link.is_faulted and link.state is LinkState.WAITING and now < link.until
-
-    def is_hopeless(self, now: float) -> bool:
-        """Whether what is left stays in the store until the user has mended the configuration."""
-        return self.spooled is not None and self.is_stuck(now)
 
     def refill(self, items: Sequence[Stored]) -> None:
         """Take in what was read from the store, after `spooled.wanted` asked for it."""
         assert self.spooled is not None  # noqa: S101 - nobody else reads
         self._expiry.expect(self.spooled.refill(items))
-
-    def _give_up_if_faulted(self, now: float) -> None:
-        """While a fault stands, settle what a flush waits for and is not in a request."""
-        link, awaited = self.link, self._awaited
-        if not self.is_stuck(now) or awaited is None or self.spooled is not None:
-            return
-        given_up = self._pending.remove(
-            lambda record: record.epoch is not None and record.epoch.index <= awaited
-        )
-        self.settlement.settle(given_up, Outcome(DROPPED, Status.FAILED, "configuration", message=link.why))
 
     # What the shell collects after each step.
 

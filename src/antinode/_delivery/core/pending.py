@@ -59,7 +59,7 @@ class Pending:
         return gone + self._backlog.pop_while(is_gone)
 
     def done(self) -> list[int]:
-        """Batches that lost their last records to age, to the queue's bound or to a flush that gave up."""
+        """Batches that lost their last records to age or to the queue's bound."""
         return [number for number, batch in self.batches.items() if batch.is_done]
 
     # What can be counted.

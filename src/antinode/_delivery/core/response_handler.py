@@ -69,7 +69,7 @@ class ResponseHandler:
         *,
         max_bytes: int,
         random: Callable[[], float],
-        keeps_on_fault: bool = False,
+        is_stored: bool = False,
     ) -> None:
         self.link = Link()
         self.max_bytes = max_bytes
@@ -81,8 +81,9 @@ class ResponseHandler:
         self._policy = policy
         self._full_bytes = max_bytes
         self._random = random
-        self._keeps_on_fault = keeps_on_fault
-        """Whether records wait until a configuration fault is mended, rather than fail."""
+        self._is_stored = is_stored
+        """Whether records outlive this process, so that nobody who waits for one needs an answer now."""
+        self._kept = f"events stay in {'the spool' if is_stored else 'memory'}, and are tried again rarely"
         self._successes = 0
         self._refusals = 0
         self._has_told_unconfirmed = False
@@ -303,11 +304,10 @@ class ResponseHandler:
             self._is_well(now)
             return
         if self.link.cause is not Cause.REFUSAL:
-            kept = "events stay in the spool" if self._keeps_on_fault else "events wait"
             text = f"uploading pauses: the server refuses everything from the start: {verdict.message}"
-            self.note("ERROR", "refusal", f"{text}; {ELSEWHERE}; {kept}")
+            self.note("ERROR", "refusal", f"{text}; {ELSEWHERE}; {self._kept}")
         self.link = self.link.faulted(now, jitter=self._random(), why=verdict.message, cause=Cause.REFUSAL)
-        if not self._keeps_on_fault:
+        if not self._is_stored:
             self._answer_waiting(verdict)
         for suspect in self._suspects:
             queue = backlog.stream_queues.get(suspect.stream)
@@ -365,17 +365,15 @@ class ResponseHandler:
         self.note("WARNING", "project", f"all uploads wait {wait:.0f} s: {verdict.message}")
 
     def _on_stop(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
-        if self._keeps_on_fault:
-            batch.put_back(records)
-        else:
-            self._settlement.settle(records, _misconfigured(verdict, verdict.message), sent=1)
         if 200 <= verdict.code < 300:
             self._settlement.ledger.discrepancies += len(records)
         if not self.link.is_faulted:
             text = f"uploading pauses for a configuration fault: {verdict.message}"
-            kept = "; the events stay in the spool" if self._keeps_on_fault else ""
-            self.note("ERROR", "fault", f"{text}{kept}")
+            self.note("ERROR", "fault", f"{text}; {self._kept}")
         self.link = self.link.faulted(now, jitter=self._random(), why=verdict.message)
+        awaited = [] if self._is_stored else [record for record in records if record.callbacks]
+        self._settlement.settle(awaited, _misconfigured(verdict, verdict.message), sent=1)
+        batch.put_back([record for record in records if record.outcome is None])
 
     def _is_well(self, now: float) -> None:
         """The server took the request apart sensibly, whatever it thought of the events."""

@@ -78,7 +78,6 @@ class Barriers:
         with self._locks.deciding:
             if barrier in self._closed:
                 self._closed.remove(barrier)
-            self._core.stop_waiting(max((each.index for each in self._closed), default=None))
 
     def take_down_all(self) -> list[Barrier]:
         """At the end, under `deciding`: all of them, to be opened once everything is told."""
@@ -93,7 +92,7 @@ class Barriers:
 
     def look_after(self, now: float) -> tuple[list[Barrier], float | None]:
         """Which to open once what has settled is told, and when to look again, if ever; under `deciding`."""
-        # What stays in the store until the user has mended the configuration is not waited for.
+        # What stays until the user has mended the configuration is not waited for.
         is_hopeless = self._core.is_hopeless(now)
         complete: list[Barrier] = []
         times: list[float] = []

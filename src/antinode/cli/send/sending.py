@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -46,6 +47,9 @@ def send(
         examined = examine(event, min_id_length=shortest, now_ms=time.time_ns() // 1_000_000, leaves_out=True)
         started = time.monotonic()
         delivery = client.log_event(event)  # type: ignore[call-overload]  # what it holds is for the client to judge
+        ended = threading.Event()
+        # From now on somebody waits: a wrong key is answered rather than waited out.
+        delivery.add_done_callback(lambda _: ended.set())
         told: dict[str, Any] = {
             "insert_id": str(event["insert_id"]),
             "server_url": destination.shown_url(),
@@ -60,10 +64,7 @@ def send(
                 return fate.pending(stats, attempts=_attempts(delivery), seconds=timeout, **told)
             stats = client.stats()
             while_waiting(fate.why_pending(stats) if stats.last_error or stats.stalled else "")
-            try:
-                delivery.result(min(_LOOK_EVERY_S, timeout - passed))
-            except TimeoutError:
-                continue
+            ended.wait(min(_LOOK_EVERY_S, timeout - passed))
     finally:
         client.shutdown(0)
         log.disabled = was_disabled
