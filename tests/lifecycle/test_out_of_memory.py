@@ -50,6 +50,22 @@ print(stats.balanced, stats.accepted, set(ends) == {None, "out_of_memory"}, lost
       stats.dropped == {"out_of_memory": lost}, told["out_of_memory"] == lost)
 """
 
+ENDING = """
+import resource
+client = make()
+client.log_event({"event_type": "Tick", "user_id": "user-20391"})
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+limits = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (used + 40 * 2**20, limits[1]))
+text = "x" * 900
+for n in range(12_000):
+    client.log_event({"event_type": "Big", "user_id": f"user-{n}",
+                      "event_properties": {key: text for key in "abcdefgh"}})
+client.shutdown(0)
+stats = client.stats()
+print(stats.balanced, stats.pending, set(stats.dropped) == {"out_of_memory", "shutdown"})
+"""
+
 STEPS = """
 import _testcapi
 client = make()
@@ -89,6 +105,14 @@ def test_memory_runs_out(more: dict[str, object], is_pure: bool) -> None:
     """Events are dropped for it, no call raises, and once there is memory again the next are taken."""
     printed = run(f"{HEAD}\nMORE = {more}\n{EXHAUSTED}", is_pure=is_pure)
     assert printed == "True 12002 True True True True"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads how much memory is mapped as Linux tells it")
+@pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizer maps terabytes")
+@pytest.mark.parametrize("is_pure", [False, True], ids=["compiled", "python"])
+def test_the_end_comes_without_memory(is_pure: bool) -> None:
+    """Where memory lacks even for a list of what is queued, all of it has its end, and the process exits."""
+    assert run(f"{HEAD}\n{ENDING}", is_pure=is_pure) == "True 0 True"
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="needs CPython's hooks for tests")

@@ -23,7 +23,7 @@ from antinode._delivery.core.patience import Failing
 from antinode._delivery.core.pending import Pending
 from antinode._delivery.core.response_handler import Note, ResponseHandler, Retried
 from antinode._delivery.core.schedule import FOREVER, UploadSchedule
-from antinode._delivery.core.settlement import UNMADE, Settlement
+from antinode._delivery.core.settlement import OUT_OF_MEMORY, UNMADE, Settlement
 from antinode._delivery.core.spooled_queue import SpooledQueue
 from antinode._delivery.ledger import Epoch, Ledger, Report, Stats
 from antinode._delivery.outcome import DROPPED, SPOOLED, Outcome
@@ -40,6 +40,9 @@ QUEUE_FULL = Outcome(
     "queue_full",
     message="the queue was full: raise max_queue_events or max_queue_bytes, or see why events do not leave",
 )
+
+# Events that end at once where memory for the end of all others is lacking.
+SHED = 1000
 
 
 class Core:
@@ -405,20 +408,40 @@ class Core:
         self.hurry(now)
 
     def abandon(self, reason: str, message: str) -> int:
-        """Settle everything that is pending as dropped, requests under way included; returns how many."""
+        """Settle everything that is pending as dropped, requests under way included; returns how many.
+
+        Where there is no memory even for a list of it, the oldest end first, as dropped for that.
+        """
         dropped = Outcome(DROPPED, Status.FAILED, reason, message=message)
         kept = Outcome(SPOOLED, Status.FAILED, reason, message=f"{message}; the spool keeps it")
-        pending = self.pending_records()
+        pending = self._listed()
         if self.spooled is not None:
             pending += self.spooled.give_up(kept)
             self.spooled.store_anew(pending)
+        lost = [record for record in pending if record.place == NOT_STORED]
         self._pending.clear()
         self._uploads.clear()
         self._schedule.clear()
-        lost = [record for record in pending if record.place == NOT_STORED]
         self.settlement.settle(lost, dropped)
         self.settlement.settle([record for record in pending if record.place != NOT_STORED], kept)
         return len(lost)
+
+    def _listed(self) -> list[Record]:
+        while True:
+            try:
+                return self.pending_records()
+            except MemoryError:
+                if not self._shed():
+                    raise
+
+    def _shed(self) -> int:
+        """Give back memory at the end of the process: end some of the oldest; how many."""
+        for count in range(SHED):
+            victim, take_out = self._oldest()
+            if victim is None:
+                return count
+            self._isolation.end_alone(victim, take_out, OUT_OF_MEMORY)
+        return SHED
 
     def pending_records(self) -> list[Record]:
         """Every record that has not settled, each stream in order."""
