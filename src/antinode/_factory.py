@@ -216,11 +216,9 @@ def _transport_maker(options: Options, server_url: str) -> Callable[[], FullTran
     if transport is not None:
         return lambda: CompletedTransport(transport)
     from antinode._delivery.http.environment import import_for_proxies  # noqa: PLC0415 - loads the same
-    from antinode._delivery.http.transport import HttpTransport  # noqa: PLC0415 - loads http.client, ssl and urllib3
+    from antinode._delivery.http.transport import HttpTransport  # noqa: PLC0415 - loads http.client and ssl
 
-    if options.proxy is None:
-        import_for_proxies()
-
+    import_for_proxies(options.proxy)
     compresses = is_amplitude_host(server_url) if options.compress is None else options.compress
     return lambda: HttpTransport(
         connections=options.connections,

@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antinode._delivery.http import transport as transport_module
+from antinode._delivery.http.address import parse_target
 from antinode._delivery.http.compression import DamagedGzip, compress, decompress
 from antinode._delivery.http.proxies import parse_proxy
 from antinode._delivery.http.transport import HttpTransport
@@ -407,6 +408,32 @@ def test_unusable_urls_raise(make: Make, url: str) -> None:
     """A URL that leads nowhere raises `TransportError`, as every other failure."""
     with pytest.raises(TransportError):
         make().send(Request(url, BODY))
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "target"),
+    [
+        ("HTTP://API.Example", "api.example", 80, "/"),
+        (
+            "https://user:word@api.example/2/httpapi?a=b%20c&d#part",
+            "api.example",
+            443,
+            "/2/httpapi?a=b%20c&d",
+        ),
+        (
+            "http://api.example:8300/a b/\N{LATIN SMALL LETTER E WITH ACUTE}/%7E/../~",
+            "api.example",
+            8300,
+            "/a%20b/%C3%A9/%7E/../~",
+        ),
+        ("http://[::1]:8300?x=\N{EURO SIGN}", "::1", 8300, "/?x=%E2%82%AC"),
+        ("http://[fe80::1%25eth0]/", "fe80::1%eth0", 80, "/"),
+    ],
+)
+def test_a_url_names_the_way(url: str, host: str, port: int, target: str) -> None:
+    """What may not stand in a request line is escaped; user, fragment and the case of a host mean nothing."""
+    address, path = parse_target(url)
+    assert (address.host, address.port, path) == (host, port, target)
 
 
 def test_an_address_that_answers_nothing_leaves_time_for_the_next(
@@ -960,6 +987,17 @@ def test_bundle_may_be_a_directory(make: Make, authority: trustme.CA, bundle: Pa
     (tmp_path / f"{name}.0").write_bytes(bundle.read_bytes())
     with RawServer(answering(), server_tls(authority)) as server:
         assert make(ca_bundle=tmp_path).send(Request(server.tls_url, BODY)).status == 200
+
+
+def test_a_dot_at_the_end_of_a_name_is_none_of_the_certificate(
+    make: Make, authority: trustme.CA, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is complete has one, and certificates do not."""
+    find = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest: find(host.rstrip("."), *rest))
+    with RawServer(answering(), server_tls(authority)) as server:
+        url = server.tls_url.replace("localhost", "localhost.")
+        assert make(ca_bundle=bundle).send(Request(url, BODY)).status == 200
 
 
 def test_unknown_authority_is_refused(make: Make, authority: trustme.CA) -> None:

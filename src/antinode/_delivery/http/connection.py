@@ -1,7 +1,7 @@
-"""urllib3's connections, bounded by the time that one request may take.
+"""http.client's connections, bounded by the time that one request may take.
 
-urllib3 and http.client bound each receive, not their sum, so that a server which drips one byte a second
-holds a request for ever. A timer thread cannot help at interpreter exit (no thread starts there from
+http.client bounds each receive, not their sum, so that a server which drips one byte a second holds a
+request for ever. A timer thread cannot help at interpreter exit (no thread starts there from
 Python 3.12 on), so the bound sits where bytes pass: `send` and the file that http.client reads from, both
 of them documented places to step in. Before each operation that may wait the socket's timeout becomes the
 time left; within one operation CPython keeps it as a total, for plain and TLS sockets and for the TLS
@@ -17,14 +17,13 @@ import codecs
 import http.client
 import io
 import os
+import select
 import socket
 import ssl
 from contextlib import suppress
 from stat import S_IFMT
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from antinode._delivery.http import compression
 from antinode._delivery.messages import HttpResponse
@@ -140,7 +139,7 @@ class _BoundedReader(io.RawIOBase):
         count: int | None = self._raw.readinto(buffer)
         if count:
             self._exchange.answered = True
-        # Again, since after a proxy's answer urllib3 starts the TLS handshake on the socket as it is.
+        # Again, since after a proxy's answer the TLS handshake starts on the socket as it is.
         self._sock.settimeout(self._exchange.remaining())
         return count
 
@@ -175,7 +174,7 @@ class _ReadSide:
 
 
 class BoundedIO:
-    """Mixed into a connection class of urllib3: sends and receives within the exchange's time."""
+    """Mixed into a connection class of http.client: sends and receives within the exchange's time."""
 
     sock: Any
     exchange: Exchange
@@ -196,6 +195,11 @@ class BoundedIO:
         self.is_open = True
         self.exchange.attach(_innermost(self.sock))
         self.identity = self.exchange.identity
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it is open at the other end, too: between two requests nothing comes but its end."""
+        return self.sock is not None and not _is_readable(self.sock)
 
     def let_go_if_lost(self) -> bool:
         """Forget a socket whose descriptor other code has closed; whether it had."""
@@ -262,7 +266,7 @@ class BoundedIO:
         return http.client.HTTPResponse(reads, *args, **kwargs)
 
 
-class _BoundedConnect(BoundedIO):
+class BoundedConnect(BoundedIO):
     """Connects within the connect timeout, whatever the number of addresses the host has."""
 
     _handle: socket.socket | None = None
@@ -321,12 +325,31 @@ class _BoundedConnect(BoundedIO):
         return sock
 
 
-class BoundedHTTPConnection(_BoundedConnect, HTTPConnection):  # type: ignore[misc] # narrower signatures
-    """A plain connection."""
+class _Direct(http.client.HTTPConnection):
+    def connect(self) -> None:
+        self.sock = self._new_conn()  # type: ignore[attr-defined] # of what is mixed in
 
 
-class BoundedHTTPSConnection(_BoundedConnect, HTTPSConnection):  # type: ignore[misc] # narrower signatures
-    """A TLS connection, direct or through a tunnel."""
+class _DirectTLS(_Direct):
+    default_port = 443
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext) -> None:
+        super().__init__(host, port)
+        self._context = context
+
+    def connect(self) -> None:
+        super().connect()
+        # Certificates have neither the dot that ends a name nor the zone of an address.
+        name = self.host.rstrip(".").partition("%")[0]
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=name)
+
+
+class PlainConnection(BoundedConnect, _Direct):  # type: ignore[misc] # narrower signatures
+    """A plain connection, straight to the server."""
+
+
+class TLSConnection(BoundedConnect, _DirectTLS):  # type: ignore[misc] # narrower signatures
+    """A TLS connection, straight to the server."""
 
 
 def converse(
@@ -334,7 +357,7 @@ def converse(
 ) -> tuple[HttpResponse, bool]:
     """POST `body` on `connection`; the answer, and whether the connection may be used again.
 
-    Raises what urllib3, http.client and the socket raise, `DamagedGzip` and `TimeoutError`.
+    Raises what http.client and the socket raise, `DamagedGzip` and `TimeoutError`.
     """
     connection.begin(exchange)
     if connection.sock is None:
@@ -374,6 +397,15 @@ def _lower_case(headers: http.client.HTTPMessage) -> dict[str, str]:
         key = name.lower()
         names[key] = f"{names[key]}, {value}" if key in names else value
     return names
+
+
+def _is_readable(sock: Any) -> bool:
+    # Looked up each time, since gevent and eventlet put their own in its place, or take it away.
+    if hasattr(select, "poll"):
+        poll = select.poll()  # unlike select, for any number of descriptors
+        poll.register(sock, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([sock], [], [], 0)[0])
 
 
 def _innermost(sock: Any) -> Any:

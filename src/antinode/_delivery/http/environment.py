@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import replace
+from typing import Literal
 from urllib.request import getproxies, proxy_bypass
 
 from antinode._delivery.http.proxies import Proxy, parse_proxy
@@ -26,9 +27,11 @@ def _variable(kind: str) -> str:
     return next((name for name in names if os.environ.get(name)), "the system's settings")
 
 
-def import_for_proxies() -> None:
-    """Import now what the proxies of the environment need, so that no thread has to when it sends."""
-    for text in getproxies().values():
-        if text.startswith("socks"):
+def import_for_proxies(proxy: str | Literal[False] | None) -> None:
+    """Import now what `proxy`, or those of the environment, need, so that no thread has to when it sends."""
+    named = [text for kind, text in getproxies().items() if kind != "no"] if proxy is None else [proxy]
+    for text in named:
+        if text:
             with suppress(ImportError, ValueError):
                 parse_proxy(text)
+                import antinode._delivery.http.proxied  # noqa: F401, PLC0415 - loads urllib3

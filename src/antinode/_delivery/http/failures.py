@@ -11,8 +11,6 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-import urllib3.exceptions
-
 from antinode._delivery.http.compression import DamagedGzip
 from antinode._delivery.http.connection import ConnectTimeout
 from antinode._delivery.messages import TransportError, TransportTimeout
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Everything that opening a connection, asking and reading raise; anything else is a defect to be seen.
-FAILURES = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError)
-
+FAILURES = (OSError, http.client.HTTPException, ValueError)
 
 # What OpenSSL calls bytes that are no TLS.
 _NO_TLS_THERE = frozenset(
@@ -58,13 +55,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _is_out_of_time(error: BaseException) -> bool:
-    # ETIMEDOUT is the network's own verdict on a peer that is gone, and may come at any time. urllib3's own
-    # class comes from SOCKS alone, which is given the time left and hides the socket's error.
-    return any(
-        isinstance(cause, urllib3.exceptions.TimeoutError)
-        or (isinstance(cause, TimeoutError) and cause.errno != errno.ETIMEDOUT)
-        for cause in _causes(error)
-    )
+    # ETIMEDOUT is the network's own verdict on a peer that is gone, and may come at any time.
+    return any(isinstance(cause, TimeoutError) and cause.errno != errno.ETIMEDOUT for cause in _causes(error))
 
 
 def _describe(error: BaseException, peer: str) -> str:

@@ -12,11 +12,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from antinode._delivery._headers import checked_headers
+from antinode._delivery.http.address import parse_target
 from antinode._delivery.http.compression import compress
 from antinode._delivery.http.connection import Exchange, close_descriptor, converse
 from antinode._delivery.http.environment import proxy_from_environment
 from antinode._delivery.http.failures import FAILURES, died_while_idle, to_transport_error
-from antinode._delivery.http.origin import Origin, parse_target
+from antinode._delivery.http.origin import Origin
 from antinode._delivery.http.proxies import Proxy, parse_proxy
 from antinode._delivery.messages import HttpResponse, Request, TransportError
 from antinode._protocol.secrets import without_secrets
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
-    from antinode._delivery.http.origin import Address
+    from antinode._delivery.http.address import Address
 
 _CONNECT_TIMEOUT = 5.0  # seconds; a SYN lost twice still gets through
 # Seconds. Load balancers and NAT drop an idle connection after one to six minutes, some without a word, and
@@ -34,7 +35,7 @@ _IDLE_LIMIT = 50.0
 
 
 class HttpTransport:
-    """Carries requests with urllib3; TLS is always verified. Thread-safe; `send` works again after `close`.
+    """Carries requests; TLS is always verified. Thread-safe; `send` works again after `close`.
 
     `connections`: how many are kept open per server; more at the same time are opened and let go.
     `connect_timeout`: seconds for connecting alone, within the request's own time; 5 by default.
@@ -154,7 +155,7 @@ class HttpTransport:
             if self._follows_environment:
                 proxy = proxy_from_environment(address.scheme, address.host, address.port)
         except (ValueError, ImportError) as error:
-            # Without its context, and masked: urllib3 quotes the whole URL.
+            # Without its context, and masked: a message may quote the URL.
             raise TransportError(f"no way to the server: {without_secrets(str(error))}") from None
         origin = Origin(address, proxy, self._tls_context)
         with self._lock:
@@ -230,6 +231,7 @@ class HttpTransport:
                         cafile=bundle if bundle and not os.path.isdir(bundle) else None,
                         capath=bundle if bundle and os.path.isdir(bundle) else None,
                     )
+                    self._tls.set_alpn_protocols(["http/1.1"])
                 except OSError as error:
                     raise TransportError(
                         f"no certificates could be read from ca_bundle {bundle!r}"

@@ -103,7 +103,7 @@ def _findings(
 
 
 def _way(url: str, options: Options, timeout: float) -> Route:
-    from antinode._delivery.http.origin import parse_target  # noqa: PLC0415
+    from antinode._delivery.http.address import parse_target  # noqa: PLC0415
     from antinode.cli.doctor.network import Route  # noqa: PLC0415 - as above
 
     address, _ = parse_target(url)

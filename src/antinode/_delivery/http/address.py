@@ -1,0 +1,34 @@
+"""Where a URL leads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+_PORTS = {"http": 80, "https": 443}
+# What a path and a query may hold, and what is escaped already.
+_AS_IT_IS = "!$%&'()*+,/:;=?@[]~"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Scheme, host and port: what connections are shared by."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def parse_target(url: str) -> tuple[Address, str]:
+    """Where a URL leads, and the path and query to name there.
+
+    Raises `ValueError` when it is not an absolute http or https URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ValueError("the URL must begin with http:// or https:// and name a host")
+    path = quote(parts.path or "/", safe=_AS_IT_IS)
+    if parts.query:
+        path += "?" + quote(parts.query, safe=_AS_IT_IS)
+    host = parts.hostname.replace("%25", "%", 1)  # an IPv6 address's zone, as RFC 6874 writes it
+    return Address(parts.scheme, host, parts.port or _PORTS[parts.scheme]), path
