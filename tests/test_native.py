@@ -27,7 +27,8 @@ from antinode._delivery.core.stream_queues import StreamQueue
 from antinode._delivery.outcome import DELIVERED
 from antinode._delivery.record import Record
 from antinode._encoding import encoder
-from antinode._encoding.encoder import EventEncoder, Refused
+from antinode._encoding.encoder import EventEncoder
+from antinode._encoding.refusal import Refused
 from antinode._hot_path import make_hot
 from antinode._protocol.fields import RESERVED_EVENT_TYPES
 from antinode._protocol.ids import INVALID_IDS, is_good_id

@@ -76,6 +76,12 @@ def test_it_is_in_force_again(native: Any) -> None:
         assert client._hot.taken == 1
 
 
+def test_a_client_that_tells_of_each_event_says_why_it_runs_python(native: Any) -> None:
+    """With `debug` no event takes the compiled path, and the repr does not say so either."""
+    with logging_client(Memory(), debug=True) as client:
+        assert repr(client).endswith("| Python: with debug each event is told of>")
+
+
 FORK = """
 import os, sys
 from tests.memory import SONG, Memory, logging_client

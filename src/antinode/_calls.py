@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 
 def arguments(
@@ -26,6 +27,15 @@ def arguments(
     return known["device_id"], *(known[name] for name in names)
 
 
+def checked_timeout(timeout: object) -> float | None:
+    """A timeout in seconds. Raises `ValueError` for what is neither a number nor None."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or math.isnan(timeout):
+        raise ValueError(f"timeout must be a number of seconds or None, not {timeout!r:.60}")
+    return float(timeout)
+
+
 class Elsewhere:
     """Stands where other SDKs have a method, and says how it is called here. There is no such attribute."""
 
@@ -36,3 +46,20 @@ class Elsewhere:
     def __get__(self, instance: object, owner: type | None = None) -> NoReturn:
         kind = owner.__name__ if owner is not None else type(instance).__name__
         raise AttributeError(f"{kind!r} object has no attribute {self._name!r}: call {self._meant}")
+
+
+# A type checker does not see them, and names them as missing.
+ELSEWHERE: Final = {
+    name: Elsewhere(name, meant)
+    for name, meant in {
+        "track": "log_event({'event_type': …, 'user_id': …})",
+        "capture": "log_event({'event_type': …, 'user_id': …})",
+        "logEvent": "log_event({'event_type': …, 'user_id': …})",
+        "group": "set_group(user_id, group_type, group_name)",
+        "setGroup": "set_group(user_id, group_type, group_name)",
+        "groupIdentify": "group_identify(group_type, group_name, identify)",
+        "addEventMiddleware": "add_event_middleware(fn)",
+        "close": "shutdown()",
+    }.items()
+}
+"""What other SDKs call a client's methods."""

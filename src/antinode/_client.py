@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import logging
-import math
-import sys
 import threading
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
+from antinode import _special_events as special
 from antinode import _speedups
-from antinode._callers import calling_line
-from antinode._calls import Elsewhere, arguments
+from antinode._calls import ELSEWHERE, checked_timeout
 from antinode._delivery.ledger import Report, Stats
-from antinode._delivery.outcome import DROPPED, REJECTED, SKIPPED, Delivery, Outcome
+from antinode._delivery.outcome import Delivery, Outcome
 from antinode._delivery.record import Record
 from antinode._delivery.shell.log_limiter import write
-from antinode._encoding.encoder import EventEncoder, Refused
-from antinode._encoding.inert import reserve
-from antinode._encoding.insert_ids import from_business_key
-from antinode._errors import ConfigurationError, EventError, MiddlewareError
-from antinode._events import Event, as_event_dict
-from antinode._factory import is_in_the_clear, make_sender
+from antinode._encoding.encoder import EventEncoder
+from antinode._errors import ConfigurationError
+from antinode._events import Event
+from antinode._factory import make_encoder, make_sender
 from antinode._hot_path import make_hot, use_compiled_log_event
 from antinode._identify import Identify
 from antinode._lifecycle import fork
-from antinode._middleware import Middleware, MiddlewarePayload, check_middleware, own_copy, run_chain
-from antinode._options import Options, check_api_key, placeholder_warning, read_options
-from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY, REVENUE
-from antinode._protocol.foreign import fields_of
-from antinode._protocol.status import Status
-from antinode._protocol.texts import one_line
-from antinode._protocol.validation import repair
+from antinode._middleware import Middleware, check_middleware
+from antinode._options import Options, check_api_key, read_options
+from antinode._pipeline.pipeline import Pipeline
+from antinode._pipeline.stages import Passage, stages_of
+from antinode._pipeline.unsent import DISABLED, HELD_BACK, NOT_INITIALISED, OPTED_OUT, described, refuse
 from antinode._protocol.words import size
 from antinode._public import public
 from antinode._revenue import Revenue
+from antinode._startup import set_up_logging, warn_not_initialised, warn_of_key, warn_of_surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,22 +47,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("antinode")
 _page = fork.page
 _monotonic = time.monotonic
-
-_LONGEST_NAME = 60
-
-_FORMS = {
-    Identify: "antinode.Identify().set('plan', 'pro')",
-    Revenue: "antinode.Revenue(price=19.99)",
-}
-
-_OPTED_OUT = Outcome(SKIPPED, Status.SKIPPED, "opt_out", message="the client is opted out")
-_DISABLED = Outcome(
-    SKIPPED, Status.SKIPPED, "disabled", message="the client was initialised with enabled=False"
-)
-_NOT_INITIALISED = Outcome(
-    SKIPPED, Status.SKIPPED, "not_initialised", message="logged before init() was called on this instance"
-)
-_HELD_BACK = Outcome(SKIPPED, Status.SKIPPED, "middleware", message="a middleware did not pass the event on")
 
 
 @public
@@ -90,10 +68,12 @@ class Client:
         self._options = Options()
         self._opt_out: bool | None = None
         """What `opt_out` was set to at run time; it outlives another `init` that does not mention it."""
-        self._why_off: Outcome | None = _NOT_INITIALISED
+        self._why_off: Outcome | None = NOT_INITIALISED
         """Why events are skipped at present; None when they are not."""
+        self._pipeline: Pipeline | None = None
+        """What any event goes through."""
         self._ready: tuple[Callable[..., Any], Sender] | None = None
-        """What an ordinary event goes through; None while events are skipped."""
+        """What a plain dict goes through; None where it has to go through the pipeline, or is skipped."""
         self._hot: Callable[[object], Delivery | None] | None = None
         """The same, compiled, where that is possible: returns None for what is not plainly ordinary."""
         self._configuring = threading.RLock()
@@ -135,61 +115,39 @@ class Client:
             self._options = checked
             self._masked_key = f"…{key[-4:]}" if len(key) >= 16 else "…"
             self._sender = sender
-            self._encoder = self._make_encoder(sender)
+            self._encoder = make_encoder(checked, sender)
             self._refresh()
         if former is not None:
             former.shutdown(max(0.0, deadline - _monotonic()))
-        _set_up_logging(checked)
+        set_up_logging(checked)
         if checked.enabled:
-            if warning := placeholder_warning(key):
-                write(logging.WARNING, warning)
-            self._begin_sending(sender, checked)
+            warn_of_key(key)
+            sender.open_store()
+            if checked.drain_on_sigterm:
+                self._take_sigterm()
+            warn_of_surroundings(checked)
         return self
 
     def _make_sender(self, key: str, options: Options) -> Sender:
         return make_sender(key, options, self._name)
 
-    def _begin_sending(self, sender: Sender, options: Options) -> None:
-        sender.open_store()
-        if is_in_the_clear(options):
-            write(
-                logging.WARNING,
-                "server_url is plain http to another machine: the API key and all events can be read on "
-                "their way to it; write https://",
-            )
-        if options.drain_on_sigterm:
-            self._take_sigterm()
-        if fork.uwsgi_without_threads():
-            write(
-                logging.WARNING,
-                "uWSGI runs without threads, so antinode cannot send in the background: "
-                "start uWSGI with --enable-threads, or call flush() after each request",
-            )
-
-    def _make_encoder(self, sender: Sender) -> EventEncoder:
-        options = self._options
-        return EventEncoder(
-            min_id_length=options.min_id_length,
-            plan=options.plan,
-            ingestion_metadata=options.ingestion_metadata,
-            max_event_bytes=sender.config.core.max_batch_bytes,
-            is_strict=options.strict,
-        )
-
     def _refresh(self) -> None:
         """Work out anew where events go; after each change of what decides it."""
         sender, encoder, options = self._sender, self._encoder, self._options
         if sender is None or encoder is None:
-            self._why_off = _NOT_INITIALISED
+            self._why_off = NOT_INITIALISED
         elif not options.enabled:
-            self._why_off = _DISABLED
+            self._why_off = DISABLED
         else:
-            self._why_off = _OPTED_OUT if options.opt_out else None
-        self._ready = self._hot = None
+            self._why_off = OPTED_OUT if options.opt_out else None
+        self._ready = self._hot = self._pipeline = None
+        if sender is None or encoder is None:
+            return
+        self._pipeline = pipeline = Pipeline(encoder, stages_of(encoder.defaults, self._middleware))
         # With `debug` each event is told of, which is not for the quick way.
-        if self._why_off is None and sender is not None and encoder is not None and not options.debug:
+        if self._why_off is None and pipeline.is_direct and not options.debug:
             self._ready = (encoder.encode, sender)
-            self._hot = None if self._middleware else make_hot(encoder, sender)
+            self._hot = make_hot(encoder, sender)
 
     # The dict comes last: of a call that fits neither, pyright explains the last one, key by key.
     @overload
@@ -213,7 +171,7 @@ class Client:
         if not _page[0]:
             fork.renew()
         ready = self._ready
-        if ready is None or once is not None or self._middleware or type(event) is not dict:
+        if ready is None or once is not None or type(event) is not dict:
             return self._log_unusual(event, extra, once)
         encode, sender = ready
         try:
@@ -232,95 +190,34 @@ class Client:
     """What `log_event` is, or leaves the unusual calls to where it is compiled."""
 
     def _log_unusual(self, event: object, extra: object, once: object) -> Delivery:
-        """For everything but a dict on a client without middleware: still no I/O, a few microseconds more."""
-        sender, encoder = self._sender, self._encoder
-        if self._why_off is not None or sender is None or encoder is None:
-            return self._skip(self._why_off or _NOT_INITIALISED)
-        kept: object = event
+        """For everything but a dict that may go straight to the encoder: no I/O, a few microseconds more."""
+        sender, pipeline = self._sender, self._pipeline
+        if self._why_off is not None or sender is None or pipeline is None:
+            return self._skip(self._why_off or NOT_INITIALISED)
         try:
-            given = self._as_dict(event)
-            if once is not None:
-                given = self._with_business_key(given, once)
-            if self._middleware:
-                # What a redactor has not seen must not be kept for anybody, either.
-                kept = None
-                payload = MiddlewarePayload(encoder.with_defaults(own_copy(given)), extra)
-                passed = self._run_middleware(payload)
-                if passed is None:
-                    return self._skip(_HELD_BACK)
-                kept = given = self._as_dict(passed.event)
-            body, stream, notes = encoder.encode(given)
+            passage = Passage(event, extra, once)
+            encoded = pipeline.run(passage)
+            if encoded is None:
+                return self._skip(HELD_BACK)
+            body, stream, notes = encoded
             record = sender.make_record(body, stream, _monotonic())
         except MemoryError:
             return sender.drop_unmade()
         except Exception as error:
-            return self._refuse(sender, kept, error)
+            return self._refuse(sender, passage.kept, error)
         sender.submit(record)
         if self._options.debug:
-            write(logging.DEBUG, f"an event was accepted ({_described(given)}): {size(len(body))}")
+            write(logging.DEBUG, f"an event was accepted ({described(passage.event)}): {size(len(body))}")
         if notes:
             self._tell_notes(sender, notes)
         return record
 
-    def _as_dict(self, event: Any) -> dict[str, Any]:
-        if type(event) is dict:
-            return event
-        try:
-            fields = None if isinstance(event, (Mapping, Event)) else fields_of(event)
-            return as_event_dict(event if fields is None else dict(fields.items))
-        except MemoryError:
-            raise
-        except Exception:
-            is_name = isinstance(event, str) and len(event) <= _LONGEST_NAME and "{" not in event
-            shown = repr(event) if is_name else "'Song Played'"
-            message = (
-                f"an event must be a dict or an antinode.Event, not {type(event).__name__}: "
-                f"write log_event({{'event_type': {shown}, 'user_id': …}})"
-            )
-            raise Refused(Status.INVALID, "invalid_event", message) from None
-
-    def _with_business_key(self, event: dict[str, Any], once: object) -> dict[str, Any]:
-        if not isinstance(once, (str, int)) or isinstance(once, bool) or not str(once).strip():
-            message = f"`once` must be a string such as 'order-88231', not {once!r:.60}"
-            raise Refused(Status.INVALID, "invalid_event", message)
-        if event.get("insert_id") is not None:
-            message = "`once` makes the insert_id, but the event has one: give one of them"
-            raise Refused(Status.INVALID, "invalid_event", message)
-        return {**event, "insert_id": from_business_key(str(event.get("event_type")), str(once))}
-
-    def _run_middleware(self, payload: MiddlewarePayload) -> MiddlewarePayload | None:
-        try:
-            return run_chain(self._middleware, payload)
-        except MemoryError:
-            raise
-        except Exception as error:
-            message = f"a middleware raised {type(error).__name__}, so the event was not sent"
-            raise Refused(Status.FAILED, "middleware_error", message) from error
-
     def _refuse(self, sender: Sender, event: object, error: Exception) -> Delivery:
         """Settle an event that cannot be sent, and say why; under `strict`, raise instead."""
         try:
-            return self._settle_refused(sender, event, error)
+            return refuse(sender, event, error, is_strict=self._options.strict)
         except MemoryError:
             return sender.drop_unmade()
-
-    def _settle_refused(self, sender: Sender, event: object, error: Exception) -> Delivery:
-        if not isinstance(error, Refused):
-            error = Refused(
-                Status.INVALID, "invalid_event", f"the event could not be encoded: {type(error).__name__}"
-            )
-        is_ours = error.reason == "middleware_error"
-        outcome = Outcome(DROPPED if is_ours else REJECTED, error.status, error.reason, message=error.message)
-        record = Record(_remains(event), 0, _monotonic())
-        note = f"an event was refused ({_described(event)}): {error.message}"
-        if is_ours and error.__cause__ is not None:
-            write(logging.DEBUG, "a middleware raised", exc_info=error.__cause__)
-        sender.refuse(record, outcome, note)
-        if self._options.strict:
-            if is_ours:
-                raise MiddlewareError(error.message) from error.__cause__
-            raise EventError(error.message) from None
-        return record
 
     def _skip(self, outcome: Outcome) -> Delivery:
         record = Record(b"", 0, _monotonic(), outcome=outcome)
@@ -330,12 +227,7 @@ class Client:
             self._skipped_before += 1
             if not self._has_warned:
                 self._has_warned = True
-                name = f"get_instance({self._name!r}).init" if self._name else "antinode.init"
-                write(
-                    logging.WARNING,
-                    "events are skipped because antinode is not initialised: call %s(API_KEY) first",
-                    name,
-                )
+                warn_not_initialised(self._name)
         return record
 
     def _tell_notes(self, sender: Sender, notes: Sequence[Remark]) -> None:
@@ -358,29 +250,13 @@ class Client:
 
         One of `user_id` and `device_id` is needed. `identify(user_id, device_id, identify)` is taken as well.
         """
-        device_id, identify = arguments("identify", ("identify",), given, named)
-        return self._log_built(
-            "identify",
-            Identify,
-            identify,
-            lambda: identify.to_event(user_id, device_id),
-            event_type=IDENTIFY,
-            user_id=user_id,
-            device_id=device_id,
-        )
+        return self._log_special(lambda: special.identify(user_id, given, named))
 
     def group_identify(
         self, group_type: str, group_name: str | Sequence[str], identify: Identify
     ) -> Delivery:
         """Change the properties of a group, or of several of one type."""
-        return self._log_built(
-            "group_identify",
-            Identify,
-            identify,
-            lambda: identify.to_group_event(group_type, group_name),
-            event_type=GROUP_IDENTIFY,
-            groups={group_type: group_name} if type(group_type) in (str, int) else None,
-        )
+        return self._log_special(lambda: special.group_identify(group_type, group_name, identify))
 
     @overload
     def revenue(self, user_id: str | None, revenue: Revenue, *, device_id: str | None = None) -> Delivery: ...
@@ -395,16 +271,7 @@ class Client:
 
         One of `user_id` and `device_id` is needed. `revenue(user_id, device_id, revenue)` is taken as well.
         """
-        device_id, revenue = arguments("revenue", ("revenue",), given, named)
-        return self._log_built(
-            "revenue",
-            Revenue,
-            revenue,
-            lambda: revenue.to_event(user_id, device_id),
-            event_type=REVENUE,
-            user_id=user_id,
-            device_id=device_id,
-        )
+        return self._log_special(lambda: special.revenue(user_id, given, named))
 
     @overload
     def set_group(
@@ -434,38 +301,22 @@ class Client:
         `group_name` (one, or a list) takes the place of the earlier ones. One of `user_id` and `device_id` is
         needed. `set_group(user_id, device_id, group_type, group_name)` is taken as well.
         """
-        device_id, group_type, group_name = arguments("set_group", ("group_type", "group_name"), given, named)
-        identify = Identify().set_group(group_type, group_name)
-        if identify.problems:
-            kept = {"event_type": IDENTIFY, "user_id": user_id, "device_id": device_id}
-            return self._refuse_call("; ".join(identify.problems), kept)
-        return self.identify(user_id, device_id, identify)
+        return self._log_special(lambda: special.set_group(user_id, given, named))
 
-    def _log_built(
-        self, method: str, kind: type, given: object, build: Callable[[], EventDict], **kept: object
-    ) -> Delivery:
-        """Log what `build` makes of `given`. Of what it cannot be made of, the keys in `kept` remain."""
-        if not isinstance(given, kind):
-            return self._refuse_call(
-                f"{method}() takes an antinode.{kind.__name__}, not {type(given).__name__}: "
-                f"write {method}(…, {_FORMS[kind]})",
-                kept,
-            )
+    def _log_special(self, make: Callable[[], EventDict]) -> Delivery:
         try:
-            event = build()
-        except ValueError as error:
-            return self._refuse_call(str(error), kept)
-        except Exception as error:
-            return self._refuse_call(f"{method}() raised {type(error).__name__}: check its arguments", kept)
+            event = make()
+        except special.BadArguments as refused:
+            return self._refuse_call(refused)
         return self.log_event(event)
 
-    def _refuse_call(self, message: str, kept: Mapping[str, object]) -> Delivery:
+    def _refuse_call(self, refused: special.BadArguments) -> Delivery:
         if not _page[0]:
             fork.renew()
         sender = self._sender
         if self._why_off is not None or sender is None:
-            return self._skip(self._why_off or _NOT_INITIALISED)
-        return self._refuse(sender, kept, Refused(Status.INVALID, "invalid_event", message))
+            return self._skip(self._why_off or NOT_INITIALISED)
+        return self._refuse(sender, refused.kept, refused)
 
     def add_event_middleware(self, fn: Middleware) -> Self:
         """Run `fn(payload, next)` on each event, after the ones added before. Returns the client.
@@ -534,7 +385,9 @@ class Client:
             return "compiled"
         if self._why_off is not None:
             return "off"
-        return "Python: it has middleware" if self._middleware else _speedups.describe()
+        if self._middleware:
+            return "Python: it has middleware"
+        return "Python: with debug each event is told of" if self._options.debug else _speedups.describe()
 
     def flush(self, timeout: float | None = None) -> Report:
         """Send what is queued now, and block until everything logged before the call has settled.
@@ -548,13 +401,13 @@ class Client:
         """
         if not _page[0]:
             fork.renew()
-        return Report() if self._sender is None else self._sender.flush(_checked_timeout(timeout))
+        return Report() if self._sender is None else self._sender.flush(checked_timeout(timeout))
 
     async def aflush(self, timeout: float | None = None) -> Report:
         """`flush` for asyncio: waits without blocking the loop."""
         if not _page[0]:
             fork.renew()
-        return Report() if self._sender is None else await self._sender.aflush(_checked_timeout(timeout))
+        return Report() if self._sender is None else await self._sender.aflush(checked_timeout(timeout))
 
     def shutdown(self, timeout: float | None = None) -> Report:
         """Send what is queued for at most `timeout` seconds, then end; None means `shutdown_timeout`.
@@ -573,7 +426,7 @@ class Client:
     def _prepare_shutdown(self, timeout: float | None) -> tuple[Sender | None, float]:
         if not _page[0]:
             fork.renew()
-        given = _checked_timeout(timeout)
+        given = checked_timeout(timeout)
         self._give_sigterm_back()
         return self._sender, self._options.shutdown_timeout if given is None else given
 
@@ -609,7 +462,7 @@ class Client:
 
     def _renew_ids(self) -> None:
         if self._sender is not None:
-            self._encoder = self._make_encoder(self._sender)
+            self._encoder = make_encoder(self._options, self._sender)
         self._refresh()
 
     def _begin_in_process(self) -> None:
@@ -629,14 +482,9 @@ class Client:
             self._sender.finish(seconds)
 
     def _take_sigterm(self) -> None:
-        from antinode._lifecycle.sigterm import Drain  # noqa: PLC0415 - only with drain_on_sigterm
+        from antinode._lifecycle import sigterm  # noqa: PLC0415 - only with drain_on_sigterm
 
-        drain = Drain(lambda: self._sender, self._options.shutdown_timeout)
-        hindrance = drain.install()
-        if hindrance is None:
-            self._drain = drain
-        else:
-            write(logging.WARNING, "drain_on_sigterm has no effect: %s", hindrance)
+        self._drain = sigterm.take(lambda: self._sender, self._options.shutdown_timeout)
 
     def _give_sigterm_back(self) -> None:
         if self._drain is not None:
@@ -646,75 +494,5 @@ class Client:
 
 use_compiled_log_event(Client)
 
-# What other SDKs call these. A type checker does not see them, and names them as missing.
-for _name, _meant in {
-    "track": "log_event({'event_type': …, 'user_id': …})",
-    "capture": "log_event({'event_type': …, 'user_id': …})",
-    "logEvent": "log_event({'event_type': …, 'user_id': …})",
-    "group": "set_group(user_id, group_type, group_name)",
-    "setGroup": "set_group(user_id, group_type, group_name)",
-    "groupIdentify": "group_identify(group_type, group_name, identify)",
-    "addEventMiddleware": "add_event_middleware(fn)",
-    "close": "shutdown()",
-}.items():
-    setattr(Client, _name, Elsewhere(_name, _meant))
-
-
-def _checked_timeout(timeout: object) -> float | None:
-    if timeout is None:
-        return None
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or math.isnan(timeout):
-        raise ValueError(f"timeout must be a number of seconds or None, not {timeout!r:.60}")
-    return float(timeout)
-
-
-def _remains(event: object) -> bytes:
-    """What of a refused event can be kept for whoever asks why."""
-    try:
-        kept = as_event_dict(event)  # type: ignore[arg-type]  # whatever it is
-        reserve(kept)
-        return msgspec.json.encode(kept)
-    except MemoryError:
-        raise
-    except Exception:
-        # Most often it is one value that cannot be encoded.
-        return _readable_part(event)
-
-
-def _readable_part(event: object) -> bytes:
-    try:
-        if isinstance(event, str):
-            # The refusal says that this was meant.
-            event = {"event_type": event}
-        found = repair(event.to_dict() if isinstance(event, Event) else event, 1, time.time_ns() // 1_000_000)
-        reserve(found.event)
-        return msgspec.json.encode(found.event) if found.event else b""
-    except MemoryError:
-        raise
-    except Exception:
-        return b""
-
-
-def _described(event: object) -> str:
-    """What a log line says of an event: its type, and where it was logged."""
-    # By the type's own method: a subclass's may raise.
-    event_type = dict.get(event, "event_type") if isinstance(event, dict) else None
-    line = calling_line()
-    parts = (
-        f'"{one_line(event_type)}"' if isinstance(event_type, str) and event_type else "",
-        f"logged at {line}" if line else "",
-    )
-    return ", ".join(part for part in parts if part) or "of no type"
-
-
-def _set_up_logging(options: Options) -> None:
-    if options.log_level is not None:
-        _log.setLevel(options.log_level)
-    elif options.debug:
-        _log.setLevel(logging.DEBUG)
-    if options.debug and not _log.hasHandlers():
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s: %(message)s"))
-        # Steps back once the application has set up logging: each line would come twice.
-        handler.addFilter(lambda _: not logging.getLogger().handlers)
-        _log.addHandler(handler)
+for _name, _elsewhere in ELSEWHERE.items():
+    setattr(Client, _name, _elsewhere)

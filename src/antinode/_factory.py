@@ -1,4 +1,4 @@
-"""From options to a sender: which URL, which limits, which transport."""
+"""From options to a sender and an encoder: which URL, which limits, which transport."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
 from antinode._delivery.shell.config import SenderConfig
 from antinode._delivery.shell.exchange import UploadRoute
 from antinode._delivery.shell.sender import Sender
+from antinode._encoding.encoder import EventEncoder
 from antinode._errors import ConfigurationError
 from antinode._lifecycle.fork import begin_in_process
 from antinode._protocol.endpoints import Endpoint, endpoint_of, is_amplitude_host, sibling, url
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from antinode._options import Options
     from antinode._spool import Spool
 
-__all__ = ["fingerprint", "is_in_the_clear", "make_sender", "upload_urls"]
+__all__ = ["fingerprint", "is_in_the_clear", "make_encoder", "make_sender", "upload_urls"]
 
 
 def make_sender(
@@ -83,6 +84,17 @@ def make_sender(
         ),
         clock=clock,
         random=random.random,
+    )
+
+
+def make_encoder(options: Options, sender: Sender) -> EventEncoder:
+    """The encoder for these options, with which an event fits into one request of the sender."""
+    return EventEncoder(
+        min_id_length=options.min_id_length,
+        plan=options.plan,
+        ingestion_metadata=options.ingestion_metadata,
+        max_event_bytes=sender.config.core.max_batch_bytes,
+        is_strict=options.strict,
     )
 
 

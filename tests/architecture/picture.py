@@ -59,11 +59,14 @@ class Call(NamedTuple):
 
 CLIENT, SENDER, CORE = "_client", "_delivery.shell.sender", "_delivery.core.core"
 COORDINATOR = "_delivery.shell.coordinator"
+PIPELINE, STAGES = "_pipeline.pipeline", "_pipeline.stages"
 HANDLER, EXCHANGE = "_delivery.core.response_handler", "_delivery.shell.exchange"
 
 STEPS = {
     "log": Step(TOP, CLIENT, "Client.log_event", "on the caller's thread"),
-    "middleware": Step(TOP, "_middleware", "run_chain", "defaults are in; may change or hold back"),
+    "pipeline": Step(TOP, PIPELINE, "Pipeline.run", "a dict of the API's keys; stage after stage"),
+    "defaults": Step(TOP, STAGES, "FillIn.__call__", "time, insert_id, plan, …; antinode's own copy"),
+    "middleware": Step(TOP, STAGES, "RunMiddleware.__call__", "may change it or hold it back"),
     "encode": Step("_encoding", "_encoding.encoder", "EventEncoder.encode", "checks; the final bytes"),
     "submit": Step("_delivery.shell", SENDER, "Sender._submit", "wakes the coordinator at the threshold"),
     "admit": Step("_delivery.core", CORE, "Core._admit", "room in memory, the backlog"),
@@ -83,9 +86,12 @@ STEPS = {
 }
 
 CALLS = (
-    Call("log", "middleware", "run_chain", "if there is any", CLIENT, "Client._run_middleware"),
-    Call("log", "encode", "encode"),
-    Call("middleware", "encode", "encode", "", CLIENT, "Client._log_unusual"),
+    Call("log", "pipeline", "run", "unless it is a plain dict", CLIENT, "Client._log_unusual"),
+    Call("log", "encode", "encode", "a plain dict, and no middleware"),
+    Call("pipeline", "defaults", "FillIn", "if there is middleware", STAGES, "stages_of"),
+    Call("defaults", "middleware", "RunMiddleware", "", STAGES, "stages_of"),
+    Call("pipeline", "encode", "encode"),
+    Call("middleware", "encode", "encode", "", PIPELINE, "Pipeline.run"),
     Call("encode", "submit", "submit", "a record", CLIENT, "Client.log_event"),
     Call("submit", "admit", "admit"),
     Call("admit", "step", "_ring", "the bell, or the time", SENDER, "Sender._submit"),

@@ -15,7 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from antinode import IngestionMetadata, Plan
-from antinode._encoding.encoder import LIBRARY, EventEncoder, Refused, _may_exceed
+from antinode._encoding.defaults import LIBRARY
+from antinode._encoding.encoder import EventEncoder, _may_exceed
+from antinode._encoding.refusal import Refused
 from antinode._events import as_event_dict
 from antinode._protocol.fields import FIELDS
 from antinode._protocol.ids import INVALID_IDS
@@ -180,7 +182,7 @@ def seen_by_examine(encoder, event):
     if examined.problems:
         return "; ".join(map(str, examined.problems)), None, ()
     stamped = [key for key in ("time", "insert_id") if not examined.event.get(key)]
-    return encoder.with_defaults(examined.event), examined.notes, stamped
+    return encoder.defaults.fill_in(examined.event), examined.notes, stamped
 
 
 @pytest.mark.slow

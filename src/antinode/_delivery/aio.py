@@ -7,13 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-from antinode._delivery.record import remove_callback
-
-if TYPE_CHECKING:
-    from antinode._delivery.outcome import Delivery
-    from antinode._delivery.record import Record
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -125,16 +119,21 @@ async def wait_for(
         await gate.wait(left)
 
 
-def settled(record: Record) -> Generator[Any, None, None]:
-    """Suspend the running task until `record` has settled."""
+def called(
+    add: Callable[[Callable[[object], None]], object], remove: Callable[[Callable[[object], None]], object]
+) -> Generator[Any, None, None]:
+    """Suspend the running task until the callback that `add` is given has been called.
+
+    `remove` is given it afterwards.
+    """
     gate = new_gate()
 
-    def opened(_: Delivery) -> None:
+    def opened(_: object) -> None:
         gate.open()
 
-    record.add_done_callback(opened)
+    add(opened)
     try:
         yield from gate.wait().__await__()
     finally:
         # Waiting for a second, again and again, must not leave a callback each time.
-        remove_callback(record, opened)
+        remove(opened)

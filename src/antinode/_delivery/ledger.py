@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
+from antinode._delivery.epoch import Epoch
 from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED, SPOOLED, Outcome
 from antinode._delivery.record import Record
 from antinode._public import public
@@ -91,34 +90,6 @@ class Stats:
         """Whether the books balance. They always do; `False` would be a bug in antinode."""
         ended = self.delivered + sum(self.rejected.values()) + sum(self.dropped.values()) + self.spooled
         return self.accepted == ended + self.pending
-
-
-# gc=False: a stored record that refers to it then needs no look from the collector either.
-class Epoch(msgspec.Struct, gc=False, eq=False):
-    """The events logged between two flushes, counted by how they ended."""
-
-    index: int
-    accepted: int = 0
-    delivered: int = 0
-    rejected: int = 0
-    dropped: int = 0
-    spooled: int = 0
-    on_disk: int = 0
-    """Of the pending, those that are in the spool alone."""
-
-    @property
-    def pending(self) -> int:
-        return self.accepted - self.delivered - self.rejected - self.dropped - self.spooled
-
-    def settle(self, kind: str, count: int) -> None:
-        if kind == DELIVERED:
-            self.delivered += count
-        elif kind == REJECTED:
-            self.rejected += count
-        elif kind == SPOOLED:
-            self.spooled += count
-        else:
-            self.dropped += count
 
 
 @compiled

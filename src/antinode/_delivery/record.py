@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -14,7 +15,7 @@ from antinode._delivery.outcome import DROPPED, Delivery, Outcome
 from antinode._protocol.status import Status
 
 if TYPE_CHECKING:
-    from antinode._delivery.ledger import Epoch
+    from antinode._delivery.epoch import Epoch
 
 TIMEOUT_MAX = min(threading.TIMEOUT_MAX, 365 * 86_400.0)
 
@@ -127,9 +128,9 @@ class Record(Delivery, msgspec.Struct, gc=False, eq=False):
 
     def __await__(self) -> Generator[Any, None, Outcome]:
         if not self.done():
-            from antinode._delivery.aio import settled  # noqa: PLC0415 - asyncio is loaded only where used
+            from antinode._delivery.aio import called  # noqa: PLC0415 - asyncio is loaded only where used
 
-            yield from settled(self)
+            yield from called(self.add_done_callback, partial(remove_callback, self))
         outcome = self.outcome
         assert outcome is not None  # noqa: S101 - see `result`
         return outcome

@@ -10,8 +10,9 @@ from uuid import UUID
 
 import orjson
 
+from antinode._encoding.defaults import Defaults
 from antinode._encoding.inert import inert_copy, is_inert, reserve
-from antinode._encoding.insert_ids import InsertIds
+from antinode._encoding.refusal import Refused, invalid
 from antinode._events import IngestionMetadata, Plan
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, FieldKind
 from antinode._protocol.ids import INVALID_IDS, is_good_id
@@ -28,9 +29,6 @@ from antinode._protocol.status import Status
 from antinode._protocol.unknown_keys import note_on
 from antinode._protocol.validation import examine
 from antinode._speedups import slot
-from antinode._version import __version__
-
-LIBRARY: Final = f"antinode/{__version__}"
 
 # Below this, a whole number cannot be milliseconds of any event that a back end logs (it is March 1973):
 # it is seconds, and must be converted. Above the other, it is microseconds.
@@ -60,23 +58,13 @@ _PLAIN: Final[dict[str, type]] = {
 }
 """Fields that are right if their value has this very type; `time` and the ids are looked at apart."""
 _COMPLETE: Final[dict[str, type]] = {**_PLAIN, "library": str, "plan": dict, "ingestion_metadata": dict}
-"""The same for an event that has everything `with_defaults` adds."""
+"""The same for an event that has everything that `Defaults` fills in."""
 _plain_type: Final = _PLAIN.get
 _complete_type: Final = _COMPLETE.get
 _ANY_TYPES: Final = (str, int, float, bool, dict)
 
 _AS_BRACES: Final = bytes.maketrans(b"[]", b"{}")
 _NO_BRACKETS: Final = bytes(set(range(256)).difference(b"[]{}"))
-
-
-class Refused(Exception):
-    """The event cannot be sent as it is; the message says why and what to write instead."""
-
-    def __init__(self, status: Status, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.reason = reason
-        self.message = message
 
 
 class EventEncoder:
@@ -107,12 +95,8 @@ class EventEncoder:
         self._min_id_length = DEFAULT_MIN_ID_LENGTH if min_id_length is None else min_id_length
         self._max_event_bytes = max_event_bytes
         self._max_remembered_ids = max_remembered_ids
-        self._merged: dict[str, dict[str, Any]] = {}
-        if plan:
-            self._merged["plan"] = dict(plan)
-        if ingestion_metadata:
-            self._merged["ingestion_metadata"] = dict(ingestion_metadata)
-        self._constants: dict[str, Any] = {"library": LIBRARY, **self._merged}
+        self.defaults = Defaults(plan=plan, ingestion_metadata=ingestion_metadata)
+        self._constants = self.defaults.constants
         self._event_types: set[str] = set()
         self._ids: set[str] = set()
         self._leaves_out = leaves_out and not is_strict
@@ -120,7 +104,7 @@ class EventEncoder:
         self._unknown_keys: dict[str, Remark] = {}
         self._tomorrow_ms = 0
         """No `time` up to here is worth a question; moves on with the clock, when one lies beyond it."""
-        self.insert_ids = InsertIds()
+        self._insert_ids = self.defaults.insert_ids
         self._tail = (
             b"".join(b"," + orjson.dumps({key: value})[1:-1] for key, value in self._constants.items()) + b"}"
         )
@@ -152,8 +136,8 @@ class EventEncoder:
             "dumps_option": _OPTIONS,
             "inert_copy": inert_copy,
             "uuid_type": UUID,
-            "counter": self.insert_ids.counter,
-            "make_prefix": lambda: self.insert_ids.prefix,
+            "counter": self._insert_ids.counter,
+            "make_prefix": lambda: self._insert_ids.prefix,
             "tail": self._tail,
         }
 
@@ -200,7 +184,7 @@ class EventEncoder:
         elif user_id is None and event_type != GROUP_IDENTIFY:
             return None
         if "insert_id" not in event:
-            tail = (self._tail_with_id or self._make_tail()) % next(self.insert_ids.counter)
+            tail = (self._tail_with_id or self._make_tail()) % next(self._insert_ids.counter)
         elif not event["insert_id"]:
             return None
         elif tail is None:
@@ -250,25 +234,10 @@ class EventEncoder:
 
     def _make_tail(self) -> bytes:
         tail = self._tail_with_id = b',"insert_id":"%b%%d"%b' % (
-            self.insert_ids.prefix,
+            self._insert_ids.prefix,
             self._tail.replace(b"%", b"%%"),
         )
         return tail
-
-    def with_defaults(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """A new dict: the event with everything that `encode` would add, for a middleware to see."""
-        merged = {key: value for key, value in event.items() if value is not None}
-        merged.setdefault("time", time.time_ns() // 1_000_000)
-        if merged.get("insert_id", "") == "":
-            merged["insert_id"] = next(self.insert_ids)
-        merged.setdefault("library", LIBRARY)
-        for key, default in self._merged.items():
-            own = merged.get(key)
-            if own is None:
-                merged[key] = dict(default)
-            elif isinstance(own, Mapping):
-                merged[key] = {**default, **own}
-        return merged
 
     def _is_good_type(self, event_type: str | None) -> bool:
         if event_type is None or not event_type.strip() or len(event_type) > MAX_STRING:
@@ -305,7 +274,7 @@ class EventEncoder:
         if len(plain) < len(given) or any(plain[key] is not value for key, value in given):
             return self.encode(plain)
         if not self._constants.keys().isdisjoint(event):
-            return self.encode(self.with_defaults(event), _complete_type, b"}")
+            return self.encode(self.defaults.fill_in(event), _complete_type, b"}")
         return self._examine(event)
 
     def _note_on(self, key: str) -> Remark:
@@ -330,8 +299,8 @@ class EventEncoder:
             told = (note for note in examined.notes if self._is_strict or note.is_change)
             objections += [note.objection for note in told if note.objection]
         if objections:
-            raise Refused(Status.INVALID, "invalid_event", "; ".join(objections))
-        complete = self.with_defaults(examined.event)
+            raise invalid("; ".join(objections))
+        complete = self.defaults.fill_in(examined.event)
         reserve(complete)
         body = orjson.dumps(complete)
         if len(body) > self._max_event_bytes:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from antinode._encoding.encoder import EARLIEST_MS, EventEncoder, Refused
+from antinode._encoding.encoder import EARLIEST_MS, EventEncoder
+from antinode._encoding.refusal import Refused
 from antinode._importing.chunks import MAX_VALUES, NOT_UTF8, SPRAWLING, Chunk, is_sprawling
 from antinode._importing.columns import Columns
 from antinode._importing.decoding import decoded

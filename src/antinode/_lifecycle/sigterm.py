@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
+from antinode._delivery.shell.log_limiter import write
 from antinode._delivery.shell.threads import make_thread
 from antinode._lifecycle.eventlet_hub import HubWaker
 
@@ -157,6 +159,16 @@ class Drain:
             # Die of the signal, as the process would have: its parent looks at how it ended.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+
+
+def take(target: Callable[[], Drainable | None], timeout: float) -> Drain | None:
+    """A drain that has SIGTERM; None, and a warning, where that is not possible."""
+    drain = Drain(target, timeout)
+    hindrance = drain.install()
+    if hindrance is None:
+        return drain
+    write(logging.WARNING, "drain_on_sigterm has no effect: %s", hindrance)
+    return None
 
 
 def _belongs_to_loop(handler: object) -> bool:

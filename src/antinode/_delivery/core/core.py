@@ -25,7 +25,8 @@ from antinode._delivery.core.response_handler import Note, ResponseHandler, Retr
 from antinode._delivery.core.schedule import FOREVER, UploadSchedule
 from antinode._delivery.core.settlement import OUT_OF_MEMORY, UNMADE, Settlement
 from antinode._delivery.core.spooled_queue import SpooledQueue
-from antinode._delivery.ledger import Epoch, Ledger, Report, Stats
+from antinode._delivery.epoch import Epoch
+from antinode._delivery.ledger import Ledger, Report, Stats
 from antinode._delivery.outcome import DROPPED, SPOOLED, Outcome
 from antinode._delivery.record import NOT_STORED, Record
 from antinode._delivery.storage import Store, Stored

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from antinode._encoding.encoder import EventEncoder, Refused
+from antinode._encoding.encoder import EventEncoder
+from antinode._encoding.refusal import Refused
 from antinode._factory import make_sender
 from antinode.cli.params.destination import Destination, usage_errors
 from antinode.cli.replay.mending import Item

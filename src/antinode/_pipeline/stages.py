@@ -1,0 +1,73 @@
+"""The stages between the way in and the encoder: each sees the event, may change it, and may hold it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from antinode._encoding.refusal import Refused
+from antinode._middleware import Middleware, MiddlewarePayload, own_copy, run_chain
+from antinode._pipeline.intake import as_dict
+from antinode._protocol.status import Status
+
+if TYPE_CHECKING:
+    from antinode._encoding.defaults import Defaults
+
+
+class Passage:
+    """One event on its way through the stages."""
+
+    __slots__ = ("event", "extra", "kept", "once")
+
+    def __init__(self, event: Any, extra: object = None, once: object = None) -> None:
+        self.event = event
+        self.extra = extra
+        self.once = once
+        self.kept = event
+        """What may be kept of the event for whoever asks why it was refused."""
+
+
+Stage: TypeAlias = Callable[[Passage], bool]
+"""Changes the passage's event; False holds it back. Raises `Refused` for an event that cannot go on."""
+
+
+def stages_of(defaults: Defaults, middleware: Sequence[Middleware]) -> tuple[Stage, ...]:
+    """The stages, in their order. None without middleware: the encoder fills in what nobody looks at."""
+    if not middleware:
+        return ()
+    return (FillIn(defaults), RunMiddleware(middleware))
+
+
+class FillIn:
+    """Makes the event complete, and antinode's own: the caller's is not changed by what comes later."""
+
+    def __init__(self, defaults: Defaults) -> None:
+        self._fill_in = defaults.fill_in
+
+    def __call__(self, passage: Passage) -> bool:
+        passage.event = self._fill_in(own_copy(passage.event))
+        return True
+
+
+class RunMiddleware:
+    """Runs the application's middleware on the event, in the order in which it was added."""
+
+    def __init__(self, chain: Sequence[Middleware]) -> None:
+        self._chain = tuple(chain)
+
+    def __call__(self, passage: Passage) -> bool:
+        try:
+            passed = run_chain(self._chain, MiddlewarePayload(passage.event, passage.extra))
+        except MemoryError:
+            raise
+        except Exception as error:
+            message = f"a middleware raised {type(error).__name__}, so the event was not sent"
+            raise Refused(Status.FAILED, MIDDLEWARE_ERROR, message) from error
+        if passed is None:
+            return False
+        passage.event = as_dict(passed.event)
+        return True
+
+
+MIDDLEWARE_ERROR = "middleware_error"
+"""The reason of an event whose middleware broke."""
