@@ -81,3 +81,11 @@ def test_links_lead_somewhere() -> None:
     for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_nothing_shown_waits_for_ever(page: Path) -> None:
+    """Whatever a page shows as waiting for a delivery is bounded: in an outage it would hang."""
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(r"= (?:await \w*delivery|\w+\.result\(\))", text)
+    assert not re.findall(r"^\s*(?:await \w*delivery|\w+\.result\(\))", "".join(snippets(page)), re.MULTILINE)

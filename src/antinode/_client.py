@@ -18,7 +18,7 @@ from antinode._delivery.record import Record
 from antinode._delivery.shell.log_limiter import write
 from antinode._encoding.encoder import EventEncoder
 from antinode._errors import ConfigurationError
-from antinode._events import Event
+from antinode._events import MYPY, Event
 from antinode._factory import make_encoder, make_sender
 from antinode._hot_path import make_hot, use_compiled_log_event
 from antinode._identify import Identify
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from antinode._delivery.shell.sender import Sender
-    from antinode._events import EventDict
+    from antinode._events import EventDict, Loggable
     from antinode._options import OptionsDict
     from antinode._protocol.remarks import Remark
 
@@ -149,14 +149,16 @@ class Client:
             self._ready = (encoder.encode, sender)
             self._hot = make_hot(encoder, sender)
 
-    # The dict comes last: of a call that fits neither, pyright explains the last one, key by key.
-    @overload
-    def log_event(self, event: Event, extra: object = None, *, once: str | None = None) -> Delivery: ...
-    @overload
-    def log_event(self, event: EventDict, extra: object = None, *, once: str | None = None) -> Delivery: ...
-    def log_event(
-        self, event: EventDict | Event, extra: object = None, *, once: str | None = None
-    ) -> Delivery:
+    if not MYPY:
+        # The dict comes last: of a call that fits neither, pyright explains the last one, key by key.
+        @overload
+        def log_event(self, event: Event, extra: object = None, *, once: str | None = None) -> Delivery: ...
+        @overload
+        def log_event(
+            self, event: EventDict, extra: object = None, *, once: str | None = None
+        ) -> Delivery: ...
+
+    def log_event(self, event: Loggable, extra: object = None, *, once: str | None = None) -> Delivery:
         """Log one event and return the handle for its fate. Microseconds; no I/O; the event is not changed.
 
         `event` needs an `event_type` and a `user_id` or `device_id`; its keys are those of Amplitude's HTTP

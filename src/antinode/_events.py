@@ -177,8 +177,22 @@ _ATTRIBUTE_OF = dict(zip(_KEYS, _ATTRIBUTES, strict=True))
 _values = attrgetter(*_ATTRIBUTES)
 
 
+# True to mypy, which knows the name. It names the key of a dict literal only where a parameter takes a
+# TypedDict and nothing else, so an `Event` has to be one there; a base of the type Any says so. Pyright wants
+# overloads.
+MYPY = False
+if MYPY:
+    _Anything: Any = object
+
+    class _TakenAsDict(_Anything):  # type: ignore[misc]
+        # What such a base would allow otherwise.
+        def __setattr__(self, name: str, value: NoReturn) -> None: ...
+else:
+    _TakenAsDict = object
+
+
 @public
-class Event:
+class Event(_TakenAsDict):
     """An event as an object: the keys of `EventDict` as attributes, None where a key is absent.
 
     The attribute of `$skip_user_properties_sync` has no `$`. Nothing is checked but the names: an unknown
@@ -310,6 +324,12 @@ class Event:
         # Only which keys are set: an event's body stays out of logs and tracebacks.
         others = [key for key in self.to_dict() if key != "event_type"]
         return f"<Event {_short(self.event_type)}{': ' if others else ''}{', '.join(others)}>"
+
+
+if MYPY:  # noqa: SIM108 - which is an alias to it, unlike an expression
+    Loggable = EventDict
+else:
+    Loggable = EventDict | Event
 
 
 def as_event_dict(event: EventDict | Event | Mapping[str, Any]) -> dict[str, Any]:

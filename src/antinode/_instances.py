@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from antinode._client import Client
 from antinode._errors import ConfigurationError
+from antinode._events import MYPY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from antinode._delivery.ledger import Report
     from antinode._delivery.outcome import Delivery
-    from antinode._events import Event, EventDict
+    from antinode._events import Event, EventDict, Loggable
     from antinode._identify import Identify
     from antinode._options import OptionsDict
     from antinode._revenue import Revenue
@@ -73,11 +74,15 @@ def _as_name(client: Client) -> tuple[Callable[[str | None], Client], tuple[str 
 copyreg.pickle(Client, _as_name)
 
 
-@overload
-def log_event(event: Event, extra: object = None, *, once: str | None = None) -> Delivery: ...
-@overload
-def log_event(event: EventDict, extra: object = None, *, once: str | None = None) -> Delivery: ...
-def log_event(event: Any, extra: object = None, *, once: str | None = None) -> Delivery:
+if not MYPY:
+
+    @overload
+    def log_event(event: Event, extra: object = None, *, once: str | None = None) -> Delivery: ...
+    @overload
+    def log_event(event: EventDict, extra: object = None, *, once: str | None = None) -> Delivery: ...
+
+
+def log_event(event: Loggable, extra: object = None, *, once: str | None = None) -> Delivery:
     """`Client.log_event` of the default instance."""
     return _default.log_event(event, extra, once=once)
 

@@ -28,43 +28,81 @@ class OptionsDict(TypedDict, total=False):
     """The keyword options of `init`, for type checkers and editors. `docs/options.md` explains each."""
 
     server_url: str | None
+    """Another server than Amplitude's: a whole URL, or `http://host:port`, which gets the API's path."""
     server_zone: Zone
+    """"EU" for projects whose data lives in the EU, which have keys of their own. Default: "US"."""
     use_batch: bool
+    """Send to the Batch API: larger requests, shown later. Default: False."""
     endpoint: EndpointName | None
+    """"http-v2", "batch", or "auto": HTTP V2, and Batch while there is a backlog. Default: by `use_batch`."""
     max_cached_events: int
+    """So many queued events are sent at once, whatever the interval. Default: 16,000."""
     upload_interval_in_sec: float
+    """Seconds for which the first event may wait for others. Default: 0, at once."""
     min_id_length: int | None
+    """The shortest `user_id` and `device_id`; the server is told. Default: the API's 5."""
     opt_out: bool
+    """Skip every event; `client.opt_out` changes it later. Default: False."""
     retry_timeouts: Sequence[float] | None
+    """Milliseconds before each repetition, after which an event is given up. Default: without an end."""
     max_event_age: float | None
+    """Seconds after which an unsent event is dropped; None: never. Default: seven days."""
     on_retry: Callable[[Response, int, bool], object] | None
+    """`on_retry(response, attempt, is_last)`, called when a repeated request was answered."""
     request_timeout_millis: float
+    """Milliseconds for one request, connecting included. Default: 10,000."""
     connections: int
+    """Uploads that may run at once; one user's events never do. Default: 4."""
     compress: bool | None
+    """gzip for bodies over 2 KB. Default: to Amplitude's own hosts."""
     proxy: str | Literal[False] | None
+    """A URL such as `http://user:password@host:3128`; False for none. Default: the environment's."""
     ca_bundle: str | os.PathLike[str] | None
+    """A file or directory of CA certificates. Default: the system's."""
     headers: Mapping[str, str] | None
+    """Extra request headers."""
     plan: Plan | PlanDict | None
+    """The tracking plan of each event; an event's own keys win."""
     ingestion_metadata: IngestionMetadata | IngestionMetadataDict | None
+    """The source of each event; an event's own keys win."""
     debug: bool
+    """Log each event and each upload at DEBUG, to standard error unless logging is set up. Default: False."""
     log_level: int | str | None
+    """The level of `logging.getLogger("antinode")`, over that of `debug`."""
     strict: bool
+    """Raise `EventError` for a bad event, key or value: for development. Default: False."""
     enabled: bool
+    """False: skip every event and start nothing, for tests and local runs. Default: True."""
     max_queue_events: int
+    """Events that may be pending in memory. Default: 1,000,000."""
     max_queue_bytes: int
+    """Bytes that they may have, encoded. Default: 128 MiB."""
     overflow: Overflow
+    """When the queue is full: "drop_oldest" (the default), "drop_newest", or "block" until there is room."""
     shutdown_timeout: float
+    """Seconds that an exit may take to send what is queued. Default: 5."""
     flush_patience: float
+    """Seconds for which `flush()` without a timeout waits while all uploads fail. Default: 10."""
     on_outcome: Callable[[Delivery], object] | None
+    """`on_outcome(delivery)`, called on antinode's thread for each accepted event that has settled."""
     transport: Transport | None
+    """What carries requests, in place of HTTP; see `antinode.Transport`."""
     retry: RetryPolicy | None
+    """`next_delay(attempt, response)` decides about repetitions; see `antinode.RetryPolicy`."""
     pace: float | None
+    """Events a second of one user or device at most, from the start. Default: learned from the server."""
     drain_on_sigterm: bool
+    """On SIGTERM, send what is queued, then go on as before. Default: False."""
     storage: str | os.PathLike[str] | None
+    """A directory that keeps every event until it has ended: nothing is lost with the process."""
     durability: Durability
+    """What an event survives: "process" (the default), "interval", or "strict"; see `docs/spool.md`."""
     sync_interval: float
+    """Seconds between two syncs with `durability="interval"`. Default: 1."""
     max_spool_bytes: int
+    """Bytes of the whole directory, at which `overflow` decides. Default: 1 GiB."""
     dead_letters: str | os.PathLike[str] | None
+    """A file that keeps every event that ends rejected or dropped, with its reason, as JSON lines."""
 
 
 # A Struct rather than a dataclass, which would add milliseconds to `import antinode`.

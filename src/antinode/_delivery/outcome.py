@@ -80,7 +80,7 @@ class Delivery:
         """Wait until the event has settled and return its outcome.
 
         `timeout` is in seconds; None waits as long as it takes. Raises `TimeoutError` when it is over;
-        the event goes on. Blocks the calling thread: in asyncio, `await` the delivery instead.
+        the event goes on. Blocks the calling thread: in asyncio, `await asyncio.wait_for(delivery, 10)`.
         """
         raise NotImplementedError
 

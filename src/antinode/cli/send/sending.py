@@ -46,7 +46,7 @@ def send(
         # The client mends the event likewise, but only logs what it did.
         examined = examine(event, min_id_length=shortest, now_ms=time.time_ns() // 1_000_000, leaves_out=True)
         started = time.monotonic()
-        delivery = client.log_event(event)  # type: ignore[call-overload]  # what it holds is for the client to judge
+        delivery = client.log_event(event)  # type: ignore[arg-type]  # what it holds is for the client to judge
         ended = threading.Event()
         # From now on somebody waits: a wrong key is answered rather than waited out.
         delivery.add_done_callback(lambda _: ended.set())
