@@ -33,12 +33,15 @@ def test_public_modules_are_themes():
     }
     assert {name for name in names if not name.startswith("_")} == {
         "cli",
+        "middleware",
         "server",
         "testing",
     }
 
 
-@pytest.mark.parametrize("package", ["antinode", "antinode.server", "antinode.testing"])
+@pytest.mark.parametrize(
+    "package", ["antinode", "antinode.middleware", "antinode.server", "antinode.testing"]
+)
 def test_no_module_has_the_name_of_an_export(package: str) -> None:
     """Whichever module is imported first, a public name stands for what is exported, not for a module."""
     module = import_module(package)
