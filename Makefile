@@ -6,7 +6,7 @@ WORKERS ?= 4
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-fast test-minimum coverage changelog check lint format types accidents barrier sanitize portable test-python bench bench-growth bench-quick bench-server bench-import soak clean
+.PHONY: help demo test test-fast test-minimum coverage changelog check lint format types accidents barrier sanitize sanitize-quick portable test-python bench bench-growth bench-quick bench-server bench-import soak clean
 
 help:
 	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
@@ -25,6 +25,7 @@ help:
 	@echo "make soak          a million events through the local Amplitude, its memory flat"
 	@echo "make test-python   the tests of what has compiled parts, without them"
 	@echo "make sanitize      the compiled parts' tests and fuzz under the address and undefined-behaviour sanitizers"
+	@echo "make sanitize-quick  a minute of it"
 	@echo "make portable      the compiled parts' tests on a build that does without what Linux alone has"
 	@echo "make accidents     run the accident suite and rewrite docs/accidents.md"
 
@@ -93,6 +94,9 @@ test-python: $(STAMP)
 
 sanitize: $(STAMP)
 	$(BIN)/python -m tests.variants sanitized $(ARGS)
+
+sanitize-quick: $(STAMP)
+	$(BIN)/python -m tests.variants sanitized-quick $(ARGS)
 
 portable: $(STAMP)
 	$(BIN)/python -m tests.variants portable $(ARGS)

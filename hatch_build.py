@@ -15,13 +15,16 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = (
+    "native/admission.c",
     "native/clocks.c",
     "native/counts.c",
+    "native/event.c",
     "native/fork.c",
     "native/frames.c",
     "native/guard.c",
     "native/ids.c",
     "native/inert.c",
+    "native/json.c",
     "native/log.c",
     "native/method.c",
     "native/module.c",

@@ -8,71 +8,44 @@ antinode_prepare_inert(void)
     return PyDateTimeAPI == NULL ? -1 : 0;
 }
 
-static inline void
-add_text(JsonSize *size, PyObject *text)
-{
-    /* What is not ASCII is kept in UTF-8 beside. */
-    Py_ssize_t length = PyUnicode_GET_LENGTH(text);
-    if (!PyUnicode_IS_COMPACT_ASCII(text)) {
-        length *= 6;
-    }
-    size->total += length + 4;
-    if (length > size->longest) {
-        size->longest = length;
-    }
-}
-
-static int
-are_inert(PyObject *container, PyObject *uuid_type, JsonSize *size, int layers)
-{
-    int are = 1;
-    if (PyDict_CheckExact(container)) {
-        Py_ssize_t position = 0;
-        PyObject *key, *each;
-        while (are >= 0 && PyDict_Next(container, &position, &key, &each)) {
-            if (PyUnicode_CheckExact(key)) {
-                add_text(size, key);
-            }
-            else {
-                are = 0;
-            }
-            if (PyUnicode_CheckExact(each)) {
-                add_text(size, each);
-                continue;
-            }
-            int is = antinode_is_inert(each, uuid_type, size, layers);
-            are = Py_MIN(are, is);
-        }
-        return are;
-    }
-    for (Py_ssize_t at = 0; are >= 0 && at < PySequence_Fast_GET_SIZE(container); at++) {
-        int is = antinode_is_inert(PySequence_Fast_GET_ITEM(container, at), uuid_type, size, layers);
-        are = Py_MIN(are, is);
-    }
-    return are;
-}
-
 int
-antinode_is_inert(PyObject *value, PyObject *uuid_type, JsonSize *size, int layers)
+antinode_is_leaf(PyObject *value, PyObject *uuid_type)
 {
     PyTypeObject *type = Py_TYPE(value);
-    if (type == &PyUnicode_Type) {
-        add_text(size, value);
-        return 1;
+    return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type
+        || value == Py_None || (PyDateTime_CheckExact(value) && PyDateTime_DATE_GET_TZINFO(value) == Py_None)
+        || PyDate_CheckExact(value) || (PyTime_CheckExact(value) && PyDateTime_TIME_GET_TZINFO(value) == Py_None)
+        || (PyObject *)type == uuid_type;
+}
+
+/* Look at how large a value is as JSON. */
+static void
+add(PyObject *value, JsonSize *size, int layers)
+{
+    if (PyUnicode_Check(value)) {
+        /* What is not ASCII is kept in UTF-8 beside. */
+        Py_ssize_t length = PyUnicode_GET_LENGTH(value) * (PyUnicode_IS_COMPACT_ASCII(value) ? 1 : 6);
+        size->total += length + 4;
+        size->longest = Py_MAX(size->longest, length);
+        return;
     }
-    size->total += 24;
-    if (size->total > INERT_BYTES) {
-        return -1;
+    size->total += 40;
+    if (layers == 0 || size->total > INERT_BYTES) {
+        return;
     }
-    if (type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type || value == Py_None) {
-        return 1;
+    if (PyDict_CheckExact(value)) {
+        Py_ssize_t position = 0;
+        PyObject *key, *each;
+        while (PyDict_Next(value, &position, &key, &each)) {
+            add(key, size, layers - 1);
+            add(each, size, layers - 1);
+        }
     }
-    if (type == &PyDict_Type || type == &PyList_Type || type == &PyTuple_Type) {
-        return layers == 0 ? -1 : are_inert(value, uuid_type, size, layers - 1);
+    else if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
+        for (Py_ssize_t at = 0; at < PySequence_Fast_GET_SIZE(value); at++) {
+            add(PySequence_Fast_GET_ITEM(value, at), size, layers - 1);
+        }
     }
-    size->total += 16;
-    return (PyDateTime_CheckExact(value) && PyDateTime_DATE_GET_TZINFO(value) == Py_None) || PyDate_CheckExact(value)
-        || (PyTime_CheckExact(value) && PyDateTime_TIME_GET_TZINFO(value) == Py_None) || (PyObject *)type == uuid_type;
 }
 
 static PyObject *
@@ -136,8 +109,7 @@ antinode_inert_copy(PyObject *value, PyObject *uuid_type, PyObject *copy, int la
     if (type == &PyList_Type || type == &PyTuple_Type) {
         return copy_of_list(value, uuid_type, copy, layers);
     }
-    JsonSize size = {0};
-    return antinode_is_inert(value, uuid_type, &size, 0) == 1 ? Py_NewRef(value) : PyObject_CallOneArg(copy, value);
+    return antinode_is_leaf(value, uuid_type) ? Py_NewRef(value) : PyObject_CallOneArg(copy, value);
 }
 
 int
@@ -158,7 +130,7 @@ PyObject *
 antinode_reserve_for(PyObject *Py_UNUSED(module), PyObject *value)
 {
     JsonSize size = {0};
-    antinode_is_inert(value, NULL, &size, INERT_LAYERS);
+    add(value, &size, INERT_LAYERS);
     if (antinode_reserve(&size) < 0) {
         return NULL;
     }

@@ -18,9 +18,8 @@ typedef struct {
 /* -1 with an error set. Once, before anything else. */
 int antinode_prepare_inert(void);
 
-/* Whether encoding this runs no code: 1 or 0, or -1 without an error when there is too much of it. As it runs none itself,
-   what it looks at cannot change. Adds to `size`. */
-int antinode_is_inert(PyObject *value, PyObject *uuid_type, JsonSize *size, int layers);
+/* Whether this holds nothing else, and encoding it runs no code. */
+int antinode_is_leaf(PyObject *value, PyObject *uuid_type);
 
 /* The same value in containers of our own (a new reference); NULL with an error set. `copy` is Python's, for what is
    rare. */

@@ -1,8 +1,9 @@
-"""`python -m tests.variants sanitized|portable`: the tests of the compiled parts on another build of them.
+"""`python -m tests.variants sanitized|sanitized-quick|portable`: the compiled parts' tests on another build.
 
 `sanitized` is built with GCC's sanitizers of addresses and undefined behaviour; its fuzz takes the arguments
-that follow. `portable` does without what Linux alone has, as the builds for other systems do. Each is built
-into a folder of its own, with a copy of the package around. Linux only.
+that follow. `sanitized-quick` runs the tests of the compiled parts alone, and the fuzz for a quarter of a
+minute: a minute of CPU at most. `portable` does without what Linux alone has, as the builds for other systems
+do. Each is built into a folder of its own, with a copy of the package around. Linux only.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ SANITIZED = (
 )
 PORTABLE = ("-DANTINODE_PORTABLE",)
 OF_NATIVE = ("tests/test_native.py", "tests/test_speedups.py", "tests/encoding")
+# What counts blocks of memory, or builds once more, says nothing here.
+QUICK = ("tests/test_native.py", "-n", "0", "-k", "not leak and not hook and not collected")
+QUICK_FUZZ = ("--seconds", "15", "--seed", "1")
 CHECK = "from antinode import _speedups; assert '.variants' in _speedups.native.__file__"
 
 
@@ -51,11 +55,13 @@ def for_sanitizers() -> dict[str, str]:
 
 
 def main(variant: str, *fuzz: str) -> int:
-    folder = ROOT / ".variants" / variant
+    kind, _, is_quick = variant.partition("-")
+    folder = ROOT / ".variants" / kind
     pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    if variant == "sanitized":
+    if kind == "sanitized":
         environment = {**build(folder, SANITIZED), **for_sanitizers()}
-        runs = [[*pytest, *OF_NATIVE], ["-m", "tests.fuzz_native", *fuzz]]
+        tests, bounds = (QUICK, QUICK_FUZZ) if is_quick else (OF_NATIVE, ())
+        runs = [[*pytest, *tests], ["-m", "tests.fuzz_native", *bounds, *fuzz]]
     else:
         environment = build(folder, PORTABLE)
         runs = [[*pytest, *OF_NATIVE, "tests/lifecycle/test_fork.py", *fuzz]]

@@ -1,4 +1,4 @@
-"""The compiled path of an ordinary event (`native/log.c`), where there is one."""
+"""The compiled path of an ordinary event (`native/log.c`, `event.c`, `admission.c`), where there is one."""
 
 from __future__ import annotations
 

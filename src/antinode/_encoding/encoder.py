@@ -113,8 +113,12 @@ class EventEncoder:
 
     def layout(self) -> dict[str, Any]:
         """What the compiled path uses of this encoder."""
+        plain = {**_PLAIN, "plan": dict, "ingestion_metadata": dict}
         return {
-            "plain": _PLAIN,
+            "plain": {key: value for key, value in plain.items() if key not in self._constants},
+            "integers": dict.fromkeys(_fields_of(FieldKind.INTEGER) - {"time"}),
+            "numbers": dict.fromkeys(_fields_of(FieldKind.NUMBER)),
+            "constants": self._constants,
             "is_plain": self._is_plain,
             "event_types": self._event_types,
             "is_good_type": self._is_good_type,
@@ -127,13 +131,11 @@ class EventEncoder:
             "tomorrow": slot(EventEncoder, "_tomorrow_ms"),
             "group_identify": GROUP_IDENTIFY,
             "earliest": EARLIEST_MS,
-            "deep_bytes": _DEEP_BYTES,
             "max_depth": MAX_DEPTH,
             "max_string": MAX_STRING,
             "max_properties": MAX_PROPERTIES,
             "max_event_bytes": self._max_event_bytes,
             "dumps": orjson.dumps,
-            "dumps_option": _OPTIONS,
             "inert_copy": inert_copy,
             "uuid_type": UUID,
             "counter": self._insert_ids.counter,
@@ -361,6 +363,10 @@ def _has_plain_groups(groups: dict[Any, Any]) -> bool:
         else:
             return False
     return count <= MAX_GROUP_VALUES and len(groups) <= MAX_GROUP_TYPES
+
+
+def _fields_of(kind: FieldKind) -> set[str]:
+    return {key for key, each in FIELDS.items() if each is kind}
 
 
 def _may_exceed(body: bytes) -> bool:

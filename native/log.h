@@ -1,0 +1,140 @@
+/* What the path of an ordinary event shares: log.c is the type, event.c checks and encodes, admission.c queues. */
+
+#ifndef ANTINODE_LOG_H
+#define ANTINODE_LOG_H
+
+#include "ids.h"
+#include "slots.h"
+
+/* What a field's value has to be, where its type alone does not tell. */
+typedef enum { IS_OF_TYPE, IS_INTEGER, IS_NUMBER, IS_CONSTANT } Check;
+
+/* What is known of a field: its name, what value needs no more than encoding, and its role here. */
+typedef struct {
+    PyObject *name;           /* interned: most keys of events are the very same object */
+    PyObject *type;           /* of the value; for a constant, the client's own value */
+    char *key;                /* the name as JSON, and the colon */
+    Py_ssize_t key_size;
+    int role;
+    Check check;
+} Field;
+
+enum { EVENT_TYPE, USER_ID, DEVICE_ID, INSERT_ID, TIME, NO_ROLE };
+#define ROLES NO_ROLE
+#define TYPE_ROOM 16
+#define FIELD_ROOM 256        /* a power of two, several times the number of fields */
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    unsigned long long taken; /* events that were logged here, and not left to the Python code */
+    /* Checks. */
+    PyObject *plain;          /* as the encoder has it: field -> type */
+    PyObject *integers, *numbers;        /* the names of fields that hold such */
+    PyObject *constants;      /* what the client adds to each event that has none of it */
+    Py_ssize_t constant_count;
+    Field fields[FIELD_ROOM]; /* all of these, found by hash and identity */
+    PyObject *is_plain;
+    PyObject *event_types;    /* known to be good */
+    PyObject *recent_types[TYPE_ROOM];   /* of these: most event types are literals, the very same object again */
+    PyObject *is_good_type;
+    Py_ssize_t min_id_length;
+    PyObject *invalid_ids;
+    IdList *id_list;          /* the same */
+    PyObject *ids;            /* known to be good, of those that have to be looked up */
+    PyObject *is_good_id;
+    PyObject *is_near;
+    PyObject *encoder;
+    Py_ssize_t at_tomorrow;   /* in the encoder */
+    PyObject *group_identify;
+    long long earliest;       /* of a `time` in milliseconds */
+    Py_ssize_t max_depth, max_string, max_properties, max_event_bytes;
+    /* Encoding. */
+    PyObject *dumps;
+    PyObject *inert_copy, *uuid_type;
+    PyObject *time_ns;        /* NULL: the system's */
+    PyObject *counter;        /* of the insert_ids */
+    PyObject *make_prefix;
+    PyObject *prefix;         /* before the counter; NULL until the first event */
+    PyObject *tail;           /* the client's constants and the closing brace */
+    char *scratch;            /* where texts are written; NULL while one is */
+    Py_ssize_t scratch_size;
+    /* The record, and where it goes. */
+    PyObject *page_owner;
+    Py_buffer page;           /* its first byte is 0 in a forked child that has not noticed it */
+    int has_page;
+    int knows_pairs;
+    PyObject *record_type;
+    PyObject *monotonic;      /* NULL: the system's */
+    PyObject *wakeup;
+    PyObject *lifetime;
+    PyObject *submit;         /* for a sender with a store; else NULL */
+    PyObject *ring, *overflow;
+    PyObject *drop_unmade, *unmade;      /* for want of memory */
+    PyObject *stored;         /* the layout of what follows, if this may put records into a store; else NULL */
+    PyObject *spooled;        /* what is in the store; else NULL */
+    PyObject *append_stored, *admit_late;
+    long long memory_events, memory_bytes;
+    PyObject *guard_owner;
+    PyObject *acquire, *release;
+    PyObject *guard;          /* if it is one of guard.c; else NULL, and only the two above are known of it */
+    PyObject *ledger;
+    PyObject *queue, *append;
+    long long max_events, max_bytes;
+    Py_ssize_t at_record_epoch, at_record_place;
+    Py_ssize_t at_epoch, at_accepted, at_pending, at_pending_bytes, at_unmade;   /* in the ledger */
+    Py_ssize_t at_on_disk, at_on_disk_bytes;
+    Py_ssize_t at_epoch_accepted;
+    Py_ssize_t at_threshold, at_is_closed;                            /* in the wake-up and in the lifetime */
+    Py_ssize_t at_is_admitting, at_is_behind, at_rear, at_has_ended, at_interrupting;   /* in what is spooled */
+    /* Names. */
+    PyObject *n_roles[ROLES];
+} Log;
+
+/* A count is read and written where it lies; -1 with an error set when it is no int. */
+static inline long long
+antinode_count_at(PyObject *object, Py_ssize_t offset)
+{
+    PyObject *value = *slot(object, offset);
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "a count is missing");
+        return -1;
+    }
+    return PyLong_AsLongLong(value);
+}
+
+/* What an event holds in the fields that have a role here: references of our own. */
+typedef struct {
+    PyObject *values[ROLES];
+    int may_call;             /* whether checks may run Python code, and with it other threads, signal handlers, … */
+} Roles;
+
+static inline void
+antinode_let_go(Roles *roles)
+{
+    for (int role = 0; role < ROLES; role++) {
+        Py_CLEAR(roles->values[role]);
+    }
+}
+
+/* event.c */
+
+/* What follows from the layout: the table of fields, and whether hashes can be made here; -1 with an error set. */
+int antinode_prepare_events(Log *self);
+void antinode_clear_fields(Log *self);
+
+/* The final bytes; NULL when the slow path has to look. The caller lets go of the roles either way. */
+PyObject *antinode_encode(Log *self, PyObject *event, Roles *roles);
+
+/* The hash of the user and the device. */
+PyObject *antinode_stream_of(Log *self, const Roles *roles);
+
+/* admission.c */
+
+/* None, for the Python code to do it all again, or what there is to raise. */
+PyObject *antinode_not_here(Log *self);
+
+/* Hand the record over: 0, or -1 with an error set. */
+int antinode_deliver(Log *self, PyObject *record, PyObject *body, PyObject *now);
+
+#endif
