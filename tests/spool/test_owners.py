@@ -558,6 +558,7 @@ code = (
 is_new = hasattr(interpreters, "new_config")
 other = interpreters.create("legacy") if is_new else interpreters.create(isolated=False)
 print(interpreters.run_string(other, code))
+interpreters.destroy(other)
 print(spool.close().events)
 """
 

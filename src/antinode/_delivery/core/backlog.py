@@ -12,6 +12,7 @@ from antinode._delivery.core.loops import drain, sift
 from antinode._delivery.core.rate_limits import Key, RateLimits
 from antinode._delivery.core.stream_queues import StreamQueue, StreamQueues
 from antinode._delivery.record import Record
+from antinode._protocol.nesting import is_deep
 
 # How many records a search for free streams may pass over before others get their turn.
 SCAN = 20_000
@@ -37,12 +38,12 @@ def ids_of(record: Record) -> tuple[str | None, str | None]:
 
 
 def is_event(body: bytes) -> bool:
-    """Whether these bytes are exactly one JSON object, whose ids are text. Raises nothing."""
+    """Whether these bytes are one JSON object, not deeper than ours, whose ids are text. Raises nothing."""
     try:
         _decode_ids(body)
     except (ValueError, RecursionError):
         return False
-    return True
+    return not is_deep(body)
 
 
 class Backlog:
