@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
+
+import msgspec
 
 from antinode._protocol.limits import (
     BATCH_BODY_LIMIT,
@@ -40,8 +41,7 @@ def events_frame(api_key: str, min_id_length: int | None) -> tuple[bytes, bytes]
     return f'{{"api_key":{json.dumps(api_key)},"events":['.encode(), f"]{options}}}".encode()
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """An upload API: all that differs from one to another. A further one is one more value."""
 
     HTTP_V2: ClassVar[Endpoint]

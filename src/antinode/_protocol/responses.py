@@ -7,10 +7,10 @@ import math
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeGuard
 
+import msgspec
 import orjson
 
 from antinode._protocol.limits import ID_HOLD, MAX_RETRY_AFTER, PROJECT_WAIT
@@ -43,8 +43,7 @@ class Action(enum.Enum):
     """A configuration fault (key, URL, redirect): these events fail, uploading pauses."""
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """One answer, judged. Positions are indices into the request's `events`, all within range."""
 
     action: Action
@@ -52,7 +51,7 @@ class Verdict:
     code: int
     """The code that decided: the HTTP status, or the body's under a 2xx; 0 without an answer."""
     message: str
-    drop: Mapping[int, tuple[Status, str]] = field(default_factory=dict)
+    drop: Mapping[int, tuple[Status, str]] = msgspec.field(default_factory=dict)
     """SORT: position -> why the event is never sent again."""
     hold: frozenset[int] = frozenset()
     """SORT: positions of throttled events that the maps do not explain by user or device."""

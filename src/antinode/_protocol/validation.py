@@ -10,10 +10,11 @@ import math
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final, Literal
+
+import msgspec
 
 from antinode._protocol.fields import (
     FIELDS,
@@ -42,8 +43,7 @@ ProblemKind = Literal["missing", "invalid", "id_length"]
 """Which of the server's maps would name the event: missing fields, invalid fields, or id lengths."""
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """Why Amplitude would refuse an event, or why it cannot be sent. `str()` gives the message."""
 
     field: str
@@ -56,8 +56,7 @@ class Problem:
         return self.message
 
 
-@dataclass(frozen=True)
-class Repaired:
+class Repaired(msgspec.Struct, frozen=True):
     """An event after `repair`. What could not be encoded is not in `event`, and `problems` says so."""
 
     event: dict[str, Any]
@@ -67,8 +66,7 @@ class Repaired:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True)
-class Examined:
+class Examined(msgspec.Struct, frozen=True):
     """An event after `repair` and `problems`. It may be sent if `problems` is empty."""
 
     event: dict[str, Any]

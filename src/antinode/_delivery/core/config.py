@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from antinode._delivery.core.patience import FLUSH_PATIENCE
 from antinode._delivery.retry import Backoff, RetryPolicy
 from antinode._protocol.endpoints import Endpoint
 
 
-@dataclass(frozen=True)
-class CoreConfig:
+class CoreConfig(msgspec.Struct, frozen=True):
     """What the core is told once. Sizes in bytes, times in seconds."""
 
     max_batch_events: int = 2000
@@ -24,7 +23,7 @@ class CoreConfig:
     max_bytes: int = 128 * 1024 * 1024
     max_age: float | None = None
     pace: float | None = None
-    policy: RetryPolicy = field(default_factory=Backoff)
+    policy: RetryPolicy = msgspec.field(default_factory=Backoff)
     memory_events: int = 20_000
     """With a store: when so many events are in memory, new ones are left to the store until their turn comes.
     Some ten large uploads, so that reading them never holds up sending."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
 
 # The first wait is short since most failures are one broken connection; the last is long enough that a
 # fleet of clients does not keep a recovering server down. Each is halved at random (jitter).
@@ -76,8 +77,7 @@ def _backoff(first: float, last: float, failures: int, jitter: float) -> float:
     return min(last, first * 2.0 ** min(failures - 1, 20)) * (0.5 + jitter / 2)
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """The link's state and the counters that belong to it."""
 
     state: LinkState = LinkState.OPEN
@@ -139,7 +139,9 @@ class Link:
         state = self._to(LinkEvent.FAILED)
         not_before = max(self.not_before, now + max(asked, own or 0.0))
         if self.state is LinkState.WAITING:
-            return replace(self, until=max(self.until, not_before), not_before=not_before, why=why)
+            return msgspec.structs.replace(
+                self, until=max(self.until, not_before), not_before=not_before, why=why
+            )
         failures = self.failures + 1
         wait = own or _backoff(FIRST_WAIT, LAST_WAIT, failures, jitter)
         # One failure is a broken connection: the same request again. Two in a row are an outage: probe small.
@@ -178,7 +180,7 @@ class Link:
 
     def due(self) -> Link:
         """The wait is over: one upload may test the server."""
-        return replace(self, state=self._to(LinkEvent.DUE))
+        return msgspec.structs.replace(self, state=self._to(LinkEvent.DUE))
 
     def hurried(self, now: float) -> Link:
         """Somebody is waiting (flush, shutdown): bring the probe forward, but never twice within a second."""
@@ -187,4 +189,4 @@ class Link:
         return self
 
     def _forward(self, now: float) -> Link:
-        return replace(self, until=min(self.until, max(now, self.not_before)))
+        return msgspec.structs.replace(self, until=min(self.until, max(now, self.not_before)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
 
 FLUSH_PATIENCE = 10.0
 """Seconds for which a flush without a timeout waits while all uploads fail: the default of the option."""
@@ -10,8 +10,7 @@ SAYS_WHY_AFTER = 5.0
 """Seconds after which somebody who still waits is told what for."""
 
 
-@dataclass(frozen=True)
-class Failing:
+class Failing(msgspec.Struct, frozen=True):
     """Since when uploads have failed without a success between them; a value that returns its successor."""
 
     since: float
@@ -22,7 +21,7 @@ class Failing:
     @classmethod
     def after(cls, before: Failing | None, *, started: float, now: float) -> Failing:
         """One more upload, begun at `started`, has failed."""
-        return cls(started, now) if before is None else replace(before, last=now)
+        return cls(started, now) if before is None else msgspec.structs.replace(before, last=now)
 
     def ends_wait(self, waiting_since: float, *, patience: float, named: float) -> float | None:
         """When somebody who waits since `waiting_since` stops; None while the next attempt is to decide.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from antinode._protocol.limits import RATE_WINDOW
 
@@ -21,8 +21,7 @@ MANY_LIMITS = 50_000
 Key = tuple[str, str | int]
 
 
-@dataclass
-class RateLimit:
+class RateLimit(msgspec.Struct):
     """One user's, device's or stream's leave to send: a token bucket that may be closed for a while."""
 
     closed_until: float = 0.0

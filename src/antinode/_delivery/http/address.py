@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
+
+import msgspec
 
 _PORTS = {"http": 80, "https": 443}
 # What a path and a query may hold, and what is escaped already.
 _AS_IT_IS = "!$%&'()*+,/:;=?@[]~"
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Scheme, host and port: what connections are shared by."""
 
     scheme: str

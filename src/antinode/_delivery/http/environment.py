@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import replace
 from typing import Literal
 from urllib.request import getproxies, proxy_bypass
+
+import msgspec
 
 from antinode._delivery.http.proxies import Proxy, parse_proxy
 
@@ -18,7 +19,7 @@ def proxy_from_environment(scheme: str, host: str, port: int) -> Proxy | None:
     text = proxies.get(kind)
     if not text or proxy_bypass(f"{host}:{port}"):
         return None
-    return replace(parse_proxy(text), source=_variable(kind))
+    return msgspec.structs.replace(parse_proxy(text), source=_variable(kind))
 
 
 def _variable(kind: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from antinode._delivery.http.connection import PlainConnection, TLSConnection
 
@@ -15,14 +16,13 @@ if TYPE_CHECKING:
     from antinode._delivery.http.proxies import Proxy
 
 
-@dataclass
-class Origin:
+class Origin(msgspec.Struct):
     """One address and how to open connections to it. `idle` is guarded by the transport's lock."""
 
     address: Address
     proxy: Proxy | None
     tls_context: Callable[[], ssl.SSLContext]
-    idle: list[Any] = field(default_factory=list)
+    idle: list[Any] = msgspec.field(default_factory=list)
 
     @property
     def name(self) -> str:

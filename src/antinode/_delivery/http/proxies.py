@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
 
-@dataclass(frozen=True)
-class Proxy:
+class Proxy(msgspec.Struct, frozen=True):
     """An HTTP or SOCKS proxy. Its user name and password never appear in its text."""
 
     scheme: str
     host: str
     port: int
-    user: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
-    source: str = field(default="", compare=False, repr=False)
+    user: str | None = None
+    password: str | None = None
+    source: str = ""
     """The environment variable that named it, if one did."""
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"<Proxy {self}>"
 
     @property
     def is_socks(self) -> bool:

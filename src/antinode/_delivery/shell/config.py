@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.messages import FullTransport
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from antinode._protocol.endpoints import Endpoint
 
 
-@dataclass(frozen=True)
-class SenderConfig:
+class SenderConfig(msgspec.Struct, frozen=True):
     """What a sender needs to know beside the core's own configuration."""
 
     core: CoreConfig
@@ -27,7 +27,7 @@ class SenderConfig:
     """How uploads reach each endpoint that the core may choose."""
     make_transport: Callable[[], FullTransport]
     name: str = "antinode"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     request_timeout: float = 10.0
     """Seconds that one request may take."""
     overflow: str = "drop_oldest"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from antinode._delivery.core.backlog import ids_of
 from antinode._delivery.messages import FullTransport, Request, TransportTimeout
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from antinode._protocol.endpoints import Endpoint
 
 
-@dataclass(frozen=True)
-class UploadRoute:
+class UploadRoute(msgspec.Struct, frozen=True):
     """How uploads reach an endpoint."""
 
-    url: str = field(repr=False)  # its query may be a secret
-    envelope: Envelope = field(repr=False)
+    url: str
+    envelope: Envelope
+
+    def __repr__(self) -> str:
+        return "UploadRoute()"  # the query of the one and what is in the other may be secrets
 
 
 class Reply(NamedTuple):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from antinode._delivery.core.core import Core
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from antinode._delivery.shell.wakeup import Wakeup
 
 
-@dataclass(frozen=True)
-class Works:
+class Works(msgspec.Struct, frozen=True):
     """The parts that the coordinator, those who wait and the ending share."""
 
     core: Core
