@@ -1,0 +1,79 @@
+"""Events that are too old, or for which there is no room."""
+
+from __future__ import annotations
+
+from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.core.expiry import EXPIRE_EVERY
+from tests.delivery.core.rules import once, reasons
+from tests.delivery.simulation import (
+    Simulation,
+    saying,
+)
+
+
+def test_events_expire_while_they_wait() -> None:
+    """What is older than `max_age` is dropped soon after, whatever it waits for; the younger stays."""
+    sim = Simulation(CoreConfig(max_age=100.0, interval=1000.0))
+    old = sim.log()
+    sim.advance(50.0)
+    young = sim.log()
+    sim.advance(50.0 + EXPIRE_EVERY)
+    assert (old.done(), young.done()) == (True, False)
+    assert reasons(sim) == ["expired", "pending"]
+    sim.advance(51.0)
+    assert reasons(sim) == ["expired", "expired"]
+    assert sim.uploads == []
+
+
+def test_events_expire_behind_younger_ones_of_their_batch() -> None:
+    """An old event expires also in a batch whose first event is younger, and after a request it was in."""
+    sim = Simulation(CoreConfig(max_age=40.0))
+    sim.server.accidents.append(once(saying(429, "", throttled_users={"hot": 99})))
+    sim.log("hot")
+    sim.advance(1.0)
+    sim.server.weather = "hang"
+    sim.advance(25.0)
+    sim.log("cool")
+    sim.advance(25.0 + EXPIRE_EVERY)
+    assert reasons(sim) == ["expired", "pending"]
+
+
+def test_the_oldest_events_make_room() -> None:
+    """With the queue full, room is made by dropping the oldest that waits, never what is in a request."""
+    sim = Simulation(CoreConfig(max_events=3))
+    sim.server.latency = 5.0
+    for _ in range(5):
+        sim.log()
+    assert reasons(sim) == ["pending", "queue_full", "queue_full", "pending", "pending"]
+    sim.settle()
+    sim.check_end()
+
+
+def test_an_event_larger_than_the_queue_makes_no_room() -> None:
+    """An event that could never fit drops nobody else's."""
+    sim = Simulation(CoreConfig(max_bytes=1000))
+    sim.log()
+    sim.log(size=2000)
+    assert reasons(sim) == ["pending", "queue_full"]
+
+
+def test_what_is_in_a_request_is_not_dropped_for_room() -> None:
+    """When everything pending is in requests there is no room to make."""
+    sim = Simulation(CoreConfig(max_events=1))
+    sim.log()
+    sim.log()
+    assert reasons(sim) == ["pending", "queue_full"]
+
+
+def test_a_batch_emptied_for_room_lets_its_streams_go() -> None:
+    """Dropping the last waiting events of a batch frees their streams for what comes after them."""
+    sim = Simulation(CoreConfig(max_events=1, connections=2))
+    sim.server.weather = "down"
+    sim.log()
+    sim.advance(0.02)
+    for _ in range(4):
+        sim.log()
+    assert reasons(sim) == ["queue_full"] * 4 + ["pending"]
+    sim.server.weather = None
+    sim.settle()
+    sim.check_end()

@@ -1,0 +1,229 @@
+"""When an upload is made, of what, and to which endpoint."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.core.core import Core
+from antinode._delivery.core.link import LinkState
+from antinode._delivery.core.schedule import LINGER, PATIENCE, PROMPT
+from antinode._delivery.record import Record
+from antinode._delivery.retry import Schedule
+from antinode._protocol.endpoints import Endpoint
+from antinode._protocol.status import Status
+from tests.delivery.core.rules import once, sent
+from tests.delivery.simulation import (
+    TIMED_OUT,
+    Answer,
+    Simulation,
+    saying,
+)
+
+
+def test_the_first_event_goes_at_once_and_those_after_it_together() -> None:
+    """With interval 0 an event after a pause is sent at once; what comes meanwhile forms one batch."""
+    sim = Simulation()
+    for _ in range(5):
+        sim.log()
+    assert sent(sim) == [[0]]
+    sim.settle()
+    assert sent(sim) == [[0], [1, 2, 3, 4]]
+
+
+def test_a_trickle_is_gathered() -> None:
+    """With quick answers uploads of a trickle start a linger apart, and each carries several events."""
+    sim = Simulation()
+    sim.server.latency = 0.001
+    for _ in range(1000):
+        sim.log()
+        sim.advance(0.001)
+    sim.settle()
+    starts = [time for time, _ in sim.uploads]
+    assert all(later - earlier >= LINGER - 1e-9 for earlier, later in itertools.pairwise(starts))
+    assert len(starts) <= 1.0 / LINGER + 2
+
+
+def test_the_interval_gathers_events() -> None:
+    """With an interval, events wait until the oldest of them is as old as that, and then go together."""
+    sim = Simulation(CoreConfig(interval=10.0))
+    sim.log()
+    sim.advance(4.0)
+    sim.log()
+    sim.advance(5.9)
+    assert sent(sim) == []
+    sim.advance(0.2)
+    assert sent(sim) == [[0, 1]]
+
+
+def test_the_rush_size_ends_the_interval_for_all_that_wait() -> None:
+    """When `rush_events` are queued everything queued goes now, in as many uploads as it takes."""
+    sim = Simulation(CoreConfig(interval=10.0, rush_events=50, max_batch_events=20, connections=1))
+    for number in range(50):
+        sim.log(f"user-{number}")
+    sim.advance(1.0)
+    assert [len(numbers) for numbers in sent(sim)] == [20, 20, 10]
+    sim.log()
+    sim.advance(1.0)
+    assert len(sent(sim)) == 3
+
+
+def test_a_flush_ignores_the_interval_for_what_was_logged_before_it() -> None:
+    """A flush sends what waits; what is logged after it waits for the interval again."""
+    sim = Simulation(CoreConfig(interval=10.0))
+    sim.log()
+    sim.flush()
+    assert sent(sim) == [[0]]
+    sim.advance(1.0)
+    sim.log()
+    sim.advance(5.0)
+    assert sent(sim) == [[0]]
+    sim.advance(5.0)
+    assert sent(sim) == [[0], [1]]
+
+
+def test_a_backlog_uses_all_connections_and_little_uses_one() -> None:
+    """Full batches go side by side at a server that takes its time; a few events wait for the answer."""
+    sim = Simulation(CoreConfig(max_batch_events=10, connections=3))
+    sim.server.latency = 1.0
+    sim.submit_together(sim.record(f"user-{number}") for number in range(35))
+    assert sent(sim) == [list(range(10))]
+    sim.advance(PROMPT)
+    assert sent(sim) == [list(range(10)), list(range(10, 20)), list(range(20, 30))]
+    sim.settle()
+    assert len(sent(sim)) == 4
+
+
+def test_what_a_server_took_last_tells_whether_to_wait_for_it() -> None:
+    """One that is known to be far away gets full batches side by side at once; one quick answer ends that."""
+    sim = Simulation(CoreConfig(max_batch_events=10, connections=3))
+
+    def uploads_of_a_burst() -> int:
+        before = len(sim.uploads)
+        sim.submit_together(sim.record(f"user-{number}") for number in range(35))
+        begun = len(sim.uploads) - before
+        sim.settle()
+        return begun
+
+    sim.server.latency = 2 * PROMPT
+    assert uploads_of_a_burst() == 1
+    assert uploads_of_a_burst() == 3
+    sim.server.latency = PROMPT / 2
+    assert uploads_of_a_burst() == 3
+    assert uploads_of_a_burst() == 1
+
+
+def test_a_large_event_behind_small_ones_is_not_slept_over() -> None:
+    """It makes the average one larger, and so a full batch smaller, which nobody who logs can see."""
+    sim = Simulation(CoreConfig(max_batch_events=3, max_batch_bytes=300, connections=2, rush_events=4))
+    sim.server.latency = 2 * PROMPT
+    sim.log("user-0")
+    sim.settle()
+    sim.log("user-1")
+    sim.log("user-2", size=100)
+    sim.log("user-3", size=500)
+    sim.settle()
+    sim.check_end()
+
+
+def test_a_hanging_request_delays_others_by_about_a_second() -> None:
+    """Events logged behind a request that hangs, before or after it was found to, go on beside it."""
+    sim = Simulation()
+    sim.server.accidents.append(once(TIMED_OUT))
+    sim.log("user-0")
+    sim.advance(0.3)
+    early = sim.log("user-1")
+    sim.advance(PATIENCE - 0.2)
+    assert early.done()
+    late = sim.log("user-2")
+    sim.advance(0.1)
+    assert late.done()
+    assert not sim.records[0].done()
+
+
+def test_an_event_logged_long_after_a_request_began_to_hang_is_not_overlooked() -> None:
+    """The shell hears of the first event behind a hanging request although it slept for its answer."""
+    sim = Simulation()
+    sim.server.accidents.append(once(TIMED_OUT))
+    sim.log("user-0")
+    sim.advance(5.0)
+    record = sim.log("user-1")
+    sim.advance(0.06)
+    assert record.done()
+
+
+def test_an_event_logged_while_the_shell_falls_asleep_wakes_it() -> None:
+    """An event that comes after the shell's last look, before its sleep, is not left for the next one."""
+    sim = Simulation()
+    sim.log()
+    sim.racing = lambda: sim.core.admit(sim.record())
+    sim.advance(0.1)
+    sim.settle(1.0)
+    assert sim.outcomes() == {"delivered": 2}
+
+
+@pytest.mark.parametrize("later", [0.01, 60.0])
+def test_an_event_logged_during_an_outage_with_nothing_pending_is_sent(later: float) -> None:
+    """An outage that ended with an empty queue does not make the client deaf to the next event."""
+    sim = Simulation(CoreConfig(policy=Schedule([])))
+    sim.server.accidents.append("500")
+    sim.log()
+    sim.advance(0.06)
+    assert sim.core.is_idle
+    sim.advance(later)
+    sim.log()
+    assert sim.settle() < 1.0
+
+
+def test_a_slow_connections_hang_does_not_hold_up_recovery() -> None:
+    """After an outage the way back goes on although an older request still hangs."""
+    sim = Simulation(CoreConfig(max_batch_events=10, connections=2))
+    sim.server.accidents.extend([once(Answer(lost=Status.TIMEOUT, latency=60.0)), "500"])
+    sim.submit_together(sim.record(f"user-{number}") for number in range(40))
+    sim.advance(5.0)
+    assert sim.outcomes() == {"delivered": 30, "pending": 10}
+
+
+def test_a_hanging_probe_is_passed_by_once_another_answer_shows_that_all_is_well() -> None:
+    """The success of an older request ends the wait for a probe that hangs."""
+    sim = Simulation(CoreConfig(max_batch_events=1, connections=3))
+    well = Answer(200, b'{"code": 200}', latency=0.5)
+    sim.server.accidents.extend([once(well), "500", once(TIMED_OUT)])
+    sim.submit_together([sim.record("user-0"), sim.record("user-1")])
+    sim.advance(0.3)
+    assert sim.core.link.state is LinkState.PROBING
+    sim.log("user-2")
+    sim.advance(0.26)
+    assert sim.records[2].done()
+    assert not sim.records[1].done()
+
+
+def test_waiting_costs_no_wake_ups() -> None:
+    """While everything waits for a time or an answer, the shell looks only when something is due."""
+    sim = Simulation()
+    sim.server.accidents.append(once(saying(429, "", throttled_users={"user-1": 99})))
+    sim.log("user-1")
+    sim.advance(0.06)
+    looks = itertools.count()
+    next_uploads = sim.core.next_uploads
+
+    def counted(now: float) -> Any:
+        next(looks)
+        return next_uploads(now)
+
+    sim.core.next_uploads = counted  # type: ignore[method-assign]
+    sim.settle()
+    assert next(looks) < 20
+
+
+def test_a_backlog_may_go_to_the_batch_api() -> None:
+    """Only if the core is told of it, and only while more than a batch waits."""
+    for given in (None, Endpoint.BATCH):
+        core = Core(CoreConfig(max_batch_events=2, backlog_endpoint=given), random=lambda: 0.0)
+        for number in range(5):
+            core.admit(Record(b"{}", number, 0.0))
+        uploads = [*core.next_uploads(0.0), *core.next_uploads(PROMPT)]
+        assert [upload.endpoint for upload in uploads] == [given or Endpoint.HTTP_V2, Endpoint.HTTP_V2]
