@@ -18,6 +18,7 @@ from antinode._importing.readers.detect import SourceReading
 from antinode._importing.sources import Source
 from antinode._importing.suggestions import fitting_options, listed, nearest, time_column
 from antinode._protocol.fields import ID_FIELDS
+from antinode._protocol.words import counted
 
 # Rows of a source that are looked at while a column that was named, or a time, is not there.
 _MOST_ROWS: Final = 10_000
@@ -255,7 +256,7 @@ def _shown(source: Source) -> str:
 def _undated(sample: _Sample, names: list[str]) -> str:
     likely = time_column(names)
     column = likely if likely is not None and likely != "time" else "COLUMN"
-    which = f"none of the first {sample.rows:,} rows" if sample.is_enough else "no row"
+    which = f"none of the first {counted(sample.rows, 'row')}" if sample.is_enough else "no row"
     return (
         f"{sample.source.name}: {which} has a time, so that its events would be dated today. "
         f"Write --time {column}, or --time now if that is meant.\nColumns: {listed(names)}"

@@ -38,6 +38,7 @@ from antinode._protocol.limits import (
 from antinode._protocol.remarks import Remark
 from antinode._protocol.unknown_keys import note_on
 from antinode._protocol.values import Unencodable, count_properties, depth, describe, make_safe, truncate
+from antinode._protocol.words import counted
 
 ProblemKind = Literal["missing", "invalid", "id_length"]
 """Which of the server's maps would name the event: missing fields, invalid fields, or id lengths."""
@@ -188,7 +189,7 @@ def _id_lengths(event: Mapping[str, Any], min_id_length: int) -> list[Problem]:
         text = as_text(value)
         if len(text) < min_id_length:
             message = (
-                f"`{field}` {text!r:.60} is shorter than {min_id_length} characters: "
+                f"`{field}` {text!r:.60} is shorter than {counted(min_id_length, 'character')}: "
                 "write a longer id, or lower min_id_length"
             )
             found.append(Problem(field, "id_length", message))
@@ -400,7 +401,8 @@ class _Repair:
     def _compare_with_clock(self, milliseconds: Any) -> None:
         ahead = milliseconds - self._now_ms if isinstance(milliseconds, int) else 0
         if ahead > _DAY_MS:
-            self.note("time", f"`time` is {ahead // _DAY_MS:,} days ahead of this machine's clock: check it")
+            days = counted(ahead // _DAY_MS, "day")
+            self.note("time", f"`time` is {days} ahead of this machine's clock: check it")
 
     def _count(self, field: str, properties: dict[str, Any]) -> None:
         if field == "groups":
@@ -408,7 +410,7 @@ class _Repair:
             if len(properties) > MAX_GROUP_TYPES or values > MAX_GROUP_VALUES:
                 self.note(
                     "groups",
-                    f"`groups` has {len(properties)} types and {values} values: "
+                    f"`groups` has {counted(len(properties), 'type')} and {counted(values, 'value')}: "
                     f"Amplitude tracks {MAX_GROUP_TYPES} and {MAX_GROUP_VALUES}, and ignores the others",
                 )
         elif field in PROPERTY_FIELDS and (count := count_properties(properties)) > MAX_PROPERTIES:
@@ -442,7 +444,9 @@ class _Repair:
         for field in bad:
             value = self.event.pop(field)
             why = (
-                "is a placeholder" if is_invalid_id(value) else f"is shorter than {min_id_length} characters"
+                "is a placeholder"
+                if is_invalid_id(value)
+                else f"is shorter than {counted(min_id_length, 'character')}"
             )
             text = f"`{field}` {value!r:.60} {why} and was left out: Amplitude would refuse the event"
             self.note(field, text)

@@ -30,6 +30,7 @@ from antinode._protocol.fields import OPERATIONS, PROPERTY_FIELDS
 from antinode._protocol.foreign import fields_of, is_made_of_times, substitute_of
 from antinode._protocol.limits import BATCH_BODY_LIMIT, MAX_DEPTH, MAX_STRING, UNLIMITED_PROPERTIES
 from antinode._protocol.remarks import Remark
+from antinode._protocol.words import agreeing, counted
 
 _MIN_INTEGER: Final = -(2**63)
 _MAX_INTEGER: Final = 2**64 - 1  # orjson and msgspec write no integer outside these two as a number
@@ -266,7 +267,9 @@ class _Conversion:
     def sum_up(self) -> None:
         """Say how many notes are not among those that were added."""
         if self._notes is not None and self._untold:
-            text = f"`{self._root}` has {self._untold:,} more values that were mended or left out"
+            values = counted(self._untold, "more value")
+            were = agreeing(self._untold, "was", "were")
+            text = f"`{self._root}` has {values} that {were} mended or left out"
             self._notes.append(Remark(text, subject=self._root, objection=text))
 
     def _enter(self, value: object) -> None:

@@ -217,7 +217,7 @@ class Spool:
         current = self._current if self._is_open else None
         trouble = current.error if isinstance(current, RefusingSegment) else None
         state = f"trouble: {trouble}" if trouble else "open" if self._is_open else "closed"
-        return f"<Spool {self.path!r} {state} | {len(self._segments)} segments, {self.unread} unread>"
+        return f"<Spool {self.path!r} {state} | segments: {len(self._segments)}, unread: {self.unread}>"
 
     # Appending.
 

@@ -140,7 +140,8 @@ class OwnSegment(Segment):
         self._is_unsure = False
         self.synced, self._synced_end = count, end
         if lost:
-            raise OSError(0, f"{lost} events that could not be written earlier are no longer on the disk")
+            events = "1 event is" if lost == 1 else f"{lost:,} events are"
+            raise OSError(0, f"{events} no longer on the disk, after what could not be written earlier")
 
     def _write_anew(self, count: int, end: int) -> int:
         """Write what is not synced once more, as far as it can be read; returns how many records cannot."""

@@ -10,6 +10,7 @@ import msgspec
 import urllib3
 
 from antinode._protocol.secrets import public_url
+from antinode._protocol.words import counted
 from antinode.server.control import ClockView, FaultList, Reached
 from antinode.server.faults.faults import Fault, FaultView, parse
 from antinode.server.models import (
@@ -183,11 +184,11 @@ class Api:
         reached = msgspec.json.decode(body, type=Reached)
         if not reached.reached:
             wanted = [
-                f"{n:,} {what}" for n, what in ((events, "events"), (uploads, "uploads")) if n is not None
+                counted(n, what) for n, what in ((events, "event"), (uploads, "upload")) if n is not None
             ]
             raise TimeoutError(
                 f"waited {timeout:g} s for {' and '.join(wanted)}; "
-                f"{reached.events:,} events in {reached.uploads:,} uploads were there"
+                f"there: {counted(reached.events, 'event')} in {counted(reached.uploads, 'upload')}"
             )
         return reached
 

@@ -133,7 +133,7 @@ class TestWaiting:
         """In vain it is answered 408 in the same shape, and TimeoutError in Python."""
         answer = http.request("GET", f"{server.url}/api/wait?events=1&timeout=0.01")
         assert (answer.status, answer.json()) == (408, {"events": 0, "uploads": 0, "reached": False})
-        with pytest.raises(TimeoutError, match="waited 0 s for 1 events; 0 events in 0 uploads were there"):
+        with pytest.raises(TimeoutError, match="waited 0 s for 1 event; there: 0 events in 0 uploads"):
             server.api.wait(events=1, timeout=0)
 
     def test_it_is_told_what_for(self, server):

@@ -340,7 +340,7 @@ class ResponseHandler:
             self._is_well(now)
             return
         if self.link.cause is not Cause.REFUSAL:
-            text = f"{self._refusals} events in a row were refused one by one, uploading pauses"
+            text = f"{counted(self._refusals, 'event')} in a row were refused one by one, uploading pauses"
             hint = "check server_url, and proxies and firewalls on the way"
             self.note("ERROR", "refusal", f"{text}: {verdict.message} ({hint})")
         self._is_trusted = False

@@ -27,10 +27,17 @@ class Barrier:
     `is_patient`: with no timeout, so that delivery itself must say when waiting makes no sense any more.
     """
 
-    __slots__ = ("_opener", "has_given_up", "index", "is_open", "is_patient", "says_why_at", "since")
+    __slots__ = (
+        *("_opener", "has_given_up", "index", "is_open", "is_patient"),
+        *("pending", "says_why_at", "since"),
+    )
 
-    def __init__(self, index: int, opener: Callable[[], None], since: float, *, is_patient: bool) -> None:
+    def __init__(
+        self, index: int, opener: Callable[[], None], since: float, *, is_patient: bool, pending: int
+    ) -> None:
         self.index = index
+        self.pending = pending
+        """How many of them had not settled when the wait began."""
         self.since = since
         self.is_patient = is_patient
         self.is_open = False
@@ -66,7 +73,8 @@ class Barriers:
         """A barrier for everything logged so far; it is open if there is nothing to wait for."""
         with self._locks.deciding:
             index = self._core.flush(now)
-            barrier = Barrier(index, opener, now, is_patient=is_patient)
+            pending = self._core.ledger.pending_until(index)
+            barrier = Barrier(index, opener, now, is_patient=is_patient, pending=pending)
             if self._is_settled(index) and not self._notifier.is_busy:
                 barrier.is_open = True
             else:
@@ -140,10 +148,21 @@ class Barriers:
             return None
         if barrier.says_why_at is not None and barrier.says_why_at <= now:
             barrier.says_why_at = None
-            level, reason = ("WARNING", core.waits_for) if core.waits_for else ("INFO", "being sent")
+            level, reason = self._why(barrier, pending, now)
             text = f"still waiting for {what} after {now - barrier.since:.0f} s; {reason}"
             self._notifier.add(notes=(Note(level, "flush_waits", text),))
         return min((time for time in (ends, barrier.says_why_at) if time is not None), default=None)
+
+    def _why(self, barrier: Barrier, pending: int, now: float) -> tuple[str, str]:
+        """What a barrier waits for, with the level at which that is worth a line."""
+        core = self._core
+        reason = core.waits_for
+        if reason:
+            left = core.link.until - now
+            return "WARNING", f"{reason}; the next attempt is in {left:,.0f} s" if left >= 1.0 else reason
+        if pending < barrier.pending:
+            return "INFO", "being sent"
+        return "WARNING", "the server has answered nothing meanwhile; `antinode doctor` says why"
 
 
 class RoomQueue:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.storage import DiskStore, Stored, is_full
 from antinode._locks import let_go
+from antinode._protocol.words import agreeing, counted
 
 if TYPE_CHECKING:
     from antinode._delivery.core.core import Core
@@ -257,9 +258,8 @@ class Spooler:
         self._adopt_at = now + ADOPT_EVERY
         adopted = self._disk.adopt(max_owners=max_owners)
         if adopted:
-            self.notes.append(
-                Note("INFO", "adopted", f"{adopted} spool files of ended processes are taken over")
-            )
+            files = f"{counted(adopted, 'spool file')} of ended processes {agreeing(adopted, 'is', 'are')}"
+            self.notes.append(Note("INFO", "adopted", f"{files} taken over"))
 
     def _sync(self, core: Core, now: float) -> None:
         if self._sync_every is None or now < self._sync_at or core.ledger.accepted == self._synced:

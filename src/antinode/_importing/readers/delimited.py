@@ -15,6 +15,7 @@ import orjson
 from antinode._importing.chunks import NOT_UTF8, Blocks, Chunk, Chunks, nothing_yet
 from antinode._importing.errors import NotReadable
 from antinode._importing.readers.tabs import parse_tabs
+from antinode._protocol.words import counted
 
 # Characters of one cell. A quote without its partner takes everything up to here with it, at first.
 _MAX_CELL: Final = 1024 * 1024
@@ -219,7 +220,7 @@ class _Table:
         row: dict[str, Any] = dict(zip(columns, cells, strict=False))
         if width > len(columns):
             row[_MORE] = cells[len(columns) :]
-        return row, f"the row has {width} cells and the header {self._width}"
+        return row, f"the row has {counted(width, 'cell')} and the header {self._width:,}"
 
 
 _LINE: Final = "_line"

@@ -142,7 +142,7 @@ def _from_serial(value: Any, zone: tzinfo) -> int:
     try:
         moment = _FIRST_DAY_OF_EXCEL + timedelta(milliseconds=round(days * 86_400_000))
     except OverflowError:
-        raise ValueError(f"{value!r:.60} days are no date of a spreadsheet") from None
+        raise ValueError(f"day {value!r:.60} is no date of a spreadsheet") from None
     return _milliseconds(moment, zone)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
+from antinode._protocol.words import counted
 from antinode.cli.ui.errors import EXIT_FAILED, NotSetUp
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def demo(
         bad_luck.insert(0, f"429:user={throttled}")
     with running(faults=bad_luck, seed=seed) as amplitude:
         users = len({event["user_id"] for event in events})
-        output.line(f"{len(events):,} events of {users} users → {amplitude.server_url}")
+        output.line(f"{counted(len(events), 'event')} of {counted(users, 'user')} → {amplitude.server_url}")
         output.line(f"Watch them arrive on {amplitude.url}")
         if is_opened:
             webbrowser.open(amplitude.url)

@@ -12,6 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from antinode._protocol.words import agreeing, counted
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -128,11 +130,12 @@ class Dashboard:
         bars.add_row("per second", Text(self._sparkline(), style="green"), f"{self._rate():,.0f}")
         pending = f"{stats.queued:,} queued · {stats.in_flight:,} in flight · {stats.waiting:,} waiting"
         bars.add_row("pending", pending, f"{stats.pending:,}")
-        bars.add_row("sent", f"{stats.bytes_sent / 1e6:,.1f} MB in {stats.requests:,} requests", "")
+        bars.add_row("sent", f"{stats.bytes_sent / 1e6:,.1f} MB in {counted(stats.requests, 'request')}", "")
         bars.add_row("retried", f"{stats.retries:,}", "")
         bars.add_row("answers", Text(progress.answers_text, style="yellow"), "")
         if progress.throttled is not None:
-            waiting = f"{progress.held} events of {progress.throttled} wait out its 30 s, alone"
+            held = f"{counted(progress.held, 'event')} of {progress.throttled}"
+            waiting = f"{held} {agreeing(progress.held, 'waits', 'wait')} out its 30 s, alone"
             throttled = "429" in progress.answers and progress.held
             bars.add_row("throttled", Text(waiting if throttled else "nobody", style="magenta"), "")
         title = f"[bold]antinode[/] · a shop's clickstream · {progress.elapsed:.0f} s"

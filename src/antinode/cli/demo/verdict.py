@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from antinode._protocol.words import counted
+
 if TYPE_CHECKING:
     import antinode
     import antinode.server
@@ -18,7 +20,9 @@ def conclude(
     """Print the verdict; whether all of it is good."""
     stats = progress.stats
     output.line()
-    output.line(f"{stats.requests:,} requests in {progress.elapsed:.1f} s, {stats.retries:,} retries.")
+    output.line(
+        f"{counted(stats.requests, 'request')} in {progress.elapsed:.1f} s, retried: {stats.retries:,}."
+    )
     output.line(f"The server's answers: {progress.answers_text}")
     waits = dict(run.waits.slowest)
     if progress.throttled is not None and "429" in progress.answers:
@@ -49,13 +53,13 @@ def verify(run: Run, stats: antinode.Stats, amplitude: antinode.server.Running) 
     misplaced = sum(logged[user] != accepted[user] for user in logged)
     settled = stats.delivered + sum(stats.rejected.values()) + sum(stats.dropped.values()) + stats.pending
     return [
-        (not missing, f"{len(run.events) - len(missing):,} of {len(run.events):,} events arrived"),
+        (not missing, f"{len(run.events) - len(missing):,} of {counted(len(run.events), 'event')} arrived"),
         (
             once,
             f"each exactly once per insert_id ({totals.duplicates:,} came again after a lost answer, "
             "and were recognised)",
         ),
-        (not misplaced, f"in order for {len(logged) - misplaced:,} of {len(logged):,} users"),
+        (not misplaced, f"in order for {len(logged) - misplaced:,} of {counted(len(logged), 'user')}"),
         (
             settled == stats.accepted and stats.delivered == len(run.events),
             f"the books balance: {stats.accepted:,} accepted = {stats.delivered:,} delivered + "

@@ -8,6 +8,7 @@ import re
 from antinode._errors import ConfigurationError
 from antinode._options import check_api_key, placeholder_warning
 from antinode._protocol.endpoints import is_amplitude_host
+from antinode._protocol.words import counted
 from antinode.cli.doctor.findings import DoctorFinding
 from antinode.cli.params.destination import Destination
 
@@ -38,10 +39,11 @@ def check_key(destination: Destination) -> DoctorFinding:
         is_taken = destination.is_local
         return DoctorFinding(_TOPIC, "warning" if is_taken else "problem", f"{where}: {warning}")
     if re.fullmatch("[0-9a-f]{32}", key) or not is_amplitude_host(destination.url()):
-        return DoctorFinding(_TOPIC, "ok", f"{where}, {len(key)} characters")
+        return DoctorFinding(_TOPIC, "ok", f"{where}, {counted(len(key), 'character')}")
+    letters = counted(len(key), "character")
     return DoctorFinding(
         _TOPIC,
         "warning",
-        f"{where}, but it has {len(key)} characters, and Amplitude's keys are 32 hexadecimal digits",
+        f"{where}, but it has {letters}, and Amplitude's keys are 32 hexadecimal digits",
         "Check that it is the API key and not the secret key or another service's; --send tries it out.",
     )

@@ -18,6 +18,7 @@ from antinode._delivery.http.transport import HttpTransport
 from antinode._delivery.messages import HttpResponse, Request, TransportError
 from antinode._protocol.endpoints import is_amplitude_host
 from antinode._protocol.responses import Action, judge
+from antinode._protocol.words import counted
 from antinode.cli.doctor.findings import DoctorFinding
 from antinode.cli.serve.banner import is_loopback
 
@@ -258,7 +259,7 @@ def _judge_certificate(certificate: dict[str, Any], version: str, now: float) ->
         left = ssl.cert_time_to_seconds(str(certificate.get("notAfter"))) - now
     except ValueError:
         return DoctorFinding("TLS", "ok", f"{version}, certificate of {issuer}")
-    text = f"{version}, certificate of {issuer}, good for {left / 86_400:.0f} days"
+    text = f"{version}, certificate of {issuer}, good for {counted(round(left / 86_400), 'day')}"
     if left < _EXPIRES_SOON_S:
         return DoctorFinding(
             "TLS", "warning", text, "It ends soon: whoever runs this server has to renew it."

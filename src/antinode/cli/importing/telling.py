@@ -108,7 +108,7 @@ def tell_findings(console: Console, findings: Findings, title: str, style: str) 
         count = Text(f"{kind.count:>9,}  ", style)
         print_hanging(console, count, Text(printable(kind.message)), Text(_where(kind), "dim"))
     if len(kinds) > _MOST_SHOWN:
-        console.print(Text(f"{'':>11}and {len(kinds) - _MOST_SHOWN} more kinds", "dim"))
+        console.print(Text(f"{'':>11}and {counted(len(kinds) - _MOST_SHOWN, 'more kind')}", "dim"))
 
 
 def _where(kind: RowFinding) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from antinode._importing.reports import ImportProgress
+from antinode._protocol.words import counted
 from antinode.cli.ui import console
 from antinode.cli.ui.progress import Bar
 
@@ -18,7 +19,7 @@ class Watcher:
 
     def progressed(self, progress: ImportProgress) -> None:
         settled = progress.delivered + progress.rejected
-        told = Text(f"{progress.delivered:,} events")
+        told = Text(counted(progress.delivered, "event"))
         told.append("" if progress.stalled else self.bar.rate(settled))
         if progress.rejected:
             told.append(f" · {progress.rejected:,} rejected", "red")

@@ -143,7 +143,7 @@ def _tell(sending: Sending, failed: FailedFile, seconds: float) -> None:
     if not count:
         out.print("There was nothing to send.")
         return
-    of = f"{sending.delivered:,} of {count:,} events" if sending.failed else counted(count, "event")
+    of = f"{sending.delivered:,} of {counted(count, 'event')}" if sending.failed else counted(count, "event")
     out.print(
         f"Delivered {of} {pace(sending.delivered, seconds)}.", style="green" if sending.delivered else ""
     )

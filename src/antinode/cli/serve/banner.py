@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from antinode._protocol.words import counted
 from antinode._version import __version__
 
 
@@ -80,7 +81,8 @@ def sdk_lines(listening: Listening) -> list[tuple[str, str]]:
 
 
 def _facts(listening: Listening) -> list[tuple[str, str]]:
-    which = "all events" if listening.max_events is None else f"the newest {listening.max_events:,} events"
+    newest = listening.max_events
+    which = "all events" if newest is None else f"the newest {counted(newest, 'event')}"
     where = "in memory, until it ends" if listening.data is None else f"in {listening.data}"
     facts = [("keeps", f"{which} {where}")]
     if listening.faults:

@@ -60,7 +60,8 @@ class UploadPrinter:
         for problem, positions in errors[:_MAX_PROBLEMS]:
             yield "error", f"{_where(positions)}: {printable(problem.message)}"
         if len(errors) > _MAX_PROBLEMS:
-            yield "error", f"… and {len(errors) - _MAX_PROBLEMS} more reasons: the page has them all"
+            more = counted(len(errors) - _MAX_PROBLEMS, "more reason")
+            yield "error", f"… and {more}: the page has them all"
         for problem, positions in found.items():
             if problem.severity == "warning" and problem.code not in self._warnings:
                 if len(self._warnings) < _MAX_WARNINGS_KNOWN:

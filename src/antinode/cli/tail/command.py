@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from antinode._protocol.words import counted
 from antinode.cli.params.destination import LOCAL_URL
 from antinode.cli.params.options import property_option
 from antinode.cli.params.pairs import pair
@@ -116,7 +117,8 @@ class _Shown:
         if self._follower.omitted > self._omitted:
             more = self._follower.omitted - self._omitted
             self._omitted = self._follower.omitted
-            console.out().print(f"… {more:,} events came faster than they can be shown", style="dim")
+            omitted = f"… {counted(more, 'event')} came faster than events can be shown"
+            console.out().print(omitted, style="dim")
         for event in events:
             self._printer.print(event)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from antinode._protocol.words import counted
 from antinode.cli.params.mapping import mapping_options, read_columns
 from antinode.cli.params.options import api_option, files_argument, min_id_length_option
 from antinode.cli.ui import console
@@ -108,7 +109,7 @@ def validate(
                         tally.add(source.name, judged)
                         if judged.problems:
                             report.row(source.name, judged)
-                    waiting.tell(f"{source.name}: {tally.rows:,} rows", rows.share)
+                    waiting.tell(f"{source.name}: {counted(tally.rows, 'row')}", rows.share)
                 if rows.damage:
                     damaged.append(rows.damage)
     except ImportTrouble as error:

@@ -17,6 +17,7 @@ from antinode._protocol.fields import (
 from antinode._protocol.limits import MAX_DEPTH, MAX_GROUP_TYPES, MAX_GROUP_VALUES, MAX_STRING
 from antinode._protocol.unknown_keys import advice, meant_key
 from antinode._protocol.values import describe
+from antinode._protocol.words import counted
 from antinode.server.ingest.fast_schemas import FIRST_MS, LAST_MS
 from antinode.server.models import Problem
 
@@ -63,8 +64,8 @@ def on_groups(groups: Mapping[str, Any]) -> Iterator[Problem]:
         yield _warning(
             "too_many_groups",
             "groups",
-            f"`groups` has {len(groups)} types and {len(names)} names: only {MAX_GROUP_TYPES} types and "
-            f"{MAX_GROUP_VALUES} names of an event are tracked, so write fewer",
+            f"`groups` has {counted(len(groups), 'type')} and {counted(len(names), 'name')}: "
+            f"only {MAX_GROUP_TYPES} types and {MAX_GROUP_VALUES} names of an event are tracked: write fewer",
         )
     odd = [name for name in names if not isinstance(name, str)]
     if odd:
@@ -215,8 +216,8 @@ def short_id_removed(field: str, value: str, min_id_length: int) -> Problem:
     return _warning(
         f"short_{field}_removed",
         field,
-        f"`{field}` {value[:60]!r} is shorter than {min_id_length} characters and was taken off the event: "
-        "write a longer id, or lower min_id_length",
+        f"`{field}` {value[:60]!r} is shorter than {counted(min_id_length, 'character')} and was taken off "
+        "the event: write a longer id, or lower min_id_length",
     )
 
 

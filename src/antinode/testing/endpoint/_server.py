@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from antinode._protocol.endpoints import Endpoint as UploadApi
+from antinode._protocol.words import counted
 from antinode.testing._arrival import Arrival, read_body, read_head
 from antinode.testing._ledger import AcceptedEvents, Duplicate, Keep, OutOfOrder
 from antinode.testing._rules import refusal, rule
@@ -76,7 +77,8 @@ class Endpoint:
 
     def __repr__(self) -> str:
         books = self.summary()
-        return f"<Endpoint 127.0.0.1:{self._port} | {books['requests']} requests, {books['events']} events>"
+        seen = f"{counted(books['requests'], 'request')}, {counted(books['events'], 'event')}"
+        return f"<Endpoint 127.0.0.1:{self._port} | {seen}>"
 
     @property
     def port(self) -> int:
