@@ -17,6 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 SOURCES = (
     "native/admission.c",
     "native/clocks.c",
+    "native/complete.c",
     "native/counts.c",
     "native/event.c",
     "native/fork.c",

@@ -150,9 +150,8 @@ antinode_clear_fields(Log *self)
     }
 }
 
-/* Whether a dict's first keys are another's, in the same order: then adding the other's keys changes nothing. */
-static int
-begins_as(PyObject *value, PyObject *start)
+int
+antinode_begins_as(PyObject *value, PyObject *start)
 {
     Py_ssize_t position = 0, wanted_position = 0;
     PyObject *key, *wanted;
@@ -188,7 +187,7 @@ fits(const Field *field, PyObject *value)
     case IS_INTEGER:
         return type == &PyLong_Type && is_int64(value);
     case IS_CONSTANT:
-        return type == Py_TYPE(field->type) && (type != &PyDict_Type || begins_as(value, field->type));
+        return type == Py_TYPE(field->type) && (type != &PyDict_Type || antinode_begins_as(value, field->type));
     }
     return 0;
 }
@@ -329,6 +328,22 @@ static const char TIME_TEXT[] = ",\"time\":";
 static const char INSERT_ID_TEXT[] = ",\"insert_id\":\"";
 #define LENGTH(text) ((Py_ssize_t)sizeof(text) - 1)
 
+int
+antinode_next_id(Log *self, unsigned long long *number)
+{
+    if (self->prefix == NULL) {
+        PyObject *prefix = PyObject_CallNoArgs(self->make_prefix);
+        if (prefix != NULL && !PyBytes_CheckExact(prefix)) {
+            Py_CLEAR(prefix);
+        }
+        Py_XSETREF(self->prefix, prefix);
+    }
+    PyObject *next = self->prefix == NULL ? NULL : PyIter_Next(self->counter);
+    *number = next == NULL ? 0 : PyLong_AsUnsignedLongLong(next);
+    Py_XDECREF(next);
+    return next == NULL || PyErr_Occurred() ? -1 : 0;
+}
+
 /* Add what the event lacks: 0, or -1 when the slow path has to look. */
 static int
 complete(Log *self, Writer *writer, const Roles *roles, int has_constants)
@@ -342,17 +357,8 @@ complete(Log *self, Writer *writer, const Roles *roles, int has_constants)
         antinode_put_number(writer, (unsigned long long)now);
     }
     if (roles->values[INSERT_ID] == NULL) {
-        if (self->prefix == NULL) {
-            PyObject *prefix = PyObject_CallNoArgs(self->make_prefix);
-            if (prefix != NULL && !PyBytes_CheckExact(prefix)) {
-                Py_CLEAR(prefix);
-            }
-            Py_XSETREF(self->prefix, prefix);
-        }
-        PyObject *next = self->prefix == NULL ? NULL : PyIter_Next(self->counter);
-        unsigned long long number = next == NULL ? 0 : PyLong_AsUnsignedLongLong(next);
-        Py_XDECREF(next);
-        if (PyErr_Occurred() || next == NULL
+        unsigned long long number;
+        if (antinode_next_id(self, &number) < 0
             || antinode_room(writer, LENGTH(INSERT_ID_TEXT) + PyBytes_GET_SIZE(self->prefix) + 20 + 1) < 0) {
             return -1;
         }

@@ -163,6 +163,12 @@ Log_encode(PyObject *object, PyObject *event)
     return encoded;
 }
 
+static PyObject *
+Log_complete(PyObject *self, PyObject *event)
+{
+    return antinode_complete((Log *)self, event);
+}
+
 /* -1 with an error set. */
 static int
 take_one(Log *self, const Given *wanted, PyObject *value)
@@ -358,6 +364,8 @@ antinode_log_event(PyObject *log, PyObject *event)
 static PyMethodDef Log_methods[] = {
     {"encode", Log_encode, METH_O,
      PyDoc_STR("The event's final bytes and its stream, or None when it is not plainly ordinary.")},
+    {"complete", Log_complete, METH_O,
+     PyDoc_STR("A deep copy of the event with all that it lacks, or None when that is left to Python.")},
     {NULL, NULL, 0, NULL},
 };
 

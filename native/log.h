@@ -1,4 +1,5 @@
-/* What the path of an ordinary event shares: log.c is the type, event.c checks and encodes, admission.c queues. */
+/* What the path of an ordinary event shares: log.c is the type, event.c checks and encodes, complete.c
+   prepares for middleware, admission.c queues. */
 
 #ifndef ANTINODE_LOG_H
 #define ANTINODE_LOG_H
@@ -128,6 +129,17 @@ PyObject *antinode_encode(Log *self, PyObject *event, Roles *roles);
 
 /* The hash of the user and the device. */
 PyObject *antinode_stream_of(Log *self, const Roles *roles);
+
+/* Whether a dict's first keys are another's, in the same order: then adding the other's keys changes nothing. */
+int antinode_begins_as(PyObject *value, PyObject *start);
+
+/* The number of the next insert_id, behind the prefix: 0, or -1 when the slow path has to look. */
+int antinode_next_id(Log *self, unsigned long long *number);
+
+/* complete.c */
+
+/* A deep copy of an event, with all that it lacks; None when it is left to Python; NULL with an error set. */
+PyObject *antinode_complete(Log *self, PyObject *event);
 
 /* admission.c */
 

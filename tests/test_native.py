@@ -30,6 +30,7 @@ from antinode._encoding import encoder
 from antinode._encoding.encoder import EventEncoder
 from antinode._encoding.refusal import Refused
 from antinode._hot_path import make_hot
+from antinode._middleware import own_copy
 from antinode._protocol.fields import RESERVED_EVENT_TYPES
 from antinode._protocol.ids import INVALID_IDS, is_good_id
 from antinode._spool import writers
@@ -220,6 +221,70 @@ def test_fields_of_every_kind_take_the_compiled_path(client: Any, fields: dict[s
     """Whole numbers, numbers, and what the client would add itself: the same bytes as in Python."""
     event = {**SONG, "time": 1_700_000_000_000, "insert_id": "a", **fields}
     assert client._hot.encode(event) == by_python(client._encoder, event)
+
+
+def by_python_completed(client: Any, event: dict[str, Any]) -> dict[str, Any]:
+    completed: dict[str, Any] = client._encoder.defaults.fill_in(own_copy(event))
+    return completed
+
+
+def ordered(value: Any) -> Any:
+    """The same with dicts as lists, so that their order counts."""
+    if isinstance(value, dict):
+        return [(key, ordered(each)) for key, each in value.items()]
+    return [ordered(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+@given(events)
+def test_an_event_is_completed_as_by_the_python_code(client: Any, event: Any) -> None:
+    """Or left to it: the same keys in the same order, and nothing of it is the caller's own."""
+    completed = client._compiled.complete(event)
+    if completed is None:
+        return
+    fixed = {"time": 1_700_000_000_000, "insert_id": "a"}
+    for key in fixed.keys() - event.keys():
+        assert completed[key]
+    if event.get("insert_id") == "":
+        assert len(completed["insert_id"]) == 36
+        completed["insert_id"] = "a"
+        event = {**event, "insert_id": "a"}
+    expected = by_python_completed(client, event)
+    for key in fixed.keys() - event.keys():
+        expected[key] = completed[key] = fixed[key]
+    assert repr(ordered(completed)) == repr(ordered(expected))
+    for key, value in event.items():
+        if type(value) in (dict, list):
+            assert completed[key] is not value
+
+
+def test_a_copy_keeps_what_is_shared_and_ends_with_a_circle(client: Any) -> None:
+    """One list in two places is one list in the copy; a dict in itself is so in the copy."""
+    shared = ["a"]
+    properties: dict[str, Any] = {"first": shared, "second": [shared, (shared,)]}
+    properties["itself"] = properties
+    copy = client._compiled.complete({**SONG, "event_properties": properties})["event_properties"]
+    assert copy["itself"] is copy is not properties
+    assert copy["first"] is copy["second"][0] is copy["second"][1][0] is not shared
+
+
+@pytest.mark.parametrize(
+    "value", [{1, 2}, type("Dict", (dict,), {})(a=1), [[n] for n in range(40)]], ids=repr
+)
+def test_what_is_rare_is_copied_by_the_python_code(client: Any, value: Any) -> None:
+    """Sets, subclasses, and events of very many containers."""
+    assert client._compiled.complete({**SONG, "event_properties": {"value": value}}) is None
+
+
+def test_completing_leaks_nothing(client: Any) -> None:
+    """Completing leaves nothing behind, whatever it was given."""
+    events: list[Any] = [
+        SONG,
+        {**SONG, "event_properties": {"a": [1, (2, {"b": []})]}},
+        {**SONG, "event_properties": {"a": {1, 2}}},
+        {**SONG, "plan": {"branch": "other"}},
+        {**SONG, "insert_id": 7},
+    ]
+    assert growth(lambda: [client._compiled.complete(event) for event in events]) < NOISE
 
 
 def test_an_event_that_changes_while_it_is_looked_at(client: Any) -> None:

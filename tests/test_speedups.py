@@ -58,7 +58,7 @@ def test_it_is_in_force(native: Any, options: dict[str, Any], tmp_path: Any) -> 
 
 
 def test_it_is_in_force_again(native: Any) -> None:
-    """After an opt-out, a middleware and another `init`, each of which turn it off for a while."""
+    """After an opt-out and another `init`, which turn it off for a while; and around a middleware."""
     with logging_client(Memory()) as client:
         client.opt_out = True
         assert (client._hot, repr(client).endswith("| off>")) == (None, True)
@@ -69,7 +69,10 @@ def test_it_is_in_force_again(native: Any) -> None:
             go_on(payload)
 
         client.add_event_middleware(middleware)
-        assert repr(client).endswith("| Python: it has middleware>")
+        client.log_event(SONG)
+        assert client._hot is None
+        assert client._compiled.taken == 1
+        assert repr(client).endswith("| compiled>")
         client.remove_event_middleware(middleware)
         client.init(KEY, transport=Memory())
         client.log_event(SONG)

@@ -20,7 +20,7 @@ from antinode._encoding.encoder import EventEncoder
 from antinode._errors import ConfigurationError
 from antinode._events import MYPY, Event
 from antinode._factory import make_encoder, make_sender
-from antinode._hot_path import make_hot, use_compiled_log_event
+from antinode._hot_path import CompiledLog, make_hot, use_compiled_log_event
 from antinode._identify import Identify
 from antinode._lifecycle import fork
 from antinode._middleware import Middleware, check_middleware
@@ -74,8 +74,10 @@ class Client:
         """What any event goes through."""
         self._ready: tuple[Callable[..., Any], Sender] | None = None
         """What a plain dict goes through; None where it has to go through the pipeline, or is skipped."""
-        self._hot: Callable[[object], Delivery | None] | None = None
+        self._hot: CompiledLog | None = None
         """The same, compiled, where that is possible: returns None for what is not plainly ordinary."""
+        self._compiled: CompiledLog | None = None
+        """The same for what comes out of the pipeline."""
         self._configuring = threading.RLock()
         """Held while the attributes above are changed, never while anything is sent or waited for."""
         self._has_warned = False
@@ -140,14 +142,18 @@ class Client:
             self._why_off = DISABLED
         else:
             self._why_off = OPTED_OUT if options.opt_out else None
-        self._ready = self._hot = self._pipeline = None
+        self._ready = self._hot = self._compiled = self._pipeline = None
         if sender is None or encoder is None:
             return
-        self._pipeline = pipeline = Pipeline(encoder, stages_of(encoder.defaults, self._middleware))
         # With `debug` each event is told of, which is not for the quick way.
-        if self._why_off is None and pipeline.is_direct and not options.debug:
+        is_quick = self._why_off is None and not options.debug
+        self._compiled = compiled = make_hot(encoder, sender) if is_quick else None
+        complete = None if compiled is None else compiled.complete
+        stages = stages_of(encoder.defaults, self._middleware, complete)
+        self._pipeline = pipeline = Pipeline(encoder, stages)
+        if is_quick and pipeline.is_direct:
             self._ready = (encoder.encode, sender)
-            self._hot = make_hot(encoder, sender)
+            self._hot = compiled
 
     if not MYPY:
         # The dict comes last: of a call that fits neither, pyright explains the last one, key by key.
@@ -193,15 +199,16 @@ class Client:
 
     def _log_unusual(self, event: object, extra: object, once: object) -> Delivery:
         """For everything but a dict that may go straight to the encoder: no I/O, a few microseconds more."""
-        sender, pipeline = self._sender, self._pipeline
+        sender, pipeline, compiled = self._sender, self._pipeline, self._compiled
         if self._why_off is not None or sender is None or pipeline is None:
             return self._skip(self._why_off or NOT_INITIALISED)
         try:
             passage = Passage(event, extra, once)
-            encoded = pipeline.run(passage)
-            if encoded is None:
+            if not pipeline.lead(passage):
                 return self._skip(HELD_BACK)
-            body, stream, notes = encoded
+            if compiled is not None and (logged := compiled(passage.event)) is not None:
+                return logged
+            body, stream, notes = pipeline.encoder.encode(passage.event)
             record = sender.make_record(body, stream, _monotonic())
         except MemoryError:
             return sender.drop_unmade()
@@ -383,12 +390,10 @@ class Client:
 
     def _path(self) -> str:
         """Which code logs an ordinary event."""
-        if self._hot is not None:
+        if self._compiled is not None:
             return "compiled"
         if self._why_off is not None:
             return "off"
-        if self._middleware:
-            return "Python: it has middleware"
         return "Python: with debug each event is told of" if self._options.debug else _speedups.describe()
 
     def flush(self, timeout: float | None = None) -> Report:

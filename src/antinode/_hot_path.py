@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from antinode import _speedups
 from antinode._lifecycle.fork import page
@@ -26,6 +25,19 @@ def use_compiled_log_event(client: type[Any]) -> None:
         client.log_event = _speedups.native.log_method(client, slot(client, "_hot"), doc)
 
 
+class CompiledLog(Protocol):
+    """What logs an ordinary event of one client: it returns None for others, and nothing has happened."""
+
+    def __call__(self, event: object, /) -> Delivery | None:
+        """Log the event."""
+
+    def complete(self, event: object, /) -> dict[str, Any] | None:
+        """A deep copy of the event with all that it lacks."""
+
+    def encode(self, event: object, /) -> tuple[bytes, int] | None:
+        """The event's final bytes and its stream."""
+
+
 def layout_of(encoder: EventEncoder, sender: Sender) -> dict[str, Any]:
     """All that the compiled path uses of Python objects: each under the one name by which it knows it.
 
@@ -41,13 +53,13 @@ def layout_of(encoder: EventEncoder, sender: Sender) -> dict[str, Any]:
     }
 
 
-def make_hot(encoder: EventEncoder, sender: Sender) -> Callable[[object], Delivery | None] | None:
-    """What logs an ordinary event of this client, and returns None for others; None if not compiled."""
+def make_hot(encoder: EventEncoder, sender: Sender) -> CompiledLog | None:
+    """What logs an ordinary event of this client; None if not compiled."""
     if _speedups.native is None:
         return None
     layout = layout_of(encoder, sender)
     try:
-        log: Callable[[object], Delivery | None] = _speedups.native.Log(layout)
+        log: CompiledLog = _speedups.native.Log(layout)
     except (TypeError, BufferError) as error:
         # A library may have changed how its objects lie in memory.
         _speedups.give_up(error)

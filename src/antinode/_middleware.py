@@ -59,6 +59,8 @@ def run_chain(chain: Iterable[Middleware], payload: MiddlewarePayload) -> Middle
     before it caught the exception: the event is not sent then.
     """
     run = _Run(tuple(chain))
+    if not run.chain:
+        return payload
     try:
         run.step(0, payload)
     finally:
@@ -71,45 +73,51 @@ def run_chain(chain: Iterable[Middleware], payload: MiddlewarePayload) -> Middle
 class _Run:
     """The way of one event through the chain."""
 
+    __slots__ = ("_end", "arrived", "broken_by", "chain", "is_over")
+
     def __init__(self, chain: tuple[Middleware, ...]) -> None:
-        self._chain = chain
+        self.chain = chain
+        self._end = len(chain) - 1
         self.arrived: MiddlewarePayload | None = None
         self.broken_by: Exception | None = None
         self.is_over = False
 
     def step(self, position: int, payload: MiddlewarePayload) -> None:
-        if position == len(self._chain):
-            self.arrived = payload
-            return
-        fn = self._chain[position]
+        """Run the middleware at this place, and by its `next` the others."""
+        fn = self.chain[position]
         was_called = False
 
         def pass_on(changed: MiddlewarePayload) -> None:
             nonlocal was_called
-            if self.is_over:
-                raise RuntimeError(f"the middleware {name_of(fn)} called next() after it had returned")
-            try:
-                if was_called:
-                    raise RuntimeError(f"the middleware {name_of(fn)} called next() twice for one event")
-                was_called = True
-                self._check(changed)
+            if self.is_over or was_called or type(changed) is not MiddlewarePayload:
+                self._check(fn, changed, was_called)
+            was_called = True
+            if position == self._end:
+                self.arrived = changed
+            else:
                 self.step(position + 1, changed)
-            except Exception as error:
-                self.broken_by = self.broken_by or error
-                raise
 
         try:
-            if hasattr(returned := fn(payload, pass_on), "__await__"):
+            returned = fn(payload, pass_on)
+            if returned is not None and hasattr(returned, "__await__"):
                 _close(returned)
                 raise TypeError(f"the middleware {name_of(fn)} returned an awaitable; write a plain function")
         except Exception as error:
             self.broken_by = self.broken_by or error
             raise
 
-    @staticmethod
-    def _check(payload: object) -> None:
-        if not isinstance(payload, MiddlewarePayload):
-            raise TypeError(f"next() takes the payload, not {type(payload).__name__}: write next(payload)")
+    def _check(self, fn: Middleware, payload: object, was_called: bool) -> None:
+        """Raise for a call of `next` that is wrong: the event is not sent then, even if that is caught."""
+        if self.is_over:
+            raise RuntimeError(f"the middleware {name_of(fn)} called next() after it had returned")
+        error: Exception | None = None
+        if was_called:
+            error = RuntimeError(f"the middleware {name_of(fn)} called next() twice for one event")
+        elif not isinstance(payload, MiddlewarePayload):
+            error = TypeError(f"next() takes the payload, not {type(payload).__name__}: write next(payload)")
+        if error is not None:
+            self.broken_by = self.broken_by or error
+            raise error
 
 
 def _close(awaitable: object) -> None:

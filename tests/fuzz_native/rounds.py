@@ -76,6 +76,8 @@ class Round:
             shutdown_timeout=60,
             **options,
         )
+        if chance.random() < 0.3:
+            self._client.add_event_middleware(lambda payload, go_on: go_on(payload))
         self._events = self._make_containers()
         self.mischief.log = self._log_any
         self.told = f"seed {seed}, {options}, threshold {self._threshold}, " + ", ".join(

@@ -27,6 +27,10 @@ class Pipeline:
 
     def run(self, passage: Passage) -> tuple[bytes, int, tuple[Remark, ...]] | None:
         """What `EventEncoder.encode` makes of the event; None if a stage held it back. Raises `Refused`."""
+        return self.encoder.encode(passage.event) if self.lead(passage) else None
+
+    def lead(self, passage: Passage) -> bool:
+        """Through all stages, up to what is to be encoded; False if one held it back. Raises `Refused`."""
         passage.event = as_dict(passage.event)
         if passage.once is not None:
             passage.event = with_business_key(passage.event, passage.once)
@@ -35,6 +39,6 @@ class Pipeline:
             passage.kept = None
             for stage in self._stages:
                 if not stage(passage):
-                    return None
+                    return False
             passage.kept = passage.event
-        return self.encoder.encode(passage.event)
+        return True

@@ -31,22 +31,33 @@ Stage: TypeAlias = Callable[[Passage], bool]
 """Changes the passage's event; False holds it back. Raises `Refused` for an event that cannot go on."""
 
 
-def stages_of(defaults: Defaults, middleware: Sequence[Middleware]) -> tuple[Stage, ...]:
+Complete: TypeAlias = Callable[[object], "dict[str, Any] | None"]
+"""The first stage, compiled: a copy of the event with all that it lacks, or None for Python to make it."""
+
+
+def stages_of(
+    defaults: Defaults, middleware: Sequence[Middleware], complete: Complete | None = None
+) -> tuple[Stage, ...]:
     """The stages, in their order. None without middleware: the encoder fills in what nobody looks at."""
     if not middleware:
         return ()
-    return (FillIn(defaults), RunMiddleware(middleware))
+    return (FillIn(defaults, complete), RunMiddleware(middleware))
 
 
 class FillIn:
     """Makes the event complete, and antinode's own: the caller's is not changed by what comes later."""
 
-    def __init__(self, defaults: Defaults) -> None:
+    def __init__(self, defaults: Defaults, complete: Complete | None = None) -> None:
         self._fill_in = defaults.fill_in
+        self._complete = complete or _leave
 
     def __call__(self, passage: Passage) -> bool:
-        passage.event = self._fill_in(own_copy(passage.event))
+        passage.event = self._complete(passage.event) or self._fill_in(own_copy(passage.event))
         return True
+
+
+def _leave(event: object) -> None:
+    """In the place of the compiled twin, where there is none."""
 
 
 class RunMiddleware:
