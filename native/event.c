@@ -134,8 +134,32 @@ make_fields(Log *self)
 {
     self->constant_count = PyDict_Check(self->constants) ? PyDict_GET_SIZE(self->constants) : 0;
     return add_fields(self, self->plain, IS_OF_TYPE) < 0 || add_fields(self, self->integers, IS_INTEGER) < 0
-            || add_fields(self, self->numbers, IS_NUMBER) < 0 || add_fields(self, self->constants, IS_CONSTANT) < 0
+            || add_fields(self, self->numbers, IS_NUMBER) < 0 || add_fields(self, self->groups, IS_GROUPS) < 0
+            || add_fields(self, self->constants, IS_CONSTANT) < 0
         ? -1 : 0;
+}
+
+/* The fields of Event objects and where they lie; -1 with an error set. */
+static int
+find_slots(Log *self)
+{
+    Py_ssize_t position = 0;
+    PyObject *name, *descriptor;
+    if (!PyType_Check(self->event_class) || !PyDict_CheckExact(self->event_slots)
+        || PyDict_GET_SIZE(self->event_slots) > SLOT_ROOM) {
+        PyErr_SetString(PyExc_TypeError, "the slots of events are no dict, or too many");
+        return -1;
+    }
+    while (PyDict_Next(self->event_slots, &position, &name, &descriptor)) {
+        Slot *each = &self->slots[self->slot_count++];
+        each->field = field_of(self, name);
+        each->at = antinode_place_of(descriptor, T_OBJECT_EX);
+        if (each->field == NULL || each->at < 0) {
+            PyErr_Format(PyExc_TypeError, "%R is no field that an event has a slot for", name);
+            return -1;
+        }
+    }
+    return 0;
 }
 
 void
@@ -171,9 +195,36 @@ is_int64(PyObject *value)
     return !is_beyond;
 }
 
+/* As `_has_plain_groups` of the encoder. */
+static int
+are_groups(Log *self, PyObject *groups)
+{
+    Py_ssize_t position = 0, count = 0;
+    PyObject *names;
+    if (!PyDict_CheckExact(groups) || PyDict_GET_SIZE(groups) > self->max_group_types) {
+        return 0;
+    }
+    while (PyDict_Next(groups, &position, NULL, &names)) {
+        if (PyUnicode_CheckExact(names)) {
+            count++;
+            continue;
+        }
+        if ((!PyList_CheckExact(names) && !PyTuple_CheckExact(names)) || PySequence_Fast_GET_SIZE(names) == 0) {
+            return 0;
+        }
+        for (Py_ssize_t at = 0; at < PySequence_Fast_GET_SIZE(names); at++) {
+            if (!PyUnicode_CheckExact(PySequence_Fast_GET_ITEM(names, at))) {
+                return 0;
+            }
+        }
+        count += PySequence_Fast_GET_SIZE(names);
+    }
+    return count <= self->max_group_values;
+}
+
 /* Whether a field's value needs no more than encoding, as far as can be told here. */
 static inline int
-fits(const Field *field, PyObject *value)
+fits(Log *self, const Field *field, PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
     switch (field->check) {
@@ -186,6 +237,8 @@ fits(const Field *field, PyObject *value)
         return type == &PyLong_Type && is_int64(value);
     case IS_INTEGER:
         return type == &PyLong_Type && is_int64(value);
+    case IS_GROUPS:
+        return are_groups(self, value);
     case IS_CONSTANT:
         return type == Py_TYPE(field->type) && (type != &PyDict_Type || antinode_begins_as(value, field->type));
     }
@@ -210,7 +263,7 @@ are_plain(Log *self, PyObject *event, Roles *roles)
         if (field != NULL && field->role != NO_ROLE) {
             Py_XSETREF(roles->values[field->role], Py_NewRef(value));
         }
-        if (field != NULL && fits(field, value)) {
+        if (field != NULL && fits(self, field, value)) {
             continue;
         }
         Py_INCREF(key);
@@ -271,57 +324,83 @@ are_good(Log *self, const Roles *roles)
     return user_id != NULL || device_id != NULL || PyUnicode_Compare(event_type, self->group_identify) == 0;
 }
 
+/* One field of an event under way. What was judged is not judged again. */
+static inline int
+write_field(Log *self, Writer *writer, Roles *roles, const Field *field, PyObject *key, PyObject *value)
+{
+    if (!roles->may_call) {
+        if (field != NULL && field->role != NO_ROLE) {
+            Py_XSETREF(roles->values[field->role], Py_NewRef(value));
+        }
+        if (field == NULL || !fits(self, field, value)) {
+            return MUST_CALL;
+        }
+    }
+    if (antinode_room(writer, 0) < 0) {
+        return -1;
+    }
+    if (field != NULL) {
+        antinode_put(writer, field->key, field->key_size);
+    }
+    else {
+        if (antinode_write(writer, key, 0) < 0) {
+            return -1;
+        }
+        *writer->to++ = ':';
+    }
+    int written = antinode_write(writer, value, self->max_depth);
+    if (written <= 0) {
+        return written == NOT_INERT ? MUST_CALL : -1;
+    }
+    *writer->to++ = ',';
+    return 1;
+}
+
 /* Write the fields of an event, without the closing brace: 1, 0 when the slow path has to look, -1 with or without an
    error set for the same, or MUST_CALL when it has to be copied first. Runs no code, so that nothing can change
-   meanwhile. `has_constants` says whether the event brings the client's. What was judged is not judged again. */
+   meanwhile. `has_constants` says whether the event brings the client's. */
 static int
 write_fields(Log *self, Writer *writer, PyObject *event, Roles *roles, int *has_constants)
 {
     Py_ssize_t position = 0, constants = 0;
     PyObject *key, *value;
-    int is_judged = roles->may_call;
-    if ((writer->properties = PyDict_GET_SIZE(event)) > writer->max_properties || antinode_room(writer, 0) < 0) {
+    int written = 1;
+    if (antinode_room(writer, 0) < 0) {
         return -1;
     }
-    char before = '{';
-    while (PyDict_Next(event, &position, &key, &value)) {
-        const Field *field = NULL;
-        if (!PyUnicode_CheckExact(key) || ((field = field_of(self, key)) == NULL && PyErr_Occurred())) {
-            return 0;
-        }
-        if (!is_judged) {
-            if (field != NULL && field->role != NO_ROLE) {
-                Py_XSETREF(roles->values[field->role], Py_NewRef(value));
-            }
-            if (field == NULL || !fits(field, value)) {
-                return MUST_CALL;
-            }
-        }
-        *writer->to++ = before;
-        before = ',';
-        if (field != NULL) {
-            constants += field->check == IS_CONSTANT;
-            antinode_put(writer, field->key, field->key_size);
-        }
-        else {
-            if (antinode_write(writer, key, 0) < 0) {
-                return -1;
-            }
-            *writer->to++ = ':';
-        }
-        int written = antinode_write(writer, value, self->max_depth);
-        if (written <= 0) {
-            return written == NOT_INERT ? MUST_CALL : -1;
-        }
-        if (antinode_room(writer, 0) < 0) {
+    *writer->to++ = '{';
+    if (PyDict_CheckExact(event)) {
+        if ((writer->properties = PyDict_GET_SIZE(event)) > writer->max_properties) {
             return -1;
         }
+        while (written > 0 && PyDict_Next(event, &position, &key, &value)) {
+            const Field *field = NULL;
+            if (!PyUnicode_CheckExact(key) || ((field = field_of(self, key)) == NULL && PyErr_Occurred())) {
+                return 0;
+            }
+            constants += field != NULL && field->check == IS_CONSTANT;
+            written = write_field(self, writer, roles, field, key, value);
+        }
+    }
+    else {
+        for (const Slot *each = self->slots; written > 0 && each < self->slots + self->slot_count; each++) {
+            value = *slot(event, each->at);
+            if (value != NULL && value != Py_None) {
+                writer->properties++;
+                constants += each->field->check == IS_CONSTANT;
+                written = write_field(self, writer, roles, each->field, each->field->name, value);
+            }
+        }
+    }
+    if (written <= 0) {
+        return written;
     }
     *has_constants = constants > 0;
-    if (constants > 0 && constants < self->constant_count) {
+    if (writer->to[-1] != ',' || (constants > 0 && constants < self->constant_count)) {
         return 0;
     }
-    return is_judged ? 1 : are_good(self, roles);
+    writer->to--;
+    return roles->may_call ? 1 : are_good(self, roles);
 }
 
 static const char TIME_TEXT[] = ",\"time\":";
@@ -445,7 +524,7 @@ antinode_encode(Log *self, PyObject *event, Roles *roles)
         return body;
     }
     antinode_let_go(roles);
-    return encode_copy(self, event, roles);
+    return PyDict_CheckExact(event) ? encode_copy(self, event, roles) : NULL;
 }
 
 /* The hash of a tuple of two, as CPython has it since 3.8 where hashes have 64 bits, from the hashes of its items. */
@@ -511,6 +590,6 @@ antinode_prepare_events(Log *self)
         }
     }
     return make_fields(self) < 0 || (self->knows_pairs = knows_pairs()) < 0
-            || (self->id_list = antinode_list_ids(self->invalid_ids)) == NULL
+            || find_slots(self) < 0 || (self->id_list = antinode_list_ids(self->invalid_ids)) == NULL
         ? -1 : 0;
 }

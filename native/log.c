@@ -28,7 +28,12 @@ static const Given layout[] = {
     {"plain", OBJECT, AT(plain)},
     {"integers", OBJECT, AT(integers)},
     {"numbers", OBJECT, AT(numbers)},
+    {"groups", OBJECT, AT(groups)},
+    {"max_group_types", SIZE, AT(max_group_types)},
+    {"max_group_values", SIZE, AT(max_group_values)},
     {"constants", OBJECT, AT(constants)},
+    {"event_class", OBJECT, AT(event_class)},
+    {"event_slots", OBJECT, AT(event_slots)},
     {"is_plain", OBJECT, AT(is_plain)},
     {"event_types", OBJECT, AT(event_types)},
     {"is_good_type", OBJECT, AT(is_good_type)},
@@ -103,7 +108,7 @@ static const Given stored_layout[] = {
 static PyObject *
 log_event(Log *self, PyObject *event)
 {
-    if (!((const volatile char *)self->page.buf)[0] || !PyDict_CheckExact(event)) {
+    if (!((const volatile char *)self->page.buf)[0] || !antinode_may_encode(self, event)) {
         Py_RETURN_NONE;
     }
     Roles roles = {0};
@@ -150,7 +155,7 @@ Log_encode(PyObject *object, PyObject *event)
 {
     Log *self = (Log *)object;
     Roles roles = {0};
-    PyObject *body = self->has_page && PyDict_CheckExact(event) ? antinode_encode(self, event, &roles) : NULL;
+    PyObject *body = self->has_page && antinode_may_encode(self, event) ? antinode_encode(self, event, &roles) : NULL;
     PyObject *stream = body == NULL ? NULL : antinode_stream_of(self, &roles);
     antinode_let_go(&roles);
     if (stream == NULL) {

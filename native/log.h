@@ -8,7 +8,7 @@
 #include "slots.h"
 
 /* What a field's value has to be, where its type alone does not tell. */
-typedef enum { IS_OF_TYPE, IS_INTEGER, IS_NUMBER, IS_CONSTANT } Check;
+typedef enum { IS_OF_TYPE, IS_INTEGER, IS_NUMBER, IS_CONSTANT, IS_GROUPS } Check;
 
 /* What is known of a field: its name, what value needs no more than encoding, and its role here. */
 typedef struct {
@@ -24,6 +24,13 @@ enum { EVENT_TYPE, USER_ID, DEVICE_ID, INSERT_ID, TIME, NO_ROLE };
 #define ROLES NO_ROLE
 #define TYPE_ROOM 16
 #define FIELD_ROOM 256        /* a power of two, several times the number of fields */
+#define SLOT_ROOM 64
+
+/* Where an Event object keeps a field. */
+typedef struct {
+    Py_ssize_t at;
+    const Field *field;
+} Slot;
 
 typedef struct {
     PyObject_HEAD
@@ -31,10 +38,15 @@ typedef struct {
     unsigned long long taken; /* events that were logged here, and not left to the Python code */
     /* Checks. */
     PyObject *plain;          /* as the encoder has it: field -> type */
-    PyObject *integers, *numbers;        /* the names of fields that hold such */
+    PyObject *integers, *numbers, *groups;         /* the names of fields that hold such */
+    Py_ssize_t max_group_types, max_group_values;
     PyObject *constants;      /* what the client adds to each event that has none of it */
     Py_ssize_t constant_count;
     Field fields[FIELD_ROOM]; /* all of these, found by hash and identity */
+    PyObject *event_class;    /* of events that are objects; its slots are given by field, in their order */
+    PyObject *event_slots;
+    Slot slots[SLOT_ROOM];
+    int slot_count;
     PyObject *is_plain;
     PyObject *event_types;    /* known to be good */
     PyObject *recent_types[TYPE_ROOM];   /* of these: most event types are literals, the very same object again */
@@ -123,6 +135,13 @@ antinode_let_go(Roles *roles)
 /* What follows from the layout: the table of fields, and whether hashes can be made here; -1 with an error set. */
 int antinode_prepare_events(Log *self);
 void antinode_clear_fields(Log *self);
+
+/* Whether this may be an ordinary event. */
+static inline int
+antinode_may_encode(Log *self, PyObject *event)
+{
+    return PyDict_CheckExact(event) || (PyObject *)Py_TYPE(event) == self->event_class;
+}
 
 /* The final bytes; NULL when the slow path has to look. The caller lets go of the roles either way. */
 PyObject *antinode_encode(Log *self, PyObject *event, Roles *roles);

@@ -15,6 +15,8 @@ def arguments(
     The device_id is optional by its keyword; as a second argument, as in the Node SDK, it comes before the
     others. Raises `TypeError` for too many or too few.
     """
+    if not named and len(given) - len(names) in (0, 1):
+        return tuple(given) if len(given) > len(names) else (None, *given)
     known = dict(named)
     missing = [name for name in names if name not in known]
     values = list(given)

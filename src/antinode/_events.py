@@ -332,6 +332,11 @@ else:
     Loggable = EventDict | Event
 
 
+def event_slots() -> dict[str, Any]:
+    """Where compiled code finds the keys of an `Event`, in their order, as descriptors."""
+    return {key: getattr(Event, attribute) for key, attribute in _ATTRIBUTE_OF.items()}
+
+
 def as_event_dict(event: EventDict | Event | Mapping[str, Any]) -> dict[str, Any]:
     """A new dict of `event`'s keys, with `Plan` and `IngestionMetadata` objects turned into dicts too."""
     if isinstance(event, Event):

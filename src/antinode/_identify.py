@@ -69,6 +69,7 @@ _VALUE_TYPES = (
     uuid.UUID,
     enum.Enum,
 )
+_PLAIN_VALUE_TYPES = frozenset({str, int, float, bool, list, dict})
 _VALUE_MARKS = ("__dataclass_fields__", "__struct_fields__", "tolist")  # tolist: NumPy
 
 
@@ -220,6 +221,22 @@ class Identify:
         return f"<Identify {self._summary()}>"
 
     def _record(self, operation: str, name: str, value: Any) -> Identify:
+        kind = type(value)
+        if (
+            type(name) is str
+            and name not in self._operations
+            and not self._is_clear_all
+            and name
+            and not name.isspace()
+            and (
+                kind is int and -(2**63) <= value < 2**63
+                if operation == "$add"
+                else kind in _PLAIN_VALUE_TYPES
+            )
+        ):
+            # What nearly all are, told quickly: there is nothing to say of it.
+            self._operations[name] = (operation, value)
+            return self
         method = _METHODS[operation]
         problem = self._refusal(method, name) or _refusal_of_value(method, name, value)
         if problem:
@@ -258,11 +275,11 @@ class Identify:
         if self._is_clear_all:
             return {"$clearAll": _NO_VALUE}
         payload: dict[str, Any] = {}
-        for operation in _METHODS:
-            values = {name: value for name, (done, value) in operations.items() if done == operation}
-            if values:
-                payload[operation] = values
-        return payload
+        for name, (operation, value) in operations.items():
+            payload.setdefault(operation, {})[name] = value
+        if len(payload) < 2:
+            return payload
+        return {operation: payload[operation] for operation in _METHODS if operation in payload}
 
     def _summary(self) -> str:
         if self._is_clear_all:

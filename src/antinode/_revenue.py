@@ -142,42 +142,66 @@ class Revenue:
 
     def to_event(self, user_id: str | None = None, device_id: str | None = None) -> EventDict:
         """A new `revenue_amount` event for this user. Raises `ValueError` with the problems, if any."""
-        if problems := self.problems:
+        if not self._is_plain() and (problems := self.problems):
             raise ValueError(f"Revenue: {'; '.join(problems)}")
         event: EventDict = {"event_type": "revenue_amount"}
         if user_id is not None:
             event["user_id"] = user_id
         if device_id is not None:
             event["device_id"] = device_id
-        event["event_properties"] = {**(self.properties or {}), **self._amounts(), **self._details()}
+        properties = dict(self.properties or {})
+        self._add_amounts(properties)
+        self._add_details(properties)
+        event["event_properties"] = properties
         return event
 
     def __repr__(self) -> str:
         names = [name for name in self.__slots__ if getattr(self, name) is not None]
         return f"<Revenue: {', '.join(names)}>"
 
-    def _amounts(self) -> dict[str, int | float]:
-        amounts: dict[str, int | float] = {"$quantity": int(self.quantity)}
-        if self.price is not None:
-            amounts["$price"] = json_number(self.price)
-            amounts["$revenue"] = json_number(_product(self.price, self.quantity))
-        elif self.revenue is not None:
-            amounts["$revenue"] = json_number(self.revenue)
-        return amounts
+    def _is_plain(self) -> bool:
+        """Whether all is of the very types and sizes that are right: what most are, told quickly."""
+        price, quantity = self.price, self.quantity
+        amount = self.revenue if price is None else price
+        return (
+            (price is None or self.revenue is None)
+            and (type(amount) is float or type(amount) is int)
+            and -_LARGE < amount < _LARGE
+            and type(quantity) is int
+            and 1 <= quantity < _LARGE
+            and (self.properties is None or type(self.properties) is dict)
+            and (self.product_id is None or type(self.product_id) is str)
+            and (self.revenue_type is None or type(self.revenue_type) is str)
+            and self.currency is self.receipt is self.receipt_sig is None
+        )
 
-    def _details(self) -> dict[str, str]:
-        details = {
-            "$productId": self.product_id,
-            "$revenueType": self.revenue_type,
-            "$currency": self.currency,
-            "$receipt": self.receipt,
-            "$receiptSig": self.receipt_sig,
-        }
-        return {key: value for key, value in details.items() if value is not None}
+    def _add_amounts(self, properties: dict[str, Any]) -> None:
+        properties["$quantity"] = int(self.quantity)
+        if self.price is not None:
+            properties["$price"] = json_number(self.price)
+            properties["$revenue"] = json_number(_product(self.price, self.quantity))
+        elif self.revenue is not None:
+            properties["$revenue"] = json_number(self.revenue)
+
+    def _add_details(self, properties: dict[str, Any]) -> None:
+        if self.product_id is not None:
+            properties["$productId"] = self.product_id
+        if self.revenue_type is not None:
+            properties["$revenueType"] = self.revenue_type
+        if self.currency is not None:
+            properties["$currency"] = self.currency
+        if self.receipt is not None:
+            properties["$receipt"] = self.receipt
+        if self.receipt_sig is not None:
+            properties["$receiptSig"] = self.receipt_sig
+
+
+_LARGE = 10**15
+"""Beyond what is plain; the product of two such numbers is far within a float's range."""
 
 
 def _product(price: Number, quantity: int) -> Number:
-    if isinstance(price, Decimal):
+    if type(price) is not float and isinstance(price, Decimal):
         return _EXACT.multiply(price, Decimal(quantity))
     return price * quantity
 

@@ -13,7 +13,7 @@ import orjson
 from antinode._encoding.defaults import Defaults
 from antinode._encoding.inert import inert_copy, is_inert, reserve
 from antinode._encoding.refusal import Refused, invalid
-from antinode._events import IngestionMetadata, Plan
+from antinode._events import Event, IngestionMetadata, Plan, event_slots
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, FieldKind
 from antinode._protocol.ids import INVALID_IDS, is_good_id
 from antinode._protocol.limits import (
@@ -118,6 +118,11 @@ class EventEncoder:
             "plain": {key: value for key, value in plain.items() if key not in self._constants},
             "integers": dict.fromkeys(_fields_of(FieldKind.INTEGER) - {"time"}),
             "numbers": dict.fromkeys(_fields_of(FieldKind.NUMBER)),
+            "groups": {"groups": None},
+            "max_group_types": MAX_GROUP_TYPES,
+            "max_group_values": MAX_GROUP_VALUES,
+            "event_class": Event,
+            "event_slots": event_slots(),
             "constants": self._constants,
             "is_plain": self._is_plain,
             "event_types": self._event_types,

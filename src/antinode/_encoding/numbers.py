@@ -27,6 +27,8 @@ def is_real_number(value: object) -> TypeGuard[Number]:
 
 def json_number(number: Number) -> int | float:
     """`number` as JSON can hold it: an int that fits into 64 bits, or the nearest float."""
+    if type(number) is float:
+        return number
     # Encoders write a Decimal as a string, which the server would not add up.
     value: Any = number
     try:
