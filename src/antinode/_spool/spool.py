@@ -10,26 +10,23 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from antinode._locks import is_owned, let_go
-from antinode._spool import owners
+from antinode._spool import fates, owners
 from antinode._spool.adoption import MOST_HELD, Adoption
 from antinode._spool.directory import SpoolDirectory
 from antinode._spool.disk import Disk
 from antinode._spool.durability import Syncer
 from antinode._spool.errors import (
-    DamagedFull,
-    DescriptorsLost,
-    RecordsDamaged,
     SpoolBroken,
     SpoolError,
 )
 from antinode._spool.filesystems import may_map
-from antinode._spool.format import CODES, FRAME_SIZE, SMALLEST, size_for
+from antinode._spool.format import FRAME_SIZE, SMALLEST, size_for
 from antinode._spool.inspection.damage import SetAside
 from antinode._spool.making import SegmentMaker
 from antinode._spool.own_locks import OwnLocks
 from antinode._spool.reading import Start
 from antinode._spool.recovering import RecordReading, Recovered
-from antinode._spool.segment import INDEX_MASK, PLACE_BITS, AdoptedSegment, Segment
+from antinode._spool.segment import PLACE_BITS, Segment
 from antinode._spool.stats import SpoolRemainder, SpoolStats
 from antinode._spool.upkeep import Upkeep
 from antinode._spool.writers import OwnSegment, RefusingSegment
@@ -118,7 +115,6 @@ class Spool:
             wall=self._wall,
         )
         self._aside = SetAside(self._disk, self.path)
-        self._has_told_full = False
         self._adoption = Adoption(self._disk, self.path, self._fingerprint, self._aside, self._clock)
         # Own records that were not kept in memory: how many were appended, and the last Start (both written
         # by `append` alone); how many are read and kept by the caller (written by `read` alone). What makes
@@ -127,6 +123,8 @@ class Spool:
         self._start: Start | None = None
         self._taken = 0
         self._upkeep = Upkeep(
+            self._disk,
+            self.path,
             self._segments,
             self._adoption,
             self._aside,
@@ -332,17 +330,7 @@ class Spool:
 
         Once, also that what is damaged is not kept any more.
         """
-        refusals = self._reading.take_refusals()
-        lost, self._upkeep.lost_records = self._upkeep.lost_records, 0
-        if lost:
-            refusals.append(RecordsDamaged(self.path, lost))
-        if self._disk.has_lost_descriptors:
-            self._disk.has_lost_descriptors = False
-            refusals.append(DescriptorsLost(self.path))
-        if self._aside.is_full and not self._has_told_full:
-            self._has_told_full = True
-            refusals.append(DamagedFull(self._aside.directory))
-        return refusals
+        return [*self._reading.take_refusals(), *self._upkeep.take_findings()]
 
     def _next_own(self, segment: OwnSegment) -> OwnSegment | None:
         """The one that was made next, and is used."""
@@ -358,26 +346,11 @@ class Spool:
         Idempotent: the first code stays. Unknown places, and those of segments long deleted, are ignored.
         Raises ValueError for another code.
         """
-        if code not in CODES:
-            raise ValueError(f"the code is {code!r:.60}; give DELIVERED, REJECTED or DROPPED")
-        by_segment: dict[int, list[int]] = {}
-        for place in places:
-            by_segment.setdefault(place >> PLACE_BITS, []).append(place & INDEX_MASK)
-        for serial, nths in by_segment.items():
-            if (segment := self._segments.get(serial)) is not None:
-                segment.acknowledge(nths, code)
-                if isinstance(segment, AdoptedSegment) and segment.is_read:
-                    segment.close()  # a batch may be of more segments than the process may have open files
+        fates.acknowledge(self._segments, places, code)
 
     def lost(self, places: Iterable[int]) -> set[int]:
         """Those of these places whose files have been removed, by whomever."""
-        given = list(places)
-        gone = {
-            serial
-            for serial in {place >> PLACE_BITS for place in given}
-            if (segment := self._segments.get(serial)) is None or not segment.is_left()
-        }
-        return {place for place in given if place >> PLACE_BITS in gone}
+        return fates.lost(self._segments, places)
 
     def adopt(self, *, any_fingerprint: bool = False, max_owners: int = MOST_HELD) -> int:
         """Take over the segments of dead owners; returns how many. Each goes to one living process.

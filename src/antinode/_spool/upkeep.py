@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 
 from antinode._spool.adoption import Adoption
 from antinode._spool.directory import SpoolDirectory
+from antinode._spool.disk import Disk
+from antinode._spool.errors import DamagedFull, DescriptorsLost, RecordsDamaged, SpoolError
 from antinode._spool.inspection.damage import SetAside
 from antinode._spool.scanning import Damage
 from antinode._spool.segment import AdoptedSegment, Segment
@@ -20,6 +22,8 @@ class Upkeep:
 
     def __init__(
         self,
+        disk: Disk,
+        path: str,
         segments: dict[int, Segment],
         adoption: Adoption,
         aside: SetAside,
@@ -29,6 +33,8 @@ class Upkeep:
         is_synced: bool,
         max_bytes: int,
     ) -> None:
+        self._disk = disk
+        self._path = path
         self._segments = segments
         self._adoption = adoption
         self._aside = aside
@@ -36,8 +42,9 @@ class Upkeep:
         self._syncing = syncing
         self._is_synced = is_synced
         self._max_bytes = max_bytes
-        self.lost_records = 0
+        self._lost_records = 0
         """Found damaged so far, and not told of yet."""
+        self._has_told_full = False
 
     def sweep(self) -> None:
         """Delete settled segments; free what the others do not need."""
@@ -89,7 +96,7 @@ class Upkeep:
     def set_aside(self, segment: Segment, damage: Damage) -> None:
         """Copy a damaged stretch to where a person may look at it, as far as there is room."""
         if not damage.is_at_end:  # what was being written when its process died had not been logged
-            self.lost_records += damage.records
+            self._lost_records += damage.records
         self._aside.stretch(
             segment.read_at,
             segment.path,
@@ -99,3 +106,17 @@ class Upkeep:
             problem=damage.problem,
             room=min(_DAMAGE_KEPT, self._max_bytes - self._directory.bytes),
         )
+
+    def take_findings(self) -> list[SpoolError]:
+        """What was found damaged, lost or full since this was last asked."""
+        found: list[SpoolError] = []
+        lost, self._lost_records = self._lost_records, 0
+        if lost:
+            found.append(RecordsDamaged(self._path, lost))
+        if self._disk.has_lost_descriptors:
+            self._disk.has_lost_descriptors = False
+            found.append(DescriptorsLost(self._path))
+        if self._aside.is_full and not self._has_told_full:
+            self._has_told_full = True
+            found.append(DamagedFull(self._aside.directory))
+        return found
