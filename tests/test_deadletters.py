@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import antinode
 from antinode import Client, Outcome, Status
-from antinode._deadletters import KEPT, MAX_BYTES, DeadLetters, Letter, decode, encode, files_of
+from antinode._deadletters import KEPT_FILES, MAX_BYTES, DeadLetters, Letter, decode, encode, files_of
 from antinode._delivery.record import Record
 from antinode._spool.inspection import inspect
 from antinode.server import running
@@ -225,7 +225,7 @@ def test_files_are_set_aside_at_their_bound(path: Path, make_client: MakeClient)
     client.shutdown()
     files = files_of(str(path))
     assert [Path(name).name for name in files] == [
-        *(f"{path.name}.{number}" for number in range(KEPT, 0, -1)),
+        *(f"{path.name}.{number}" for number in range(KEPT_FILES, 0, -1)),
         path.name,
     ]
     assert all(os.path.getsize(name) <= MAX_BYTES for name in files)
@@ -240,7 +240,7 @@ def test_a_bound_holds_for_letters_that_come_at_once(tmp_path: Path) -> None:
     kept = DeadLetters(str(tmp_path / "dead"), max_bytes=10_000)
     kept.bury(settled("dropped", b'{"n":%d}' % number) for number in range(1000))
     assert {os.path.getsize(name) <= 10_000 for name in files_of(kept.path)} == {True}
-    assert len(files_of(kept.path)) == KEPT + 1
+    assert len(files_of(kept.path)) == KEPT_FILES + 1
 
 
 WRITER = """
@@ -278,7 +278,7 @@ def test_many_processes_share_a_file(path: Path, bound: int) -> None:
         assert list(found.values()) == [everything] * 5
     else:
         assert all(numbers[-1] == 399 for numbers in found.values())
-        assert len(files_of(str(path))) <= KEPT + 1
+        assert len(files_of(str(path))) <= KEPT_FILES + 1
         assert not [name for name in os.listdir(path.parent) if name.endswith(".rotating")]
 
 

@@ -20,15 +20,15 @@ from antinode._delivery.record import Record
 from antinode._delivery.shell.log_limiter import write
 from antinode._spool.ownership import refusal
 
-# A file larger than this is set aside as PATH.1, what was there before as PATH.2, and so on up to KEPT.
+# A file larger than this is set aside as PATH.1, what was there before as PATH.2, and so on up to KEPT_FILES.
 MAX_BYTES = 16 * 1024 * 1024
-KEPT = 4
+KEPT_FILES = 4
 # So much is written at once: when a whole queue is dropped, the bound holds in the middle of it, too.
-_PIECE = 1024 * 1024
+_PIECE_BYTES = 1024 * 1024
 # After so many seconds, whoever was setting files aside counts as dead.
-_ROTATES_FOR = 60.0
+_ROTATES_FOR_SECONDS = 60.0
 # What looks torn is looked at again after this many seconds, so often.
-_LOOK_AGAIN = 0.002
+_LOOK_AGAIN_SECONDS = 0.002
 _LOOKS = 5
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows only
 # Not on Windows: a link is not followed, and a FIFO that nobody reads keeps nobody waiting.
@@ -41,11 +41,11 @@ class DeadLetters:
     The file can be read by its owner alone, for events hold what users did. A trouble with it is logged once.
     """
 
-    def __init__(self, path: str, *, max_bytes: int = MAX_BYTES, kept: int = KEPT) -> None:
+    def __init__(self, path: str, *, max_bytes: int = MAX_BYTES, kept: int = KEPT_FILES) -> None:
         self.path = path
         self._max_bytes = max_bytes
         self._kept = kept
-        self._piece = min(_PIECE, max_bytes)
+        self._piece = min(_PIECE_BYTES, max_bytes)
         self._is_in_trouble = False
 
     def bury(self, records: Iterable[Record]) -> None:
@@ -101,7 +101,7 @@ class DeadLetters:
                 if not S_ISDIR(status.st_mode):
                     os.unlink(guard)
                 # Ahead of the clock counts as old: it would hold for ever.
-                elif abs(time.time() - status.st_mtime) > _ROTATES_FOR:
+                elif abs(time.time() - status.st_mtime) > _ROTATES_FOR_SECONDS:
                     os.rmdir(guard)
             return
         try:
@@ -129,7 +129,7 @@ def _ends_torn(file: int) -> bool:
             if size == former:
                 return True
             # Another process may be writing at this very moment: then it has gone on after this.
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(_LOOK_AGAIN_SECONDS)
     except OSError:
         pass  # no regular file
     return False
@@ -146,7 +146,7 @@ def open_letters(path: str) -> BinaryIO:
 
 def files_of(path: str) -> list[str]:
     """The files that hold the dead letters of `path`, those set aside included, the oldest letters first."""
-    names = [f"{path}.{number}" for number in range(KEPT, 0, -1)]
+    names = [f"{path}.{number}" for number in range(KEPT_FILES, 0, -1)]
     return [*filter(os.path.exists, names), path]
 
 

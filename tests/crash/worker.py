@@ -126,7 +126,7 @@ def work(orders: Orders) -> None:
     errors.expects_refusals = orders.failures > 0
     errors.logs = orders.threads > 0
     log.addHandler(errors)
-    spooler.ADOPT_EVERY = ADOPT_EVERY
+    spooler.ADOPT_EVERY_SECONDS = ADOPT_EVERY
     spool_module.FIRST_SIZE = orders.first_segment
     DeadlyDisk.orders = orders
     DeadlyDisk.draw = random.Random(f"{orders.seed} refusals")

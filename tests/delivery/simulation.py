@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from antinode._delivery.core.backlog import SCAN, ids_of
+from antinode._delivery.core.backlog import SCAN_RECORDS, ids_of
 from antinode._delivery.core.batch import Upload
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.core import QUEUE_FULL, Core
@@ -446,9 +446,9 @@ class Simulation:
         """Look, act, and look again until there is nothing to do: the coordinator between two sleeps."""
         core = self.core
         for rounds in itertools.count():
-            assert rounds <= 5 + len(core.queued) // SCAN + (len(self.records) if self.store else 0), (
-                "the shell spins"
-            )
+            assert rounds <= 5 + len(core.queued) // SCAN_RECORDS + (
+                len(self.records) if self.store else 0
+            ), "the shell spins"
             for upload in core.next_uploads(self.now):
                 self._start(upload)
             self._collect()

@@ -159,8 +159,8 @@ def client_of(server, **options):
 @pytest.fixture
 def in_a_hurry(monkeypatch):
     """The client waits for milliseconds where it would for seconds."""
-    for wait in ("FIRST_WAIT", "LAST_WAIT", "FAULT_FIRST_WAIT", "FAULT_LAST_WAIT"):
-        monkeypatch.setattr(link, wait, 0.02)
+    for wait in ("FIRST_WAIT", "LONGEST_WAIT", "FAULT_FIRST_WAIT", "FAULT_LONGEST_WAIT"):
+        monkeypatch.setattr(link, f"{wait}_SECONDS", 0.02)
     for wait in ("ID_HOLD", "PROJECT_WAIT", "MAX_RETRY_AFTER"):
         monkeypatch.setattr(responses, wait, 0.02)
 

@@ -25,7 +25,7 @@ EVENT = b'{"event_type":"Left","user_id":"user-20391"}'
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spooler, "ADOPT_EVERY", 0.05)
+    monkeypatch.setattr(spooler, "ADOPT_EVERY_SECONDS", 0.05)
 
 
 class Arrivals:

@@ -194,7 +194,7 @@ def test_forked_child_that_is_killed_leaves_its_events_to_the_parent(
         """
         import antinode, os, signal
         from antinode._delivery.shell import spooler
-        spooler.ADOPT_EVERY = 0.05
+        spooler.ADOPT_EVERY_SECONDS = 0.05
         client = antinode.init(KEY, server_url=URL, storage=DIR, upload_interval_in_sec=60)
         client.log_event(event(0, "parent"))
         child = os.fork()

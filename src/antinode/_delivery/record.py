@@ -17,7 +17,7 @@ from antinode._protocol.status import Status
 if TYPE_CHECKING:
     from antinode._delivery.epoch import Epoch
 
-TIMEOUT_MAX = min(threading.TIMEOUT_MAX, 365 * 86_400.0)
+LONGEST_TIMEOUT_SECONDS = min(threading.TIMEOUT_MAX, 365 * 86_400.0)
 
 _log = logging.getLogger("antinode")
 
@@ -92,7 +92,9 @@ class Record(Delivery, msgspec.Struct, gc=False, eq=False):
 
             self.add_done_callback(opened)
             # A longer timeout overflows on some platforms.
-            if not gate.acquire(timeout=-1 if timeout is None else min(max(0.0, timeout), TIMEOUT_MAX)):
+            if not gate.acquire(
+                timeout=-1 if timeout is None else min(max(0.0, timeout), LONGEST_TIMEOUT_SECONDS)
+            ):
                 remove_callback(self, opened)
                 raise TimeoutError(
                     f"the event has not settled within {timeout} s; it is still being delivered"

@@ -17,7 +17,7 @@ from antinode._delivery.shell.threads import make_thread
 from antinode._lifecycle.eventlet_hub import HubWaker
 
 # How long the main thread has, in seconds, to run the handler before the signal is raised once more.
-RAISE_AGAIN = 0.2
+RAISE_AGAIN_SECONDS = 0.2
 
 
 class Drainable(Protocol):
@@ -146,7 +146,7 @@ class Drain:
             os.kill(os.getpid(), number)
             if threading.current_thread() is threading.main_thread():
                 return
-            time.sleep(RAISE_AGAIN)
+            time.sleep(RAISE_AGAIN_SECONDS)
 
     @property
     def _is_deadly(self) -> bool:

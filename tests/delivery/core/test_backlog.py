@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode._delivery.core.backlog import SCAN, Backlog, ids_of
+from antinode._delivery.core.backlog import SCAN_RECORDS, Backlog, ids_of
 from antinode._delivery.record import Record
 
 HUGE = 1 << 40
@@ -99,7 +99,7 @@ def test_a_deep_lane_does_not_starve_the_queue() -> None:
 
 def test_a_search_ends_before_it_takes_long() -> None:
     """A search that only finds busy streams stops after a while and says that there may be more."""
-    backlog = filled([1] * (SCAN + 1) + [2])
+    backlog = filled([1] * (SCAN_RECORDS + 1) + [2])
     backlog.occupy({1})
     assert backlog.take(0.0, events=10, size=HUGE) == []
     assert backlog.must_go_on

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode._delivery.core.batch import SMALLEST_LIMIT, Batch, halves
+from antinode._delivery.core.batch import SMALLEST_LIMIT_EVENTS, Batch, halves
 from antinode._delivery.record import Record
 from antinode._protocol.endpoints import Endpoint
 
@@ -78,7 +78,7 @@ def test_requests_shrink_to_ten_events_and_grow_again() -> None:
     assert batch.limit == 1000
     for _ in range(20):
         batch.shrink(2000)
-    assert batch.limit == SMALLEST_LIMIT
+    assert batch.limit == SMALLEST_LIMIT_EVENTS
     for _ in range(100):
         batch.grow()
     assert batch.limit > 2000

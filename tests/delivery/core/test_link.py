@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antinode._delivery.core.link import (
-    FAULT_LAST_WAIT,
-    LAST_WAIT,
+    FAULT_LONGEST_WAIT_SECONDS,
+    LONGEST_WAIT_SECONDS,
     PROBE_EVENTS,
     TRANSITIONS,
     UNLIMITED,
@@ -57,7 +57,7 @@ def test_waits_grow_and_are_halved_at_random(jitter: float, failures: int) -> No
     link = Link()
     for _ in range(failures):
         link = failed(link if link.state is LinkState.OPEN else link.due(), 100.0, jitter=jitter)
-    whole = min(LAST_WAIT, 0.2 * 2 ** (failures - 1))
+    whole = min(LONGEST_WAIT_SECONDS, 0.2 * 2 ** (failures - 1))
     assert link.failures == failures
     assert link.until - 100.0 == pytest.approx(whole * (0.5 + jitter / 2))
 
@@ -151,7 +151,7 @@ def test_a_fault_is_probed_rarely_and_with_one_event() -> None:
         waits.append(round(link.until))
         assert link.allowance == 1
         link = link.due()
-    assert waits == [60, 120, 240, 480, FAULT_LAST_WAIT, FAULT_LAST_WAIT]
+    assert waits == [60, 120, 240, 480, FAULT_LONGEST_WAIT_SECONDS, FAULT_LONGEST_WAIT_SECONDS]
 
 
 def test_an_older_requests_429_does_not_hide_a_fault() -> None:

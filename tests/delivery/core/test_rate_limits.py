@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode._delivery.core.rate_limits import FORGET_AFTER, MANY_LIMITS, RateLimits
+from antinode._delivery.core.rate_limits import FORGET_AFTER_SECONDS, MANY_LIMITS, RateLimits
 from antinode._protocol.limits import RATE_WINDOW
 
 KEYS = (("stream", 7), ("user", "u"), ("device", "d"))
@@ -112,9 +112,9 @@ def test_what_was_learned_is_forgotten_in_time() -> None:
     """Ten minutes after an id's last record nothing is known of it any more."""
     rate_limits = RateLimits()
     rate_limits.throttle(("user", "u"), 0.0, 30.0, 30.0)
-    rate_limits.prune(29.0 + FORGET_AFTER)
+    rate_limits.prune(29.0 + FORGET_AFTER_SECONDS)
     assert rate_limits.is_active
-    rate_limits.prune(90.0 + FORGET_AFTER)
+    rate_limits.prune(90.0 + FORGET_AFTER_SECONDS)
     assert not rate_limits.is_active
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.core import Core
-from antinode._delivery.core.response_handler import GROW_AFTER, REFUSALS_TO_PAUSE
+from antinode._delivery.core.response_handler import GROW_AFTER_SUCCESSES, REFUSALS_TO_PAUSE
 from antinode._delivery.record import Record
 from antinode._delivery.retry import Schedule
 from antinode._protocol.responses import Action, Verdict
@@ -116,7 +116,7 @@ def test_a_smaller_size_is_learned_and_forgotten() -> None:
     assert learned <= 20_000
     assert sim.server.answers[413] <= 4
     sim.server.max_body = 1_000_000
-    for _ in range(5 * GROW_AFTER):
+    for _ in range(5 * GROW_AFTER_SUCCESSES):
         sim.log()
         sim.advance(1.0)
     assert sim.core.max_upload_bytes == 100_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from antinode._delivery.core.config import CoreConfig
-from antinode._delivery.core.expiry import EXPIRE_EVERY
+from antinode._delivery.core.expiry import EXPIRE_EVERY_SECONDS
 from tests.delivery.core.rules import once, reasons
 from tests.delivery.simulation import (
     Simulation,
@@ -17,7 +17,7 @@ def test_events_expire_while_they_wait() -> None:
     old = sim.log()
     sim.advance(50.0)
     young = sim.log()
-    sim.advance(50.0 + EXPIRE_EVERY)
+    sim.advance(50.0 + EXPIRE_EVERY_SECONDS)
     assert (old.done(), young.done()) == (True, False)
     assert reasons(sim) == ["expired", "pending"]
     sim.advance(51.0)
@@ -34,7 +34,7 @@ def test_events_expire_behind_younger_ones_of_their_batch() -> None:
     sim.server.weather = "hang"
     sim.advance(25.0)
     sim.log("cool")
-    sim.advance(25.0 + EXPIRE_EVERY)
+    sim.advance(25.0 + EXPIRE_EVERY_SECONDS)
     assert reasons(sim) == ["expired", "pending"]
 
 

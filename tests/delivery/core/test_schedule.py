@@ -10,7 +10,7 @@ import pytest
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.core import Core
 from antinode._delivery.core.link import LinkState
-from antinode._delivery.core.schedule import LINGER, PATIENCE, PROMPT
+from antinode._delivery.core.schedule import LINGER_SECONDS, PATIENCE_SECONDS, PROMPT_SECONDS
 from antinode._delivery.record import Record
 from antinode._delivery.retry import Schedule
 from antinode._protocol.endpoints import Endpoint
@@ -43,8 +43,8 @@ def test_a_trickle_is_gathered() -> None:
         sim.advance(0.001)
     sim.settle()
     starts = [time for time, _ in sim.uploads]
-    assert all(later - earlier >= LINGER - 1e-9 for earlier, later in itertools.pairwise(starts))
-    assert len(starts) <= 1.0 / LINGER + 2
+    assert all(later - earlier >= LINGER_SECONDS - 1e-9 for earlier, later in itertools.pairwise(starts))
+    assert len(starts) <= 1.0 / LINGER_SECONDS + 2
 
 
 def test_the_interval_gathers_events() -> None:
@@ -91,7 +91,7 @@ def test_a_backlog_uses_all_connections_and_little_uses_one() -> None:
     sim.server.latency = 1.0
     sim.submit_together(sim.record(f"user-{number}") for number in range(35))
     assert sent(sim) == [list(range(10))]
-    sim.advance(PROMPT)
+    sim.advance(PROMPT_SECONDS)
     assert sent(sim) == [list(range(10)), list(range(10, 20)), list(range(20, 30))]
     sim.settle()
     assert len(sent(sim)) == 4
@@ -108,10 +108,10 @@ def test_what_a_server_took_last_tells_whether_to_wait_for_it() -> None:
         sim.settle()
         return begun
 
-    sim.server.latency = 2 * PROMPT
+    sim.server.latency = 2 * PROMPT_SECONDS
     assert uploads_of_a_burst() == 1
     assert uploads_of_a_burst() == 3
-    sim.server.latency = PROMPT / 2
+    sim.server.latency = PROMPT_SECONDS / 2
     assert uploads_of_a_burst() == 3
     assert uploads_of_a_burst() == 1
 
@@ -119,7 +119,7 @@ def test_what_a_server_took_last_tells_whether_to_wait_for_it() -> None:
 def test_a_large_event_behind_small_ones_is_not_slept_over() -> None:
     """It makes the average one larger, and so a full batch smaller, which nobody who logs can see."""
     sim = Simulation(CoreConfig(max_batch_events=3, max_batch_bytes=300, connections=2, rush_events=4))
-    sim.server.latency = 2 * PROMPT
+    sim.server.latency = 2 * PROMPT_SECONDS
     sim.log("user-0")
     sim.settle()
     sim.log("user-1")
@@ -136,7 +136,7 @@ def test_a_hanging_request_delays_others_by_about_a_second() -> None:
     sim.log("user-0")
     sim.advance(0.3)
     early = sim.log("user-1")
-    sim.advance(PATIENCE - 0.2)
+    sim.advance(PATIENCE_SECONDS - 0.2)
     assert early.done()
     late = sim.log("user-2")
     sim.advance(0.1)
@@ -225,5 +225,5 @@ def test_a_backlog_may_go_to_the_batch_api() -> None:
         core = Core(CoreConfig(max_batch_events=2, backlog_endpoint=given), random=lambda: 0.0)
         for number in range(5):
             core.admit(Record(b"{}", number, 0.0))
-        uploads = [*core.next_uploads(0.0), *core.next_uploads(PROMPT)]
+        uploads = [*core.next_uploads(0.0), *core.next_uploads(PROMPT_SECONDS)]
         assert [upload.endpoint for upload in uploads] == [given or Endpoint.HTTP_V2, Endpoint.HTTP_V2]

@@ -153,7 +153,7 @@ def test_connection_idle_for_long_is_not_trusted(make: Make, monkeypatch: pytest
     with RawServer(answering()) as server:
         client = make()
         client.send(Request(server.url, BODY))
-        monkeypatch.setattr(transport_module, "_IDLE_LIMIT", 0.0)
+        monkeypatch.setattr(transport_module, "_IDLE_SECONDS", 0.0)
         client.send(Request(server.url, BODY))
     assert server.connections == 2
 

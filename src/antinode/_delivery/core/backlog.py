@@ -14,9 +14,9 @@ from antinode._delivery.core.stream_queues import StreamQueue, StreamQueues
 from antinode._delivery.record import Record
 from antinode._protocol.nesting import is_deep
 
-# How many records a search for free streams may pass over before others get their turn.
-SCAN = 20_000
-# Ids remembered for streams while rate limits exist; forgotten together when there are more.
+# A search for free streams passes over at most this many records before others get their turn.
+SCAN_RECORDS = 20_000
+# The ids of this many streams are remembered while rate limits exist; beyond, all are forgotten together.
 MAX_KEYS = 50_000
 
 
@@ -38,7 +38,7 @@ def ids_of(record: Record) -> tuple[str | None, str | None]:
 
 
 def is_event(body: bytes) -> bool:
-    """Whether these bytes are one JSON object, not deeper than ours, whose ids are text. Raises nothing."""
+    """Whether the bytes are one JSON object, no deeper than an event may be, with text ids. Never raises."""
     try:
         _decode_ids(body)
     except (ValueError, RecursionError):
@@ -59,11 +59,11 @@ class Backlog:
         self.stream_queues = StreamQueues()
         self.rate_limits = RateLimits(pace)
         self.must_go_on = False
-        """The last search stopped early without finding anything: there may be more behind."""
+        """Whether the last search stopped early without a find, so that free streams may lie further back."""
         self.suspect: Record | None = None
-        """The record that was being looked at when the last search raised."""
+        """The record at which the last search raised, if it did."""
         self._is_fresh_first = False
-        """Whose turn it is when stream queues alone would fill an upload: they must not starve `fresh`."""
+        """Whether it is the turn of `fresh`, which stream queues that fill whole uploads must not starve."""
         self._busy: set[int] = set()
         self._keys: dict[int, tuple[Key, ...]] = {}
 
@@ -85,11 +85,11 @@ class Backlog:
     # Streams that uploads hold.
 
     def occupy(self, streams: Iterable[int]) -> None:
-        """An upload holds records of these streams: their later ones wait."""
+        """Have the later records of these streams wait, since an upload holds earlier ones."""
         self._busy.update(streams)
 
     def vacate(self, streams: set[int], now: float) -> None:
-        """The upload has ended: what waited for it may go, unless a rate limit holds it."""
+        """Free the streams of an upload that has ended; a rate limit may still hold one."""
         self._busy -= streams
         stream_queues = self.stream_queues
         if not stream_queues:
@@ -113,9 +113,9 @@ class Backlog:
     # Taking.
 
     def take(self, now: float, *, events: int, size: int) -> list[Record]:
-        """Records for one upload: at most so many events and bytes, but one in any case if one may go.
+        """Take records for one upload: at most `events` of them and `size` bytes, but one if any may go.
 
-        After an exception they are where they were, and `suspect` is the record that it was about, if any.
+        After an exception the records are back in their places; `suspect` is the one that raised, if any did.
         """
         self.must_go_on = False
         self.suspect = None
@@ -139,14 +139,14 @@ class Backlog:
         return search.taken
 
     def _give_back(self, taken: list[Record]) -> None:
-        """Each to the front of what holds the later records of its stream."""
+        """Put each record back in front of the later ones of its stream."""
         stream_queues = self.stream_queues
         for record in reversed(taken):
             if stream_queues.get(record.stream) is None:
                 self.fresh.appendleft(record)
             else:
                 stream_queues.prepend(record.stream, [record])
-        # One that was being taken from is no longer ready, and nobody else would make it so.
+        # A queue that records were being taken from is no longer ready; here alone is it made ready again.
         for queue in stream_queues:
             is_idle = not queue.is_ready and queue.release_at is None
             if queue.records and is_idle and queue.stream not in self._busy:
@@ -181,7 +181,7 @@ class Backlog:
                 return
 
     def _take_from(self, stream_queue: StreamQueue, search: _Filling) -> bool:
-        """Take from one stream queue; False when the upload is full. What stays in it is busy, or held."""
+        """Take from one stream queue; False when the upload is full. What is left is busy or held then."""
         stream_queues = self.stream_queues
         before = len(search.taken)
         if search.is_paced:
@@ -202,32 +202,38 @@ class Backlog:
         return True
 
     def _sift(self, search: _Filling) -> None:
-        """Take from the queue what may go, and move what must wait to its stream queue."""
+        """Take from `fresh` the records that may go, and move those that must wait to their stream queues."""
         fresh, stream_queues, busy = self.fresh, self.stream_queues, self._busy
         passed = 0
-        while passed < SCAN:
+        while passed < SCAN_RECORDS:
             search.room, search.space, moved, ready = sift(
-                fresh, search.taken, search.room, search.space, busy, stream_queues.by_stream, SCAN - passed
+                fresh,
+                search.taken,
+                search.room,
+                search.space,
+                busy,
+                stream_queues.by_stream,
+                SCAN_RECORDS - passed,
             )
             stream_queues.count += moved
             stream_queues.ready_count += ready
             passed += moved
             if search.room <= 0 or not fresh:
                 return
-            if passed < SCAN:
+            if passed < SCAN_RECORDS:
                 stream = fresh[0].stream
                 if stream not in busy and stream_queues.get(stream) is None:
-                    return  # it has no room here
+                    return  # the record at the front does not fit
                 stream_queues.append(stream, fresh.popleft())
                 passed += 1
         self.must_go_on = not search.taken
 
     def _sift_paced(self, search: _Filling) -> None:
-        """The same where each record has to pass its rate limits."""
+        """Do what `_sift` does where each record has to pass its rate limits."""
         fresh, stream_queues, busy = self.fresh, self.stream_queues, self._busy
-        # What this very upload has taken is busy too, but may be followed by more of the same stream.
+        # Streams of this very upload are busy too, but more records of theirs may follow into it.
         own = {record.stream for record in search.taken}
-        for _ in range(SCAN):
+        for _ in range(SCAN_RECORDS):
             if search.room <= 0 or not fresh:
                 return
             record = fresh[0]
@@ -282,8 +288,8 @@ class Backlog:
         return self.fresh[0] if self.fresh else None
 
     def pop_oldest(self) -> Record | None:
-        """Take out the record to drop first: of a stream queue if there is one, for those have waited
-        longest, and a throttled user must not cost another's events."""
+        """Take out the record to drop first. Stream queues come first: theirs have waited longest, and a
+        throttled user must not cost others their events."""
         stream_queue = self.stream_queues.first_filled()
         if stream_queue is None:
             return self.fresh.popleft() if self.fresh else None
@@ -307,7 +313,7 @@ class Backlog:
             self.stream_queues.discard_empty(stream_queue)
 
     def recount(self) -> None:
-        """Put right what an exception in the midst of a change left half done."""
+        """Make the counts right after an exception that interrupted a change."""
         for stream_queue in list(self.stream_queues):
             self._forget_if_empty(stream_queue)
         self.stream_queues.recount()
@@ -321,7 +327,7 @@ class Backlog:
 
 
 class _Filling:
-    """One filling of an upload: what it may still take, and what it has."""
+    """An upload being filled: what it has taken, and the room that is left."""
 
     __slots__ = ("is_paced", "now", "opens_at", "room", "space", "taken")
 
@@ -331,7 +337,7 @@ class _Filling:
         self.space = size
         self.is_paced = is_paced
         self.opens_at = now
-        """When the rate limit opens that stopped the last record."""
+        """When the rate limit that stopped the last record opens."""
         self.taken: list[Record] = []
 
     def fits(self, record: Record) -> bool:

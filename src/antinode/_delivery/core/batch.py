@@ -10,8 +10,8 @@ from antinode._delivery.core.loops import fitting, total_size
 from antinode._delivery.record import Record
 from antinode._protocol.endpoints import Endpoint
 
-# Below this size a request costs more than the events in it.
-SMALLEST_LIMIT = 10
+# A request of fewer events costs more than the events in it.
+SMALLEST_LIMIT_EVENTS = 10
 NO_LIMIT = 1 << 30
 
 
@@ -27,14 +27,14 @@ class Batch:
     def __init__(self, records: list[Record], endpoint: Endpoint) -> None:
         self.chunks: deque[list[Record]] = deque([records])
         self.flying: list[Record] | None = None
-        """The chunk that is in a request now."""
+        """The chunk in a request at present."""
         self.endpoint = endpoint
         self.rounds = 0
         """Answers after which something of the batch had to be sent again."""
         self.limit = NO_LIMIT
         """Events that one request may carry; smaller where the bad ones lie close together."""
         self.streams: set[int] | None = None
-        """None until somebody needs to know."""
+        """The streams of its records; None until they are asked for."""
 
     @property
     def is_done(self) -> bool:
@@ -48,7 +48,7 @@ class Batch:
 
     def shrink(self, size: int) -> None:
         """Carry at most half of `size` events in a request from now on."""
-        self.limit = max(SMALLEST_LIMIT, min(self.limit, size) // 2)
+        self.limit = max(SMALLEST_LIMIT_EVENTS, min(self.limit, size) // 2)
 
     def grow(self) -> None:
         self.limit = min(NO_LIMIT, self.limit * 2)
@@ -69,7 +69,7 @@ class Batch:
         return self.chunks[0][0] if self.chunks else None
 
     def pop_oldest(self) -> None:
-        """Take it out, so that at no moment another record is outside the batch."""
+        """Take out the record that `oldest` names, and at no moment any other."""
         chunk = self.chunks[0]
         if len(chunk) == 1:
             self.chunks.popleft()
@@ -118,7 +118,7 @@ class Upload(NamedTuple):
 
 
 def halves(records: list[Record]) -> tuple[list[Record], list[Record]]:
-    """Two parts of about the same number of bytes, neither of them empty. Needs two records."""
+    """Cut two records or more into two parts of about the same number of bytes, neither of them empty."""
     total = total_size(records)
     size = cut = 0
     while cut < len(records) - 1 and (cut == 0 or size * 2 < total):

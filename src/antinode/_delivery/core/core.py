@@ -42,8 +42,8 @@ QUEUE_FULL = Outcome(
     message="the queue was full: raise max_queue_events or max_queue_bytes, or see why events do not leave",
 )
 
-# Events that end at once where memory for the end of all others is lacking.
-SHED = 1000
+# The oldest events end in lots of this size where there is no memory for a list of all of them.
+SHED_RECORDS = 1000
 
 
 class Core:
@@ -96,9 +96,9 @@ class Core:
         self._expiry = Expiry(self._pending, config.max_age)
         self._isolation = Isolation(self.settlement, self.backlog, self._pending, self._response_handler)
         self._failing: Failing | None = None
-        """While uploads fail, and none succeeds."""
+        """Since when uploads have failed; None once one has succeeded."""
         self._uploads: dict[int, int] = {}
-        """The batch of each upload under way."""
+        """The number of the batch of each upload under way, by the upload's number."""
         self._last_number = 0
 
     def layout(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Core:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is pending at all."""
+        """Whether nothing is pending."""
         return self.ledger.pending == 0
 
     @property
@@ -191,7 +191,7 @@ class Core:
         return victim, take_out
 
     def settle_unmade(self) -> None:
-        """Count what was lost for lack of memory, and tell of it."""
+        """Count the events that were lost for lack of memory, and note it for the log."""
         count = self.settlement.settle_unmade()
         if count:
             events = f"{counted(count, 'event')} {agreeing(count, 'was', 'were')}"
@@ -199,10 +199,10 @@ class Core:
             self._response_handler.note("WARNING", "out_of_memory", text)
 
     def mend(self) -> None:
-        """Put right what an exception left half done, between whichever steps of `admit` or `make_room`.
+        """Make the ledger agree with the records after an exception anywhere in `admit` or `make_room`.
 
-        A signal handler may raise anywhere. What counts then is where the records are: the ledger follows. To
-        be called under every lock, by the thread that the exception came to.
+        A signal handler may raise between any two steps. Where the records are is what counts; the ledger
+        follows. To be called under every lock, by the thread in which the exception was raised.
         """
         with self._guard:
             self.backlog.recount()
@@ -214,13 +214,13 @@ class Core:
                 pass
 
     def _recount(self, victim: Record | None, outcome: Outcome) -> bool:
-        """Count what is pending, and have the ledger follow; False if anything was logged meanwhile."""
+        """Make the ledger agree with what is pending; False if anything was logged meanwhile."""
         accepted = self.ledger.accepted
         pending = self.pending_records()
         if self.spooled is not None:
             pending += self.spooled.rear
         if victim is not None and any(record is victim for record in pending):
-            victim = None  # it has not left
+            victim = None  # it is still pending
         return self.settlement.recount(pending, victim, outcome, accepted=accepted)
 
     # What goes out.
@@ -258,7 +258,7 @@ class Core:
         if not self._schedule.may_start(now):
             return None
         if self.link.cause is Cause.REFUSAL:
-            # Those it refused may be one nest of bad events: an event from elsewhere is the better probe.
+            # The refused events may all be bad ones of one origin: any other event is the better probe.
             return self._begin(now) or self._resume(now)
         return self._resume(now) or self._begin(now)
 
@@ -317,7 +317,7 @@ class Core:
             self.backlog.occupy(batch.streams)
 
     def _end(self, number: int, now: float) -> None:
-        """A batch has nothing left: its streams are free, and what waited behind it may go."""
+        """End a batch that has nothing left: its streams are free, and later records of theirs may go."""
         streams = self._pending.batches.pop(number).streams
         if streams is not None:
             self.backlog.vacate(streams, now)
@@ -353,7 +353,7 @@ class Core:
             self._failing = None
         self._schedule.forget_probe_if_healthy()
         if not is_delivered:
-            # Back among those that wait, where they were not when these were last looked through.
+            # They wait again, and were in a request when the waiting ones were last looked through.
             self._expiry.expect(min([record.logged_at for record in records]))
         if batch.is_done:
             self._end(batch_number, now)
@@ -399,7 +399,7 @@ class Core:
         return self._response_handler.has_accepted
 
     def hurry(self, now: float) -> None:
-        """Send without regard to the interval, and probe early if that is ours to decide."""
+        """Send without regard to the interval, and probe early unless the server named a time to wait."""
         self._schedule.hurry(now)
         self._response_handler.hurry(now)
 
@@ -411,7 +411,7 @@ class Core:
     def abandon(self, reason: str, message: str) -> int:
         """Settle everything that is pending as dropped, requests under way included; returns how many.
 
-        Where there is no memory even for a list of it, the oldest end first, as dropped for that.
+        Where there is no memory for a list of it, the oldest events end first, as dropped for lack of memory.
         """
         dropped = Outcome(DROPPED, Status.FAILED, reason, message=message)
         kept = Outcome(SPOOLED, Status.FAILED, reason, message=f"{message}; the spool keeps it")
@@ -436,13 +436,13 @@ class Core:
                     raise
 
     def _shed(self) -> int:
-        """Give back memory at the end of the process: end some of the oldest; how many."""
-        for count in range(SHED):
+        """Give back memory at the end of the process: settle some of the oldest. Returns how many."""
+        for count in range(SHED_RECORDS):
             victim, take_out = self._oldest()
             if victim is None:
                 return count
             self._isolation.end_alone(victim, take_out, OUT_OF_MEMORY)
-        return SHED
+        return SHED_RECORDS
 
     def pending_records(self) -> list[Record]:
         """Every record that has not settled, each stream in order."""
@@ -483,7 +483,7 @@ class Core:
         ledger = self.ledger
         heads = [*self._pending.heads(), *flying]
         oldest = min((record.logged_at for record in heads), default=now)
-        # Not held for longer than this: logging threads wait for it.
+        # Logging threads wait for the guard, so it is held for nothing else.
         with self._guard:
             rear = 0 if self.spooled is None else len(self.spooled.rear)
             return replace(

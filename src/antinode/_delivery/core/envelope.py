@@ -17,7 +17,7 @@ class Envelope:
 
     @property
     def size(self) -> int:
-        """Bytes that a body has beside its events and the commas between them."""
+        """Bytes of a body without its events and the commas between them."""
         return len(self._head) + len(self._tail)
 
     def wrap(self, records: list[Record]) -> bytes:

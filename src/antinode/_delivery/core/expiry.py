@@ -11,8 +11,8 @@ from antinode._protocol.status import Status
 if TYPE_CHECKING:
     from antinode._delivery.core.pending import Pending
 
-# Records that wait are looked through for expired ones at most this often, in seconds.
-EXPIRE_EVERY = 1.0
+# Waiting records are looked through for expired ones at most this often.
+EXPIRE_EVERY_SECONDS = 1.0
 
 EXPIRED = Outcome(
     DROPPED, Status.FAILED, "expired", message="older than max_event_age before it could be sent"
@@ -26,10 +26,10 @@ class Expiry:
         self._pending = pending
         self._max_age = max_age
         self.due_at = float("inf") if max_age is None else float("-inf")
-        """When the next record may have to expire."""
+        """When the next record may expire."""
 
     def take_out(self, now: float) -> list[Record]:
-        """The expired records, which wait no longer."""
+        """Take the expired records out of those that wait."""
         max_age = self._max_age
         if max_age is None or now < self.due_at:
             return []
@@ -37,10 +37,10 @@ class Expiry:
         expired = self._pending.remove(lambda record: record.logged_at < limit)
         # Whatever is logged from here on is younger than `now`.
         oldest = min((record.logged_at for record in self._pending.heads()), default=now)
-        self.due_at = max(min(oldest, now) + max_age, now + min(EXPIRE_EVERY, max_age))
+        self.due_at = max(min(oldest, now) + max_age, now + min(EXPIRE_EVERY_SECONDS, max_age))
         return expired
 
     def expect(self, oldest: float) -> None:
-        """Records have come among those that wait; the oldest was logged at this time."""
+        """Hear that records wait again, the oldest of which was logged at this time."""
         if self._max_age is not None:
             self.due_at = min(self.due_at, oldest + self._max_age)

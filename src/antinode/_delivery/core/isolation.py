@@ -1,6 +1,6 @@
-"""What an exception leaves in the midst of the core's work, which can only be a fault in antinode.
+"""Exceptions in the core's own work, which can only be faults of antinode, cost one record at most.
 
-It costs one record at most: the one that it is about is found, by halving if need be, and ends alone.
+The record that an exception is about is found, by halving if need be, and ends alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Isolation:
-    """Keeps track of what is being worked on, and gives up what cannot be."""
+    """Keeps track of the records that are being worked on, and gives up the one that raises."""
 
     def __init__(
         self, settlement: Settlement, backlog: Backlog, pending: Pending, response_handler: ResponseHandler
@@ -51,9 +51,9 @@ class Isolation:
         return leaving
 
     def isolate(self, error: Exception) -> bool:
-        """While the next upload was made. Gives up the record that it is about, or narrows it down.
+        """Give up the record at which making an upload raised, or narrow down which it is.
 
-        False if it is about none.
+        False if the error is about no record.
         """
         self._response_handler.note_failure(error)
         suspect, self._backlog.suspect = self._backlog.suspect, None
@@ -65,7 +65,7 @@ class Isolation:
         return suspect is not None or batch is not None
 
     def _narrow(self, batch: Batch, records: list[Record], error: Exception) -> None:
-        """One of these fails, whatever is done with it: they are sent apart, until it is alone."""
+        """Send these records in halves until the one that fails in whatever is done with it is alone."""
         middle = len(records) // 2
         batch.put_back(records[:middle], records[middle:])
         if len(records) == 1:
@@ -80,7 +80,7 @@ class Isolation:
         now: float,
         error: Exception,
     ) -> None:
-        """While an answer was applied to the records of a batch, of which others were `waiting`."""
+        """Give up the record at which applying an answer raised; `waiting` are others of its batch."""
         handler = self._response_handler
         handler.note_failure(error)
         placed = {id(record) for record in self._pending.records()}

@@ -9,19 +9,19 @@ import msgspec
 
 # The first wait is short since most failures are one broken connection; the last is long enough that a
 # fleet of clients does not keep a recovering server down. Each is halved at random (jitter).
-FIRST_WAIT = 0.2
-LAST_WAIT = 15.0
-FAULT_FIRST_WAIT = 60.0
-FAULT_LAST_WAIT = 600.0
-# Whether a server refuses everything is a guess, which an event from elsewhere may prove wrong.
-REFUSAL_FIRST_WAIT = 5.0
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 15.0
+FAULT_FIRST_WAIT_SECONDS = 60.0
+FAULT_LONGEST_WAIT_SECONDS = 600.0
+# Shorter, since it is a guess that a server refuses everything: any other event may prove it wrong.
+REFUSAL_FIRST_WAIT_SECONDS = 5.0
 
 PROBE_EVENTS = 10
 FAULT_PROBE_EVENTS = 1
 # After a probe succeeded, each further success multiplies the events of one upload by this, up to the largest
 # ramp; beyond it the limits of a batch are the only ones, and uploads run side by side again.
-GROWTH = 8
-LARGEST_RAMP = 10_000
+RAMP_FACTOR = 8
+LARGEST_RAMP_EVENTS = 10_000
 
 UNLIMITED = 1 << 30
 
@@ -35,7 +35,7 @@ class LinkState(enum.Enum):
 
 
 class LinkEvent(enum.Enum):
-    """What a shell's answers and clock tell the link."""
+    """What happens to the link: answers, and the passing of time."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -89,7 +89,7 @@ class Link(msgspec.Struct, frozen=True):
     since: float = 0.0
     """WAITING: when this wait began."""
     not_before: float = 0.0
-    """WAITING: nothing brings the probe forward to before this: the server, or the policy, named it."""
+    """WAITING: the time that the server or the policy named; no probe is brought forward to before it."""
     allowance: int = UNLIMITED
     """Events that one upload may carry: small for a probe, growing with each success."""
     why: str = ""
@@ -120,14 +120,14 @@ class Link(msgspec.Struct, frozen=True):
         return self.cause in (Cause.FAULT, Cause.REFUSAL)
 
     def succeeded(self, now: float) -> Link:
-        """The server took a request apart sensibly, whatever it thought of the events."""
+        """The server understood a request, whether or not it accepted the events."""
         state = self._to(LinkEvent.SUCCEEDED)
         if state is LinkState.WAITING:
-            # Somebody was answered during an outage, or while everything seemed to be refused: it may be
-            # over, so probe now. Other waits have a reason that a good answer to an older request leaves.
+            # An answer during an outage, or while everything seemed to be refused, says that it may be over:
+            # probe now. Other waits have reasons that a good answer to an older request does not touch.
             return self._forward(now) if self.cause in (Cause.OUTAGE, Cause.REFUSAL) else self
-        allowance = self.allowance * GROWTH
-        return Link(allowance=allowance if allowance <= LARGEST_RAMP else UNLIMITED)
+        allowance = self.allowance * RAMP_FACTOR
+        return Link(allowance=allowance if allowance <= LARGEST_RAMP_EVENTS else UNLIMITED)
 
     def failed(self, now: float, *, asked: float, own: float | None, jitter: float, why: str) -> Link:
         """No answer, 408 or 5xx.
@@ -143,9 +143,9 @@ class Link(msgspec.Struct, frozen=True):
                 self, until=max(self.until, not_before), not_before=not_before, why=why
             )
         failures = self.failures + 1
-        wait = own or _backoff(FIRST_WAIT, LAST_WAIT, failures, jitter)
-        # One failure is a broken connection: the same request again. Two in a row are an outage: probe small.
-        # Where a policy counts attempts, events that failed together go on together, as its schedule expects.
+        wait = own or _backoff(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, failures, jitter)
+        # One failure is a broken connection: the same request is made again. Two in a row are an outage: the
+        # probe is small. Where a policy counts attempts, events that failed together stay together for it.
         is_same = failures == 1 or own is not None
         return Link(
             state,
@@ -163,7 +163,7 @@ class Link(msgspec.Struct, frozen=True):
         state = self._to(LinkEvent.THROTTLED)
         is_waiting = self.state is LinkState.WAITING
         until = max(now + wait, self.until if is_waiting else 0.0, self.not_before)
-        # An older request's 429 does not explain away the fault that was found since.
+        # The 429 of an older request does not take away a fault that was found since.
         cause = self.cause if is_waiting and self.is_refused else Cause.THROTTLE
         return Link(state, cause, self.failures, until, now, until, self.allowance, why)
 
@@ -173,8 +173,8 @@ class Link(msgspec.Struct, frozen=True):
         if self.state is LinkState.WAITING and self.cause is cause:
             return self
         failures = self.failures + 1 if self.is_refused else 1
-        first = REFUSAL_FIRST_WAIT if cause is Cause.REFUSAL else FAULT_FIRST_WAIT
-        wait = _backoff(first, FAULT_LAST_WAIT, failures, jitter)
+        first = REFUSAL_FIRST_WAIT_SECONDS if cause is Cause.REFUSAL else FAULT_FIRST_WAIT_SECONDS
+        wait = _backoff(first, FAULT_LONGEST_WAIT_SECONDS, failures, jitter)
         until = max(now + wait, self.not_before)
         return Link(state, cause, failures, until, now, self.not_before, FAULT_PROBE_EVENTS, why)
 

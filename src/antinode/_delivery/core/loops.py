@@ -40,7 +40,7 @@ def sift(
     stream_queues: Mapping[int, StreamQueue],
     most: int,
 ) -> tuple[int, int, int, int]:
-    """Take records from the queue's front, and have those follow their stream that wait in its own queue.
+    """Take records from the queue's front; one whose stream has a queue of its own moves to that queue.
 
     Takes at most `room` records, of `space` bytes with commas, but one at least. Ends at the first of a busy
     stream that has nothing in a queue of its own, and when `most` were moved to such queues. Returns what is
@@ -68,7 +68,7 @@ def sift(
 
 @compiled
 def drain(queue: deque[Record], taken: list[Record], room: int, space: int) -> tuple[int, int]:
-    """Take records as `sift` does, whatever their stream. Returns what is left of both."""
+    """Take records as `sift` does, whatever their stream. Returns what is left of room and space."""
     while room > 0 and queue:
         size = len(queue[0].body) + 1
         if size > space and taken:
@@ -81,7 +81,7 @@ def drain(queue: deque[Record], taken: list[Record], room: int, space: int) -> t
 
 @compiled
 def fitting(records: list[Record], events: int, size: int) -> int:
-    """How many from the front are at most `events`, of `size` bytes with commas: one at least."""
+    """How many records from the front fit into `events` and `size` bytes, commas included: at least one."""
     end = min(len(records), events)
     taken = 0
     for position in range(end):
@@ -105,7 +105,7 @@ def join(head: bytes, records: list[Record], tail: bytes) -> bytes:
 
 @compiled
 def streams_of(records: list[Record]) -> set[int]:
-    """Their streams."""
+    """The streams of the records."""
     return {record.stream for record in records}
 
 
@@ -117,9 +117,9 @@ def most_attempts(records: list[Record]) -> int:
 
 @compiled
 def deliver(records: list[Record], outcome: Outcome) -> tuple[list[Record], list[Record]]:
-    """Deliver those that were sent for the first time, and let go of the bodies that nobody asked to hear of.
+    """Settle the records that were sent for the first time, and let go of their bodies.
 
-    Returns the others, untouched, and those delivered that have callbacks.
+    Returns the records that were sent before, untouched, and those settled that have callbacks.
     """
     others, asked = [], []
     for record in records:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-FLUSH_PATIENCE = 10.0
-"""Seconds for which a flush without a timeout waits while all uploads fail: the default of the option."""
-SAYS_WHY_AFTER = 5.0
-"""Seconds after which somebody who still waits is told what for."""
+FLUSH_PATIENCE_SECONDS = 10.0
+"""How long a flush without a timeout waits while all uploads fail: the default of the option."""
+SAYS_WHY_AFTER_SECONDS = 5.0
+"""Whoever still waits after this is told, in the log, what for."""
 
 
 class Failing(msgspec.Struct, frozen=True):
@@ -20,14 +20,14 @@ class Failing(msgspec.Struct, frozen=True):
 
     @classmethod
     def after(cls, before: Failing | None, *, started: float, now: float) -> Failing:
-        """One more upload, begun at `started`, has failed."""
+        """The state once one more upload, begun at `started`, has failed."""
         return cls(started, now) if before is None else msgspec.structs.replace(before, last=now)
 
     def ends_wait(self, waiting_since: float, *, patience: float, named: float) -> float | None:
-        """When somebody who waits since `waiting_since` stops; None while the next attempt is to decide.
+        """When a wait that began at `waiting_since` ends; None while it depends on the next attempt.
 
-        Each of them sees at least one attempt fail. `named` is when the server asked to be tried again, or in
-        the past: while the patience lasts, that attempt is waited for.
+        Each wait lasts until at least one attempt has failed. `named` is when the server asked to be tried
+        again: that attempt is waited for while the patience lasts. It may lie in the past.
         """
         end = self.since + patience
         is_asked_to_wait = named > self.last and self.last < end

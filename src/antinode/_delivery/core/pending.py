@@ -15,7 +15,7 @@ class Pending:
     def __init__(self, backlog: Backlog) -> None:
         self._backlog = backlog
         self.batches: dict[int, Batch] = {}
-        """By their numbers, those begun first in front."""
+        """By their numbers, the one begun first in front."""
 
     def records(self) -> list[Record]:
         """Every record, each stream in order."""
@@ -25,7 +25,7 @@ class Pending:
         self.batches.clear()
         self._backlog.clear()
 
-    # Those that wait for a request.
+    # Records that wait for a request.
 
     @property
     def has_chunks(self) -> bool:
@@ -33,15 +33,14 @@ class Pending:
         return any(batch.flying is None and batch.chunks for batch in self.batches.values())
 
     def heads(self) -> list[Record]:
-        """Records that are not in a request, among them the oldest of these."""
+        """Some of the records that are not in a request, among them the oldest."""
         chunks = [record for batch in self.batches.values() for chunk in batch.chunks for record in chunk]
         return [*chunks, *self._backlog.heads()]
 
     def oldest(self) -> tuple[Record | None, Callable[[], object]]:
-        """The record to drop first, and what takes it out; None if all that there are are in requests.
+        """The record to drop first, and what takes it out; None if all records are in requests.
 
-        Those in stream queues go first, then the main queue's front, at last those that a batch has yet to
-        send.
+        Stream queues come first, then the front of the main queue, at last what a batch has yet to send.
         """
         oldest = self._backlog.oldest
         if oldest is not None:
@@ -52,25 +51,25 @@ class Pending:
         return None, tuple
 
     def remove(self, is_gone: Callable[[Record], bool]) -> list[Record]:
-        """Take out those for which `is_gone` holds: at the front of each queue, and in batches."""
+        """Take out the records for which `is_gone` holds, at the front of each queue and in batches."""
         gone: list[Record] = []
         for batch in self.batches.values():
             gone += batch.remove(is_gone)
         return gone + self._backlog.pop_while(is_gone)
 
     def done(self) -> list[int]:
-        """Batches that lost their last records to age or to the queue's bound."""
+        """The numbers of batches that lost their last records to age or to the queue's bound."""
         return [number for number, batch in self.batches.items() if batch.is_done]
 
     # What can be counted.
 
     @property
     def waiting(self) -> int:
-        """How many wait in batches and stream queues."""
+        """How many records wait in batches and stream queues."""
         chunks = sum(len(chunk) for batch in self.batches.values() for chunk in batch.chunks)
         return chunks + self._backlog.stream_queues.count
 
     def flying(self) -> Iterator[Record]:
-        """Those in requests."""
+        """The records in requests."""
         for batch in self.batches.values():
             yield from batch.flying or ()

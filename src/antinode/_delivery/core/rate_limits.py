@@ -6,23 +6,23 @@ import msgspec
 
 from antinode._protocol.limits import RATE_WINDOW
 
-# The server averages over a window that may not begin where ours does, hence below its threshold.
+# The share of the server's threshold that is used, since its window may begin at another moment than ours.
 MARGIN = 0.9
-# What a further 429 at the learned rate does to it.
+# A further 429 at the learned rate multiplies it by this.
 PENALTY = 0.7
-# Records of a paced stream are let go in lumps of up to this many seconds' worth, not one request each.
-LUMP = 1.0
-# After this long without a record, what was learned about an id is forgotten.
-FORGET_AFTER = 600.0
-PRUNE_EVERY = 60.0
-# With so many rate limits they are looked through before their time: most then belong to ids long gone.
+# Records of a paced stream go in lumps worth up to this much time, and not in a request each.
+LUMP_SECONDS = 1.0
+# What was learned about an id is forgotten after this long without a record of it.
+FORGET_AFTER_SECONDS = 600.0
+PRUNE_EVERY_SECONDS = 60.0
+# Rate limits are pruned before their time when there are this many: most belong to ids long gone.
 MANY_LIMITS = 50_000
 
 Key = tuple[str, str | int]
 
 
 class RateLimit(msgspec.Struct):
-    """One user's, device's or stream's leave to send: a token bucket that may be closed for a while."""
+    """How fast one user, device or stream may send: a token bucket that may be closed for a while."""
 
     closed_until: float = 0.0
     rate: float | None = None
@@ -54,23 +54,23 @@ class RateLimit(msgspec.Struct):
             self.tokens -= 1.0
 
     def is_needed(self, now: float, base: float | None) -> bool:
-        """Whether the rate limit says anything that a new one at the `base` rate would not."""
+        """Whether the rate limit differs from a new one at the `base` rate."""
         if now < self.closed_until:
             return True
         if self.rate is not None and self.rate == base:
             self._fill(now, self.rate)
             return self.tokens < _burst(self.rate)
-        return max(self.used_at, self.closed_until) + FORGET_AFTER > now
+        return max(self.used_at, self.closed_until) + FORGET_AFTER_SECONDS > now
 
 
 def _burst(rate: float) -> float:
-    return max(1.0, rate * LUMP)
+    return max(1.0, rate * LUMP_SECONDS)
 
 
 def _refill(rate: float) -> float:
-    """Tokens per second such that a burst and a whole window's refill stay within the rate together.
+    """Tokens per second with which a burst and the refill of a whole window together stay within the rate.
 
-    Below four events a window that cannot be had; the average over a long time stays within the rate.
+    Below four events a window there are none such; there the average over a long time stays within it.
     """
     return max(rate / 2, rate - _burst(rate) / RATE_WINDOW)
 
@@ -86,7 +86,7 @@ class RateLimits:
 
     @property
     def is_active(self) -> bool:
-        """Whether any record could be affected: otherwise nobody needs to ask."""
+        """Whether any record could be held back."""
         return bool(self._limits) or self._rate is not None
 
     def throttle(self, key: Key, now: float, wait: float, threshold: float | None) -> None:
@@ -97,7 +97,7 @@ class RateLimits:
         learned = threshold * MARGIN if threshold else None
         if limit.rate is not None:
             slower = limit.rate
-            # Uploads side by side are refused together: only the first refusal is news about the rate.
+            # Uploads side by side are refused together: only the first refusal says anything about the rate.
             if now >= limit.closed_until:
                 slower = max(min(1.0, limit.rate), limit.rate * PENALTY)
             learned = slower if learned is None else min(slower, learned)
@@ -131,8 +131,8 @@ class RateLimits:
                 limit.pass_one(now)
 
     def prune(self, now: float) -> None:
-        """Forget rate limits that say nothing any more; once a minute, or sooner when there are many more."""
-        if now < self._pruned_at + PRUNE_EVERY and len(self._limits) < self._prune_size:
+        """Forget rate limits that are not needed any more: once a minute, or sooner when there are many."""
+        if now < self._pruned_at + PRUNE_EVERY_SECONDS and len(self._limits) < self._prune_size:
             return
         self._limits = {key: limit for key, limit in self._limits.items() if limit.is_needed(now, self._rate)}
         self._pruned_at = now

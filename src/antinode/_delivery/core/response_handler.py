@@ -21,19 +21,19 @@ from antinode._protocol.status import Status
 from antinode._protocol.texts import one_line
 from antinode._protocol.words import agreeing, counted
 
-# Rounds in which an answer named bad events, after which requests get smaller: on V2 each names only the
-# first bad one, and a large body is not repeated for each of many.
+# After so many answers that name bad events, requests get smaller: on V2 each answer names only the first
+# bad event, and a large body is not to be repeated for each of many.
 PATIENT_ROUNDS = 3
-# Single events in a row refused without being named: it is not the events then, it is every request. Fewer
-# could be one attacker's texts side by side.
+# After so many single events in a row that were refused without a reason, every request is refused, whatever
+# its events. Fewer could be the texts of one attacker, side by side.
 REFUSALS_TO_PAUSE = 20
-# The same from a server that has accepted nothing yet: more likely it is not Amplitude's, or something in
-# front of it answers in its place. Nothing is lost by finding out.
+# Fewer are enough of a server that has accepted nothing yet: more likely it is not Amplitude's, or something
+# in front of it answers in its place. A wrong guess costs no event.
 SUSPECTS_TO_PAUSE = 5
-# Seconds for which such an event is held back, with its stream, while others are tried.
-SUSPECT_HOLD = 60.0
-# Successes after which a smaller request size learned from a 413 is doubled again.
-GROW_AFTER = 20
+# An event that such a server refused is held back for so long, with its stream, while others are tried.
+SUSPECT_HOLD_SECONDS = 60.0
+# A smaller size of requests, learned from a 413, is doubled again after so many successes.
+GROW_AFTER_SUCCESSES = 20
 
 _REASONS = {Status.RATE_LIMIT: "daily_quota", Status.PAYLOAD_TOO_LARGE: "too_large"}
 
@@ -88,11 +88,11 @@ class ResponseHandler:
         self._refusals = 0
         self._has_told_unconfirmed = False
         self.has_accepted = False
-        """Whether the server has ever taken events, or named bad ones among them."""
+        """Whether the server has ever accepted events, or named bad ones among them."""
         self._is_trusted = False
-        """Whether it has since everything was refused: then a refusal is about the event, not the server."""
+        """Whether it has done so since everything was refused: a refusal is then about the event."""
         self._suspects: list[Record] = []
-        """Refused by themselves, without a reason, by a server that is not trusted: held back."""
+        """Held back: each was refused by itself, without a reason, by a server that is not trusted."""
 
     def apply(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
         """`records`, sent as a part of `batch` and no longer in a request, were answered with `verdict`."""
@@ -106,7 +106,7 @@ class ResponseHandler:
         _HANDLERS[verdict.action](self, batch, records, verdict, now)
 
     def note_failure(self, error: Exception) -> None:
-        """Something raised that should not: its place helps to find the fault, its text might hold events."""
+        """Note where something raised that should not; not its text, which might hold events."""
         place = ""
         traceback = error.__traceback__
         while traceback is not None:
@@ -117,7 +117,7 @@ class ResponseHandler:
         self.note("ERROR", "failure", f"{text}{place}; please report it")
 
     def hurry(self, now: float) -> None:
-        """Somebody is waiting: bring the probe forward, with an event held back where there is no other."""
+        """Bring the probe forward, since somebody waits; with an event held back where there is no other."""
         self.link = link = self.link.hurried(now)
         if link.cause is not Cause.REFUSAL or link.until > now or self._backlog.available:
             return
@@ -138,7 +138,7 @@ class ResponseHandler:
         self._is_well(now)
         batch.grow()
         self._successes += 1
-        if self.max_bytes < self._full_bytes and self._successes >= GROW_AFTER:
+        if self.max_bytes < self._full_bytes and self._successes >= GROW_AFTER_SUCCESSES:
             self._successes = 0
             self.max_bytes = min(self._full_bytes, self.max_bytes * 2)
         if not verdict.is_confirmed:
@@ -196,7 +196,7 @@ class ResponseHandler:
         verdict: Verdict,
         now: float,
     ) -> None:
-        """Let the throttled wait alone, with their later records, behind a rate limit that opens in time."""
+        """Have throttled streams wait alone, with their later records, until their rate limits open."""
         backlog = self._backlog
         throttle = backlog.rate_limits.throttle
         for user in verdict.throttled_users:
@@ -205,7 +205,7 @@ class ResponseHandler:
             throttle(("device", device), now, verdict.wait, verdict.threshold)
         for stream in {records[position].stream for position in verdict.hold}:
             throttle(("stream", stream), now, verdict.wait, verdict.threshold)
-        # Their successors may be in chunks of this batch that have not been sent yet.
+        # Later records of their streams may be in chunks of this batch that have not been sent yet.
         successors = batch.pull(set(held))
         count = 0
         for stream, sent in held.items():
@@ -225,19 +225,19 @@ class ResponseHandler:
             self.note("WARNING", "throttled", f"{text} {verdict.wait:.0f} s: {verdict.message}")
 
     def _on_bisect(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
-        """The body was refused and nobody named: never the same body again."""
+        """Never send a body again that was refused without naming an event: cut it, down to single events."""
         batch.rounds += 1
         is_ours = not verdict.code
         if len(records) > 1:
             self._is_well(now)
             middle = len(records) // 2
             if batch.rounds > 1 and not (is_ours or self._is_trusted):
-                # One small request tells whether it is about the events at all.
+                # One small request tells whether the refusal is about the events at all.
                 batch.limit = middle = 1
             batch.put_back(records[:middle], records[middle:])
             return
         if is_ours:
-            # No server has refused it: something fails here in what is done with it.
+            # No server has refused it: what is done with it here fails.
             self._settlement.settle(records, failed(verdict.message), sent=1)
             self.note("ERROR", "failure", f"an event was given up for a fault in antinode: {verdict.message}")
         elif not self._is_trusted and not self._is_last_suspect(batch, records[0]):
@@ -251,7 +251,7 @@ class ResponseHandler:
     def _on_halve(self, batch: Batch, records: list[Record], verdict: Verdict, now: float) -> None:
         batch.rounds += 1
         if len(records) == 1:
-            # No event is made that is larger than Amplitude takes: a smaller limit is that of something else.
+            # No event is larger than Amplitude takes, so a 413 for one is by something in front of it.
             if verdict.is_own:
                 self._reject(records, Status.PAYLOAD_TOO_LARGE, verdict, verdict.message)
                 self._refuse_one(verdict, now)
@@ -279,7 +279,7 @@ class ResponseHandler:
         self.note("ERROR", "body limit", f"an event was dropped: {message}")
 
     def _trust(self) -> None:
-        """The server takes events, or names bad ones: those that were held back get another try."""
+        """Give the events that were held back another try: the server accepts events, or names bad ones."""
         self._refusals = 0
         self.has_accepted = self._is_trusted = True
         suspects, self._suspects = self._suspects, []
@@ -290,13 +290,13 @@ class ResponseHandler:
                 queues.make_ready(queue)
 
     def _suspect(self, batch: Batch, record: Record, verdict: Verdict, now: float) -> None:
-        """An event by itself was refused by a server that has taken none: a bad event, or a bad destination.
+        """Hold back an event that was refused by itself: it is bad, or the server is none of Amplitude's.
 
-        Others are tried. Once the server takes one, or names a bad one, the next answer judges this one.
+        Others are tried. Once the server accepts one, or names a bad one, the next answer judges this one.
         """
         backlog = self._backlog
         successors = batch.pull({record.stream}).get(record.stream, [])
-        backlog.hold(record.stream, [record, *successors], now + SUSPECT_HOLD)
+        backlog.hold(record.stream, [record, *successors], now + SUSPECT_HOLD_SECONDS)
         if not any(each is record for each in self._suspects):
             self._suspects.append(record)
         is_last = not (batch.chunks or backlog.available)
@@ -312,19 +312,19 @@ class ResponseHandler:
         for suspect in self._suspects:
             queue = backlog.stream_queues.get(suspect.stream)
             if queue is not None and not queue.is_ready:
-                # An event from elsewhere is the better probe; where there is none, these go a moment later.
+                # Any other event is the better probe; where there is none, these go a moment later.
                 backlog.stream_queues.hold(queue, self.link.until + 1.0)
 
     def _is_last_suspect(self, batch: Batch, record: Record) -> bool:
-        """Whether a server that has taken events refuses this one again, and nothing else is left to try.
+        """Whether a server that has accepted events refuses this one again, and nothing else is left to try.
 
-        It is judged then: what is held back may fill the memory, and keep from it what is on disk.
+        It is judged then, since events held back might fill the memory, and what is on disk would stay there.
         """
         is_again = any(each is record for each in self._suspects)
         return self.has_accepted and is_again and not (batch.chunks or self._backlog.available)
 
     def _answer_waiting(self, verdict: Verdict) -> None:
-        """Let those know who wait for the outcome of an event that was refused."""
+        """Settle the events held back whose outcome somebody waits for."""
         awaited = [record for record in self._suspects if record.callbacks]
         if awaited:
             self._suspects = [record for record in self._suspects if not record.callbacks]
@@ -334,7 +334,7 @@ class ResponseHandler:
             self._settlement.settle(awaited, _misconfigured(verdict, message), sent=1)
 
     def _refuse_one(self, verdict: Verdict, now: float) -> None:
-        """An event by itself was refused; so many in a row are every request, not the events."""
+        """Count an event that was refused by itself: so many in a row mean that every request is refused."""
         self._refusals += 1
         if self._refusals < REFUSALS_TO_PAUSE:
             self._is_well(now)
@@ -376,14 +376,14 @@ class ResponseHandler:
         batch.put_back([record for record in records if record.outcome is None])
 
     def _is_well(self, now: float) -> None:
-        """The server took the request apart sensibly, whatever it thought of the events."""
+        """Hear that the server understood a request, whether or not it accepted the events."""
         was = self.link
         self.link = was.succeeded(now)
         if was.state is LinkState.PROBING and (was.failures > 1 or was.is_refused):
             self.note("WARNING", "recovered", "uploads succeed again")
 
     def _charge(self, records: list[Record], verdict: Verdict) -> tuple[list[Record], float | None]:
-        """Count an attempt and ask the policy: what to send again, and its wait (see `Link.failed`)."""
+        """Count an attempt and ask the policy: what to send again, and the wait (see `Link.failed`)."""
         for record in records:
             record.attempts += 1
         response = response_of(verdict)
@@ -400,7 +400,7 @@ class ResponseHandler:
         return [record for record in records if delays[record.attempts] is not None], longest
 
     def _next_delay(self, attempt: int, response: Response) -> float | None:
-        """The policy's word, which is the user's code: whatever it does, delivery goes on."""
+        """The wait that the policy names. It may be the user's code: whatever it does, delivery goes on."""
         try:
             delay = self._policy.next_delay(attempt, response)
             if delay is None:
@@ -444,7 +444,7 @@ def _is_throttled(position: int, record: Record, verdict: Verdict) -> bool:
 
 
 def failed(message: str) -> Outcome:
-    """How a record ends that raises in what is done with it."""
+    """The outcome of a record that raises in whatever is done with it."""
     text = f"a fault in antinode kept this event from being sent: {message}"
     return Outcome(DROPPED, Status.SYSTEM_ERROR, "failed", message=text)
 
@@ -454,7 +454,7 @@ def _misconfigured(verdict: Verdict, message: str) -> Outcome:
 
 
 def delivered(verdict: Verdict) -> Outcome:
-    """How records end that were accepted."""
+    """The outcome of records that were accepted."""
     reason = "delivered" if verdict.is_confirmed else "unconfirmed"
     return Outcome(
         DELIVERED, Status.SUCCESS, reason, verdict.code, verdict.message, attempts=1, body=verdict.body
@@ -471,7 +471,7 @@ def _type_of(record: Record) -> str:
 
 
 def _with_advice(verdict: Verdict) -> str:
-    """What failed; where no server answered, with what to do."""
+    """What failed, in words; where no server answered, with what to do about it."""
     has_advice = verdict.code or "; " in verdict.message
     return verdict.message if has_advice else f"{verdict.message}; `antinode doctor` says why"
 

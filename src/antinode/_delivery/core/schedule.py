@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from antinode._delivery.core.response_handler import ResponseHandler
     from antinode._delivery.ledger import Ledger
 
-# Uploads of a steady trickle start at least this many seconds apart, so that each carries several events;
-# the first event after a pause, a full batch and a flush do not wait.
-LINGER = 0.02
-# A server that answers within so many seconds gets one request after the other: to keep the streams of
-# several apart costs more than waiting for it. Uploads run side by side only at a slower one, or at one that
-# has not answered yet and takes as long as this.
-PROMPT = 0.04
-# The quickest of so many answers tells how far away the server is, whatever else made the others late.
-ANSWERS = 4
-# One that used to be prompt is waited for longer: what is late may be this process, not the server.
-HICCUP = 0.2
-# After this many seconds without an answer, a hanging request no longer keeps the others' events waiting.
-PATIENCE = 1.0
-# More records than a queue holds: nobody is woken. Of one digit, as CPython has them: each call reads it.
+# Uploads of a steady trickle start at least this far apart, so that each carries several events; the first
+# event after a pause, a full batch and a flush do not wait.
+LINGER_SECONDS = 0.02
+# A server that answers within this time gets one request after the other: keeping the streams of several
+# requests apart costs more than waiting. Uploads run side by side only at a slower server, or at one that has
+# not answered yet and takes as long as this.
+PROMPT_SECONDS = 0.04
+# The quickest of the last so many answers tells how far away the server is, whatever made others late.
+ANSWERS_REMEMBERED = 4
+# A server that has been prompt is waited for this long: this process may be what is late.
+HICCUP_SECONDS = 0.2
+# A request without an answer for this long no longer keeps the events of others waiting.
+PATIENCE_SECONDS = 1.0
+# A length that no queue reaches, so that nobody is woken. One digit of a CPython int: each call reads it.
 NEVER = (1 << 30) - 1
 FOREVER = float("inf")
 
@@ -54,7 +54,7 @@ class UploadSchedule:
         """When each upload under way was started."""
         self._probe: int | None = None
         """The upload that tests a server which was not well; nothing else is sent beside it."""
-        self._seconds_to_answer: deque[float] = deque(maxlen=ANSWERS)
+        self._seconds_to_answer: deque[float] = deque(maxlen=ANSWERS_REMEMBERED)
         self._last_start = -FOREVER
         self._hurried_at = -FOREVER
         """Records logged up to then do not wait for the interval."""
@@ -102,11 +102,11 @@ class UploadSchedule:
         self._hurried_at = now
 
     def stop_lingering(self) -> None:
-        """Nothing waits for the interval any more."""
+        """Have nothing wait for the interval any more."""
         self._interval = 0.0
 
     def clear(self) -> None:
-        """No upload is under way."""
+        """Forget the uploads under way."""
         self._starts.clear()
         self._probe = None
 
@@ -140,7 +140,7 @@ class UploadSchedule:
             times.append(free_at)
         else:
             times.append(self._sendable_at(now))
-            if self._starts and (patient_until := self._newest_start() + PATIENCE) > now:
+            if self._starts and (patient_until := self._newest_start() + PATIENCE_SECONDS) > now:
                 times.append(patient_until)
         earliest = min(times)
         return earliest if earliest < FOREVER else None
@@ -148,17 +148,17 @@ class UploadSchedule:
     def ring_at(self) -> int:
         """At which length of the queue logging should wake the shell, which is about to sleep.
 
-        To be called after `wake_at`, whose answer it completes: what the one does not foresee rings.
+        To be called after `wake_at`, whose answer it completes: whatever that does not foresee rings.
         """
         config = self._config
         free_at = self._free_at()
         if free_at is None or free_at > self._looked_at or len(self._starts) >= config.connections:
             return NEVER
         if self._queued and not self._saw_queued:
-            # They came after `wake_at` had looked: it has to look again.
+            # The records came after `wake_at` had looked, which has to look again.
             return 1
-        if self._starts and self._looked_at < self._newest_start() + PATIENCE:
-            # A full batch that `wake_at` saw has its time; one that came since makes it look again.
+        if self._starts and self._looked_at < self._newest_start() + PATIENCE_SECONDS:
+            # A full batch that `wake_at` saw has its time; one that became full since makes it look again.
             return NEVER if self._saw_full else self._missing()
         if self._queued:
             return config.rush_events if self._interval > 0 else self._missing()
@@ -170,7 +170,7 @@ class UploadSchedule:
         if self._probe is not None:
             if link.state is not LinkState.OPEN:
                 return None
-            return self._starts[self._probe] + PATIENCE
+            return self._starts[self._probe] + PATIENCE_SECONDS
         return link.until if link.state is LinkState.WAITING else -FOREVER
 
     def _sendable_at(self, now: float) -> float:
@@ -192,13 +192,13 @@ class UploadSchedule:
             return max(now, self._oldest_start() + self._patience()) if self._starts else now
         ripe_at = self._ripe_at(now)
         # Natural batching: the answer to come is waited for, unless that request hangs.
-        return max(ripe_at, self._newest_start() + PATIENCE) if self._starts else ripe_at
+        return max(ripe_at, self._newest_start() + PATIENCE_SECONDS) if self._starts else ripe_at
 
     def _patience(self) -> float:
         """How many seconds a full batch waits for the uploads under way before it goes beside them."""
         if not self._seconds_to_answer:
-            return PROMPT
-        return HICCUP if min(self._seconds_to_answer) < PROMPT else 0.0
+            return PROMPT_SECONDS
+        return HICCUP_SECONDS if min(self._seconds_to_answer) < PROMPT_SECONDS else 0.0
 
     def _ripe_at(self, now: float) -> float:
         """When the records that may be taken have waited for company long enough."""
@@ -209,7 +209,7 @@ class UploadSchedule:
                 return now
             if interval > 0 and not self._backlog.stream_queues.ready_count:
                 return logged_at + interval
-        return self._last_start + LINGER
+        return self._last_start + LINGER_SECONDS
 
     def _is_full_batch(self) -> bool:
         available = self._backlog.available

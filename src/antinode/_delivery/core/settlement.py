@@ -21,7 +21,7 @@ OUT_OF_MEMORY = Outcome(
     DROPPED, Status.FAILED, "out_of_memory", message="there was no memory to keep the event in"
 )
 UNMADE = Record(b"", 0, 0.0, outcome=OUT_OF_MEMORY)
-"""The handle of every event for which there was no memory: made ahead, since then nothing can be made."""
+"""The handle of every event for which there was no memory, made ahead since nothing can be made then."""
 
 
 class Settlement:
@@ -35,10 +35,10 @@ class Settlement:
         self.keeps_all = keeps_all
         """Whether every settled record is kept for the shell, not only those with callbacks."""
         self.keeps_failures = keeps_failures
-        """The same for records that were not delivered."""
+        """Whether every record that was not delivered is kept for the shell."""
         self.is_stored = False
         """Whether records may have places in a store, which has to hear of their ends."""
-        # Any thread may add to them, while another takes out what is there.
+        # Any thread may append while another takes records out.
         self._settled: deque[Record] = deque()
         self._ended: deque[tuple[str, list[int]]] = deque()
 
@@ -64,7 +64,7 @@ class Settlement:
         return UNMADE
 
     def settle_unmade(self) -> int:
-        """Write into the books what has been lost for lack of memory since the last time: how many events."""
+        """Count the events lost for lack of memory since the last call. Returns how many they are."""
         ledger = self.ledger
         if not ledger.unmade:
             return 0
@@ -97,7 +97,7 @@ class Settlement:
         if type(records) is not list:
             records = list(records)
         size = total_size(records)
-        # Whatever can fail comes before the first count.
+        # Everything that can fail comes before the first count.
         places = self._places(records) if outcome.kind in ENDS else []
         ledger = self.ledger
         with self.guard:
@@ -113,17 +113,17 @@ class Settlement:
         try:
             self._write_outcome(records, outcome, sent)
         except Exception:
-            # They are counted: none may stay without its outcome, whatever came of the others' attempts.
+            # All of them are counted, so none may stay without its outcome, whatever raised for another.
             for record in records:
                 if record.outcome is None:
                     record.outcome = outcome
                     self._settled.append(record)
-        # Last: the store may forget only what the shell can hear of.
+        # Last, since the store may forget only records whose end the shell can hear of.
         if places:
             self.end(outcome.kind, places)
 
     def settle_alone(self, record: Record, outcome: Outcome, *, sent: int = 0) -> None:
-        """The same for one that fails in what is done with it: it ends in this way, whatever raises."""
+        """Settle a record that fails in whatever is done with it: it ends so, whatever raises."""
         try:
             self.settle([record], outcome, sent=sent)
         except Exception:
@@ -170,7 +170,7 @@ class Settlement:
                 record.body = b""
 
     def end(self, kind: str, places: Iterable[int]) -> None:
-        """Have the store hear that these places are not needed any more."""
+        """Note for the store that these places are not needed any more."""
         self._ended.append((kind, list(places)))
 
     def settle_unread(self, handles: Sequence[Record], outcome: Outcome) -> None:

@@ -22,8 +22,8 @@ from antinode._delivery.storage import Store, Stored, is_full
 from antinode._protocol.status import Status
 from antinode._speedups import slot
 
-# The guard, which logging threads wait for, is given back after so many records.
-SLICE = 500
+# The guard, which logging threads wait for, is released after so many records.
+SLICE_RECORDS = 500
 
 SPOOL_FULL = Outcome(
     DROPPED,
@@ -73,18 +73,18 @@ class SpooledQueue:
         self.rear: deque[Record] = deque()
         """Records that the store did not take, behind those that are unread."""
         self.failure: Exception | None = None
-        """Why the store did not take a record, until somebody asks: only the first time."""
+        """Why the store did not take a record, until this is asked for; the first reason since then."""
         self.is_failing = False
-        """Whether the store has been known not to take records, until it is mended."""
+        """Whether the store takes no records, as far as is known."""
         self.is_full = False
-        """The same for lack of room."""
+        """Whether the store takes no records because there is no room."""
         self.is_held_up = False
         """Whether the store has nothing to give just now, though there is something unread."""
         self.has_ended = False
-        """What is in the store has been left to the next process: nothing is read until it is opened anew."""
+        """Whether the store is left to the next process: nothing is read until it is opened anew."""
         self._is_admitting = False
         self._interrupting: deque[Record] = deque()
-        """Logged by a signal handler or a destructor in the middle of logging, which a store cannot take."""
+        """Logged by a signal handler or destructor in the middle of logging: no store takes records then."""
         settlement.is_stored = True
 
     def layout(self, record_type: type[Record]) -> dict[str, Any]:
@@ -161,18 +161,18 @@ class SpooledQueue:
         return True
 
     def _append_direct(self, body: bytes, logged_at: float) -> int:
-        """As the store is at that moment: one in trouble, or not open yet, has another way to append."""
+        """Append by the store's method of the moment; a store in trouble or not open yet has another."""
         return self._store.append(body, logged_at, direct=True)
 
     def _admit_interrupting(self) -> None:
-        """Take what was logged in the middle of logging, now that it is over, before anything later."""
+        """Take, before later ones, the records that were logged in the middle of logging, which is over."""
         while self._interrupting:
             record = self._interrupting.popleft()
             if not self._admit(record):
                 self._settlement.refuse(record, SPOOL_FULL, is_kept=True)
 
     def _admit_late(self) -> None:
-        """The same for what was logged in the instant before `_is_admitting` was taken back."""
+        """Take the records that were logged in the instant before `_is_admitting` became false."""
         while self._interrupting:
             self._is_admitting = True
             try:
@@ -181,7 +181,7 @@ class SpooledQueue:
                 self._is_admitting = False
 
     def find(self) -> None:
-        """Notice what the store was given of dead processes: it comes before what is logged from now on."""
+        """Notice records of dead processes in the store: they come before what is logged from now on."""
         with self._settlement.guard:
             self.is_behind = self.is_behind or (not self.has_ended and self._store.has_unread)
 
@@ -202,22 +202,22 @@ class SpooledQueue:
         return self._queue_bytes // 2
 
     def refill(self, items: Sequence[Stored]) -> float:
-        """Take in what was read from the store: nothing, when it had nothing more to give.
+        """Take in records that were read from the store; none means that it has no more to give.
 
-        Returns when the oldest of it was logged. What is no event, or fails in any way, is given up alone.
+        Returns when the oldest of them was logged. A record that is no event, or fails, is given up alone.
         """
         oldest = float("inf")
         if self.has_ended:
             return oldest  # and counted as left there
-        for start in range(0, len(items), SLICE):
+        for start in range(0, len(items), SLICE_RECORDS):
             invalid: list[Record] = []
-            for record in self._taken_in(items[start : start + SLICE]):
+            for record in self._taken_in(items[start : start + SLICE_RECORDS]):
                 if _is_sound(record):
                     self._queued.append(record)
                     oldest = min(oldest, record.logged_at)
                 else:
                     invalid.append(record)
-            # Alone: in a request with others it would cost them, or pass for several.
+            # By itself: in a request with others it would cost them, or pass for several.
             for record in invalid:
                 self._settlement.settle_alone(record, INVALID)
         with self._settlement.guard:
@@ -225,7 +225,7 @@ class SpooledQueue:
             if self.is_behind:
                 return oldest
             if self._settlement.ledger.on_disk:
-                # Own records that the store should have had: their bytes were damaged under a living process.
+                # The store should have had more records of this process: their bytes were damaged meanwhile.
                 self._settle_unread(UNREADABLE)
             for _ in range(min(len(self.rear), self._queue_events)):
                 self._queued.append(self.rear.popleft())
@@ -233,7 +233,7 @@ class SpooledQueue:
         return oldest
 
     def put_away(self) -> None:
-        """Store what the store did not take earlier, as far as it takes it now."""
+        """Store the records that the store did not take earlier, as far as it takes them now."""
         ledger = self._settlement.ledger
         with self._settlement.guard:
             while self.rear:
@@ -253,7 +253,7 @@ class SpooledQueue:
                 self._handles[place] = record
 
     def store_anew(self, records: Sequence[Record]) -> None:
-        """Store those that are in memory alone, or whose files have vanished, as far as the store takes them.
+        """Store records that are in memory alone, or whose files have vanished, as far as they are taken.
 
         Their order on disk is that of logging, unless something older is still unread there.
         """
@@ -280,7 +280,7 @@ class SpooledQueue:
             self.failure = error
 
     def is_mended(self) -> None:
-        """The store takes records again."""
+        """Hear that the store takes records again."""
         self.is_failing = self.is_full = False
 
     def take_failure(self) -> Exception | None:
@@ -298,23 +298,25 @@ class SpooledQueue:
         return rear
 
     def begin_again(self) -> None:
-        """The store is closed: it may be opened once more for what is logged even later."""
+        """Hear that the store is closed; it may be opened once more for what is logged even later."""
         self.has_ended = False
 
     def drop(self, items: Sequence[Stored]) -> None:
         """Drop what was read from the store, to make room in it."""
         if self.has_ended:
             return
-        for start in range(0, len(items), SLICE):
-            self._settlement.settle(self._taken_in(items[start : start + SLICE]), SPOOL_FULL)
+        for start in range(0, len(items), SLICE_RECORDS):
+            self._settlement.settle(self._taken_in(items[start : start + SLICE_RECORDS]), SPOOL_FULL)
 
     def drop_from_queue(self) -> int:
         """Drop the oldest records that are in memory and in the store; returns how many.
 
-        One that is in memory alone would make no room, and ends it.
+        The first that is in memory alone ends it, since dropping that would make no room.
         """
         dropped: list[Record] = []
-        while len(dropped) < SLICE and (oldest := self._backlog.oldest) and oldest.place != NOT_STORED:
+        while (
+            len(dropped) < SLICE_RECORDS and (oldest := self._backlog.oldest) and oldest.place != NOT_STORED
+        ):
             self._backlog.pop_oldest()
             dropped.append(oldest)
         self._settlement.settle(dropped, SPOOL_FULL)
@@ -351,7 +353,7 @@ class SpooledQueue:
         return record
 
     def _return(self, record: Record) -> None:
-        """A record of this process's own is in the store alone no more."""
+        """Count a record of this process's own as in memory, no longer in the store alone."""
         ledger = self._settlement.ledger
         epoch = ledger.oldest_on_disk()
         epoch.on_disk -= 1
@@ -360,7 +362,7 @@ class SpooledQueue:
         record.epoch = epoch
 
     def _recover(self, record: Record) -> None:
-        """A record that a dead process left is this one's to deliver, and whoever flushes waits for it."""
+        """Count a record that a dead process left: it is this one's to deliver, and a flush waits for it."""
         ledger = self._settlement.ledger
         epoch = record.epoch = ledger.oldest
         epoch.accepted += 1
@@ -375,7 +377,7 @@ class SpooledQueue:
 
 
 def _sound_record_of(item: Stored) -> Record:
-    """From here on it is plain bytes, on which nothing fails; none, which are no event, if it cannot be."""
+    """A record of plain bytes, with which nothing fails; without any, which is no event, if that raises."""
     try:
         return _record_of(item)
     except Exception:

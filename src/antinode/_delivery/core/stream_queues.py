@@ -19,7 +19,7 @@ class StreamQueue:
         self.records: deque[Record] = deque()
         self.is_ready = False
         self.release_at: float | None = None
-        """When its rate limits let it go on; None while an upload of its stream goes on, or if ready."""
+        """When its rate limits let it go on; None if it is ready, or an upload of its stream is under way."""
 
 
 class StreamQueues:
@@ -31,8 +31,8 @@ class StreamQueues:
 
     def __init__(self) -> None:
         self.by_stream: dict[int, StreamQueue] = {}
-        # Ordered by when each last began to hold records. A plain dict would be walked from its deleted
-        # entries on for each look at the first one.
+        # Ordered by when each last began to hold records. A plain dict would pass over all its deleted
+        # entries for each look at the first one.
         self._filled: OrderedDict[int, StreamQueue] = OrderedDict()
         self._ready: deque[StreamQueue] = deque()
         self._held: list[tuple[float, int, StreamQueue]] = []
@@ -80,7 +80,7 @@ class StreamQueues:
         return record
 
     def drained(self, queue: StreamQueue, count: int) -> None:
-        """So many records were taken from the stream queue's front."""
+        """Count records that were taken from the front of a stream queue."""
         self._counted(queue, -count)
         if count and not queue.records:
             del self._filled[queue.stream]
@@ -90,7 +90,7 @@ class StreamQueues:
         return next(iter(self._filled.values()), None)
 
     def recount(self) -> None:
-        """Put right what an exception left half done: the records are what counts."""
+        """Make the counts agree with the records after an exception."""
         queues = self.by_stream.values()
         filled = [queue for queue in self._filled.values() if queue.records]
         self._filled = OrderedDict((queue.stream, queue) for queue in [*filled, *queues] if queue.records)
@@ -136,7 +136,7 @@ class StreamQueues:
         held = self._held
         while held and held[0][0] <= now:
             until, _, queue = heapq.heappop(held)
-            # A stream queue held anew, or taken meanwhile, has a later entry or none: this one is void.
+            # The entry is void if the stream queue was taken meanwhile, or is held anew, with a later entry.
             if queue.release_at == until and self.by_stream.get(queue.stream) is queue:
                 self.make_ready(queue)
 

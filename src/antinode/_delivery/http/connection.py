@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # Resolving a name looks this codec up, which imports it: too late at the end of the interpreter.
 codecs.lookup("idna")
 
-_BODY_LIMIT = 1 << 20  # bytes; an answer of Amplitude's is below 100 KB even when it names 2000 events
+_MAX_BODY_BYTES = 1 << 20  # bytes; an answer of Amplitude's is below 100 KB even when it names 2000 events
 
 
 class ConnectTimeout(OSError):
@@ -373,8 +373,8 @@ def converse(
         content, is_complete = _read_bounded(response)
         names = _lower_case(response.msg)
     if names.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip"):
-        content = compression.decompress(content, _BODY_LIMIT, was_cut=not is_complete)
-    return HttpResponse(response.status, names, content[:_BODY_LIMIT]), (
+        content = compression.decompress(content, _MAX_BODY_BYTES, was_cut=not is_complete)
+    return HttpResponse(response.status, names, content[:_MAX_BODY_BYTES]), (
         was_sent and is_complete and connection.sock is not None
     )
 
@@ -382,8 +382,8 @@ def converse(
 def _read_bounded(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
     """The body as it came, up to the bound, and whether that was all of it."""
     announced = response.length  # None when chunks or the end of the connection show where it ends
-    content = response.read(_BODY_LIMIT + 1)
-    if len(content) > _BODY_LIMIT:
+    content = response.read(_MAX_BODY_BYTES + 1)
+    if len(content) > _MAX_BODY_BYTES:
         return content, False
     if announced is not None and len(content) < announced:
         raise http.client.IncompleteRead(b"", announced - len(content))

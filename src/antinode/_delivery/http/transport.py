@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from antinode._delivery.http.address import Address
 
-_CONNECT_TIMEOUT = 5.0  # seconds; a SYN lost twice still gets through
+_CONNECT_SECONDS = 5.0  # seconds; a SYN lost twice still gets through
 # Seconds. Load balancers and NAT drop an idle connection after one to six minutes, some without a word, and
 # a request on it would then wait for its whole time.
-_IDLE_LIMIT = 50.0
+_IDLE_SECONDS = 50.0
 
 
 class HttpTransport:
@@ -68,7 +68,7 @@ class HttpTransport:
         user_agent: str = "antinode",
     ) -> None:
         self._connections = connections
-        self._connect_timeout = _CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
+        self._connect_timeout = _CONNECT_SECONDS if connect_timeout is None else connect_timeout
         self._compress = compress
         self._compress_above = compress_above
         self._proxy: Proxy | None = parse_proxy(proxy) if proxy else None
@@ -205,7 +205,7 @@ class HttpTransport:
                 if not origin.idle:
                     return None
                 connection = origin.idle.pop()
-            is_fresh = monotonic() - connection.last_used < _IDLE_LIMIT
+            is_fresh = monotonic() - connection.last_used < _IDLE_SECONDS
             if is_fresh and not connection.let_go_if_lost() and connection.is_connected:
                 return connection
             connection.close()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from antinode._delivery.core.patience import SAYS_WHY_AFTER
+from antinode._delivery.core.patience import SAYS_WHY_AFTER_SECONDS
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.ledger import Report
 from antinode._protocol.words import counted
@@ -42,7 +42,7 @@ class Barrier:
         self.is_patient = is_patient
         self.is_open = False
         self.has_given_up = False
-        self.says_why_at: float | None = since + SAYS_WHY_AFTER
+        self.says_why_at: float | None = since + SAYS_WHY_AFTER_SECONDS
         self._opener = opener
 
     def open(self) -> None:

@@ -19,19 +19,19 @@ Ends = Sequence[tuple[str, Sequence[int]]]
 """Places of records that have ended, by the kind of their outcome."""
 
 # Every so often, in seconds, it is looked for what processes that died meanwhile have left.
-ADOPT_EVERY = 10.0
+ADOPT_EVERY_SECONDS = 10.0
 # So many owners are looked at in one turn of the coordinator.
-OWNERS = 64
+OWNERS_PER_TURN = 64
 # After trouble the disk is tried again after so many seconds, doubling.
-FIRST_WAIT = 1.0
-LAST_WAIT = 30.0
+FIRST_WAIT_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 30.0
 # To make room in a full store, records are dropped so many at a time, and so many times.
 DROPPED_TOGETHER = 500
-DROPS = 400
+MOST_DROPS = 400
 # So long, in seconds, the end waits for a disk that hangs. What is there stays for the next process.
-PATIENCE = 5.0
+HANGING_DISK_SECONDS = 5.0
 # So long, in seconds, room is made at the end.
-LAST_ROOM = 1.0
+LAST_ROOM_SECONDS = 1.0
 NOT_SYNCED = "events are not synced to disk: {}"
 
 
@@ -73,7 +73,7 @@ class Spooler:
         self._is_unstored = False
         """Whether the trouble keeps events from being stored, which has been noted."""
         self._mend_at = float("-inf")
-        self._wait = FIRST_WAIT
+        self._wait = FIRST_WAIT_SECONDS
         self._is_disowned = False
         self._is_reading = False
         """Something is read and not counted yet."""
@@ -211,7 +211,7 @@ class Spooler:
             self._disk.disown()
         try:
             if now >= min(self._adopt_at, self._disk.adopts_again_at):
-                self._adopt(now, OWNERS)
+                self._adopt(now, OWNERS_PER_TURN)
             self._sync(core, now)
         except Exception as error:
             self._note_trouble(error, core, now)
@@ -237,7 +237,7 @@ class Spooler:
         """Make room in a full store; False if what it is full of is not this process's to drop."""
         spooled = core.spooled
         assert spooled is not None  # noqa: S101 - there is a store
-        for _ in range(DROPS):
+        for _ in range(MOST_DROPS):
             items = self._disk.read(DROPPED_TOGETHER, spooled.wanted_bytes)
             with deciding:
                 if items:
@@ -255,7 +255,7 @@ class Spooler:
         return False
 
     def _adopt(self, now: float, max_owners: int) -> None:
-        self._adopt_at = now + ADOPT_EVERY
+        self._adopt_at = now + ADOPT_EVERY_SECONDS
         adopted = self._disk.adopt(max_owners=max_owners)
         if adopted:
             files = f"{counted(adopted, 'spool file')} of ended processes {agreeing(adopted, 'is', 'are')}"
@@ -283,7 +283,7 @@ class Spooler:
             self._mend_at = now
         else:
             self._mend_at = now + self._wait
-            self._wait = min(LAST_WAIT, self._wait * 2)
+            self._wait = min(LONGEST_WAIT_SECONDS, self._wait * 2)
         if self._disk.takes_records and not is_unstored:
             if is_new:
                 text = f"{error}; new events are written to it all the same, and it is tried again"
@@ -304,7 +304,7 @@ class Spooler:
     def _end_trouble(self, core: Core, deciding: AbstractContextManager[object]) -> None:
         self._trouble = None
         self._is_unstored = False
-        self._wait = FIRST_WAIT
+        self._wait = FIRST_WAIT_SECONDS
         if core.spooled is not None:
             core.spooled.is_mended()
             if not self._disk.has_unread:
@@ -337,11 +337,11 @@ class Spooler:
     def make_last_room(self, core: Core, deciding: AbstractContextManager[object]) -> None:
         """Before the end: let what is in memory alone, since the store was full, take the oldest's place."""
         spooled = core.spooled
-        if spooled is None or not self._tending.acquire(timeout=PATIENCE):
+        if spooled is None or not self._tending.acquire(timeout=HANGING_DISK_SECONDS):
             return
         try:
             self._acknowledge()
-            end = self._clock() + LAST_ROOM
+            end = self._clock() + LAST_ROOM_SECONDS
             while (now := self._clock()) < end:
                 failure = spooled.take_failure()
                 if failure is not None and not self._is_unstored:
@@ -370,7 +370,7 @@ class Spooler:
 
     def close(self, core: Core) -> None:
         """Write down what has ended, and leave the rest to the next process."""
-        if not self._tending.acquire(timeout=PATIENCE):
+        if not self._tending.acquire(timeout=HANGING_DISK_SECONDS):
             return
         try:
             self._acknowledge()
