@@ -117,6 +117,20 @@ def test_a_mended_event_is_told(client, memory, caplog):
     assert "an event was mended" in caplog.text
 
 
+@pytest.mark.parametrize("bad", [{"price": "12.50"}, {"properties": {}}], ids=["mended", "sent as it is"])
+@pytest.mark.parametrize("kind", ["dict", "object", "with a key"])
+def test_what_is_told_of_an_event_names_it_and_its_line(client, memory, caplog, kind, bad):
+    """The event's type and the line of the application's code that logged it, as for a refused one."""
+    event = {**SONG, "event_properties": None, **bad}
+    if kind == "object":
+        event = antinode.Event("Song Played", user_id="user-20391", price="12.50")
+    client.log_event(event, **({"once": "order-1"} if kind == "with a key" else {}))
+    client.shutdown()
+    told = [each.getMessage() for each in caplog.records]
+    (line,) = [each for each in told if "before it was sent" in each or "sent as it is" in each]
+    assert f'("Song Played", logged at {__file__}:' in line
+
+
 def test_each_unknown_key_is_told(client, memory, caplog):
     """A key that Amplitude ignores is told at once, with the one that was meant; repetitions are counted."""
     for _ in range(3):
@@ -229,7 +243,7 @@ def test_groups_that_are_numbers_are_text_in_all_calls(client, memory, caplog):
         {"$set": {"org": "10"}},
         {"$set": {"7": ["10", "x"]}},
     ]
-    assert "a number as the name of a 'org'" in caplog.text
+    assert "a number as a name of 'org'" in caplog.text
     assert "set_group('org') takes text" in caplog.text
 
 

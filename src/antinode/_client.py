@@ -191,7 +191,7 @@ class Client:
             return self._refuse(sender, event, error)
         sender.submit(record)
         if notes:
-            self._tell_notes(sender, notes)
+            self._tell_notes(sender, event, notes)
         return record
 
     _log_in_python = log_event
@@ -218,7 +218,7 @@ class Client:
         if self._options.debug:
             write(logging.DEBUG, f"an event was accepted ({described(passage.event)}): {size(len(body))}")
         if notes:
-            self._tell_notes(sender, notes)
+            self._tell_notes(sender, passage.event, notes)
         return record
 
     def _refuse(self, sender: Sender, event: object, error: Exception) -> Delivery:
@@ -239,10 +239,11 @@ class Client:
                 warn_not_initialised(self._name)
         return record
 
-    def _tell_notes(self, sender: Sender, notes: Sequence[Remark]) -> None:
+    def _tell_notes(self, sender: Sender, event: object, notes: Sequence[Remark]) -> None:
+        which = described(event)
         for note in notes:
             what = "was mended before it was sent" if note.is_change else "was sent as it is"
-            sender.say("WARNING", note.subject, f"an event {what}: {note}")
+            sender.say("WARNING", note.subject, f"an event {what} ({which}): {note}")
 
     @overload
     def identify(

@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from antinode._protocol.remarks import Remark
+from antinode._protocol.validation import examine
 from antinode._protocol.values import make_safe
 from tests.memory import Memory, logging_client, sent
 
@@ -28,6 +29,7 @@ pydantic_v1: Any = pytest.importorskip("pydantic.v1") if sys.version_info < (3, 
 
 if not django_conf.settings.configured:
     django_conf.settings.configure(USE_I18N=False)
+from django.utils.functional import SimpleLazyObject  # noqa: E402 - likewise  # type: ignore[import-untyped]
 from django.utils.translation import gettext_lazy  # noqa: E402 - needs the settings  # type: ignore[import-untyped]
 
 
@@ -135,6 +137,38 @@ def test_what_is_as_good_as_json_needs_no_word(value: Any, expected: Any) -> Non
 
 
 @pytest.mark.skipif(pydantic_v1 is None, reason="pydantic 1 ends with Python 3.13")
+@pytest.mark.parametrize(
+    "key",
+    [numpy.int64(7), numpy.str_("7"), gettext_lazy("7"), pathlib.PurePosixPath("7"), UserString("7")],
+    ids=["int64", "str_", "lazy text", "path", "UserString"],
+)
+def test_keys_are_mended_like_values(key: Any) -> None:
+    """A table's labels, a lazy text: what they stand for is the key, and nothing is lost."""
+    assert make_safe({key: 1}, path="v") == {"7": 1}
+
+
+def test_a_lazy_object_is_what_it_stands_for() -> None:
+    """Also as an id, where it says of itself that it is a text."""
+    lazy = SimpleLazyObject(lambda: "user-20391")
+    assert type(make_safe(lazy, path="v")) is str
+    assert examine({"event_type": "e", "user_id": lazy}, now_ms=0).event["user_id"] == "user-20391"
+
+
+@pytest.mark.parametrize(
+    ("moment", "milliseconds"),
+    [
+        (numpy.datetime64("2026-11-01T00:00:00.123456789"), 1_793_491_200_123),
+        (numpy.datetime64("2026-11-01"), 1_793_491_200_000),
+        (numpy.datetime64("1969-12-31T23:59:59.999"), -1),
+    ],
+)
+def test_a_time_of_numpys_is_one_in_utc(moment: Any, milliseconds: int) -> None:
+    """With nanoseconds or days alone; the event is not dated today."""
+    found = examine({"event_type": "e", "user_id": "user-20391", "time": moment}, now_ms=2_000_000_000_000)
+    assert found.event["time"] == milliseconds
+    assert not found.notes
+
+
 def test_models_of_pydantic_1_are_dicts() -> None:
     """The older models are known as well."""
 

@@ -85,8 +85,12 @@ def _readable_part(event: object) -> bytes:
 
 def described(event: object) -> str:
     """What a log line says of an event: its type, and where it was logged."""
-    # By the type's own method: a subclass's may raise.
-    event_type = dict.get(event, "event_type") if isinstance(event, dict) else None
+    event_type: object = None
+    if isinstance(event, dict):
+        # By the type's own method: a subclass's may raise.
+        event_type = dict.get(event, "event_type")
+    elif isinstance(event, Event):
+        event_type = event.event_type
     line = calling_line()
     parts = (
         f'"{one_line(event_type)}"' if isinstance(event_type, str) and event_type else "",

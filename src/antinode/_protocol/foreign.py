@@ -86,6 +86,8 @@ def substitute_of(value: Any) -> Substitute | None:
         return Substitute(None if is_missing else seconds, "seconds", "write value.total_seconds()")
     if isinstance(value, os.PathLike):
         return Substitute(os.fsdecode(os.fspath(value)), "text", "write str(value)")
+    if cls.__module__ == "ipaddress":
+        return Substitute(str(value), "text", "write str(value)")
     if isinstance(value, UserString):
         return Substitute(value.data)
     if _is_named(cls, "NAType", "pandas"):

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from antinode._protocol.ids import as_text
 from antinode._protocol.remarks import Remark
+from antinode._protocol.values import describe
 
 
 def mend_groups(groups: Mapping[str, Any], notes: list[Remark]) -> dict[str, Any]:
@@ -18,10 +19,10 @@ def mend_groups(groups: Mapping[str, Any], notes: list[Remark]) -> dict[str, Any
     for kind, names in groups.items():
         texts, odd, lost = names_of(names)
         if odd:
-            text = f"`groups` has {odd} as the name of a {kind[:60]!r}, sent as text: write a str"
+            text = f"`groups` has {odd} as a name of {kind[:60]!r}, sent as text: write a str"
             notes.append(Remark(text, subject="groups"))
         if lost:
-            text = f"`groups` has {lost} as the name of a {kind[:60]!r}, which was left out: write a str"
+            text = f"`groups` has {lost} as a name of {kind[:60]!r}, which was left out: write a str"
             notes.append(Remark(text, subject="groups"))
         if texts is not None:
             mended[kind] = texts
@@ -36,7 +37,7 @@ def with_types_as_text(groups: Mapping[Any, Any], notes: list[Remark]) -> dict[A
         notes.append(Remark(text, subject="groups"))
     odd = next((kind for kind in kept if not isinstance(kind, str)), None)
     if odd is not None:
-        text = f"`groups` has a {type(odd).__name__} as a type of group, sent as text: write a str"
+        text = f"`groups` has {describe(odd)} as a type of group, sent as text: write a str"
         notes.append(Remark(text, subject="groups"))
     return kept
 

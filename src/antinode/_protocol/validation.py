@@ -10,7 +10,7 @@ import math
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final, Literal
 
@@ -36,7 +36,7 @@ from antinode._protocol.limits import (
     MAX_STRING,
 )
 from antinode._protocol.remarks import Remark
-from antinode._protocol.unknown_keys import note_on
+from antinode._protocol.unknown_keys import meant_key, note_on
 from antinode._protocol.values import Unencodable, count_properties, depth, describe, make_safe, truncate
 from antinode._protocol.words import counted
 
@@ -132,14 +132,22 @@ def problems(event: Mapping[str, Any], min_id_length: int = DEFAULT_MIN_ID_LENGT
 def _missing(event: Mapping[str, Any]) -> list[Problem]:
     found = []
     if event.get("event_type") is None:
-        found.append(
-            Problem("event_type", "missing", "`event_type` is missing: write what happened, in words")
-        )
+        message = f"`event_type` is missing: {_meant(event, 'event_type') or 'write what happened, in words'}"
+        found.append(Problem("event_type", "missing", message))
     has_id = any(event.get(field) not in (None, "") for field in ID_FIELDS)
     if not has_id and event.get("event_type") != GROUP_IDENTIFY:
-        message = "there is neither a `user_id` nor a `device_id`: write at least one of them"
+        remedy = _meant(event, *ID_FIELDS) or "write at least one of them"
+        message = f"there is neither a `user_id` nor a `device_id`: {remedy}"
         found.append(Problem("device_id", "missing", message))
     return found
+
+
+def _meant(event: Mapping[str, Any], *fields: str) -> str:
+    """Which key of the event was probably meant to be one of `fields`, if any was."""
+    for key in event:
+        if key not in FIELDS and (field := meant_key(key)) in fields:
+            return f"write `{field}` in the place of `{_label(key)}`"
+    return ""
 
 
 def _invalid(event: Mapping[str, Any], min_id_length: int) -> list[Problem]:
@@ -260,6 +268,19 @@ def repair(event: Any, min_id_length: int, now_ms: int) -> Repaired:
     return Repaired(work.event, tuple(work.notes), tuple(work.problems))
 
 
+_TOO_FINE: Final = re.compile(r"(\.\d{6})\d+")
+"""Digits of a fraction beyond the microseconds that a datetime has."""
+
+
+def _milliseconds_of_numpy(text: str) -> Any:
+    """Of a datetime64's text, which is in UTC and may know nanoseconds; of another text, the text."""
+    try:
+        moment = datetime.fromisoformat(_TOO_FINE.sub(r"\1", text)).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return text
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
 class _Repair:
     """One run of `repair`."""
 
@@ -321,7 +342,9 @@ class _Repair:
                 safe = as_text(safe)
         elif kind in (FieldKind.INTEGER, FieldKind.NUMBER):
             safe = self._as_number(field, kind, safe)
-        elif kind is FieldKind.OBJECT and isinstance(safe, dict):
+        elif kind is FieldKind.OBJECT and isinstance(safe, str):
+            safe = self._decoded(field, safe)
+        if kind is FieldKind.OBJECT and isinstance(safe, dict):
             if field == "groups":
                 safe = mend_groups(safe, self.notes)
             self._count(field, safe)
@@ -337,6 +360,17 @@ class _Repair:
         if field == "groups" and isinstance(value, Mapping):
             value = with_types_as_text(value, self.notes)
         return make_safe(value, path=label, notes=None if field in _ESSENTIAL else self.notes)
+
+    def _decoded(self, field: str, text: str) -> Any:
+        """The object that a text holds as JSON, if it holds one."""
+        try:
+            found = msgspec.json.decode(text) if text.lstrip()[:1] == "{" else None
+        except (msgspec.MsgspecError, RecursionError):
+            return text
+        if not isinstance(found, dict):
+            return text
+        self.note(field, f"`{field}` was JSON text and was sent as the object in it: write a dict")
+        return make_safe(found, path=field, notes=self.notes)
 
     def _as_number(self, field: str, kind: FieldKind, safe: Any) -> Any:
         if isinstance(safe, str) and field != "time":
@@ -362,7 +396,11 @@ class _Repair:
                 )
                 value = value.astimezone()
             return int((value - _EPOCH) // timedelta(milliseconds=1))
+        if isinstance(value, date):
+            return self._milliseconds(self._dated(value))
         safe = make_safe(value, path="time")
+        if isinstance(safe, str) and not isinstance(value, str):
+            return _milliseconds_of_numpy(safe)
         if isinstance(safe, bool) or not isinstance(safe, int | float):
             return safe
         # Milliseconds of the years 1973 to 5138 lie between 1e11 and 1e14; no other unit of our times does.
@@ -383,7 +421,7 @@ class _Repair:
         """The number or the moment that a text spells, if it spells one."""
         if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS:
             moment: Any = int(text)
-        elif 10 < len(text) <= _LONGEST_TIME:
+        elif 10 <= len(text) <= _LONGEST_TIME:
             try:
                 # Before 3.11 Python does not know Z.
                 moment = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1] in "Zz" else text)
@@ -393,6 +431,10 @@ class _Repair:
             return text
         self.note("time", "`time` is text and was sent as a number: write int(time.time() * 1000)")
         return moment
+
+    def _dated(self, day: date) -> datetime:
+        self.note("time", "`time` is a date, which was taken as its start: write a datetime with a time zone")
+        return datetime(day.year, day.month, day.day).astimezone()
 
     def _rescaled(self, value: float, milliseconds: int, unit: str, remedy: str) -> int:
         self.note("time", f"`time` {value} was taken as {unit}, {milliseconds} ms: write {remedy}")

@@ -156,7 +156,8 @@ class _Conversion:
         if value is None or value is True or value is False:
             return value
         if isinstance(value, str):
-            text = _well_formed(str.__str__(value))
+            # What stands for a text that is not known yet says that it is one.
+            text = _well_formed(str.__str__(value) if issubclass(type(value), str) else str(value))
             self._spend(min(len(text), MAX_STRING))
             return text
         if isinstance(value, int):
@@ -284,6 +285,8 @@ class _Conversion:
         if isinstance(key, enum.Enum):
             return self._key(key.value)
         scalar = self._scalar(key)
+        if scalar is _NOT_SCALAR:
+            scalar = self._scalar(_plain(key))
         if isinstance(scalar, str):
             return scalar
         if scalar is None:
@@ -443,6 +446,15 @@ def _from_bytes(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return base64.b64encode(raw).decode("ascii")
+
+
+def _plain(key: Any) -> Any:
+    """A key as what it stands for: a lazy text, a path, a number of numpy's."""
+    substitute = substitute_of(key)
+    if substitute is not None:
+        return substitute.value
+    cls = type(key)
+    return key.tolist() if hasattr(cls, "dtype") and hasattr(cls, "tolist") and not key.ndim else key
 
 
 def _in_order(values: Set[Any]) -> Iterable[Any]:
