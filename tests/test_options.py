@@ -46,6 +46,7 @@ GOOD = {
     "request_timeout_millis": [0.5, 10_000],
     "connections": [1, 32],
     "compress": [True, False, None],
+    "compress_level": [1, 9, None],
     "proxy": ["http://user:secret@127.0.0.1:3128", "127.0.0.1:3128", False, None],
     "headers": [{"X-Team": "data"}, {}, None],
     "plan": [Plan(branch="main"), {"branch": "main", "versionId": "1"}, {}, None],
@@ -99,6 +100,7 @@ BAD = {
     "request_timeout_millis": [*NOT_NUMBERS, 0, -1, 1e300, None],
     "connections": [*NOT_NUMBERS, 0, 1.5, 10**9, None],
     "compress": NOT_FLAGS,
+    "compress_level": [*NOT_NUMBERS, 0, 10, 1.5],
     "proxy": ["ftp://host", "http://", True, 7, "http://host:port"],
     "ca_bundle": ["/no/such/file.pem", 7, __file__],
     "headers": [

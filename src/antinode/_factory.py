@@ -235,6 +235,7 @@ def _transport_maker(options: Options, server_url: str) -> Callable[[], FullTran
     return lambda: HttpTransport(
         connections=options.connections,
         compress=compresses,
+        compress_level=options.compress_level,
         proxy=options.proxy,
         ca_bundle=options.ca_bundle,
         headers=options.headers,

@@ -54,6 +54,7 @@ class OptionsDict(TypedDict, total=False):
     connections: int
     """Uploads that may run at once; one user's events never do. Default: 4."""
     compress: bool | None
+    compress_level: int | None
     """gzip for bodies over 2 KB. Default: to Amplitude's own hosts."""
     proxy: str | Literal[False] | None
     """A URL such as `http://user:password@host:3128`; False for none. Default: the environment's."""
@@ -124,6 +125,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout_millis: float = 10_000
     connections: int = 4
     compress: bool | None = None
+    compress_level: int | None = None
     proxy: str | Literal[False] | None = None
     ca_bundle: str | os.PathLike[str] | None = None
     headers: Mapping[str, str] | None = None
@@ -472,6 +474,7 @@ _CHECKS: Mapping[str, Check] = {
     "request_timeout_millis": _number(0, "milliseconds", above=True, maximum=86_400_000),
     "connections": _number(1, "connections", whole=True, maximum=1000),
     "compress": _maybe(_flag),
+    "compress_level": _maybe(_number(1, "levels", whole=True, maximum=9)),
     "proxy": _maybe(_proxy),
     "ca_bundle": _maybe(_ca_bundle),
     "headers": _maybe(_headers),

@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from antinode import _speedups
+from antinode._delivery.http.compression import Compressor
 from antinode.cli.doctor.findings import DoctorFinding
 from antinode.cli.doctor.key import check_key
 from antinode.cli.doctor.network import STEPS, Route, check_way, judge_clock
@@ -425,6 +426,7 @@ def test_versions() -> None:
     assert found["Python"].text.startswith(".".join(map(str, sys.version_info[:3])))
     assert all(name in found["packages"].text for name in ("antinode", "msgspec", "orjson", "urllib3"))
     assert found["speedups"].text == _speedups.describe()
+    assert found["gzip"].text.startswith(Compressor().name)
 
 
 def test_options_that_contradict_each_other() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import tracemalloc
+from importlib.util import find_spec
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from antinode._delivery.http.compression import DamagedGzip, compress, decompress
+from antinode._delivery.http.compression import Compressor, DamagedGzip, decompress
 from antinode._delivery.messages import Request, TransportError
+from tests import needs
 from tests.delivery.http.exchanges import BODY, Make, answer
 from tests.delivery.rawserver import RawServer, answering
 
@@ -30,12 +33,51 @@ def test_large_bodies_are_compressed(make: Make) -> None:
     assert ("content-encoding" in plain.headers, plain.body) == (False, b"x" * 5000)
 
 
-@given(st.binary(max_size=5000))
-def test_compression_is_repeatable_and_lossless(body: bytes) -> None:
-    """The same body always gives the same gzip, with no time in it, and can be got back."""
+@pytest.fixture(params=["ISA-L", "zlib"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What compresses, with `antinode[fast]` and without."""
+    if request.param == "zlib":
+        monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)
+    elif find_spec("isal") is None:
+        needs.absent('needs ISA-L: `pip install "antinode[fast]"`')
+    return str(request.param)
+
+
+compress = Compressor()
+
+
+@given(st.binary(max_size=5000), st.sampled_from([None, *range(1, 10)]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_compression_is_repeatable_and_lossless(library: str, body: bytes, level: int | None) -> None:
+    """The same body always gives the same gzip, with no time in it, and can be got back: at each level."""
+    compress = Compressor(level)
     assert compress(body) == compress(body)
     assert compress(body)[4:8] == bytes(4)
     assert gzip.decompress(compress(body)) == body == decompress(compress(body), 5001)
+
+
+def test_the_quickest_library_is_used_and_named(library: str) -> None:
+    """Where it is installed; zlib for the levels at which it makes less of the same."""
+    default = {"ISA-L": "ISA-L at level 1", "zlib": "zlib at level 2"}[library]
+    assert Compressor().name == default
+    assert [Compressor(level).name for level in (3, 4, 9)] == [
+        f"{library} at level 3",
+        "zlib at level 4",
+        "zlib at level 9",
+    ]
+
+
+def test_a_higher_level_makes_less(library: str, make: Make) -> None:
+    """`compress_level` is the transport's, for what is sent."""
+    body = b",".join(
+        b'{"event_type":"Tick","user_id":"user-%d","n":%d}' % (n % 97, n * n) for n in range(500)
+    )
+    with RawServer(answering()) as server:
+        for level in (1, 9):
+            make(compress=True, compress_level=level).send(Request(server.url, body))
+    quick, small = server.requests
+    assert len(small.body) < len(quick.body)
+    assert gzip.decompress(small.body) == gzip.decompress(quick.body) == body
 
 
 @given(st.binary(min_size=1, max_size=5000), st.data())

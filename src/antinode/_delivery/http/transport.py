@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from antinode._delivery._headers import checked_headers
 from antinode._delivery.http.address import parse_target
-from antinode._delivery.http.compression import compress
+from antinode._delivery.http.compression import Compressor
 from antinode._delivery.http.connection import Exchange, close_descriptor, converse
 from antinode._delivery.http.environment import proxy_from_environment
 from antinode._delivery.http.failures import FAILURES, died_while_idle, to_transport_error
@@ -39,7 +39,7 @@ class HttpTransport:
 
     `connections`: how many are kept open per server; more at the same time are opened and let go.
     `connect_timeout`: seconds for connecting alone, within the request's own time; 5 by default.
-    `compress`: gzip bodies of more than `compress_above` bytes.
+    `compress`: gzip bodies of more than `compress_above` bytes, at `compress_level` (see `Compressor`).
     `proxy`: its URL; `None` follows HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY as they are when a
     server is first used; `""` or `False` uses none.
     `ca_bundle`: a PEM file or a directory of them to trust instead of the system's certificates.
@@ -62,6 +62,7 @@ class HttpTransport:
         connect_timeout: float | None = None,
         compress: bool = False,
         compress_above: int = 2048,
+        compress_level: int | None = None,
         proxy: str | Literal[False] | None = None,
         ca_bundle: str | PathLike[str] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -69,7 +70,7 @@ class HttpTransport:
     ) -> None:
         self._connections = connections
         self._connect_timeout = _CONNECT_SECONDS if connect_timeout is None else connect_timeout
-        self._compress = compress
+        self._compress = Compressor(compress_level) if compress else None
         self._compress_above = compress_above
         self._proxy: Proxy | None = parse_proxy(proxy) if proxy else None
         self._follows_environment = proxy is None
@@ -97,8 +98,12 @@ class HttpTransport:
             origin, path = self._route(request.url)
             headers = self._headers_for(request, origin)
             body = request.body
-            if self._compress and len(body) > self._compress_above and "Content-Encoding" not in headers:
-                body = compress(body)
+            if (
+                self._compress is not None
+                and len(body) > self._compress_above
+                and "Content-Encoding" not in headers
+            ):
+                body = self._compress(body)
                 headers["Content-Encoding"] = "gzip"
             return self._carry(exchange, origin, path, body, headers)
         finally:
