@@ -40,7 +40,7 @@ class Action(enum.Enum):
     WAIT = "wait"
     """The whole project is throttled: every upload waits `wait` seconds, then the same events again."""
     STOP = "stop"
-    """A configuration fault (key, URL, redirect): these events fail, uploading pauses."""
+    """A configuration fault (key, URL, redirect): uploading pauses, the events stay."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
