@@ -75,7 +75,7 @@ class Client:
         self._ready: tuple[Callable[..., Any], Sender] | None = None
         """What a plain dict goes through; None where it has to go through the pipeline, or is skipped."""
         self._hot: CompiledLog | None = None
-        """The same, compiled, where that is possible: returns None for what is not plainly ordinary."""
+        """The compiled way of a plain dict, where there is one; it returns None for what is not ordinary."""
         self._compiled: CompiledLog | None = None
         """The same for what comes out of the pipeline."""
         self._configuring = threading.RLock()
@@ -134,7 +134,7 @@ class Client:
         return make_sender(key, options, self._name)
 
     def _refresh(self) -> None:
-        """Work out anew where events go; after each change of what decides it."""
+        """Decide anew where events go, after each change of what that depends on."""
         sender, encoder, options = self._sender, self._encoder, self._options
         if sender is None or encoder is None:
             self._why_off = NOT_INITIALISED
@@ -195,10 +195,10 @@ class Client:
         return record
 
     _log_in_python = log_event
-    """What `log_event` is, or leaves the unusual calls to where it is compiled."""
+    """`log_event` in Python, to which the compiled one leaves unusual calls."""
 
     def _log_unusual(self, event: object, extra: object, once: object) -> Delivery:
-        """For everything but a dict that may go straight to the encoder: no I/O, a few microseconds more."""
+        """Log what may not go straight to the encoder: still without I/O, in a few microseconds more."""
         sender, pipeline, compiled = self._sender, self._pipeline, self._compiled
         if self._why_off is not None or sender is None or pipeline is None:
             return self._skip(self._why_off or NOT_INITIALISED)

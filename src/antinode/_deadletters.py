@@ -20,14 +20,14 @@ from antinode._delivery.record import Record
 from antinode._delivery.shell.log_limiter import write
 from antinode._spool.ownership import refusal
 
-# A file larger than this is set aside as PATH.1, what was there before as PATH.2, and so on up to KEPT_FILES.
+# A larger file is set aside as PATH.1, the one there before as PATH.2, and so on up to KEPT_FILES.
 MAX_BYTES = 16 * 1024 * 1024
 KEPT_FILES = 4
-# So much is written at once: when a whole queue is dropped, the bound holds in the middle of it, too.
+# Letters are written in pieces of this size, so that the bound holds even when a whole queue is dropped.
 _PIECE_BYTES = 1024 * 1024
-# After so many seconds, whoever was setting files aside counts as dead.
+# A process that has been setting files aside for so long counts as dead.
 _ROTATES_FOR_SECONDS = 60.0
-# What looks torn is looked at again after this many seconds, so often.
+# A line that looks torn is looked at so often, at this interval.
 _LOOK_AGAIN_SECONDS = 0.002
 _LOOKS = 5
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows only
@@ -100,7 +100,7 @@ class DeadLetters:
                 status = os.lstat(guard)
                 if not S_ISDIR(status.st_mode):
                     os.unlink(guard)
-                # Ahead of the clock counts as old: it would hold for ever.
+                # A time ahead of the clock counts as old: the guard would stay for ever.
                 elif abs(time.time() - status.st_mtime) > _ROTATES_FOR_SECONDS:
                     os.rmdir(guard)
             return
@@ -136,7 +136,7 @@ def _ends_torn(file: int) -> bool:
 
 
 def open_letters(path: str) -> BinaryIO:
-    """For reading. Raises OSError for what is no regular file, without waiting for whoever writes a FIFO."""
+    """Open a file for reading. Raises OSError for any but a regular file, without waiting at a FIFO."""
     file = os.open(path, os.O_RDONLY | _BINARY | getattr(os, "O_NONBLOCK", 0))
     if not S_ISREG(os.fstat(file).st_mode):
         os.close(file)
@@ -181,7 +181,7 @@ def encode(outcome: Outcome, body: bytes) -> bytes:
 
 
 def _encoded(outcome: Outcome, body: bytes) -> bytes:
-    """The same; one record whose body cannot be encoded costs no other record its letter."""
+    """As `encode`; without the event if it cannot be encoded, so that it costs no other record its letter."""
     try:
         return encode(outcome, body)
     except Exception:

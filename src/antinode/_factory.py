@@ -130,7 +130,7 @@ def _spooler(
 
 
 def _risks(directory: str) -> list[Note]:
-    """What to tell of one that others may write to. Raises `ConfigurationError` for another user's."""
+    """What to tell of a directory that others can write to. Raises `ConfigurationError` for a stranger's."""
     from antinode._spool import ownership  # noqa: PLC0415 - only with a spool
 
     try:
@@ -152,7 +152,7 @@ def _risks(directory: str) -> list[Note]:
 
 
 def fingerprint(api_key: str) -> bytes:
-    """What a spool tells API keys apart by. It tells nothing of them."""
+    """A digest by which a spool tells API keys apart, and which gives none of them away."""
     from hashlib import sha256  # noqa: PLC0415 - only with a spool
 
     return sha256(b"antinode spool" + api_key.encode()).digest()[:8]
@@ -209,7 +209,7 @@ def upload_urls(options: Options) -> tuple[str, str]:
 
 
 def _with_path(server_url: str, endpoint: Endpoint) -> str:
-    """A bare host means its ingestion API."""
+    """The URL with the endpoint's path, if it names a host alone."""
     from urllib.parse import urlsplit  # noqa: PLC0415 - only for a server of one's own
 
     parts = urlsplit(server_url)

@@ -13,7 +13,7 @@ OURS: Final = frozenset(
         "Transfer-Encoding",
         "Host",
         "Accept-Encoding",
-        # These are about one connection, which the transport opens, keeps and closes.
+        # About one connection, which the transport opens, keeps and closes.
         "Connection",
         "Keep-Alive",
         "Proxy-Connection",
@@ -25,7 +25,7 @@ OURS: Final = frozenset(
 )
 """Names that belong to the transport, as `str.title` writes them."""
 
-# Fewer than HTTP allows: servers and proxies in wide use drop a header with any other character, unsaid.
+# Fewer than HTTP allows: common servers and proxies silently drop a header with any other character.
 _NAME: Final = frozenset("-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 

@@ -87,7 +87,7 @@ class TrioGate:
 def new_gate() -> Awaited:
     """A gate for the running task. Raises `RuntimeError` in a loop that is neither asyncio's nor trio's."""
     trio = sys.modules.get("trio")
-    # Each may run inside the other, and then both say that they are running.
+    # asyncio and trio may run inside each other, and then both say that they are running.
     if trio is not None and trio.lowlevel.in_trio_task() and not _is_asyncio_task():
         return TrioGate(trio)
     try:

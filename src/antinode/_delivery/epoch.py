@@ -7,7 +7,7 @@ import msgspec
 from antinode._delivery.outcome import DELIVERED, REJECTED, SPOOLED
 
 
-# gc=False: a stored record that refers to it then needs no look from the collector either.
+# gc=False: the collector then does not track a stored record on account of its epoch.
 class Epoch(msgspec.Struct, gc=False, eq=False):
     """The events logged between two flushes, counted by how they ended."""
 
@@ -18,7 +18,7 @@ class Epoch(msgspec.Struct, gc=False, eq=False):
     dropped: int = 0
     spooled: int = 0
     on_disk: int = 0
-    """Of the pending, those that are in the spool alone."""
+    """Those of the pending that are in the spool alone."""
 
     @property
     def pending(self) -> int:

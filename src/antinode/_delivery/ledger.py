@@ -94,9 +94,9 @@ class Stats:
 
 @compiled
 class Counts:
-    """Those that logging changes, of events and of their bytes; the compiled twin is `native/counts.c`.
+    """The counts that logging changes, of events and of bytes; the compiled twin is `native/counts.c`.
 
-    `unmade`: of those that lacked memory, until they are settled.
+    `unmade` counts events for which there was no memory, until they are settled.
     """
 
     __slots__ = ("accepted", "pending", "pending_bytes", "unmade")
@@ -184,7 +184,7 @@ class Ledger(Counts):
         return next((epoch for epoch in self._open if epoch.on_disk), self.epoch)
 
     def settle_on_disk(self, kind: str) -> None:
-        """What is in the spool alone ends in this way, in each epoch's count."""
+        """Count in each epoch that what is in the spool alone has ended in this way."""
         for epoch in self._open:
             epoch.settle(kind, epoch.on_disk)
             epoch.on_disk = 0
@@ -198,8 +198,8 @@ class Ledger(Counts):
     ) -> bool:
         """Make the counts agree with what is `pending` in memory.
 
-        A difference is of one event whose admission, or settling with this outcome, was interrupted: the
-        latter if it is known, by the epoch that it leaves.
+        A difference comes from one event whose admission, or whose settling with this outcome, was
+        interrupted. It was the settling if its epoch, `leaving`, is known.
 
         `accepted` is how many were accepted when `pending` was looked at. False, and nothing is changed, if
         more are by now.
@@ -218,7 +218,7 @@ class Ledger(Counts):
         more_bytes = size + self.on_disk_bytes - self.pending_bytes
         if self.accepted != accepted:
             return False
-        # Differences from here on, so that what is logged between two of them is not lost.
+        # Only differences are applied from here on, so that what is logged between two of them is not lost.
         self.on_disk = on_disk
         self.pending += more
         self.pending_bytes += more_bytes

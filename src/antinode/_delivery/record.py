@@ -41,15 +41,15 @@ NOT_STORED = -1
 
 
 def _nothing_to_notice() -> None:
-    """Nothing to notice, as long as nobody watches for forks."""
+    """Stands in for `notice_fork` while nobody watches for forks."""
 
 
-# Called before waiting, since a child that was forked in C does not know it yet. `_lifecycle.fork` sets it.
+# Called before waiting, since a child that was forked in C has not noticed yet. Set by `_lifecycle.fork`.
 notice_fork: Callable[[], None] = _nothing_to_notice
 
 
 def renew_after_fork() -> None:
-    """In a forked child: another thread of the parent may have held the lock."""
+    """In a forked child: make the lock anew, which another thread of the parent may have held."""
     global _registering, _forked_at
     _registering = threading.RLock()
     _anchored.clear()
@@ -71,7 +71,7 @@ class Record(Delivery, msgspec.Struct, gc=False, eq=False):
     outcome: Outcome | None = None
     callbacks: list[Callable[[Delivery], object]] | None = None
     place: int = NOT_STORED
-    """Where the spool holds it."""
+    """Its place in the store."""
 
     def done(self) -> bool:
         return (self.outcome or self._look_again()) is not None
@@ -122,7 +122,7 @@ class Record(Delivery, msgspec.Struct, gc=False, eq=False):
         return msgspec.json.decode(self.body, type=dict[str, Any]) if self.body else {}
 
     def _look_again(self) -> Outcome | None:
-        """The outcome, which in a forked child is known of every event from before the fork."""
+        """The outcome; in a forked child every event from before the fork has one."""
         notice_fork()
         if self.outcome is None and self.logged_at < _forked_at:
             self.outcome = INHERITED
@@ -159,7 +159,7 @@ class Record(Delivery, msgspec.Struct, gc=False, eq=False):
         return f"<Delivery {fate}, attempts {self.attempts}>"
 
 
-# The collector may look at it, since a queue in memory holds only the next few of a spool's records.
+# Tracked by the collector, which costs little here: memory holds only the next few of a spool's records.
 class SpooledRecord(Record, gc=True, weakref=True, eq=False):
     """A record that may be on disk alone: nobody but the application need hold it."""
 

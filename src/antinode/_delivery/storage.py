@@ -43,7 +43,7 @@ class Store(Protocol):
         """The next records, in order; each is given once."""
 
     def lost(self, places: Iterable[int]) -> set[int]:
-        """Those of the places whose files have been removed."""
+        """The places, of those given, whose files have been removed."""
 
 
 ENDS = frozenset({DELIVERED, REJECTED, DROPPED})
@@ -67,7 +67,7 @@ class DiskRefusal(Protocol):
 
     @property
     def consequence(self) -> str:
-        """What comes of it, as a clause."""
+        """What follows from it, as a clause."""
 
 
 class DiskStats(Protocol):
@@ -85,12 +85,12 @@ class DiskStore(Store, Protocol):
         """`will_adopt`: what dead processes may have left counts as unread until `adopt` was called."""
 
     def acknowledge(self, places: Iterable[int], code: int) -> None:
-        """These records have ended, in the way that the code says, and need not be kept."""
+        """Hear that these records have ended, in the way that the code says, and need not be kept."""
 
     def adopt(self, *, max_owners: int = ...) -> int:
-        """Take over what dead processes left; returns how many files. What it was is then unread.
+        """Take over what dead processes left, which is then unread. Returns how many files it was.
 
-        Looks at so many of them at most, the rest is to be taken at `adopts_again_at`.
+        Looks at `max_owners` of the processes at most; the others have their turn at `adopts_again_at`.
         """
 
     @property
@@ -120,10 +120,10 @@ class DiskStore(Store, Protocol):
         """Make what was appended survive a power cut."""
 
     def wait_durable(self, place: int, *, alone: bool = False) -> None:
-        """The same for one record, together with what other threads wait for unless `alone`."""
+        """Return once this record survives a power cut, with those of other threads unless `alone`."""
 
     def recover(self) -> None:
-        """Give back the locks that an exception left taken, on the thread that it came to."""
+        """Release the locks that an exception left taken, on the thread in which it was raised."""
 
     def renew_after_fork(self) -> None: ...
 

@@ -16,7 +16,7 @@ class HubWaker:
     def __init__(self, hub: Any, os: Any) -> None:
         self._hub = hub
         self._os = os
-        """The module as it was before it was patched: in the hub nothing may wait, nor try to."""
+        """The module `os` before it was patched: in the hub nothing may wait, nor try to."""
         self._reader, self._writer = os.pipe()
         for each in (self._reader, self._writer):
             os.set_blocking(each, False)

@@ -84,7 +84,7 @@ _renewing = threading.RLock()
 
 
 def register(resident: Resident) -> None:
-    """From now on, tell `resident` of forks and of the exit. The first time, makes ready for forks."""
+    """Tell `resident` of forks and of the exit from now on. The first call prepares for forks."""
     global _is_registered
     _watched[:] = [ref for ref in _watched if ref() is not None]
     if not any(ref() is resident for ref in _watched):
@@ -99,7 +99,7 @@ def register(resident: Resident) -> None:
 
 def renew() -> None:
     """In a forked child that has just noticed that it is one: give everybody fresh locks and queues."""
-    # For a second: the thread that held it may have been left behind in the parent.
+    # Not for ever: the thread that held it may have been left behind in the parent.
     is_mine = _renewing.acquire(timeout=1.0)
     try:
         if not page[0]:
@@ -118,7 +118,7 @@ def _after_fork() -> None:
         record.renew_after_fork()
         for resident in _alive():
             resident._renew_after_fork()
-        # Last: another thread that finds it true must find everything else renewed.
+        # Last, since a thread that finds it true must find everything else renewed.
         page[0] = 1
     finally:
         if was_enabled:
@@ -126,7 +126,7 @@ def _after_fork() -> None:
 
 
 def _after_restore() -> None:
-    """In a process that was started from a saved image: others were, too, and must not use the same ids."""
+    """In a process that was started from a saved image: use other insert_ids than its siblings."""
     for resident in _alive():
         resident._renew_ids()
 
@@ -140,7 +140,7 @@ def notice_fork() -> None:
 record.notice_fork = notice_fork
 
 
-# What the first upload and the first unusual event import, with what the standard library imports for them.
+# Modules that the first upload and the first unusual event import, with those of the standard library.
 _IMPORTED_LATE = (
     "antinode._delivery.http.failures",
     "antinode._delivery.http.origin",
@@ -180,7 +180,7 @@ def _at_exit() -> None:
         try:
             client._finish_exit(max(0.0, deadline - time.monotonic()))
         except KeyboardInterrupt:
-            # Whoever waits has had enough: the others settle at once, too.
+            # The user has waited enough: the other clients settle at once, too.
             deadline = time.monotonic()
         except Exception:
             # One client's failure must not cost another's events.

@@ -16,7 +16,7 @@ from antinode._delivery.shell.log_limiter import write
 from antinode._delivery.shell.threads import make_thread
 from antinode._lifecycle.eventlet_hub import HubWaker
 
-# How long the main thread has, in seconds, to run the handler before the signal is raised once more.
+# How long the main thread has to run the handler before the signal is raised once more.
 RAISE_AGAIN_SECONDS = 0.2
 
 
@@ -79,7 +79,7 @@ class Drain:
         self._is_draining = self._has_drained = self._has_told = False
 
     def take_shortfall(self) -> str | None:
-        """What keeps this from draining all that is logged until the end, in words: once in each process."""
+        """Why not all that is logged until the end is drained, in words; told once in each process."""
         if self._has_told:
             return None
         self._has_told = True
@@ -89,7 +89,7 @@ class Drain:
                 return _shortfall_before(self._previous)
             handler = drain._previous
         if _is_of_uvicorn(handler):
-            # It gives SIGTERM back in the end, and raises it anew.
+            # uvicorn gives SIGTERM back in the end, and raises it anew.
             return None
         return (
             f"{_name(handler)} has taken SIGTERM over since init(). What is queued is sent when the process "
@@ -100,7 +100,7 @@ class Drain:
         if _belongs_to_loop(self._previous):
             self._chain(number, frame)
         if self._has_drained:
-            # The next one, if the process lives on, finds new events to drain.
+            # If the process lives on, the next signal finds new events to drain.
             self._is_draining = self._has_drained = False
             self._chain(number, frame)
         elif not self._is_draining:

@@ -25,7 +25,7 @@ def watch_exit(run: Callable[[], object]) -> None:
         if process is None or util is None:
             continue
         current = process.current_process()
-        # Only a worker has one; its parent, under forkserver, is not the process that this names.
+        # Only a worker has this attribute; under forkserver its parent is another process than the one named.
         if getattr(current, "_parent_pid", None) is not None:
             util.Finalize(None, run, exitpriority=0)
             _watch_pool_worker(getattr(current, "_target", None), run)

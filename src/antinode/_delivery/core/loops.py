@@ -117,7 +117,7 @@ def most_attempts(records: list[Record]) -> int:
 
 @compiled
 def deliver(records: list[Record], outcome: Outcome) -> tuple[list[Record], list[Record]]:
-    """Settle the records that were sent for the first time, and let go of their bodies.
+    """Settle the records that were sent for the first time, and let go of the bodies no callback needs.
 
     Returns the records that were sent before, untouched, and those settled that have callbacks.
     """

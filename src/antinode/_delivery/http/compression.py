@@ -16,7 +16,7 @@ _MOST_OF_ISAL = 3
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's own way to say "with a gzip header"; its time stamp is then 0
 
 
-# One is the rule. Thousands of empty ones would cost much time and yield nothing that counts as long.
+# One member is the rule. Thousands of empty ones would take much time, and yield nothing to be bounded.
 _MAX_MEMBERS = 16
 
 

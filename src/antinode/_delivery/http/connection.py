@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # Resolving a name looks this codec up, which imports it: too late at the end of the interpreter.
 codecs.lookup("idna")
 
-_MAX_BODY_BYTES = 1 << 20  # bytes; an answer of Amplitude's is below 100 KB even when it names 2000 events
+_MAX_BODY_BYTES = 1 << 20  # an answer of Amplitude's is below 100 KB even when it names 2000 events
 
 
 class ConnectTimeout(OSError):
@@ -236,7 +236,7 @@ class BoundedIO:
             return 0
 
     def _send_together(self, head: bytes, body: bytes) -> None:
-        """Both in one system call, for the same reason: to copy a body costs less than one such wait."""
+        """Send both in one system call: copying a body costs less than another wait for the lock."""
         if isinstance(self.sock, ssl.SSLSocket) or not hasattr(self.sock, "sendmsg"):
             self.send(head + body)
             return

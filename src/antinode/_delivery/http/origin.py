@@ -52,7 +52,7 @@ class Origin(msgspec.Struct):
 
     @property
     def _whence(self) -> str:
-        """Where the proxy is written, for whoever looks for it."""
+        """Where the proxy is configured, in words."""
         source = "" if self.proxy is None else self.proxy.source
         return f" (from {source})" if source else ""
 

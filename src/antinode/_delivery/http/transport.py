@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from antinode._delivery.http.address import Address
 
-_CONNECT_SECONDS = 5.0  # seconds; a SYN lost twice still gets through
-# Seconds. Load balancers and NAT drop an idle connection after one to six minutes, some without a word, and
-# a request on it would then wait for its whole time.
+_CONNECT_SECONDS = 5.0  # a SYN that is lost twice still gets through
+# Load balancers and NAT drop an idle connection after one to six minutes, some without a word, and a request
+# on it would then wait for its whole time.
 _IDLE_SECONDS = 50.0
 
 

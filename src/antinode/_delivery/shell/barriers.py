@@ -1,4 +1,4 @@
-"""Those who wait for delivery: until what was logged before has settled, or until there is room."""
+"""Threads and tasks that wait: until what was logged before has settled, or until there is room."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class Barrier:
-    """Somebody who waits until the epochs up to `index` have settled and been told of.
+    """What a thread or task waits at until the epochs up to `index` have settled and been told of.
 
-    `is_patient`: with no timeout, so that delivery itself must say when waiting makes no sense any more.
+    `is_patient`: there is no timeout, so delivery has to say when waiting makes no sense any more.
     """
 
     __slots__ = (
@@ -82,13 +82,13 @@ class Barriers:
             return barrier
 
     def take_down(self, barrier: Barrier) -> None:
-        """Nobody waits at it any more."""
+        """Remove a barrier at which nobody waits any more."""
         with self._locks.deciding:
             if barrier in self._closed:
                 self._closed.remove(barrier)
 
     def take_down_all(self) -> list[Barrier]:
-        """At the end, under `deciding`: all of them, to be opened once everything is told."""
+        """Remove all barriers, at the end, to be opened once everything is told. Under `deciding`."""
         closed, self._closed = self._closed, []
         return closed
 
@@ -99,8 +99,8 @@ class Barriers:
             return self._core.report(barrier.index)
 
     def look_after(self, now: float) -> tuple[list[Barrier], float | None]:
-        """Which to open once what has settled is told, and when to look again, if ever; under `deciding`."""
-        # What stays until the user has mended the configuration is not waited for.
+        """The barriers to open once the news is told, and when to look again, if ever. Under `deciding`."""
+        # Events that stay until the user mends the configuration are not waited for.
         is_hopeless = self._core.is_hopeless(now)
         complete: list[Barrier] = []
         times: list[float] = []
@@ -125,7 +125,7 @@ class Barriers:
                 barrier.open()
 
     def _is_settled(self, index: int) -> bool:
-        """Whether the epochs up to `index` have, and with them whatever dead processes have left."""
+        """Whether the epochs up to `index` have settled, and with them whatever dead processes have left."""
         spooler = self._spooler
         is_left = spooler is not None and not self._lifetime.is_stopped and spooler.has_left
         return not is_left and not self._core.ledger.pending_until(index)
@@ -182,7 +182,7 @@ class RoomQueue:
         return room
 
     def wake(self) -> None:
-        """Have them look for room again."""
+        """Have the waiting threads look for room again."""
         while self._waiting:
             with suppress(IndexError, RuntimeError):
                 self._waiting.popleft().release()

@@ -1,4 +1,4 @@
-"""What has settled, on its way to those who hear of it: dead letters, the store, the application."""
+"""Settled records on their way to whoever hears of them: dead letters, the store, the application."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Collector:
-    """Collects what has settled, and hands over what failed before anybody is told of it."""
+    """Collects settled records, and hands over those that failed before anybody is told of them."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Collector:
         return self._notifier.wants_all or self._on_failures is not None
 
     def collect(self) -> None:
-        """Take what there is to tell from the core, under `deciding`."""
+        """Take from the core what there is to tell. Under `deciding`."""
         core = self._core
         settled = core.settlement.take_settled()
         if self._on_failures is not None:
@@ -55,11 +55,11 @@ class Collector:
         self._notifier.add(settled, core.take_notes(), core.take_retried())
 
     def bury(self) -> None:
-        """Hand over what failed, before the store hears that it ended: a crash in between loses nothing."""
+        """Hand over the failed records before the store hears of their end: a crash in between loses none."""
         if self._on_failures is None or not self._failed:
             return
         failed: list[Record] = []
-        with suppress(IndexError):  # at the end another thread may be at it too
+        with suppress(IndexError):  # at the end another thread may do the same
             while True:
                 failed.append(self._failed.popleft())
         try:
@@ -68,7 +68,7 @@ class Collector:
             write(logging.ERROR, "keeping dead letters failed", exc_info=True)
 
     def take_ends(self) -> list[tuple[str, list[int]]]:
-        """What the store may forget: by then, those that failed are handed over."""
+        """What the store may forget, once the records that failed are handed over."""
         with self._locks.deciding:
             ended = self._core.settlement.take_ended()
             self.collect()

@@ -1,4 +1,4 @@
-"""What a sender is told once."""
+"""The configuration of a sender."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class SenderConfig(msgspec.Struct, frozen=True):
-    """What a sender needs to know beside the core's own configuration."""
+    """The configuration of a sender, beside that of its core."""
 
     core: CoreConfig
     routes: Mapping[Endpoint, UploadRoute]
@@ -34,11 +34,11 @@ class SenderConfig(msgspec.Struct, frozen=True):
     on_retry: Callable[[Response, int, bool], object] | None = None
     on_outcome: Callable[[Delivery], object] | None = None
     spooler: Spooler | None = None
-    """Who keeps the records on disk, if they are kept there."""
+    """Keeps the records on disk; None: they are in memory alone."""
     is_strict: bool = False
     """Whether logging waits until the record survives a power cut."""
     on_failures: Callable[[Sequence[Record]], object] | None = None
-    """Called with the records that were rejected or dropped, before they are told of."""
+    """Called with records that were rejected or dropped, before anybody else is told."""
     is_debug: bool = False
     """Whether each log line is written, however many there are of its kind."""
     on_start: Callable[[], object] = lambda: None

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from antinode._delivery.shell.spooler import Spooler
     from antinode._delivery.shell.works import Works
 
-# While somebody waits, it is checked this often that a coordinator is alive. Also what a shutdown may take,
-# beyond its timeout, for its threads to end.
+# While somebody waits, whether a coordinator is alive is checked this often. A shutdown also takes this long
+# at most, beyond its timeout, for its threads to end.
 CHECK_EVERY_SECONDS = 0.5
 _LONGEST_DRIVE_SECONDS = 86_400.0
 
@@ -34,7 +34,7 @@ def earliest(*times: float | None) -> float | None:
 
 
 class Coordinator:
-    """Decides, then acts: applies answers, starts uploads, has told what settled. See `Locks` for who may.
+    """Decides, then acts: applies answers, starts uploads, has told what settled. `Locks` says who may when.
 
     Only the thread that steps touches what is under way and `_wakes_at`. Between going to sleep and ringing
     there is a race: `_sleep` looks again after it has armed the wake-up.
@@ -67,7 +67,7 @@ class Coordinator:
             clock=works.clock,
         )
         self._wakes_at: float | None = None
-        """When the coordinator goes on if nobody rings."""
+        """When the coordinator wakes up if nobody rings."""
         self._has_started = False
         self._has_told_of_patch = False
         self.thread: threading.Thread | None = None
@@ -75,11 +75,11 @@ class Coordinator:
     # For every thread.
 
     def ring(self) -> None:
-        """Have the coordinator decide; after the end, see to what there is on this thread."""
+        """Wake the coordinator; after the end, do on this thread what there is to do."""
         if self._lifetime.is_stopped:
             self._settle_latecomers()
             return
-        # Before the bell: whoever it wakes arms the wake-up anew.
+        # Before the bell rings, since whoever it wakes arms the wake-up anew.
         self._wakeup.disarm()
         try:
             thread = self.thread
@@ -98,7 +98,7 @@ class Coordinator:
         self._stay_armed()
 
     def _stay_armed(self) -> None:
-        """After the end each record rings, even if this thread was ringing when the end came."""
+        """Have each record ring after the end, even if this thread was ringing when the end came."""
         if self._lifetime.is_stopped:
             self._wakeup.arm()
 
@@ -110,7 +110,7 @@ class Coordinator:
 
     @property
     def needs_this_thread(self) -> bool:
-        """Whether the calling thread would wait for what only it can do."""
+        """Whether the calling thread must not wait for the coordinator, whose work it is doing itself."""
         return (
             self._works.recovery.is_inside()
             or self._notifier.is_this_thread
@@ -164,7 +164,7 @@ class Coordinator:
 
     def drive(self, is_over: Callable[[], bool], deadline: float | None) -> None:
         """Do the coordinator's work on this thread: where none can be started, as at interpreter exit."""
-        # Whoever steps meanwhile sees to everything.
+        # Another thread that steps meanwhile does everything.
         patience = _LONGEST_DRIVE_SECONDS
         if deadline is not None:
             patience = min(patience, max(0.0, deadline - self._clock()))
@@ -197,11 +197,11 @@ class Coordinator:
                 if self._lifetime.is_stopped:
                     self._notifier.tell()
                 else:
-                    # Something ended this thread from outside. Whoever waits must not wait for ever.
+                    # Something ended this thread from outside, and nobody must wait for ever.
                     self.ensure_thread()
 
     def _look_for_patch(self, this: threading.Thread) -> None:
-        """Tell if gevent has patched the process since this thread began: it goes by another number then."""
+        """Log that gevent has patched the process since this thread began, which shows in its number."""
         if threading.get_ident() != this.ident and not self._has_told_of_patch:
             self._has_told_of_patch = True
             text = (
@@ -249,7 +249,7 @@ class Coordinator:
             return self._wakes_at
 
     def _decide(self, now: float) -> tuple[list[Upload], list[Barrier], float | None]:
-        """Apply the answers that came. What to send now, whom to let through, and when to decide again."""
+        """Apply the answers that came. Returns uploads to start, barriers to open, and when to go on."""
         core = self._core
         self._works.recovery.mend()
         core.settle_unmade()
@@ -257,22 +257,22 @@ class Coordinator:
             try:
                 core.respond(reply.number, reply.verdict, now, took=reply.seconds, size=reply.size)
             except Exception:
-                # The next reply is another upload's.
+                # The next reply is that of another upload.
                 self._works.recovery.is_torn = True
                 write(logging.ERROR, "applying an answer failed; please report it", exc_info=True)
         uploads = core.next_uploads(now) if self._lifetime.may_send else []
         self._works.collector.collect()
-        # Only these: what they cover is settled, and is told of below.
+        # These and no later ones: what they cover has settled, and is told of below.
         complete, look_at = self._works.barriers.look_after(now)
         return uploads, complete, earliest(core.wake_at(now), look_at)
 
     def _tend(self, spooler: Spooler, now: float, wake_at: float | None) -> float | None:
-        """Have the store seen to. Returns when to go on."""
+        """Do what is due for the store. Returns when to go on."""
         core, deciding = self._core, self._locks.deciding
         had_left = bool(self._works.barriers) and spooler.has_left
         again_at = spooler.tend(core, now, deciding)
         if had_left and not spooler.has_left:
-            again_at = now  # for those who waited for nothing else
+            again_at = now  # some may have waited for nothing else
         notes, spooler.notes = spooler.notes, []
         with deciding:
             self._works.collector.collect()
@@ -294,7 +294,7 @@ class Coordinator:
         self._wakeup.wait(None if wake_at is None else wake_at - self._clock())
 
     def _arm(self) -> bool:
-        """Arm the wake-up, under `deciding`. Whether the queue has the length already at which it rings."""
+        """Arm the wake-up, under `deciding`. Returns whether the queue has reached the threshold already."""
         threshold = self._core.ring_at()
         self._wakeup.arm(threshold)
         return len(self._core.queued) >= threshold
@@ -302,9 +302,9 @@ class Coordinator:
     # On the uploaders' threads.
 
     def _take_next(self) -> Job | None:
-        """After an answer: what goes next, if anything, for this thread to make.
+        """The upload, if any, that this thread makes after the one that was just answered.
 
-        Through the coordinator it would take two changes of threads more, of milliseconds each while other
+        By way of the coordinator it would take two more changes of threads, of milliseconds each while other
         threads keep the interpreter busy.
         """
         job, is_all = None, False
@@ -321,7 +321,7 @@ class Coordinator:
         return job
 
     def _start_next(self) -> tuple[Job | None, bool]:
-        """Decide, and start uploads but for the first. That one, and whether nothing is left to do."""
+        """Decide, and start all uploads but the first. Returns that one, and whether all is done."""
         now = self._clock()
         with self._locks.deciding:
             if self._lifetime.is_stopped:
@@ -359,5 +359,5 @@ class Coordinator:
             spooler.open()
             if spooled is not None:
                 spooled.find()
-        # Though nothing may be there yet: nobody else would look for those who die while this client is idle.
+        # Even if nothing is there yet: nobody else looks for processes that die while this client is idle.
         self.ring()

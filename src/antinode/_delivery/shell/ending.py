@@ -55,7 +55,7 @@ class Ending:
             return self._shutdown_without_waiting(timeout)
         barrier, gate = await self._waiters.wait_async(timeout)
         try:
-            # Threads are waited for there, and callbacks called.
+            # On a thread, since this waits for threads and calls callbacks.
             return await gate.in_thread(partial(self.close_now, barrier))
         except RuntimeError:
             return self.close_now(barrier)
@@ -68,7 +68,7 @@ class Ending:
         return Report(pending=self._core.ledger.pending)
 
     def finish(self, seconds: float) -> Report:
-        """Do what `shutdown` does, for the process exits; but see to events that are logged even later.
+        """Do what `shutdown` does, since the process exits, and deliver events that are logged even later.
 
         Other exit handlers may log. Their events are sent at once, on the thread that logs them, for as long
         as there is time left of `seconds`. Ctrl-C ends the time, and is raised again when all is settled.
@@ -100,11 +100,11 @@ class Ending:
         return report
 
     def _close(self, barrier: Barrier | None, *, unless_busy_until: float | None) -> Report | None:
-        """The same. None, with nothing done, while what is left can be delivered."""
+        """Do what `close_now` does; None, and nothing is done, while what is left can still be delivered."""
         core, barriers = self._core, self._works.barriers
         if self._spooler is not None:
             self._spooler.make_last_room(core, self._locks.deciding)
-        # The guard too: a record that another thread lets in just now is either seen here, or rings later.
+        # Under the guard, too: a record that another thread admits now is either seen here, or rings later.
         with self._locks.deciding, self._locks.guard:
             now = self._clock()
             is_over = unless_busy_until is None or now >= unless_busy_until or core.is_hopeless(now)
@@ -118,7 +118,7 @@ class Ending:
         flights.uploaders.stop()
         self._works.wakeup.ring()
         thread, end = self._coordinator.thread, self._clock() + CHECK_EVERY_SECONDS
-        # Before the coordinator is waited for: it may have more to tell than there is time to wait.
+        # Before waiting for the coordinator, which may have more to tell than there is time to wait.
         self._notifier.tell_last(CHECK_EVERY_SECONDS)
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(0.0, end - self._clock()))
@@ -152,9 +152,9 @@ class Ending:
         self._works.collector.collect()
 
     def settle_latecomers(self) -> None:
-        """After the end: deliver at exit, else settle, what got in all the same, and tell what there is."""
+        """After the end, deliver what got in all the same, at exit, or else settle it; tell the news."""
         if self._coordinator.needs_this_thread:
-            # In the middle of this very work, which goes on with the latecomer.
+            # This very work was interrupted, and goes on with the latecomer.
             return
         core, lifetime = self._core, self._lifetime
         exit_by = lifetime.exit_by
@@ -168,7 +168,7 @@ class Ending:
                 if core.is_idle:
                     self._works.collector.collect()
                 else:
-                    # What comes even later is stored too, where there is a spool.
+                    # With a spool, what is logged even later is stored, too.
                     lifetime.is_closed = lifetime.is_closed or exit_by is None or self._spooler is None
                     self._give_up_rest()
             self._close_store()

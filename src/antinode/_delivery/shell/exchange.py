@@ -1,4 +1,4 @@
-"""One exchange: a request with an upload's records goes out, and what its answer means comes back."""
+"""One exchange: the request that carries an upload, and what its answer means."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class UploadRoute(msgspec.Struct, frozen=True):
     envelope: Envelope
 
     def __repr__(self) -> str:
-        return "UploadRoute()"  # the query of the one and what is in the other may be secrets
+        return "UploadRoute()"  # a URL's query and the envelope may hold secrets
 
 
 class Reply(NamedTuple):
     """What came of an upload."""
 
     number: int
-    """The upload's."""
+    """The number of the upload."""
     verdict: Verdict
     size: int = 0
     """Bytes of the request's body; 0 if it was not made."""
@@ -65,7 +65,7 @@ class Exchanger:
         self.make_lock()
 
     def make_lock(self) -> None:
-        """Make anew what guards the making of the transport; before any thread may hold it."""
+        """Make the lock anew under which the transport is made; before any thread may hold it."""
         self._making = threading.RLock()
 
     @property
@@ -100,7 +100,7 @@ class Exchanger:
         except TransportTimeout as error:
             verdict = unreached(Status.TIMEOUT, _text(error))
         except KeyboardInterrupt:
-            # Only the main thread is interrupted by Ctrl-C. It makes requests itself at exit.
+            # Ctrl-C, which interrupts the main thread alone: it makes requests itself at exit.
             raise
         except BaseException as error:
             verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {_text(error)}")
@@ -111,11 +111,11 @@ class Exchanger:
             post(Reply(upload.number, verdict, size, seconds))
 
     def _body_of(self, upload: Upload) -> tuple[bytes, Verdict | None]:
-        """The request's body; or, where a record cannot be put into one, that verdict on all of them."""
+        """The request's body, or, if some record cannot be put into it, the verdict on all of them."""
         try:
             return self._routes[upload.endpoint].envelope.wrap(upload.records), None
         except MemoryError:
-            raise  # which is about no record
+            raise  # this is about no record
         except Exception as error:
             return b"", _unusable(f"no request could be made of it: {type(error).__name__}")
 
@@ -135,7 +135,7 @@ class Exchanger:
 
 
 def _tell(url: str, events: int, size: int, verdict: Verdict, seconds: float) -> None:
-    """`POST /2/httpapi 12 events 3.4 kB → 200 in 45 ms`, of what was tried."""
+    """Log one exchange: `POST /2/httpapi 12 events 3.4 kB → 200 in 45 ms`."""
     path = public_url(url).partition("://")[2].partition("/")[2]
     answer = str(verdict.code) if verdict.code else "no answer"
     why = "" if verdict.action is Action.DELIVERED else f": {verdict.message}"
@@ -155,7 +155,7 @@ def _judge(response: Any, upload: Upload) -> Verdict:
 
 
 def _unusable(message: str) -> Verdict:
-    """On records of which one fails in what is done with it: they are sent apart, until it is alone."""
+    """The verdict on records of which one fails in whatever is done with it: halve, until it is alone."""
     return Verdict(Action.BISECT, Status.SYSTEM_ERROR, 0, message)
 
 

@@ -11,7 +11,7 @@ from antinode._delivery.shell.uploaders import Job, Uploaders
 from antinode._protocol.responses import unreached
 from antinode._protocol.status import Status
 
-# Seconds past a request's own timeout after which its thread, which has not answered, is given up for lost.
+# A thread whose request has had no reply for so long after its timeout is given up for lost.
 GRACE_SECONDS = 5.0
 
 
@@ -41,11 +41,11 @@ class Flights:
         self.uploaders = make_uploaders()
 
     def make_uploaders(self) -> None:
-        """Make the threads' queue and locks anew; before the first of them starts."""
+        """Make the uploaders with their queue and locks anew; before the first thread starts."""
         self.uploaders = self._make_uploaders()
 
     def job(self, upload: Upload, now: float, until: float | None = None) -> Job:
-        """What carries an upload; it is under way from here on. `until` ends the request early."""
+        """The job that makes an upload, which is under way from here on. `until` ends the request early."""
 
         def run() -> None:
             timeout = self._timeout if until is None else min(self._timeout, until - self._clock())
@@ -65,14 +65,14 @@ class Flights:
 
     @property
     def next_loss(self) -> float | None:
-        """When the first of those under way is given up for lost."""
+        """When the next upload under way is given up for lost."""
         return min((at for at, _ in self._jobs.values()), default=None)
 
     def __len__(self) -> int:
         return len(self._jobs)
 
     def take_replies(self, now: float) -> Iterator[Reply]:
-        """The replies that have come, and one in the place of each that has not come in its time."""
+        """The replies that have come, and for each upload given up for lost one in its place."""
         while self._replies:
             reply = self._replies.popleft()
             self._jobs.pop(reply.number, None)

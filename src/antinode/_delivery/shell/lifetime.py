@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Lifetime:
-    """Whether records are still let in and sent, and until when. Times by the sender's clock, in seconds."""
+    """Whether records are still admitted and sent, and until when: seconds on the sender's clock."""
 
     # Compiled code reads `is_closed` where it lies.
     __slots__ = ("close_by", "exit_by", "is_closed", "is_stopped")
@@ -25,6 +25,6 @@ class Lifetime:
         return not self.is_stopped or self.exit_by is not None
 
     def renew_after_fork(self) -> None:
-        """In a forked child: what the parent was about to do is not the child's to do."""
+        """In a forked child: forget the end that the parent was about to come to."""
         self.close_by = self.exit_by = None
         self.is_stopped = self.is_closed

@@ -1,4 +1,4 @@
-"""A sender's locks, and whether what holds one is still at its work."""
+"""A sender's locks, and whether the thread that holds one is still at work."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Locks:
         self.make_stepping()
 
     def make_stepping(self) -> None:
-        """Make anew what threads block on; before the first of them starts."""
+        """Make `stepping` and `starting` anew; before the first thread starts."""
         self.stepping = threading.RLock()
 
     @property
@@ -58,12 +58,12 @@ class Locks:
         return is_owned(self.stepping) or is_owned(self.starting)
 
     def let_go(self) -> None:
-        """Give back what an exception left taken, on the thread that it came to."""
+        """Release the locks that an exception left taken, on the thread in which it was raised."""
         let_go((self.guard, self.deciding, self.starting, self.stepping))
 
 
 def make_guard() -> AbstractContextManager[object]:
-    """An RLock; one that compiled code can look into, where there is any and threads are the system's own."""
+    """An RLock; where compiled code is in force and threads are the system's own, one it can look into."""
     lock: AbstractContextManager[object] = threading.RLock()
     return _make() if type(lock) is _thread.RLock else lock
 

@@ -61,7 +61,7 @@ class LogLimiter:
         write(_LEVELS[level], "%s%s", text, suffix)
 
     def _forget(self, now: float) -> bool:
-        """Whether there is room again, without the keys that have nothing to say any more."""
+        """Forget the keys with nothing left to say. Returns whether there is room again."""
         self._last = {
             key: last
             for key, last in self._last.items()

@@ -63,7 +63,7 @@ class Notifier:
         return is_owned(self._telling)
 
     def recover(self) -> None:
-        """Give back what an exception left taken, on the thread that it came to."""
+        """Release the lock that an exception left taken, on the thread in which it was raised."""
         if self.is_this_thread:
             self._is_telling = False
             let_go([self._telling])
@@ -76,13 +76,13 @@ class Notifier:
         self._retried.extend(retried)
 
     def tell(self) -> None:
-        """Tell what there is now. Nothing if another thread is at it, or is about to tell the last news."""
+        """Tell the news there is now, unless another thread is at it, or is about to tell the last news."""
         if self._is_taken_over or self.is_this_thread or not self._telling.acquire(blocking=False):
             return
         self._tell_and_release()
 
     def tell_last(self, patience: float) -> None:
-        """Tell what there is now, on the thread that ends the client, and that the process waits for.
+        """Tell the news there is now, on the thread that ends the client, for which the process waits.
 
         Another thread that is telling stops after the callback that it is in. If that takes longer than
         `patience` seconds, the log says how many outcomes have not been told.

@@ -1,4 +1,4 @@
-"""Putting right what an exception left half done in what the application called, on its thread."""
+"""Recovery from exceptions that interrupted the sender on a thread of the application."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Recovery:
-    """Gives back locks, and has the ledger follow the records. A signal handler may raise anywhere."""
+    """Releases locks, and makes the ledger agree with the records: a signal handler may raise anywhere."""
 
     def __init__(
         self,
@@ -33,13 +33,13 @@ class Recovery:
         self._spooler = spooler
         self._ring = ring
         self.is_torn = False
-        """Whether an exception may have left the ledger torn."""
+        """Whether an exception may have left the ledger in disagreement with the records."""
 
     def recover(self) -> None:
-        """Put everything right.
+        """Release what is locked, and mend the ledger.
 
-        Where the exception interrupted this thread's own work, what is torn may be that work's, and the locks
-        are its: then whoever decides next sees to the ledger.
+        If the exception interrupted this thread's own work, the locks are that work's, and so may be what is
+        torn: then the ledger is left to whoever decides next.
         """
         self.is_torn = True
         if is_interrupting():
@@ -50,12 +50,12 @@ class Recovery:
             self._spooler.recover()
         with self._locks.deciding:
             self.mend()
-        # What was being logged is in the queue, though the exception may have come before the bell.
+        # The record is in the queue, though the exception may have been raised before the bell rang.
         self._wakeup.arm()
         self._ring()
 
     def mend(self) -> None:
-        """Put the ledger right if it may be torn, under `deciding`."""
+        """Mend the ledger if it may be torn. Under `deciding`."""
         if self.is_torn:
             self._core.mend()
             self.is_torn = False
@@ -65,7 +65,7 @@ class Recovery:
         if not self._locks.is_deciding:
             return False
         if not is_interrupting():
-            # The locks were left by an exception: nobody is at work.
+            # An exception left the locks taken, and nobody is at work.
             self.recover()
             return False
         return True

@@ -1,4 +1,4 @@
-"""The threaded shell: what takes records for delivery, and owns the parts that deliver them."""
+"""The sender: takes records for delivery, and owns the parts that deliver them, threads and all."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SHUT_DOWN = Outcome(DROPPED, Status.FAILED, "shutdown", message="logged after t
 class Sender:
     """Delivers records with threads of its own: a coordinator drives the core, a few uploaders send.
 
-    What raises in the middle of what the application called is put right before it goes on: see `Recovery`.
+    An exception in the middle of a call by the application is mended before it goes on: see `Recovery`.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Sender:
 
     def renew_after_fork(self) -> None:
         """In a forked child: begin with nothing. What was pending is the parent's to deliver."""
-        # Kept until the end: what their destructors log must find a sender that is renewed already.
+        # Kept until the end: what the destructors of these log must find a sender that is renewed already.
         inherited = dict(vars(self))
         with suppress(Exception):
             self._works.exchanger.abandon()
@@ -138,7 +138,7 @@ class Sender:
             "ring": self._ring,
             "overflow": self._overflow,
             "drop_unmade": self.drop_unmade,
-            # Waiting for the disk is left to Python.
+            # With `strict`, logging waits for the disk, which is left to Python.
             "stored": None if spooled is None or self.config.is_strict else spooled.layout(self.make_record),
         }
 
@@ -149,7 +149,7 @@ class Sender:
             self._submit(record)
             spooled = self._core.spooled
             if spooled is not None and spooled.failure is not None:
-                # In an outage nobody else would wake whoever mends the store.
+                # In an outage nothing else would wake the coordinator, which mends the store.
                 self._ring()
         except BaseException:
             self._recover()
@@ -158,7 +158,7 @@ class Sender:
     def _submit_durably(self, record: Record) -> None:
         self._submit_stored(record)
         if record.place != NOT_STORED and self._spooler is not None:
-            # Whoever holds what other threads need must not wait for them.
+            # A thread that holds what other threads need must not wait for them.
             self._spooler.wait_durable(record.place, alone=self._works.recovery.is_inside())
 
     def _submit(self, record: Record) -> None:
@@ -177,15 +177,15 @@ class Sender:
             raise
 
     def drop_unmade(self) -> Record:
-        """Settle an event for which memory is lacking, without asking for any. The coordinator will tell."""
+        """Settle an event for which there is no memory, without asking for any. Told by the coordinator."""
         record = self._core.settlement.drop_unmade()
         self._ring()
         return record
 
     def _lack_memory(self, record: Record) -> None:
-        """Settle a record for which nothing could be queued; what has a place in the store goes on.
+        """Settle a record for whose queueing there was no memory; one that has a place in the store goes on.
 
-        No lock is left behind by a MemoryError, but the ledger may be torn, which whoever decides next mends.
+        A MemoryError leaves no lock taken, but the ledger may be torn, which whoever decides next mends.
         """
         self._works.recovery.is_torn = True
         if record.place == NOT_STORED and record.outcome is None:
@@ -257,7 +257,7 @@ class Sender:
                 try:
                     admitted = self._core.make_room(len(record.body)) and self._core.admit(record)
                 except BaseException:
-                    # Before anybody else can hear of half of it.
+                    # Before another thread can see half of the change.
                     self._core.mend()
                     raise
             if not admitted:
@@ -328,7 +328,7 @@ class Sender:
 
     def stats(self) -> Stats:
         """The ledger at this instant."""
-        # Against the order of locks, if a signal handler that interrupted logging asks: no waiting then.
+        # A signal handler that interrupted logging holds the guard, and must not wait for `deciding` then.
         is_inside = is_owned(self._locks.deciding)
         if not self._locks.deciding.acquire(blocking=not is_owned(self._locks.guard)):
             return self._core.ledger.stats()

@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 Ends = Sequence[tuple[str, Sequence[int]]]
 """Places of records that have ended, by the kind of their outcome."""
 
-# Every so often, in seconds, it is looked for what processes that died meanwhile have left.
+# How often to look for what processes that died meanwhile have left.
 ADOPT_EVERY_SECONDS = 10.0
-# So many owners are looked at in one turn of the coordinator.
+# How many owners of files one turn of the coordinator looks at.
 OWNERS_PER_TURN = 64
-# After trouble the disk is tried again after so many seconds, doubling.
+# After trouble the disk is tried again after the first of these, which doubles up to the other.
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30.0
-# To make room in a full store, records are dropped so many at a time, and so many times.
+# To make room in a full store, records are dropped so many together, and so many times.
 DROPPED_TOGETHER = 500
 MOST_DROPS = 400
-# So long, in seconds, the end waits for a disk that hangs. What is there stays for the next process.
+# How long the end waits for a disk that hangs. What is there stays for the next process.
 HANGING_DISK_SECONDS = 5.0
-# So long, in seconds, room is made at the end.
+# How long room is made at the end.
 LAST_ROOM_SECONDS = 1.0
 NOT_SYNCED = "events are not synced to disk: {}"
 
@@ -71,19 +71,19 @@ class Spooler:
         self._synced = 0
         self._trouble: Exception | None = None
         self._is_unstored = False
-        """Whether the trouble keeps events from being stored, which has been noted."""
+        """Whether it has been noted that the trouble keeps events from being stored."""
         self._mend_at = float("-inf")
         self._wait = FIRST_WAIT_SECONDS
         self._is_disowned = False
         self._is_reading = False
-        """Something is read and not counted yet."""
+        """Whether records have been read that are not counted yet."""
 
     def hear_of_ends(self, take_ends: Callable[[], Ends]) -> None:
-        """`take_ends` gives what has ended and can be forgotten here: whoever has to hear of it has."""
+        """Have `take_ends` give the records that have ended, of which whoever has to hear has heard."""
         self._take_ends = take_ends
 
     def renew_after_fork(self) -> None:
-        """In a forked child: what is open is the parent's."""
+        """In a forked child: leave what is open to the parent."""
         self._disk.renew_after_fork()
         self.notes.clear()
         self._renew()
@@ -108,7 +108,7 @@ class Spooler:
         return self._disk.append(body, logged_at, direct=direct)
 
     def _append_in_trouble(self, body: bytes, logged_at: float, *, direct: bool) -> NoReturn:  # noqa: ARG002
-        """While the store cannot be opened, logging does not try it anew with each event."""
+        """Refuse a record at once: while the store cannot be opened, logging does not try with each event."""
         raise OSError(f"{self._trouble}")
 
     @property
@@ -127,7 +127,7 @@ class Spooler:
         return self._disk.lost(places)
 
     def _acknowledge(self) -> bool:
-        """Tell the store what has ended; whether anything has."""
+        """Tell the store what has ended. Returns whether anything has."""
         ended = self._take_ends()
         for kind, places in ended:
             try:
@@ -137,7 +137,7 @@ class Spooler:
         return bool(ended)
 
     def _acknowledge_each(self, places: Sequence[int], code: int) -> None:
-        """One that fails comes again after a restart, with the same insert_id; the others do not."""
+        """Tell the store one record after the other. One that fails comes again after a restart."""
         for place in places:
             try:
                 self._disk.acknowledge([place], code)
@@ -156,19 +156,19 @@ class Spooler:
             self.notes.append(Note("WARNING", "spool", NOT_SYNCED.format(error)))
 
     def recover(self) -> None:
-        """Give back the locks that an exception left taken, on the thread that it came to."""
+        """Release the locks that an exception left taken, on the thread in which it was raised."""
         let_go((self._tending,))
         self._disk.recover()
 
     # What the coordinator does for it.
 
     def tend(self, core: Core, now: float, deciding: AbstractContextManager[object]) -> float:
-        """See to everything that is due; returns when to come again."""
+        """Do everything that is due. Returns when to come again."""
         with self._tending:
             try:
                 return self._tend(core, now, deciding)
             except Exception as error:
-                # Whatever it was, uploads and those who wait for them go on.
+                # Whatever it was, uploads go on, and so do those who wait for them.
                 self._note_trouble(error, core, now)
                 return now + self._wait
 
@@ -205,7 +205,7 @@ class Spooler:
             self.notes.append(Note("WARNING", "spool read", f"{refusal}; {refusal.consequence}"))
 
     def _look_after(self, core: Core, now: float) -> None:
-        """What is done from time to time while all is well."""
+        """Do what is due from time to time while all is well."""
         if core.link.is_faulted and not self._is_disowned:
             self._is_disowned = True
             self._disk.disown()
@@ -234,7 +234,7 @@ class Spooler:
             self._end_trouble(core, deciding)
 
     def _drop_oldest(self, core: Core, deciding: AbstractContextManager[object]) -> bool:
-        """Make room in a full store; False if what it is full of is not this process's to drop."""
+        """Make room in a full store; False if it is full of records that are not this process's to drop."""
         spooled = core.spooled
         assert spooled is not None  # noqa: S101 - there is a store
         for _ in range(MOST_DROPS):
@@ -272,9 +272,9 @@ class Spooler:
     def _note_trouble(
         self, error: Exception, core: Core | None, now: float, *, is_unstored: bool = False
     ) -> None:
-        """The first time, the disk is tried again at once; then after waits that grow.
+        """Note trouble with the disk, which is tried again at once the first time, then after growing waits.
 
-        `is_unstored`: an event was not stored, whatever becomes of the next ones.
+        `is_unstored`: an event was not stored, whether or not the next ones are.
         """
         is_new, self._trouble = self._trouble is None, error
         if not self.is_open:
@@ -323,19 +323,19 @@ class Spooler:
             if core.ledger.accepted != self._synced:
                 times.append(self._sync_at)
             else:
-                # Whoever logs in an outage wakes nobody.
+                # In an outage, logging wakes nobody.
                 times.append(now + self._sync_every)
         return max(now, min(times, default=float("inf")))
 
     def _reads_at(self, core: Core) -> float:
-        """When the store gives something again; when it does now, the core says whether that is wanted."""
+        """When the store has something to give again; if it is now, the core says whether it wants it."""
         is_held_up = core.spooled is not None and core.spooled.is_held_up
         return self._disk.reads_again_at if is_held_up else float("inf")
 
     # The end.
 
     def make_last_room(self, core: Core, deciding: AbstractContextManager[object]) -> None:
-        """Before the end: let what is in memory alone, since the store was full, take the oldest's place."""
+        """Before the end, store what a full store left in memory alone, in the place of the oldest."""
         spooled = core.spooled
         if spooled is None or not self._tending.acquire(timeout=HANGING_DISK_SECONDS):
             return
@@ -356,7 +356,7 @@ class Spooler:
             self._tending.release()
 
     def _sync_last(self) -> None:
-        """Once more if it fails, for the second sync writes anew what the first could not."""
+        """Sync, and once more if that fails, since the second sync writes anew what the first could not."""
         if self._sync_every is None:
             return
         for is_last in (False, True):

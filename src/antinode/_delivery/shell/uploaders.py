@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from antinode._delivery.shell.threads import make_thread
 
-# An uploader without work for this many seconds ends; the next upload starts a new one.
+# An uploader without work for this long ends; the next upload starts a new one.
 IDLE_SECONDS = 60.0
 
 
@@ -73,7 +73,7 @@ class Uploaders:
         self._threads.add(thread)
 
     def give_up(self, job: Job) -> None:
-        """The job has not come back in its time: another thread takes the place of the one that runs it."""
+        """Have another thread take the place of the one whose job has not come back in its time."""
         with self._lock:
             if not job.is_over:
                 job.is_over = True
@@ -112,7 +112,7 @@ class Uploaders:
             if job is None:
                 return
             while job is not None and self._is_taken(job, this):
-                # The job has reported what it raised; out of here it would be printed.
+                # The job has reported what it raised, which outside of here would be printed.
                 with suppress(BaseException):
                     job.run()
                 if not self._is_finished(job):
@@ -122,13 +122,13 @@ class Uploaders:
                     job = self._take_next()
 
     def _is_taken(self, job: Job, thread: threading.Thread) -> bool:
-        """False if the job was given up, and made elsewhere, before this thread got to it."""
+        """Take a job; False if it was given up, and run by another thread, before this one got to it."""
         with self._lock:
             job.thread = thread
             return not job.is_over
 
     def _is_finished(self, job: Job) -> bool:
-        """False if the job was given up meanwhile: another thread has taken the place of this one."""
+        """End a job; False if it was given up, and another thread has taken the place of this one."""
         with self._lock:
             if job.is_over:
                 return False

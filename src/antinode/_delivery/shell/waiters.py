@@ -28,8 +28,8 @@ class Waiters:
 
         Without a timeout, until it has settled or the link has failed for the patience of a flush.
 
-        Called from a callback, a transport, or a signal handler that interrupted this sender's own work, it
-        does not wait: what it would wait for needs the calling thread.
+        It does not wait in a callback, a transport, or a signal handler that interrupted this sender's own
+        work: what it would wait for needs the calling thread.
         """
         if self._coordinator.needs_this_thread:
             return self._flush_without_waiting()
@@ -51,7 +51,7 @@ class Waiters:
         return Report(pending=self._works.core.ledger.pending) if is_inside else report
 
     def wait(self, timeout: float | None) -> Barrier:
-        """Block until what was logged has settled or the time is over; the barrier, to be reported on."""
+        """Block until what was logged has settled or the time is over. Returns the barrier, to report on."""
         gate = threading.Lock()
         gate.acquire()
         deadline = None if timeout is None else self._clock() + max(0.0, timeout)
@@ -73,7 +73,7 @@ class Waiters:
         return barrier
 
     async def wait_async(self, timeout: float | None) -> tuple[Barrier, Awaited]:
-        """The same without blocking the event loop; also the gate at which the task has waited."""
+        """`wait` without blocking the event loop. Also returns the gate at which the task has waited."""
         from antinode._delivery.aio import new_gate, wait_for  # noqa: PLC0415 - loads asyncio
 
         gate = new_gate()

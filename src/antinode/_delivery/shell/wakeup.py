@@ -24,7 +24,7 @@ class Wakeup:
 
     def __init__(self) -> None:
         self.threshold = 1
-        """Whoever makes the queue this long rings."""
+        """The length of the queue at which logging rings."""
         self.make_bell()
 
     def make_bell(self) -> None:
@@ -37,7 +37,7 @@ class Wakeup:
         self.threshold = threshold
 
     def disarm(self) -> None:
-        """Have nobody ring again: once is enough until the coordinator, before it sleeps, arms it anew."""
+        """Have logging not ring again until the coordinator arms the wake-up anew, before it sleeps."""
         self.threshold = NEVER
 
     def ring(self) -> None:

@@ -1,4 +1,4 @@
-"""What a sender is made of in one process; a forked child makes it anew."""
+"""The parts of a sender in one process; a forked child makes them anew."""
 
 from __future__ import annotations
 
