@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import ssl
 import sys
 import time
@@ -347,6 +349,24 @@ def test_what_dead_processes_have_left(tmp_path: Path) -> None:
     living.append(b"1", 0.0, direct=True)
     assert by_topic(check_spool(str(tmp_path), 1024))["spool files"].text == "1 event of 1 running process"
     living.close()
+
+
+def test_the_sample_in_the_docs_is_what_it_prints(tmp_path: Path) -> None:
+    """Line by line, on a machine like the one that the sample is of."""
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    sample = re.findall(r"```\n\$ antinode doctor --local --storage spool\n(.*?)```", page, re.DOTALL)
+    dead = opened(tmp_path / "spool", wall=lambda: time.time() - 7_300, clock=lambda: 50.0)
+    for number in range(3):
+        dead.append(b"%d" % number, 50.0, direct=True)
+    dead.close()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    done = run("doctor", "--server-url", url, "--storage", "spool", cwd=tmp_path, AMPLITUDE_API_KEY=KEY)
+    printed = iter(done.stdout.replace(f"port {port}", "port 8300").splitlines())
+    for line in filter(lambda line: line != "…", sample[0].splitlines()):
+        assert any(real.startswith(line.rstrip("…")) for real in printed), line
 
 
 def test_damage(tmp_path: Path) -> None:
