@@ -64,7 +64,7 @@ HANDLER, EXCHANGE = "_delivery.core.response_handler", "_delivery.shell.exchange
 
 STEPS = {
     "log": Step(TOP, CLIENT, "Client.log_event", "on the caller's thread"),
-    "pipeline": Step(TOP, PIPELINE, "Pipeline.run", "a dict of the API's keys; stage after stage"),
+    "pipeline": Step(TOP, PIPELINE, "Pipeline.lead", "a dict of the API's keys; stage after stage"),
     "defaults": Step(TOP, STAGES, "FillIn.__call__", "time, insert_id, plan, …; antinode's own copy"),
     "middleware": Step(TOP, STAGES, "RunMiddleware.__call__", "may change it or hold it back"),
     "encode": Step("_encoding", "_encoding.encoder", "EventEncoder.encode", "checks; the final bytes"),
@@ -86,12 +86,12 @@ STEPS = {
 }
 
 CALLS = (
-    Call("log", "pipeline", "run", "unless it is a plain dict", CLIENT, "Client._log_unusual"),
+    Call("log", "pipeline", "lead", "unless it is a plain dict", CLIENT, "Client._log_unusual"),
     Call("log", "encode", "encode", "a plain dict, and no middleware"),
     Call("pipeline", "defaults", "FillIn", "if there is middleware", STAGES, "stages_of"),
     Call("defaults", "middleware", "RunMiddleware", "", STAGES, "stages_of"),
-    Call("pipeline", "encode", "encode"),
-    Call("middleware", "encode", "encode", "", PIPELINE, "Pipeline.run"),
+    Call("pipeline", "encode", "encode", "", CLIENT, "Client._log_unusual"),
+    Call("middleware", "encode", "encode", "", CLIENT, "Client._log_unusual"),
     Call("encode", "submit", "submit", "a record", CLIENT, "Client.log_event"),
     Call("submit", "admit", "admit"),
     Call("admit", "step", "_ring", "the bell, or the time", SENDER, "Sender._submit"),

@@ -1,4 +1,4 @@
-"""The way of an event from the call to its final bytes: in, stage after stage, and encoded."""
+"""The way of an event from the call to the encoder: in, and stage after stage."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from antinode._pipeline.intake import as_dict, with_business_key
 if TYPE_CHECKING:
     from antinode._encoding.encoder import EventEncoder
     from antinode._pipeline.stages import Passage, Stage
-    from antinode._protocol.remarks import Remark
 
 
 class Pipeline:
-    """Takes one event after the other through `stages` to the encoder."""
+    """Leads one event after the other through `stages` to the encoder."""
 
     def __init__(self, encoder: EventEncoder, stages: Sequence[Stage]) -> None:
         self.encoder = encoder
@@ -25,12 +24,11 @@ class Pipeline:
         """Whether a plain dict may go straight to the encoder."""
         return not self._stages
 
-    def run(self, passage: Passage) -> tuple[bytes, int, tuple[Remark, ...]] | None:
-        """What `EventEncoder.encode` makes of the event; None if a stage held it back. Raises `Refused`."""
-        return self.encoder.encode(passage.event) if self.lead(passage) else None
-
     def lead(self, passage: Passage) -> bool:
-        """Through all stages, up to what is to be encoded; False if one held it back. Raises `Refused`."""
+        """Lead an event through all stages; False if one held it back. What is left of it is to be encoded.
+
+        Raises `Refused`.
+        """
         passage.event = as_dict(passage.event)
         if passage.once is not None:
             passage.event = with_business_key(passage.event, passage.once)

@@ -57,7 +57,7 @@ class FillIn:
 
 
 def _leave(event: object) -> None:
-    """In the place of the compiled twin, where there is none."""
+    """Leave the event to Python, where there is no compiled twin."""
 
 
 class RunMiddleware:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from antinode._delivery.core.core import Core, CoreConfig
-from antinode._delivery.core.patience import SAYS_WHY_AFTER
+from antinode._delivery.core.patience import SAYS_WHY_AFTER_SECONDS
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.record import Record
 from antinode._delivery.shell.barriers import Barriers
@@ -40,10 +40,10 @@ class Waiting:
 
     def line(self) -> Note:
         """The one line, which comes after five seconds and not again."""
-        self.barriers.look_after(SAYS_WHY_AFTER - 0.1)
+        self.barriers.look_after(SAYS_WHY_AFTER_SECONDS - 0.1)
         assert not self.told
-        self.barriers.look_after(SAYS_WHY_AFTER)
-        self.barriers.look_after(SAYS_WHY_AFTER + 1.0)
+        self.barriers.look_after(SAYS_WHY_AFTER_SECONDS)
+        self.barriers.look_after(SAYS_WHY_AFTER_SECONDS + 1.0)
         (note,) = self.told
         return note
 
