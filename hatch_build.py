@@ -18,6 +18,7 @@ SOURCES = (
     "native/admission.c",
     "native/clocks.c",
     "native/complete.c",
+    "native/context.c",
     "native/counts.c",
     "native/event.c",
     "native/fork.c",

@@ -324,9 +324,24 @@ are_good(Log *self, const Roles *roles)
     return user_id != NULL || device_id != NULL || PyUnicode_Compare(event_type, self->group_identify) == 0;
 }
 
-/* One field of an event under way. What was judged is not judged again. */
+/* What a context has for a field whose keys are merged with the event's; NULL if nothing. */
+static PyObject *
+to_merge(Log *self, const Field *field, PyObject *value, PyObject *context)
+{
+    if (field == NULL || !PyDict_CheckExact(value)
+        || (field->name != self->n_event_properties && field->name != self->n_groups)) {
+        return NULL;
+    }
+    PyObject *outer = PyDict_GetItemWithError(context, field->name);
+    PyErr_Clear();
+    return outer != NULL && PyDict_CheckExact(outer) ? outer : NULL;
+}
+
+/* One field of an event under way, merged with what a context (or NULL) has for it. What was judged is not judged
+   again. */
 static inline int
-write_field(Log *self, Writer *writer, Roles *roles, const Field *field, PyObject *key, PyObject *value)
+write_field(Log *self, Writer *writer, Roles *roles, const Field *field, PyObject *key, PyObject *value,
+            PyObject *context)
 {
     if (!roles->may_call) {
         if (field != NULL && field->role != NO_ROLE) {
@@ -348,19 +363,48 @@ write_field(Log *self, Writer *writer, Roles *roles, const Field *field, PyObjec
         }
         *writer->to++ = ':';
     }
-    int written = antinode_write(writer, value, self->max_depth);
+    PyObject *outer = context == NULL ? NULL : to_merge(self, field, value, context);
+    int written = outer == NULL ? antinode_write(writer, value, self->max_depth)
+                                : antinode_write_both(writer, value, outer, self->max_depth);
     if (written <= 0) {
         return written == NOT_INERT ? MUST_CALL : -1;
+    }
+    if (antinode_room(writer, 0) < 0) {
+        return -1;
     }
     *writer->to++ = ',';
     return 1;
 }
 
-/* Write the fields of an event, without the closing brace: 1, 0 when the slow path has to look, -1 with or without an
+/* Write the fields that an event has not, and a context has; `constants` is as in write_fields, which says the rest. */
+static int
+write_absent(Log *self, Writer *writer, PyObject *event, PyObject *context, Roles *roles, Py_ssize_t *constants)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    int written = 1;
+    if ((writer->properties += PyDict_GET_SIZE(context)) > writer->max_properties) {
+        return -1;
+    }
+    while (written > 0 && PyDict_Next(context, &position, &key, &value)) {
+        if (PyDict_GetItemWithError(event, key) != NULL) {
+            continue;
+        }
+        const Field *field = PyErr_Occurred() ? NULL : field_of(self, key);
+        if (field == NULL && PyErr_Occurred()) {
+            return -1;
+        }
+        *constants += field != NULL && field->check == IS_CONSTANT;
+        written = write_field(self, writer, roles, field, key, value, NULL);
+    }
+    return written;
+}
+
+/* Write the fields of an event, and those that a context (or NULL) has beside them, without the closing brace: 1, 0 when the slow path has to look, -1 with or without an
    error set for the same, or MUST_CALL when it has to be copied first. Runs no code, so that nothing can change
    meanwhile. `has_constants` says whether the event brings the client's. */
 static int
-write_fields(Log *self, Writer *writer, PyObject *event, Roles *roles, int *has_constants)
+write_fields(Log *self, Writer *writer, PyObject *event, PyObject *context, Roles *roles, int *has_constants)
 {
     Py_ssize_t position = 0, constants = 0;
     PyObject *key, *value;
@@ -379,7 +423,10 @@ write_fields(Log *self, Writer *writer, PyObject *event, Roles *roles, int *has_
                 return 0;
             }
             constants += field != NULL && field->check == IS_CONSTANT;
-            written = write_field(self, writer, roles, field, key, value);
+            written = write_field(self, writer, roles, field, key, value, context);
+        }
+        if (written > 0 && context != NULL) {
+            written = write_absent(self, writer, event, context, roles, &constants);
         }
     }
     else {
@@ -388,7 +435,7 @@ write_fields(Log *self, Writer *writer, PyObject *event, Roles *roles, int *has_
             if (value != NULL && value != Py_None) {
                 writer->properties++;
                 constants += each->field->check == IS_CONSTANT;
-                written = write_field(self, writer, roles, each->field, each->field->name, value);
+                written = write_field(self, writer, roles, each->field, each->field->name, value, NULL);
             }
         }
     }
@@ -461,7 +508,7 @@ complete(Log *self, Writer *writer, const Roles *roles, int has_constants)
 
 /* The event's final bytes, in memory that is used again for the next: 1, or as of write_fields. */
 static int
-encode_into(Log *self, PyObject *event, Roles *roles, PyObject **body)
+encode_into(Log *self, PyObject *event, PyObject *context, Roles *roles, PyObject **body)
 {
     /* Taken away meanwhile: to complete the event may run code that logs. */
     Writer writer = {
@@ -476,7 +523,7 @@ encode_into(Log *self, PyObject *event, Roles *roles, PyObject **body)
     };
     self->scratch = NULL;
     int has_constants = 0;
-    int written = write_fields(self, &writer, event, roles, &has_constants);
+    int written = write_fields(self, &writer, event, context, roles, &has_constants);
     if (written == 1) {
         written = complete(self, &writer, roles, has_constants);
         Py_ssize_t size = writer.to - writer.start;
@@ -495,20 +542,49 @@ encode_into(Log *self, PyObject *event, Roles *roles, PyObject **body)
     return written;
 }
 
+/* Merge what a context has into a field of an event: 0, or -1 when the slow path has to look, maybe with an error set. */
+static int
+merge(PyObject *event, PyObject *key, PyObject *own, PyObject *value)
+{
+    PyObject *both = PyDict_New();
+    int is_done = both == NULL || !PyDict_CheckExact(own) || PyDict_Update(both, value) < 0 || PyDict_Update(both, own) < 0
+        ? -1 : PyDict_SetItem(event, key, both);
+    Py_XDECREF(both);
+    return is_done;
+}
+
+/* Give an event of ours what a context (or NULL) has and it has not: as merge. */
+static int
+add_absent(Log *self, PyObject *event, PyObject *context)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    while (context != NULL && PyDict_Next(context, &position, &key, &value)) {
+        PyObject *own = PyDict_GetItemWithError(event, key);
+        int is_merged = key == self->n_event_properties || key == self->n_groups;
+        if ((own == NULL && PyErr_Occurred()) || own == Py_None
+            || (own == NULL ? PyDict_SetItem(event, key, value) : is_merged ? merge(event, key, own, value) : 0) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* The same for a copy of the event, on which checks may call: they may run any code, which may change the event. */
 static PyObject *
-encode_copy(Log *self, PyObject *event, Roles *roles)
+encode_copy(Log *self, PyObject *event, PyObject *context, Roles *roles)
 {
     /* Not PyDict_Copy: up to Python 3.11 the collector may run in the middle of it, and with it code that changes the
        event, which a copy by `update` notices. */
     PyObject *copy = PyDict_New(), *inert = NULL, *body = NULL;
     roles->may_call = 1;
-    if (copy != NULL && PyDict_Update(copy, event) == 0 && are_plain(self, copy, roles) == 1
+    if (copy != NULL && PyDict_Update(copy, event) == 0 && add_absent(self, copy, context) == 0
+        && are_plain(self, copy, roles) == 1
         && are_good(self, roles) == 1) {
         /* It may hold what changes. */
         inert = antinode_inert_copy(copy, self->uuid_type, self->inert_copy, INERT_LAYERS);
         if (inert != NULL) {
-            encode_into(self, inert, roles, &body);
+            encode_into(self, inert, NULL, roles, &body);
         }
     }
     Py_XDECREF(inert);
@@ -517,14 +593,14 @@ encode_copy(Log *self, PyObject *event, Roles *roles)
 }
 
 PyObject *
-antinode_encode(Log *self, PyObject *event, Roles *roles)
+antinode_encode(Log *self, PyObject *event, PyObject *context, Roles *roles)
 {
     PyObject *body = NULL;
-    if (encode_into(self, event, roles, &body) != MUST_CALL) {
+    if (encode_into(self, event, context, roles, &body) != MUST_CALL) {
         return body;
     }
     antinode_let_go(roles);
-    return PyDict_CheckExact(event) ? encode_copy(self, event, roles) : NULL;
+    return PyDict_CheckExact(event) ? encode_copy(self, event, context, roles) : NULL;
 }
 
 /* The hash of a tuple of two, as CPython has it since 3.8 where hashes have 64 bits, from the hashes of its items. */
@@ -588,6 +664,10 @@ antinode_prepare_events(Log *self)
         if ((self->n_roles[role] = PyUnicode_InternFromString(roles[role])) == NULL) {
             return -1;
         }
+    }
+    if ((self->n_event_properties = PyUnicode_InternFromString("event_properties")) == NULL
+        || (self->n_groups = PyUnicode_InternFromString("groups")) == NULL) {
+        return -1;
     }
     return make_fields(self) < 0 || (self->knows_pairs = knows_pairs()) < 0
             || find_slots(self) < 0 || (self->id_list = antinode_list_ids(self->invalid_ids)) == NULL

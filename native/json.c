@@ -301,6 +301,46 @@ write_dict(Writer *writer, PyObject *value, Py_ssize_t layers)
     return 1;
 }
 
+int
+antinode_write_both(Writer *writer, PyObject *own, PyObject *outer, Py_ssize_t layers)
+{
+    int written = layers == 0 ? LEAVE : write_dict(writer, own, layers - 1);
+    if (written <= 0) {
+        return written;
+    }
+    Py_ssize_t position = 0;
+    PyObject *key, *each;
+    int has_more = PyDict_GET_SIZE(own) > 0;
+    while (PyDict_Next(outer, &position, &key, &each)) {
+        if (!PyUnicode_CheckExact(key)) {
+            return NOT_INERT;
+        }
+        /* The keys of `own`, which were looked at, are plain texts as well: no code runs. */
+        if (PyDict_GetItemWithError(own, key) != NULL) {
+            continue;
+        }
+        if (PyErr_Occurred() || ++writer->properties > writer->max_properties || antinode_room(writer, 0) < 0) {
+            return LEAVE;
+        }
+        if (has_more) {
+            writer->to[-1] = ',';
+        }
+        else {
+            writer->to--;
+        }
+        has_more = 1;
+        if (write_text(writer, key) < 0) {
+            return LEAVE;
+        }
+        *writer->to++ = ':';
+        if ((written = antinode_write(writer, each, layers - 1)) <= 0) {
+            return written;
+        }
+        *writer->to++ = '}';
+    }
+    return 1;
+}
+
 static int
 write_list(Writer *writer, PyObject *value, Py_ssize_t layers)
 {

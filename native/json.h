@@ -51,6 +51,9 @@ void antinode_put_number(Writer *writer, unsigned long long number);
 /* A value of so many layers at most: 1, NOT_INERT or LEAVE. */
 int antinode_write(Writer *writer, PyObject *value, Py_ssize_t layers);
 
+/* A dict, and what another has under keys that are not in it: as one dict. */
+int antinode_write_both(Writer *writer, PyObject *own, PyObject *outer, Py_ssize_t layers);
+
 /* An int (not of a subclass), and whether it has more than 64 bits with its sign. */
 static inline long long
 antinode_int64(PyObject *value, int *is_beyond)

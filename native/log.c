@@ -58,6 +58,9 @@ static const Given layout[] = {
     {"make_prefix", OBJECT, AT(make_prefix)},
     {"tail", OBJECT, AT(tail)},
     {"page", OBJECT, AT(page_owner)},
+    {"context", OBJECT, AT(context)},
+    {"context_type", OBJECT, AT(context_type)},
+    {"context_fields", SLOT, AT(at_context_fields)},
     {"record_type", OBJECT, AT(record_type)},
     {"monotonic", OBJECT, AT(monotonic)},
     {"lifetime", OBJECT, AT(lifetime)},
@@ -112,9 +115,13 @@ log_event(Log *self, PyObject *event)
         Py_RETURN_NONE;
     }
     Roles roles = {0};
-    PyObject *stream = NULL, *now = NULL, *record = NULL;
+    PyObject *context = NULL, *body = NULL, *stream = NULL, *now = NULL, *record = NULL;
     int is_over = 0;
-    PyObject *body = antinode_encode(self, event, &roles);
+    if (PyContextVar_Get(self->context, NULL, &context) < 0) {
+        goto end;
+    }
+    body = context == Py_None ? antinode_encode(self, event, NULL, &roles)
+                              : antinode_encode_in(self, event, context, &roles);
     if (body == NULL || (stream = antinode_stream_of(self, &roles)) == NULL
         || (now = antinode_monotonic(self->monotonic)) == NULL) {
         goto end;
@@ -133,6 +140,7 @@ log_event(Log *self, PyObject *event)
         }
     }
 end:
+    Py_XDECREF(context);
     Py_XDECREF(body);
     Py_XDECREF(stream);
     Py_XDECREF(now);
@@ -155,7 +163,7 @@ Log_encode(PyObject *object, PyObject *event)
 {
     Log *self = (Log *)object;
     Roles roles = {0};
-    PyObject *body = self->has_page && antinode_may_encode(self, event) ? antinode_encode(self, event, &roles) : NULL;
+    PyObject *body = self->has_page && antinode_may_encode(self, event) ? antinode_encode(self, event, NULL, &roles) : NULL;
     PyObject *stream = body == NULL ? NULL : antinode_stream_of(self, &roles);
     antinode_let_go(&roles);
     if (stream == NULL) {
@@ -341,6 +349,8 @@ Log_clear(PyObject *object)
     for (int role = 0; role < ROLES; role++) {
         Py_CLEAR(self->n_roles[role]);
     }
+    Py_CLEAR(self->n_event_properties);
+    Py_CLEAR(self->n_groups);
     return 0;
 }
 

@@ -77,6 +77,9 @@ typedef struct {
     Py_buffer page;           /* its first byte is 0 in a forked child that has not noticed it */
     int has_page;
     int knows_pairs;
+    PyObject *context;        /* the variable that holds the innermost one */
+    PyObject *context_type;
+    Py_ssize_t at_context_fields;
     PyObject *record_type;
     PyObject *monotonic;      /* NULL: the system's */
     PyObject *wakeup;
@@ -102,6 +105,7 @@ typedef struct {
     Py_ssize_t at_is_admitting, at_is_behind, at_rear, at_has_ended, at_interrupting;   /* in what is spooled */
     /* Names. */
     PyObject *n_roles[ROLES];
+    PyObject *n_event_properties, *n_groups;
 } Log;
 
 /* A count is read and written where it lies; -1 with an error set when it is no int. */
@@ -143,8 +147,9 @@ antinode_may_encode(Log *self, PyObject *event)
     return PyDict_CheckExact(event) || (PyObject *)Py_TYPE(event) == self->event_class;
 }
 
-/* The final bytes; NULL when the slow path has to look. The caller lets go of the roles either way. */
-PyObject *antinode_encode(Log *self, PyObject *event, Roles *roles);
+/* The final bytes, with those fields of a context (or NULL) that the event has not; NULL when the slow path has to look.
+   The caller lets go of the roles either way. */
+PyObject *antinode_encode(Log *self, PyObject *event, PyObject *context, Roles *roles);
 
 /* The hash of the user and the device. */
 PyObject *antinode_stream_of(Log *self, const Roles *roles);
@@ -159,6 +164,11 @@ int antinode_next_id(Log *self, unsigned long long *number);
 
 /* A deep copy of an event, with all that it lacks; None when it is left to Python; NULL with an error set. */
 PyObject *antinode_complete(Log *self, PyObject *event);
+
+/* context.c */
+
+/* The final bytes of an event in a context; NULL when the slow path has to look, maybe with an error set. */
+PyObject *antinode_encode_in(Log *self, PyObject *event, PyObject *context, Roles *roles);
 
 /* admission.c */
 

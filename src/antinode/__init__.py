@@ -15,12 +15,21 @@ TYPE_CHECKING = False  # as type checkers know it; typing itself would be the de
 
 if TYPE_CHECKING:
     from antinode._client import Client
+    from antinode._context import Context, add_context, context
     from antinode._delivery.ledger import Report, Stats
     from antinode._delivery.messages import HttpResponse, Request, Transport, TransportError, TransportTimeout
     from antinode._delivery.outcome import Delivery, Outcome
     from antinode._delivery.retry import Response, RetryPolicy
     from antinode._errors import AntinodeError, ConfigurationError, EventError, MiddlewareError
-    from antinode._events import Event, EventDict, IngestionMetadata, IngestionMetadataDict, Plan, PlanDict
+    from antinode._events import (
+        ContextDict,
+        Event,
+        EventDict,
+        IngestionMetadata,
+        IngestionMetadataDict,
+        Plan,
+        PlanDict,
+    )
     from antinode._identify import Identify
     from antinode._instances import (
         flush,
@@ -46,8 +55,10 @@ else:
         __name__,
         {
             "antinode._client": "Client",
+            "antinode._context": "Context add_context context",
             "antinode._errors": "AntinodeError ConfigurationError EventError MiddlewareError",
-            "antinode._events": "Event EventDict IngestionMetadata IngestionMetadataDict Plan PlanDict",
+            "antinode._events": "ContextDict Event EventDict IngestionMetadata IngestionMetadataDict Plan"
+            " PlanDict",
             "antinode._identify": "Identify",
             "antinode._instances": "flush get_instance group_identify identify init log_event revenue"
             " set_group shutdown",
@@ -68,6 +79,8 @@ __all__ = [
     "AntinodeError",
     "Client",
     "ConfigurationError",
+    "Context",
+    "ContextDict",
     "Delivery",
     "Event",
     "EventDict",
@@ -96,6 +109,8 @@ __all__ = [
     "TransportError",
     "TransportTimeout",
     "__version__",
+    "add_context",
+    "context",
     "flush",
     "flushing",
     "get_instance",

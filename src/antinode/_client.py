@@ -12,6 +12,7 @@ import msgspec
 from antinode import _special_events as special
 from antinode import _speedups
 from antinode._calls import ELSEWHERE, checked_timeout
+from antinode._context import current
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.outcome import Delivery, Outcome
 from antinode._delivery.record import Record
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("antinode")
 _page = fork.page
 _monotonic = time.monotonic
+_context = current.get
 
 
 @public
@@ -179,7 +181,7 @@ class Client:
         if not _page[0]:
             fork.renew()
         ready = self._ready
-        if ready is None or once is not None or type(event) is not dict:
+        if ready is None or once is not None or type(event) is not dict or _context() is not None:
             return self._log_unusual(event, extra, once)
         encode, sender = ready
         try:

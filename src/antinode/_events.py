@@ -13,7 +13,15 @@ import msgspec
 from antinode._changing import at_once
 from antinode._public import public
 
-__all__ = ["Event", "EventDict", "IngestionMetadata", "IngestionMetadataDict", "Plan", "PlanDict"]
+__all__ = [
+    "ContextDict",
+    "Event",
+    "EventDict",
+    "IngestionMetadata",
+    "IngestionMetadataDict",
+    "Plan",
+    "PlanDict",
+]
 
 
 @public
@@ -76,33 +84,21 @@ _DollarKeys = TypedDict("_DollarKeys", {"$skip_user_properties_sync": bool}, tot
 
 
 @public
-class EventDict(_RequiredKeys, _DollarKeys, total=False):
-    """An event as a dict, with every key of Amplitude's HTTP V2 API.
-
-    `event_type` and one of `user_id` and `device_id` are required. A true `$skip_user_properties_sync`
-    neither reads nor writes the user's profile.
-    """
+class ContextDict(TypedDict, total=False):
+    """What `antinode.context` can fill in: the keys of an event that are not about one event alone."""
 
     user_id: str
     """The user: 5 to 1024 characters (see `min_id_length`), case-sensitive."""
     device_id: str
     """The device, under the rules of `user_id`; absent, the server derives one from `user_id`."""
-    time: int | float | datetime
-    """When it happened: milliseconds since the epoch, or a datetime. Absent: the moment of the call."""
-    insert_id: str
-    """The server drops a second event with the same `insert_id` and device. Absent: a fresh one."""
     event_properties: Mapping[str, Any]
     """About this event; at most 40 levels deep."""
     user_properties: Mapping[str, Any]
     """Written to the user's profile; operations such as `$add` belong in an `Identify`."""
     groups: Mapping[str, str | Sequence[str]]
     """Group type to group name or names, for this event alone; at most 5 types and 10 names are kept."""
-    group_properties: Mapping[str, Any]
-    """Used by the server only when `event_type` is `$groupidentify`."""
     session_id: int
     """The session's start in milliseconds since the epoch; -1 is outside any session, the default."""
-    event_id: int
-    """A counter that orders events of one user with the same `time`."""
     app_version: str
     """The application's version."""
     version_name: str
@@ -139,18 +135,6 @@ class EventDict(_RequiredKeys, _DollarKeys, total=False):
     """Latitude in degrees."""
     location_lng: float
     """Longitude in degrees."""
-    price: float | Decimal
-    """The price of one item; negative for a refund."""
-    quantity: int
-    """How many items, 1 by default."""
-    revenue: float | Decimal
-    """The total; with `price` and `quantity` the server uses their product instead."""
-    productId: str
-    """The item; only together with `price` or `revenue`."""
-    revenueType: str
-    """Such as `Purchase` or `Refund`; only together with `price` or `revenue`."""
-    currency: str
-    """ISO 4217: three capitals."""
     idfa: str
     """iOS identifier for advertisers; removed after attribution."""
     idfv: str
@@ -167,6 +151,36 @@ class EventDict(_RequiredKeys, _DollarKeys, total=False):
     """The source; its keys win over those of the `ingestion_metadata` option."""
     partner_id: str
     """For registered partner integrations."""
+
+
+@public
+class EventDict(ContextDict, _RequiredKeys, _DollarKeys, total=False):
+    """An event as a dict, with every key of Amplitude's HTTP V2 API.
+
+    `event_type` and one of `user_id` and `device_id` are required. A true `$skip_user_properties_sync`
+    neither reads nor writes the user's profile.
+    """
+
+    time: int | float | datetime
+    """When it happened: milliseconds since the epoch, or a datetime. Absent: the moment of the call."""
+    insert_id: str
+    """The server drops a second event with the same `insert_id` and device. Absent: a fresh one."""
+    group_properties: Mapping[str, Any]
+    """Used by the server only when `event_type` is `$groupidentify`."""
+    event_id: int
+    """A counter that orders events of one user with the same `time`."""
+    price: float | Decimal
+    """The price of one item; negative for a refund."""
+    quantity: int
+    """How many items, 1 by default."""
+    revenue: float | Decimal
+    """The total; with `price` and `quantity` the server uses their product instead."""
+    productId: str
+    """The item; only together with `price` or `revenue`."""
+    revenueType: str
+    """Such as `Purchase` or `Refund`; only together with `price` or `revenue`."""
+    currency: str
+    """ISO 4217: three capitals."""
     library: str
     """What made the event. Absent: antinode and its version."""
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from antinode import _speedups
+from antinode._context import Context, current
 from antinode._lifecycle.fork import page
 from antinode._speedups import slot
 
@@ -48,6 +49,9 @@ def layout_of(encoder: EventEncoder, sender: Sender) -> dict[str, Any]:
         **encoder.layout(),
         **sender.layout(),
         "page": page,
+        "context": current,
+        "context_type": Context,
+        "context_fields": slot(Context, "fields"),
         "time_ns": time.time_ns,
         "monotonic": time.monotonic,
     }

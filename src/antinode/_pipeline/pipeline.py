@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from antinode._context import current, filled_in
 from antinode._pipeline.intake import as_dict, with_business_key
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class Pipeline:
         passage.event = as_dict(passage.event)
         if passage.once is not None:
             passage.event = with_business_key(passage.event, passage.once)
+        context = current.get()
+        if context is not None:
+            passage.event = filled_in(passage.event, context.fields)
         if self._stages:
             # What a redactor has not seen must not be kept for anybody, either.
             passage.kept = None
