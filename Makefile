@@ -106,7 +106,7 @@ accidents: $(STAMP)
 
 $(VENV)-bench/.installed: pyproject.toml hatch_build.py $(wildcard native/*)
 	@$(PYTHON) -m venv $(VENV)-bench
-	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable . trustme
+	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[fast]' trustme
 	@touch $@
 
 bench: $(VENV)-bench/.installed

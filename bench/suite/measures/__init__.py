@@ -19,10 +19,10 @@ from bench.suite.measures import (
 )
 
 MEASURES: dict[str, ModuleType] = {
+    "variants": variants,
     "delivery": delivery,
     "pace": pace,
     "threads": threads,
-    "variants": variants,
     "hot": hot,
     "memory": memory,
     "start": start,
@@ -31,4 +31,4 @@ MEASURES: dict[str, ModuleType] = {
     "latency": latency,
     "growth": growth,
 }
-"""In the order in which they run and are shown. `growth` has tables of its own kind."""
+"""In the order in which they run and are shown, production first. `growth` has tables of its own kind."""

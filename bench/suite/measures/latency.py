@@ -39,7 +39,7 @@ class Variant(NamedTuple):
 VARIANTS = {
     ANTINODE: Variant({}, 1.7),  # about a year of flights
     ANTINODE._replace(name="antinode with TLS and gzip"): Variant({"gzip": True}, 1.0, has_tls=True),
-    ANTINODE._replace(name="antinode with a middleware"): Variant({"middleware": True}, 0.25),
+    ANTINODE._replace(name="antinode with a middleware"): Variant({"middleware": 1}, 0.25),
 }
 
 

@@ -16,7 +16,10 @@ class Settings(TypedDict, total=False):
     gzip: bool
     ca: str
     spool: str
-    middleware: bool
+    middleware: int
+    """How many of them, each of which adds a property."""
+    form: str
+    """What each event is logged as: a dict by default; see `antinode_client.logging`."""
     connections: int
     blocks: bool
     """Wait for room rather than queue without bound."""
