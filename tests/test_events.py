@@ -138,6 +138,8 @@ def test_false_and_zero_are_values():
         ("UserId", "user_id"),
         ("skip_user_property_sync", "skip_user_properties_sync"),
         ("event_propertys", "event_properties"),
+        ("traits", "user_properties"),
+        ("distinct_id", "user_id"),
     ],
 )
 def test_misspelt_key_is_refused_with_the_right_one(wrong, right):

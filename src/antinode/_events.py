@@ -368,15 +368,12 @@ def _with_plain_metadata(keys: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown_key(name: str) -> str:
-    # Imported here: only a misspelt event needs it.
-    from difflib import get_close_matches  # noqa: PLC0415
+    from antinode._protocol.unknown_keys import meant_key  # noqa: PLC0415 - only for a misspelt event
 
     message = f"Event has no key {_short(name)}"
-    # Compared without case and underscores, so that product_id finds productId.
-    spellings = {attribute.replace("_", "").lower(): attribute for attribute in _ATTRIBUTES}
-    close = get_close_matches(name.replace("_", "").lower(), spellings, n=1)
-    if close:
-        return f"{message}; did you mean {spellings[close[0]]!r}?"
+    meant = meant_key(name)
+    if meant is not None:
+        return f"{message}; did you mean {_ATTRIBUTE_OF[meant]!r}?"
     return f"{message}; properties of your own belong in event_properties"
 
 

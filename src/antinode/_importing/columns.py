@@ -12,6 +12,7 @@ from antinode._importing.errors import BadMapping, NotInstalled
 from antinode._importing.filters import all_of, column_of
 from antinode._importing.readers.timestamps import time_reader
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, ID_FIELDS
+from antinode._protocol.unknown_keys import meant_key
 
 OBJECTS: Final = ("event_properties", "user_properties", "groups", "group_properties")
 """What `prefix.key` may name a key of."""
@@ -155,10 +156,8 @@ def _check_key(key: str) -> None:
     top, dot, name = key.partition(".")
     if key in FIELDS or (dot and name and top in OBJECTS):
         return
-    from difflib import get_close_matches  # noqa: PLC0415 - only for the message
-
-    close = get_close_matches(key, FIELDS, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"write event_properties.{key} for a property"
+    meant = meant_key(key)
+    hint = f"did you mean {meant}?" if meant else f"write event_properties.{key} for a property"
     raise BadMapping(f"{key!r:.60} is no key of an event: {hint}")
 
 

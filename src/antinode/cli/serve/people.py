@@ -8,7 +8,7 @@ from rich.console import Console
 
 from antinode._protocol.words import counted
 from antinode.cli.serve.banner import print_banner
-from antinode.cli.serve.uploads import UploadPrinter
+from antinode.cli.serve.uploads import UploadPrinter, not_accepted
 
 if TYPE_CHECKING:
     from antinode.cli.serve.banner import Listening
@@ -34,11 +34,6 @@ class PeopleWriter:
 
     def stopped(self, sums: Sums) -> None:
         told = [f"{counted(sums.uploads, 'upload')}, {counted(sums.accepted, 'event')} accepted"]
-        if sums.rejected:
-            told.append(f"{sums.rejected:,} rejected")
-        if sums.returned:
-            told.append(f"{sums.returned:,} to be sent again")
-        if sums.duplicates:
-            told.append(f"{counted(sums.duplicates, 'duplicate')} dropped")
+        told += not_accepted(sums)
         # The terminal's own ^C stands on the line before.
         self._console.print(f"\nStopped after {', '.join(told)}.")

@@ -15,7 +15,7 @@ from antinode._protocol.words import counted, size
 from antinode.cli.ui.console import printable
 
 if TYPE_CHECKING:
-    from antinode.cli.serve.feed import FeedBatch, Omitted
+    from antinode.cli.serve.feed import FeedBatch, Omitted, Sums
     from antinode.server.models import EventView, Problem, UploadView
 
 _INDENT: Final = 10
@@ -95,17 +95,24 @@ def upload_line(upload: UploadView) -> Text:
     return line
 
 
+def not_accepted(counts: UploadView | Sums) -> list[str]:
+    """How many events were not accepted, and why, in words."""
+    parts = []
+    if counts.rejected:
+        parts.append(f"{counts.rejected:,} rejected")
+    if counts.returned:
+        parts.append(f"{counts.returned:,} to be sent again")
+    if counts.duplicates:
+        parts.append(f"{counted(counts.duplicates, 'duplicate')} dropped")
+    return parts
+
+
 def outcome(upload: UploadView) -> str:
     """What became of the events, if they were not simply accepted; and the fault that was at work."""
     parts = []
     if upload.fault:
         parts.append(f"fault {printable(upload.fault)}")
-    if upload.rejected:
-        parts.append(f"{upload.rejected:,} rejected")
-    if upload.returned:
-        parts.append(f"{upload.returned:,} to be sent again")
-    if upload.duplicates:
-        parts.append(f"{counted(upload.duplicates, 'duplicate')} dropped")
+    parts += not_accepted(upload)
     if parts and upload.accepted:
         parts.append(f"{upload.accepted:,} accepted")
     return ", ".join(parts)
