@@ -304,3 +304,14 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     assert done.returncode == 1
     rows = json.loads(done.stdout.splitlines()[-1])["rows"]
     assert rows == int(told[1].replace(",", "")) + 1
+
+
+def test_what_was_not_looked_at_is_told(tmp_path: Path) -> None:
+    """Columns without a name, and patterns that took nothing, as an import tells them; also with --json."""
+    (tmp_path / "a.csv").write_text("event,user,at,\nPlayed,user-20391,1793817970000,x\n")
+    options = ["--event-type", "event", "--user-id", "user", "--time", "at", "--properties", "props.*"]
+    for more in ([], ["--json"]):
+        done = run("validate", "a.csv", *options, *more, cwd=tmp_path)
+        assert done.returncode == 0
+        assert "a.csv: column 4 without a name left out" in words(done.stderr)
+        assert "--properties 'props.*' took nothing" in words(done.stderr)

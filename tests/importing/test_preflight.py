@@ -154,3 +154,15 @@ def test_the_look_has_an_end(tmp_path: Path) -> None:
     columns = Columns(fields={**MAPPED, "insert_id": "id"})
     with pytest.raises(Unclear, match="no column id"):
         look([path], tmp_path, columns=columns)
+
+
+def test_the_last_of_many_files_is_looked_at_too(server: Running, tmp_path: Path) -> None:
+    """However many there are, one without any time stops the import before a row of another is sent."""
+    (tmp_path / "many").mkdir()
+    for number in range(130):
+        write_lines(tmp_path / "many" / f"{number:03}.jsonl", [song(number)])
+    undated = {key: value for key, value in song(1).items() if key != "time"}
+    write_lines(tmp_path / "many" / "zzz.jsonl", [undated] * 3)
+    with pytest.raises(Unclear, match=r"zzz\.jsonl: no row has a time"):
+        run([tmp_path / "many"], tmp_path, server.url)
+    assert server.api.uploads() == []

@@ -26,7 +26,7 @@ _MOST_LINES: Final = 100_000
 _MOST_BYTES: Final = 32 * 1024 * 1024
 # Rows that are enough to know what a source holds, if nothing is missed in them.
 _ENOUGH: Final = 200
-# An archive of thousands of files is one of files alike.
+# An archive of thousands of files is one of files alike: of those behind these, one dated row is enough.
 _MOST_SOURCES: Final = 100
 _MOST_NAMES: Final = 500
 
@@ -86,11 +86,15 @@ class _Sample:
     told: int = 0
     """Events with a type and an id."""
     untold: int = 0
+    is_brief: bool = False
+    """Whether only a time is looked for."""
 
     @property
     def is_enough(self) -> bool:
         """Whether nothing is missed in it, or too much was looked at."""
         if self.rows >= _MOST_ROWS or self.lines >= _MOST_LINES or self.bytes >= _MOST_BYTES:
+            return True
+        if self.is_brief and self.dated:
             return True
         return self.rows >= _ENOUGH and not self.missing and bool(self.dated or not self.undated)
 
@@ -131,12 +135,16 @@ class Preflight:
         nowhere = list(missing)
         names: dict[str, None] = {}
         looked_at: list[Source] = []
-        for number, source in enumerate(self._sources[:_MOST_SOURCES]):
+        for number, source in enumerate(self._sources):
             if is_stopped():
                 return
-            sample = _Sample(source, list(missing))
+            is_brief = number >= _MOST_SOURCES
+            sample = _Sample(source, [] if is_brief else list(missing), is_brief=is_brief)
             self._sample(number, sample, is_stopped)
             if not sample.rows:
+                continue
+            if is_brief:
+                self._check_times(sample)
                 continue
             self._check(sample)
             nowhere = [each for each in nowhere if each in sample.missing]
@@ -154,6 +162,8 @@ class Preflight:
                 for position, text in enumerate(chunk.texts):
                     if text and position not in chunk.problems and not is_sprawling(text):
                         _take(sample, mapper, text, has_cells=chunk.has_cells)
+                    if sample.is_brief and sample.is_enough:
+                        break
                 if sample.is_enough or is_stopped():
                     break
         except Damaged:
@@ -172,9 +182,12 @@ class Preflight:
             gone = [each for each in sample.missing if each.column.partition(".")[0] not in sample.names]
             if gone:
                 raise Unclear(_missing(sample.source.name, gone, names))
+        self._check_times(sample)
+
+    def _check_times(self, sample: _Sample) -> None:
         is_meant = self._judges or self._columns.undated == NOW
         if sample.undated and not sample.dated and not is_meant:
-            raise Unclear(_undated(sample, names))
+            raise Unclear(_undated(sample, list(sample.names)))
 
 
 def _take(sample: _Sample, mapper: Mapper, text: bytes, *, has_cells: bool) -> None:

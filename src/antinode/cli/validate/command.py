@@ -60,6 +60,7 @@ def validate(
     from antinode._importing.preflight import Preflight  # noqa: PLC0415
     from antinode._importing.readers.detect import SourceReading  # noqa: PLC0415
     from antinode._importing.readers.encodings import check_encoding  # noqa: PLC0415
+    from antinode._importing.reports import unmet  # noqa: PLC0415
     from antinode._importing.sources import find_sources  # noqa: PLC0415
     from antinode._protocol.endpoints import Endpoint  # noqa: PLC0415
     from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH  # noqa: PLC0415
@@ -86,6 +87,8 @@ def validate(
         report = PeopleReport(out, shows_all=shows_all, names_files=len(sources) > 1)
     tally = Tally()
     damaged: list[str] = []
+    remarks = list(found.remarks)
+    unmatched = {each.label for each in mapping.picks()}
     shortest = min_id_length or DEFAULT_MIN_ID_LENGTH
     endpoint = Endpoint.BATCH if is_batch else Endpoint.HTTP_V2
     header = None if columns is None else columns.split(",")
@@ -110,12 +113,14 @@ def validate(
                         if judged.problems:
                             report.row(source.name, judged)
                     waiting.tell(f"{source.name}: {counted(tally.rows, 'row')}", rows.share)
+                remarks += rows.remarks
+                unmatched &= rows.unmatched
                 if rows.damage:
                     damaged.append(rows.damage)
     except ImportTrouble as error:
         raise NotSetUp(str(error)) from None
     report.end(tally, len(sources))
-    for each in found.remarks:
+    for each in (*remarks, *(unmet(unmatched) if tally.rows else ())):
         console.err().print(console.printable(each, 1_000), style="yellow")
     for each in damaged:
         console.err().print(console.printable(each), style="bold red")

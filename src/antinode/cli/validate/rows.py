@@ -37,16 +37,24 @@ class Rows:
         self._mapper = Mapper(columns, encoding)
         self.damage = ""
         """Why the rest could not be read, once that was met."""
+        self.remarks: list[str] = []
+        """What is worth knowing of the source as a whole."""
 
     @property
     def share(self) -> float | None:
         """How much of the source is read, from 0 to 1; None where its size is not known."""
         return min(1.0, self._reading.position / self._source.size) if self._source.size else None
 
+    @property
+    def unmatched(self) -> set[str]:
+        """The options whose columns no row had so far."""
+        return {each.label for each in self._mapper.unmatched}
+
     def __iter__(self) -> Iterator[Row]:
         """Ends where the source is damaged. Raises ImportTrouble when it cannot be read."""
         try:
             for chunk in self._reading.chunks():
+                self.remarks += [f"{self._source.name}: {each}" for each in chunk.remarks]
                 for position, text in enumerate(chunk.texts):
                     if text or position in chunk.problems:
                         with suppress(LeftOut):
