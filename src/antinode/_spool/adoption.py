@@ -31,11 +31,11 @@ if sys.platform != "win32":
 MOST_HELD = 64
 """Owners adopted at a time: each takes a descriptor until its records have ended."""
 SPARE = 8
-"""At most one descriptor of so many that the process may have is used for adopted owners."""
+"""Adopted owners take at most one in so many of the descriptors that the process may have."""
 PASSED_OVER_AFTER = 8
-"""An owner that could not be adopted so many times no longer keeps those behind it waiting."""
+"""After so many failed attempts to adopt an owner, those behind it no longer wait."""
 FOREIGN_AFTER = 3
-"""The same for one that this user has no permission for."""
+"""After so many failed attempts to adopt an owner for lack of permission, those behind it no longer wait."""
 _OF_THE_PROCESS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Refusals that say nothing about the owner: the next one would be refused too."""
 
@@ -76,26 +76,26 @@ class Adoption:
         self._locks: dict[str, OwnerLock] = {}
         self._segments: dict[str, list[AdoptedSegment]] = {}
         self._waiting: dict[str, list[str]] = {}
-        """Owners not decided on, oldest first, with the names of their files."""
+        """Owners that are not decided on yet, oldest first, with the names of their files."""
         self._is_unlisted = False
-        """The directory could not be listed last time, or is still to be: nobody knows who waits."""
+        """Whether the directory is still to be listed, so that nobody knows which owners wait."""
         self._names: list[str] | None = None
-        """The directory was listed for another purpose: the next look takes this."""
+        """What the directory held when it was listed for another purpose: the next look uses this."""
         self._backoff = ReadBackoff()
         self._failures: dict[str, int] = {}
         self._not_ours: set[str] = set()
-        """Files of other users that were told of."""
+        """Files of other users that have been told of already."""
         self.error: OSError | None = None
-        """Why an owner could not be adopted, until somebody asks."""
+        """Why an owner could not be adopted, until this is asked for."""
         self.own: set[str] = set()
         """This spool's own owners: not dead, even where other code has closed their locks."""
         self.queue: list[AdoptedSegment] = []
-        """Not read to their end yet, in the order of reading."""
+        """Segments not read to their end yet, in the order of reading."""
         self.total = 0
 
     @property
     def is_pending(self) -> bool:
-        """There are owners that may have left something that comes before all that is logged now."""
+        """Whether there are owners that may have left records, which come before all that is logged now."""
         return bool(self._waiting) or self._is_unlisted
 
     @property
@@ -134,7 +134,7 @@ class Adoption:
             and self._segments
             and all(s.is_settled for each in self._segments.values() for s in each)
         ):
-            # What cannot even be deleted must not keep living owners' events waiting.
+            # Files that cannot even be deleted must not keep the events of living owners waiting.
             self._waiting.clear()
         taken: list[AdoptedSegment] = []
         for owner, lock, names in self._lock_some(room, max_owners, any_fingerprint=any_fingerprint):
@@ -145,7 +145,7 @@ class Adoption:
         return taken
 
     def expect(self, names: list[str]) -> None:
-        """The directory held these before this process was an owner: until `adopt` is called, all wait."""
+        """Hear which files were there before this process was an owner: they wait until `adopt` is called."""
         self._names = names
         self._is_unlisted = any(name.endswith((".seg", ".lock")) for name in names)
 
@@ -168,7 +168,7 @@ class Adoption:
         self._failures = {owner: count for owner, count in self._failures.items() if owner in owners}
 
     def _files_of(self, wanted: set[str]) -> dict[str, list[str]]:
-        """The same as `_owners`, of some owners, with little work for the names of all others."""
+        """What `_owners` finds of some owners, with little work for the names of all others."""
         names = self._disk.names(self._directory)
         return self._owners([name for name in names if name.rpartition("-")[0] in wanted])
 
@@ -187,7 +187,7 @@ class Adoption:
     def _lock_some(
         self, room: int, max_owners: int, *, any_fingerprint: bool
     ) -> Iterator[tuple[str, OwnerLock, list[str]]]:
-        """Owners that are ours now. Ends before one that the disk refuses, unless it is passed over."""
+        """Lock owners in their order. Ends before one that the disk refuses, unless it is passed over."""
         locked: list[tuple[str, OwnerLock]] = []
         for owner in list(self._waiting)[:max_owners]:
             if len(locked) >= room:
@@ -205,7 +205,7 @@ class Adoption:
         if not locked:
             return
         try:
-            # Listed again: until the locks were had, the owners or other adopters may have gone on.
+            # Listed again, since owners or other adopters may have gone on until the locks were taken.
             owners = self._files_of({owner for owner, _ in locked})
         except OSError as error:
             for _, lock in locked:
@@ -222,7 +222,7 @@ class Adoption:
                 return
 
     def _acquire(self, owner: str) -> OwnerLock | None:
-        """Its lock, if nobody living has it. What lies in its place and cannot be locked is set aside."""
+        """The lock of an owner, if no living process has it. What is there but no lock is set aside."""
         try:
             return acquire(self._disk, self._directory, owner)
         except NotRegular:
@@ -232,7 +232,7 @@ class Adoption:
             return acquire(self._disk, self._directory, owner)
 
     def _is_passed_over(self, owner: str, error: OSError) -> bool:
-        """Whether those behind it go on without this owner, which cannot be adopted now."""
+        """Whether the owners behind this one, which cannot be adopted now, go on without it."""
         count = self._failures[owner] = self._failures.get(owner, 0) + 1
         is_foreign = isinstance(error, PermissionError)  # another user's, most likely
         if count == 1 or not is_foreign:
@@ -296,7 +296,7 @@ class Adoption:
         return True
 
     def _is_ours(self, names: list[str]) -> bool:
-        """Judged before locking, so that the process whose segments they are never finds them locked.
+        """Whether segments may be adopted: asked before locking, so that their process finds them unlocked.
 
         The segments of an owner have one fingerprint. Without any readable header, anybody may clean up.
         Raises OSError when the disk refuses.
@@ -353,7 +353,7 @@ class Adoption:
         return FileNotFoundError(errno.ENOENT, problem, path) if is_gone else Unsuitable(problem)
 
     def done(self, segment: AdoptedSegment) -> None:
-        """The segment is settled and deleted; with the last one its owner's lock goes."""
+        """Let go of a segment that is settled and deleted; with the last one its owner's lock goes."""
         owner = segment.header.owner
         if segment not in self._segments.get(owner, []):
             return

@@ -18,7 +18,7 @@ class ReadBackoff:
         self.at = float("-inf")
 
     def fail(self, now: float) -> None:
-        """A refusal is often over in an instant, so that the second try comes at once."""
+        """Count a failure. A refusal is often over in an instant, so the second try comes at once."""
         self.failures += 1
         doublings = min(self.failures - 2, 10)
         self.at = now if doublings < 0 else now + min(LAST_WAIT, FIRST_WAIT * 2.0**doublings)

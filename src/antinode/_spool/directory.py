@@ -8,7 +8,7 @@ from antinode._spool.disk import Disk, bytes_of
 from antinode._spool.inspection.damage import DIRECTORY as DAMAGED_DIRECTORY
 
 COUNTED_AT_ONCE = 256
-"""Files whose bytes are counted by whoever must not be kept waiting."""
+"""How many files are counted at once where nobody must be kept waiting."""
 
 
 class SpoolDirectory:
@@ -22,7 +22,7 @@ class SpoolDirectory:
         self._disk = disk
 
     def make(self, *, is_durable: bool) -> None:
-        """Raises OSError. `is_durable`: a power cut does not take the directory's own name either.
+        """Make the directory. Raises OSError. `is_durable`: its own name, too, survives a power cut.
 
         The parent is synced even if the directory is there: whoever made it may have died before that.
         """
@@ -39,7 +39,7 @@ class SpoolDirectory:
             try:
                 self._disk.sync_directory(directory)
             except PermissionError:
-                # Whoever may not read a directory cannot sync it, nor has made anything in it.
+                # A directory that this process may not read cannot be synced, and nothing was made in it.
                 continue
 
     def _is_there(self, directory: str) -> bool:
@@ -50,7 +50,7 @@ class SpoolDirectory:
         return True
 
     def names(self) -> list[str]:
-        """Raises OSError."""
+        """The names of all files. Raises OSError."""
         return self._disk.names(self.path)
 
     def count(self, names: list[str] | None = None, *, at_most: int | None = None) -> None:

@@ -36,7 +36,7 @@ class Disk:
     """What the spool asks of the operating system; everything raises OSError as `os` does."""
 
     has_lost_descriptors = False
-    """Other code of this process has closed some of the spool's since this was last set to False."""
+    """Whether other code has closed descriptors of the spool's since this was last set to False."""
 
     def holds(self, descriptor: int, status: os.stat_result) -> bool:
         """Whether the descriptor is still that of the file with this status.
@@ -59,19 +59,19 @@ class Disk:
         try:
             is_held = self.holds(descriptor, status)
         except OSError:
-            is_held = True  # that it was closed is not what the system says
+            is_held = True  # the system does not say that it was closed
         if is_held:
             self.close(descriptor)
 
     def open(self, path: str) -> int:
-        """For reading and writing. Like the others, raises NotRegular for what is no regular file."""
+        """Open for reading and writing. Raises NotRegular for what is no regular file, as the others do."""
         return _open_regular(path, os.O_RDWR)
 
     def open_to_read(self, path: str) -> int:
         return _open_regular(path, os.O_RDONLY)
 
     def create(self, path: str) -> int:
-        """A new file that only this user may read."""
+        """Make a new file that only this user may read."""
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY | _NOFOLLOW, 0o600)
 
     def open_lock(self, path: str) -> int:
@@ -99,7 +99,7 @@ class Disk:
             return os.pwrite(descriptor, data, offset)
 
     def reserve(self, descriptor: int, size: int) -> None:
-        """Make the file that long, and its blocks its own: no later write can fail for lack of room."""
+        """Make the file this long with blocks of its own, so that no later write fails for lack of room."""
         if sys.platform == "win32" or not hasattr(os, "posix_fallocate"):
             os.ftruncate(descriptor, size)
         else:
@@ -117,11 +117,11 @@ class Disk:
             return mmap.mmap(descriptor, size)
 
     def sync(self, descriptor: int) -> None:
-        """Down to the medium; pages stored through a map included (Linux counts them as the file's)."""
+        """Write the file to the medium, with pages stored through a map (on Linux they are the file's)."""
         if sys.platform == "darwin":
             import fcntl  # noqa: PLC0415 - not on Windows
 
-            # fsync there leaves the data in the drive's own cache.
+            # On macOS fsync leaves the data in the drive's own cache.
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
         elif hasattr(os, "fdatasync"):
             os.fdatasync(descriptor)
@@ -129,7 +129,7 @@ class Disk:
             os.fsync(descriptor)
 
     def sync_directory(self, path: str) -> None:
-        """Make new names in it last."""
+        """Make new names in the directory survive a power cut."""
         if os.name == "nt":  # directories cannot be opened there, and their entries are journalled
             return
         descriptor = os.open(path, os.O_RDONLY)
@@ -139,7 +139,7 @@ class Disk:
             os.close(descriptor)
 
     def make_directory(self, path: str) -> None:
-        """Nobody else may enter it, nor the parents that have to be made for it."""
+        """Make a directory, and the parents that it lacks, for this user alone."""
         missing = []
         while not os.path.isdir(path) and path != os.path.dirname(path):
             missing.append(path)
@@ -152,7 +152,7 @@ class Disk:
                     raise
 
     def next_data(self, descriptor: int, offset: int) -> int:
-        """The first place from there on that is in no hole; the same place where that is not told."""
+        """The first place from `offset` on that is in no hole; `offset` itself where that is not told."""
         if not hasattr(os, "SEEK_DATA"):
             return offset
         try:
@@ -193,13 +193,13 @@ def _open_regular(path: str, flags: int) -> int:
 
 
 def bytes_of(status: os.stat_result) -> int:
-    """What a file takes on disk: the holes of a sparse one take nothing."""
+    """The bytes that a file takes on disk: the holes of a sparse one take none."""
     blocks = getattr(status, "st_blocks", None)  # not on Windows
     return status.st_size if blocks is None else min(status.st_size, int(blocks) * 512)
 
 
 def read_whole(disk: Disk, descriptor: int, offset: int, length: int) -> bytes:
-    """That stretch, or up to the end of the file. Raises OSError."""
+    """Read `length` bytes, or up to the end of the file. Raises OSError."""
     data = disk.read_at(descriptor, length, offset)
     while 0 < len(data) < length and (
         more := disk.read_at(descriptor, length - len(data), offset + len(data))
@@ -209,7 +209,7 @@ def read_whole(disk: Disk, descriptor: int, offset: int, length: int) -> bytes:
 
 
 def write_whole(disk: Disk, descriptor: int, data: bytes, offset: int) -> None:
-    """All of it, in as many pieces as the system takes. Raises OSError."""
+    """Write all of `data`, in as many pieces as the system takes. Raises OSError."""
     written = 0
     while written < len(data):
         more = disk.write_at(descriptor, data[written:], offset + written)
@@ -219,7 +219,7 @@ def write_whole(disk: Disk, descriptor: int, data: bytes, offset: int) -> None:
 
 
 def read_through(disk: Disk, descriptor: int, offset: int, length: int) -> bytes:
-    """That stretch, or up to the end of the file; pages the disk cannot give are 0xFF, which is no record."""
+    """Read `length` bytes, or up to the end; pages that the disk refuses are 0xFF, which is no record."""
     try:
         return read_whole(disk, descriptor, offset, length)
     except OSError as error:

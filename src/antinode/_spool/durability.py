@@ -16,7 +16,7 @@ class Syncer:
 
     def __init__(self, path: str, segments: Mapping[int, Segment]) -> None:
         self.durable = -1
-        """All records up to this place survive a power cut."""
+        """The last place up to which all records survive a power cut."""
         # Re-entrant, since a signal handler or destructor that interrupts the holder may log.
         self.lock = threading.RLock()
         self._path = path
@@ -32,7 +32,7 @@ class Syncer:
     ) -> None:
         """Return once that record is durable, by this thread's sync or another's. Raises SpoolBroken."""
         if alone or is_owned(self.lock):
-            # The latter in a signal handler or destructor, in the midst of this thread's own sync.
+            # In a signal handler or destructor that interrupted this thread's own sync.
             self._sync_alone(place)
             return
         with self.lock:

@@ -37,9 +37,9 @@ class SpoolError(Exception):
     """The spool cannot take an event now."""
 
     is_full = False
-    """Whether a bound of its own was reached, and nothing is wrong with the disk."""
+    """Whether a bound of the spool's own was reached, and nothing is wrong with the disk."""
     consequence = "nothing is given up, and it is tried again"
-    """Of a refusal to read or to take over."""
+    """What follows from a refusal to read or to take over, as a clause."""
 
 
 class SpoolFull(SpoolError):

@@ -1,4 +1,4 @@
-"""What has become of records, by the places that they were appended at."""
+"""The fates of records, by the places at which they were appended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def acknowledge(segments: Mapping[int, Segment], places: Iterable[int], code: in
 
 
 def lost(segments: Mapping[int, Segment], places: Iterable[int]) -> set[int]:
-    """Those of these places whose files have been removed, by whomever."""
+    """The places, of those given, whose files have been removed, by whomever."""
     given = list(places)
     gone = {
         serial

@@ -16,7 +16,7 @@ import sys
 if sys.platform == "win32":
     import msvcrt
 
-    # Locked bytes cannot be read by others there, so the lock lies far behind the end of the file.
+    # On Windows others cannot read locked bytes, so the lock lies far behind the end of the file.
     _FAR = 1 << 30
 
     def _locking(descriptor: int, mode: int) -> None:
@@ -27,11 +27,11 @@ if sys.platform == "win32":
         _locking(descriptor, msvcrt.LK_NBLCK)
 
     def unlock(descriptor: int) -> None:
-        """Give it up. Raises OSError."""
+        """Give a lock up. Raises OSError."""
         _locking(descriptor, msvcrt.LK_UNLCK)
 
     def is_locked(descriptor: int) -> bool:
-        """Through another opening. Raises OSError."""
+        """Whether the file is locked through another opening. Raises OSError."""
         if not try_lock(descriptor):
             return True
         unlock(descriptor)
@@ -61,7 +61,7 @@ else:
         _RECORD_LOCK = struct.Struct("hhqqi0q")
 
         def _record_lock(descriptor: int, command: int, kind: int) -> int:
-            """Returns the kind of lock that stands in the way, where that was asked."""
+            """Call fcntl for the lock. Returns the kind of lock that is in the way, where that was asked."""
             asked = _RECORD_LOCK.pack(kind, os.SEEK_SET, 0, 0, 0)
             return int(_RECORD_LOCK.unpack(fcntl.fcntl(descriptor, command, asked))[0])
 
@@ -69,12 +69,12 @@ else:
             try:
                 _record_lock(descriptor, fcntl.F_OFD_SETLK, fcntl.F_WRLCK)
             except OSError as error:
-                if error.errno != errno.EINVAL:  # what kernels say that do not know the command
+                if error.errno != errno.EINVAL:  # a kernel that does not know the command
                     raise
                 _lock_whole(descriptor)
 
         def unlock(descriptor: int) -> None:
-            """Give it up, for forked children that share the open file, too. Raises OSError."""
+            """Give a lock up, for forked children that share the open file, too. Raises OSError."""
             try:
                 _record_lock(descriptor, fcntl.F_OFD_SETLK, fcntl.F_UNLCK)
             except OSError as error:
@@ -83,7 +83,7 @@ else:
                 _unlock_whole(descriptor)
 
         def is_locked(descriptor: int) -> bool:
-            """Through another opening, or by a process. Takes nothing. Raises OSError."""
+            """Whether the file is locked, through another opening or by a process. Raises OSError."""
             try:
                 return _record_lock(descriptor, fcntl.F_OFD_GETLK, fcntl.F_WRLCK) != fcntl.F_UNLCK
             except OSError as error:

@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterable
 
 # A store into a mapped page kills the process (SIGBUS) when the file system finds no room for the page. On
-# these, blocks reserved with fallocate stay the file's own, so that it always does. Copy-on-write and
-# network file systems promise no such thing.
+# these, blocks reserved with fallocate stay the file's own, so there always is room. Copy-on-write and
+# network file systems do not promise that.
 _RESERVING = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "f2fs", "overlay"})
 
 
 def may_map(directory: str) -> bool:
-    """Linux only: APFS copies on write; and Windows does not keep views and writes of one file consistent."""
+    """Whether files there may be mapped. On Linux only: APFS copies on write, and Windows does not keep views
+    and writes of one file consistent."""
     return filesystem_of(directory) in _RESERVING
 
 
@@ -27,7 +28,7 @@ def filesystem_of(directory: str) -> str:
 
 
 def _minor(device: int) -> int:
-    """As Linux divides a device number; os.minor is not everywhere."""
+    """The minor number of a device, as Linux has it; os.minor is not everywhere."""
     return device & 0xFF | device >> 12 & 0xFFF00
 
 

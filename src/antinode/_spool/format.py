@@ -23,11 +23,11 @@ _READABLE_ACKS = bytes(code if code in _VALID else PENDING for code in range(256
 HEADER_BLOCK = 512
 """The header has a sector to itself at each end of the file, so that one lost sector does not lose it."""
 CLAIM_AT = HEADER_BLOCK
-"""Where the byte lies that says who may adopt the segment."""
+"""The offset of the byte that says who may adopt the segment."""
 CLAIMED, UNCLAIMED = 0, 1
 ACKS_AT = 2 * HEADER_BLOCK
 BYTES_PER_ACK = 64
-"""A segment has an acknowledgement byte for so many bytes of its size: events are rarely smaller."""
+"""A segment has one acknowledgement byte for so many bytes of its size: few events are smaller."""
 GRAIN = 4096
 """File sizes are multiples of a memory page."""
 SMALLEST = 16 * 1024
@@ -94,7 +94,7 @@ class Header(NamedTuple):
     def age_of(self, logged_at: float, now: float) -> float:
         """Seconds between a frame's clock reading and the Unix time `now`, where the clocks can tell.
 
-        Nothing is old by a clock that was set, or set back, in between: one that had not been starts in 1970.
+        0 where a clock was set in between, for one that had never been set starts in 1970.
         """
         if (self.wall < _EARLIEST) != (now < _EARLIEST):
             return 0.0
@@ -120,7 +120,7 @@ class Header(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How a file of some size is divided."""
+    """How a file of a given size is divided."""
 
     slots: int
     data_start: int
@@ -159,7 +159,7 @@ def encode_header(header: Header) -> bytes:
 
 
 def decode_header(block: bytes) -> Header:
-    """Raises NotReadable or Newer. Magic, version and checksum keep their places in all versions."""
+    """The header in a block. Raises NotReadable or Newer. Magic, version and checksum never move."""
     if len(block) != HEADER_BLOCK or not block.startswith(_MAGIC):
         raise NotASegment("no segment begins or ends here")
     if _CRC.unpack_from(block, HEADER_BLOCK - FRAME_CRC_SIZE)[0] != crc32(block[:-FRAME_CRC_SIZE]):
@@ -183,7 +183,7 @@ def decode_header(block: bytes) -> Header:
 
 
 def read_acks(stored: bytes) -> bytes:
-    """Acknowledgement bytes as they are to be understood."""
+    """Acknowledgement bytes, each as one of the codes."""
     return stored.translate(_READABLE_ACKS)
 
 
@@ -193,7 +193,7 @@ def encode_frame(index: int, logged_at: float, body: bytes, salt: int) -> bytes:
 
 
 def new_owner(milliseconds: int, pid: int, random: int) -> str:
-    """Sorts by time of creation."""
+    """A name for an owner. Names sort by the time of creation."""
     return f"{min(milliseconds, 0xFFFFFFFFFFFF):012x}-{pid}-{random & 0xFFFFFFFF:08x}"
 
 

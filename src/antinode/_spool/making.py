@@ -57,7 +57,7 @@ class SegmentMaker:
         self._serials = itertools.count(1)
 
     def next_serial(self) -> int:
-        """For a segment made or adopted: later ones are greater."""
+        """A serial number for a segment that is made or adopted; later ones are greater."""
         return next(self._serials)
 
     def make(
@@ -68,10 +68,10 @@ class SegmentMaker:
         names: list[str] | None = None,
         is_counted: bool = False,
     ) -> OwnSegment:
-        """A new segment of this owner's, of the size that is due, or smaller if there is no room for that.
+        """Make a segment of this owner's, of the size that is due, or smaller if there is no room for that.
 
-        names: of the directory, just listed. is_counted: all its files were counted just now; else they are
-        if they are few. Raises SpoolError.
+        `names` are those of the directory, just listed. Unless `is_counted`, its files are counted here if
+        they are few. Raises SpoolError.
         """
         if lock is None:
             raise SpoolBroken(self._path, "take events", 0, "it is not open; call open() first")

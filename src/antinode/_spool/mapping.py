@@ -1,7 +1,7 @@
-"""Memory that a file is mapped to, let go without harm where other code has closed the file's descriptors.
+"""Memory to which a file is mapped, unmapped without harm where other code has closed descriptors.
 
-Before Python 3.13 a map keeps a descriptor of its own, and closes that number when it goes, whosever it may
-have become by then.
+Before Python 3.13 a map keeps a descriptor of its own, and closes that number when it goes, whatever file has
+the number by then.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Mapping:
             self._descriptor = self._find_descriptor(descriptor, likely)
 
     def _find_descriptor(self, given: int, likely: int) -> int:
-        """The map's own; -1 if it is not found. The file is new: nobody else here has opened it."""
+        """The map's own descriptor; -1 if not found. The file is new: nobody else here has opened it."""
         try:
             numbers = [likely, *map(int, os.listdir("/proc/self/fd"))]
         except (OSError, ValueError):
@@ -72,7 +72,7 @@ def _lowest_free(descriptor: int) -> int:
 
 
 def _make_immortal(memory: mmap.mmap) -> None:
-    """The end of the interpreter, which empties all modules, does not close it either."""
+    """Keep the map from being closed even when the interpreter ends and empties all modules."""
     with contextlib.suppress(ImportError):
         import ctypes  # noqa: PLC0415 - hardly ever
 

@@ -16,7 +16,7 @@ _TRIES = 8
 
 
 class OwnLocks:
-    """Called by one thread at a time."""
+    """The locks of a spool's own owners. Called by one thread at a time."""
 
     def __init__(
         self, disk: Disk, directory: SpoolDirectory, wall: Callable[[], float], *, is_durable: bool
@@ -40,9 +40,9 @@ class OwnLocks:
             if problem := refusal(self._disk.stat_directory(self._path)):
                 raise SpoolBroken(self._path, "be opened", 0, problem)
             names = self._directory.names()
-            # Behind all that are there, even if the wall clock was set back: order goes by owner.
+            # Later than all owners there, even if the wall clock was set back: order goes by owner.
             newest = newest_of(names)
-            for attempt in range(_TRIES):  # somebody looking whether it lives may have it for an instant
+            for attempt in range(_TRIES):  # whoever looks whether the owner lives may have it for an instant
                 created = max(int(self._wall() * 1000), newest + 1) + attempt
                 owner = new_owner(created, os.getpid(), int.from_bytes(os.urandom(4), "little"))
                 if (lock := acquire(self._disk, self._path, owner)) is not None:
@@ -55,11 +55,11 @@ class OwnLocks:
         return names
 
     def is_in_place(self) -> bool:
-        """The lock file has its name, and is locked. Raises OSError when that cannot be told."""
+        """Whether the lock file has its name, and is locked. Raises OSError when that cannot be told."""
         return self.current is not None and self.current.is_in_place and self.current.hold()
 
     def lose(self, *, has_segments: bool) -> None:
-        """Be no owner any more; where only the lock file was removed, keep others from the segments."""
+        """Stop being an owner; where only the lock file was removed, keep others from the segments."""
         lock, self.current = self.current, None
         if lock is None:
             return
@@ -68,7 +68,7 @@ class OwnLocks:
             self._lock_again(lock.owner)
 
     def _lock_again(self, owner: str) -> None:
-        """If it is not too late."""
+        """Lock an owner again whose lock file was removed, if it is not too late."""
         try:
             lock = acquire(self._disk, self._path, owner)
         except OSError:
@@ -77,6 +77,6 @@ class OwnLocks:
             self._former.append(lock)
 
     def release(self, *, remove: bool) -> None:
-        """Give up all; `remove` the files when no segment is left."""
+        """Give up all locks; `remove` their files when no segment is left."""
         for lock in [*self._former, *filter(None, [self.current])]:
             lock.release(remove=remove)

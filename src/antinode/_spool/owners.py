@@ -17,7 +17,7 @@ from antinode._spool.file_locks import is_locked, try_lock, unlock
 from antinode._spool.format import NotASegment, lock_name
 
 _opening = threading.RLock()
-"""Held while a lock file is open that `_open` does not tell of; no fork happens meanwhile."""
+"""Held while a lock file is open that `_open` does not list yet, so that no fork happens meanwhile."""
 _PATIENCE = 1.0
 """Seconds that a fork waits for `_opening`: a disk that hangs must not keep a process from forking."""
 
@@ -51,7 +51,7 @@ class OwnerLock:
 
     @property
     def is_in_place(self) -> bool:
-        """The path still names the locked file: otherwise somebody removed it, and others may lock anew.
+        """Whether the path still names the locked file: else somebody removed it, and others may lock anew.
 
         Raises OSError when that cannot be told.
         """
@@ -62,7 +62,7 @@ class OwnerLock:
         return os.path.samestat(named, self._status)
 
     def hold(self) -> bool:
-        """Lock the file again if other code has closed it, with which the lock has ended.
+        """Lock the file again if other code has closed it, which ended the lock.
 
         False when another process was quicker, or it is gone. Raises OSError.
         """
@@ -77,9 +77,9 @@ class OwnerLock:
         return False
 
     def release(self, *, remove: bool) -> None:
-        """Give it up; `remove` the file when no segment of the owner is left, while it is still locked.
+        """Give the lock up; `remove` the file, still locked, when no segment of the owner is left.
 
-        Nothing in a forked child: the lock is its parent's.
+        Does nothing in a forked child: the lock is its parent's.
         """
         notice_fork()
         if self not in _open:
@@ -91,7 +91,7 @@ class OwnerLock:
             if remove and os.name != "nt" and self.is_in_place:
                 self._disk.unlink(self.path)
         with suppress(OSError):
-            # Closing alone would leave it to a child that is being forked.
+            # Closing alone would leave the lock to a child that is being forked.
             unlock(self._descriptor)
         self._close()
         if remove and os.name == "nt":
@@ -99,12 +99,12 @@ class OwnerLock:
                 self._disk.unlink(self.path)
 
     def _is_held_to_release(self, *, remove: bool) -> bool:
-        """Without its descriptor it is unlocked already, and is locked once more only to remove the file."""
+        """Whether it is locked. Without its descriptor it is not, and is locked again to remove the file."""
         try:
             if self._disk.holds(self._descriptor, self._status):
                 return True
         except OSError:
-            return True  # that it was closed is not what the system says
+            return True  # the system does not say that it was closed
         try:
             return remove and self.hold()
         except OSError:
@@ -117,21 +117,21 @@ class OwnerLock:
                 self._disk.close(self._descriptor)
 
     def close_inherited(self) -> None:
-        """In a forked child, whatever stands for the disk there."""
+        """In a forked child: close the file, by the system itself, whatever the disk is."""
         with suppress(OSError):
             if os.path.samestat(os.fstat(self._descriptor), self._status):
                 os.close(self._descriptor)
 
 
 _open: set[OwnerLock] = set()
-"""Those whose file is open in the process `_pid`: what a forked child closes."""
+"""The locks whose files are open in the process `_pid`: a forked child closes them."""
 _pid = os.getpid()
 
 
 def notice_fork() -> None:
     """In a forked child: close what it shares with its parent, touching neither files nor locks.
 
-    Python's fork hook calls it; where the fork was made in C, whoever comes first.
+    Called by Python's fork hook; after a fork made in C, by whoever comes first.
     """
     global _opening, _pid
     if os.getpid() == _pid:
@@ -144,7 +144,7 @@ def notice_fork() -> None:
 
 
 def recover() -> None:
-    """Give back what an exception out of a signal handler left taken, on the thread that it came to."""
+    """Release what an exception left taken, on the thread in which a signal handler raised it."""
     let_go((_opening,))
 
 
@@ -182,7 +182,7 @@ def is_held(disk: Disk, directory: str, owner: str) -> bool:
     except (FileNotFoundError, NotASegment):
         return False
     except OSError:
-        return True  # it cannot be told, and only the dead may be called dead
+        return True  # in doubt the owner lives
     try:
         return is_locked(descriptor)
     except OSError:

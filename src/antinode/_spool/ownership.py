@@ -1,4 +1,4 @@
-"""Whom a spool's directory and files may belong to: what is in them is sent under this process's key."""
+"""Whose a spool's directory and files may be: what is in them is sent under this process's key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class NotOurs(PermissionError):
 
 
 def refusal(status: os.stat_result) -> str:
-    """Why what has this status is not used; empty when it belongs to this user, or to root.
+    """Why a file or directory with this status is not used; empty when it is this user's, or root's.
 
     Always empty on Windows, where the permissions of the directory decide.
     """

@@ -15,20 +15,20 @@ from antinode._spool.writers import OwnSegment
 OnDamage = Callable[[Segment, Damage], None]
 
 PASSES_OVER_AFTER = 8
-"""A disk that has answered EIO so many times in a row has bad pages: only what they held is lost."""
+"""After so many answers of EIO in a row the disk has bad pages: only what they held is lost."""
 
 FAULTS = 3
 """After so many failures in a row that are not the disk's, the rest of a file is given up."""
 
 
 class Tries:
-    """How reading goes. Only a file that is gone is given up; after any other refusal it is tried again."""
+    """The tries to read a file. Only one that is gone is given up; any other refusal is tried again."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._backoff = ReadBackoff()
         self.error: OSError | None = None
-        """Why nothing was read last time, until somebody asks."""
+        """Why nothing was read last time, until this is asked for."""
 
     @property
     def again_at(self) -> float:
@@ -39,9 +39,9 @@ class Tries:
         return self._clock() < self._backoff.at
 
     def fail(self, segment: Segment, error: Exception) -> bool:
-        """Whether it is tried again: always after a refusal of the disk, three times after another fault.
+        """Count a failure. Returns whether to try again: always if the disk refused, else `FAULTS` times.
 
-        What cannot be read to its end for a fault is set aside whole.
+        A file that cannot be read to its end for another fault is set aside whole.
         """
         self._backoff.fail(self._clock())
         segment.close()
@@ -149,9 +149,9 @@ class OwnReader:
         return True
 
     def _next_frame(self) -> Frame | None:
-        """The next one in the frames at hand; None when they are used up, and what is missing is counted.
+        """The next frame at hand; None when they are used up, and what is missing is counted.
 
-        Raises OSError when the disk refuses. What a file held that is gone is missing.
+        Raises OSError when the disk refuses. What a file held that is gone counts as missing.
         """
         segment, frames = self.segment, self._frames
         if segment is None or frames is None:
@@ -170,7 +170,7 @@ class OwnReader:
         return None
 
     def _lose_rest(self, segment: OwnSegment) -> None:
-        """What was not found up to where it was looked is missing."""
+        """Count as missing what was not found up to the place where it was looked for."""
         self._frames = None
         if (missing := self._bound_count - self._nth) > 0:
             self._lose(segment, Damage(self._nth, self._offset, self._bound, missing, "unreadable"))
@@ -197,7 +197,7 @@ class AdoptedReader:
         self._put_back: Frame | None = None
         self._frames: Iterator[Frame | Damage] | None = None
         self._offset = self._nth = 0
-        """Where reading goes on after a refusal."""
+        """The place and the record at which reading goes on after a refusal."""
 
     def put_back(self, frame: Frame) -> None:
         self._put_back = frame
@@ -246,7 +246,7 @@ class AdoptedReader:
         return None
 
     def _lose(self, segment: AdoptedSegment, damage: Damage) -> None:
-        """Only records that nobody has acknowledged are missed, and each is reported once."""
+        """Report damage: only records that nobody has acknowledged, and each once."""
         last = damage.nth + damage.records
         missing = sum(1 for code in segment.acks[damage.nth : last] if not code)
         if missing or not damage.records:
@@ -255,7 +255,7 @@ class AdoptedReader:
 
 
 def scan_adopted(segment: AdoptedSegment, offset: int, nth: int) -> Iterator[Frame | Damage]:
-    """What is from there to the end of a segment that nobody writes to any more."""
+    """What lies from `offset` to the end of a segment that nobody writes to any more."""
     header = segment.header
     end = min(header.data_end, segment.size)
     yield from scan(segment.read_at, offset, end, nth, header.salt, segment.next_data)

@@ -86,7 +86,7 @@ class RecordReading:
         return batch
 
     def _give_up(self, segment: Segment, frame: Frame, error: Exception) -> None:
-        """It fails in a way that nobody has foreseen: set aside, like what is damaged."""
+        """Set aside, like a damaged one, a record that fails in a way that nobody has foreseen."""
         problem = f"cannot be used: {type(error).__name__}"
         self._on_damage(segment, Damage(frame.nth, frame.offset, frame.end, 1, problem))
         segment.acknowledge([frame.nth], DAMAGED)

@@ -17,7 +17,7 @@ from antinode._spool.format import (
 
 CHUNK = 256 * 1024
 _FIRST_CHUNK = 1024
-"""Read so much first behind damage, then twice as much: many small damages must not each cost a chunk."""
+"""How much is read first behind damage, then twice as much: small damages must not cost a chunk each."""
 _SHORT = 4096
 """Records up to this size are looked for behind damage however many there seem to be."""
 _CHECKS = 4

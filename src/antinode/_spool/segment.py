@@ -38,22 +38,22 @@ class Segment:
         self.base = serial << PLACE_BITS
         self.descriptor = descriptor
         self._status = status
-        """Of the file that is meant: another one under the name is not it."""
+        """The status of the file: another file of the same name is not this segment."""
         self.has_bad_pages = False
-        """The disk has refused to read some of it so often that the rest is read without them."""
+        """Whether the disk has refused some pages so often that the rest is read without them."""
         self.is_idle = False
-        """Nothing used the descriptor since this was last set."""
+        """Whether the descriptor has not been used since this was last set to True."""
         self.acked = 0
         self._acks: bytearray | None = None
 
     @property
     def is_settled(self) -> bool:
-        """Nothing in it will be needed again."""
+        """Whether nothing in it will be needed again."""
         raise NotImplementedError
 
     @property
     def pending(self) -> int:
-        """Records known of and not acknowledged."""
+        """How many records are known of and not acknowledged."""
         raise NotImplementedError
 
     def opened(self) -> int:
@@ -105,9 +105,9 @@ class Segment:
         return read_acks(self.read_at(ACKS_AT, self.header.slots))
 
     def acknowledge(self, nths: Iterable[int], code: int) -> int:
-        """Write the code for those that have none yet; returns how many those were.
+        """Write the code for the records that have none yet. Returns how many those were.
 
-        A failed write is let be: the record would come again after a restart, with the same insert_id.
+        A failed write is ignored: the record would come again after a restart, with the same insert_id.
         """
         try:
             acks = self.acks
@@ -141,11 +141,11 @@ class Segment:
         self.disk.write_at(self.opened(), bytes([UNCLAIMED]), CLAIM_AT)
 
     def next_data(self, offset: int) -> int:
-        """Where reading may go on, behind a hole: only in files that no spool has made so large."""
+        """Where reading may go on behind a hole; there are holes only in files too large to be a spool's."""
         return self.disk.next_data(self.opened(), offset) if self._status.st_size > LARGE else offset
 
     def found(self) -> os.stat_result | None:
-        """What has its name, if it is this file. Raises OSError when that cannot be told."""
+        """The status of this segment's file, if it has its name. Raises OSError when that cannot be told."""
         try:
             status = self.disk.stat(self.path)
         except FileNotFoundError:
@@ -153,11 +153,11 @@ class Segment:
         return status if os.path.samestat(status, self._status) else None
 
     def is_gone(self) -> bool:
-        """Nothing has its name any more, or another file has. Raises OSError when that cannot be told."""
+        """Whether no file has its name any more, or another one. Raises OSError when that cannot be told."""
         return self.found() is None
 
     def is_left(self) -> bool:
-        """It is still there, as far as can be told."""
+        """Whether it is still there, as far as can be told."""
         try:
             return not self.is_gone()
         except OSError:

@@ -247,7 +247,7 @@ class Spool:
         return segment.base + nth
 
     def _fail(self, segment: OwnSegment | RefusingSegment, error: OSError) -> SpoolError:
-        """The disk took a record in part or not at all: until `prepare` finds it well, no more is tried."""
+        """Stop appending until `prepare` finds the disk well: it took a record in part, or not at all."""
         broken = SpoolBroken.of(self.path, "be written to", error)
         with self._making:
             if isinstance(segment, OwnSegment):
@@ -257,7 +257,7 @@ class Spool:
         return broken
 
     def _append_to_next(self, body: bytes, logged_at: float) -> tuple[OwnSegment, int]:
-        """The current segment is full (for this record): go on in the spare, or in one made now."""
+        """Go on in the spare segment, or in one made now: the current one has no room for this record."""
         if is_owned(self._making):
             # A destructor's record, in the midst of making the next segment: it stays in memory for a moment.
             raise SpoolBroken(self.path, "take events", 0, "the next segment is just being made")
@@ -294,7 +294,7 @@ class Spool:
 
     @property
     def has_unread(self) -> bool:
-        """There are records that only the disk holds, own or adopted.
+        """Whether there are records that only the disk holds, own or adopted.
 
         What `read` gave counts as read from the *next* call of `read` on: until then later records queue up
         behind it on disk, and the caller has time to put the batch into its queue. So: read until `[]` comes.
@@ -333,7 +333,7 @@ class Spool:
         return [*self._reading.take_refusals(), *self._upkeep.take_findings()]
 
     def _next_own(self, segment: OwnSegment) -> OwnSegment | None:
-        """The one that was made next, and is used."""
+        """The segment that was made after this one, and is used."""
         own = [other for other in list(self._segments.values()) if isinstance(other, OwnSegment)]
         later = [other for other in own if other.base > segment.base and other is not self._spare]
         return min(later, key=lambda other: other.base, default=None)
@@ -341,7 +341,7 @@ class Spool:
     # Fates.
 
     def acknowledge(self, places: Iterable[int], code: int) -> None:
-        """Their fate is decided (DELIVERED, REJECTED, DROPPED): they will not be given again, by anyone.
+        """Note that these records ended (DELIVERED, REJECTED, DROPPED): no process will be given them again.
 
         Idempotent: the first code stays. Unknown places, and those of segments long deleted, are ignored.
         Raises ValueError for another code.
@@ -349,7 +349,7 @@ class Spool:
         fates.acknowledge(self._segments, places, code)
 
     def lost(self, places: Iterable[int]) -> set[int]:
-        """Those of these places whose files have been removed, by whomever."""
+        """The places, of those given, whose files have been removed, by whomever."""
         return fates.lost(self._segments, places)
 
     def adopt(self, *, any_fingerprint: bool = False, max_owners: int = MOST_HELD) -> int:
@@ -416,9 +416,9 @@ class Spool:
                 self._make_spare(is_counted=is_counted)
 
     def _count_ahead(self) -> bool:
-        """Count the directory's bytes if that is due; whether it was done.
+        """Count the directory's bytes if that is due. Returns whether it was done.
 
-        Not while `_making` is held: there may be many files, and whoever logs may need a segment.
+        Not while `_making` is held: there may be many files, and logging may need a segment.
         """
         if self._directory.is_counted and not self._wants_segment():
             return False
@@ -429,7 +429,7 @@ class Spool:
         return True
 
     def _wants_segment(self) -> bool:
-        """Whether one has to be made now: there is none, or the current one will soon be full."""
+        """Whether to make a segment now: none takes records, or the current one will soon be full."""
         current = self._current
         if isinstance(current, RefusingSegment):
             return True
@@ -437,11 +437,11 @@ class Spool:
         return is_late and self._clock() >= self._spare_again_at
 
     def _is_in_place(self, current: OwnSegment | RefusingSegment) -> bool:
-        """Lock and segment have their names. Raises OSError when that cannot be told."""
+        """Whether lock and segment have their names. Raises OSError when that cannot be told."""
         return self._locks.is_in_place() and (isinstance(current, RefusingSegment) or current.is_whole())
 
     def _break(self, error: SpoolError) -> SpoolError:
-        """The files are gone: what is in the segments at hand can still be read, but not be added to."""
+        """Stop appending since the files are gone; what is in the segments at hand can still be read."""
         for segment in (self._current, self._spare):
             if isinstance(segment, OwnSegment):
                 segment.seal()
@@ -474,7 +474,7 @@ class Spool:
             self._syncer.wait(place, lambda: self._current, alone=alone)
 
     def recover(self) -> None:
-        """Give back what an exception out of a signal handler left taken, on the thread that it came to."""
+        """Release what an exception left taken, on the thread in which a signal handler raised it."""
         let_go((self._syncing, self._making))
         owners.recover()
 

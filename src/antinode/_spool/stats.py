@@ -1,4 +1,4 @@
-"""What the spool tells of itself."""
+"""Counts of the spool."""
 
 from __future__ import annotations
 

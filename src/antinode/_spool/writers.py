@@ -37,7 +37,7 @@ _pack_tail = FRAME_TAIL.pack
 _pack_crc = FRAME_CRC.pack
 
 _PIECE = 256 * 1024
-"""So many bytes are written anew at a time."""
+"""How many bytes are written anew at a time."""
 
 # What a file system says that cannot reserve blocks, and what a mapping can fail with: written plainly then.
 _NOT_SUPPORTED = frozenset(

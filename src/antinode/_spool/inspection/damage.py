@@ -14,7 +14,7 @@ DIRECTORY = "damaged"
 MOST_FILES = 2000
 """In `damaged/`, reports included. What is damaged beyond that is counted and told, and stays where it is."""
 MOST_BYTES = 64 * 1024 * 1024
-"""The same, as they lie on disk."""
+"""On disk, of the files in `damaged/`, reports included."""
 _PIECE = 256 * 1024
 _FILES_EACH = 2
 """What was damaged, and the report beside it."""
