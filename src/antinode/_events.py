@@ -185,7 +185,12 @@ class EventDict(ContextDict, _RequiredKeys, _DollarKeys, total=False):
     """What made the event. Absent: antinode and its version."""
 
 
-_KEYS = ("event_type", *(key for key in EventDict.__annotations__ if key != "event_type"))
+# Of each class by itself: from Python 3.15 on, those of a TypedDict are without its bases'.
+_KEYS = tuple(
+    dict.fromkeys(
+        key for keys in (_RequiredKeys, ContextDict, EventDict, _DollarKeys) for key in keys.__annotations__
+    )
+)
 _ATTRIBUTES = tuple(key.removeprefix("$") for key in _KEYS)
 _ATTRIBUTE_OF = dict(zip(_KEYS, _ATTRIBUTES, strict=True))
 _values = attrgetter(*_ATTRIBUTES)

@@ -56,6 +56,21 @@ def test_records_are_listed_with_their_fate(tmp_path: Path) -> None:
     spool.close()
 
 
+def test_what_is_written_while_it_is_read_leaves_no_gap(tmp_path: Path) -> None:
+    """What was not there when the segment was opened is read where it stands, not passed over."""
+    spool = opened(tmp_path)
+    for number in range(3):
+        spool.append(b"%d" % number, 0.0, direct=True)
+    (segment,) = segments(tmp_path)
+    seen = inspect.records(str(segment))
+    first = next(seen)
+    for number in range(3, 3_000):
+        spool.append(b"%d" % number + b" " * 60, 0.0, direct=True)
+    numbers = [int(record.body) for record in (first, *seen)]
+    spool.close()
+    assert numbers == list(range(len(numbers)))
+
+
 def test_an_unfinished_record_of_a_living_owner_is_no_damage(tmp_path: Path) -> None:
     """What is half written at the moment of looking is damage only when its owner is dead."""
     spool = opened(tmp_path, is_mapped=False)

@@ -94,6 +94,9 @@ class _Opened:
             self._beginning = read_through(self._disk, self._descriptor, 0, min(self.size, _AT_ONCE))
             self.header: Header = read_header(self._disk, self._descriptor, self.size)
             self.acks = read_acks(self.read_at(ACKS_AT, self.header.slots)).ljust(self.header.slots, b"\0")
+            if self.size > len(self._beginning):
+                # Its owner may be writing: this would be older than what is read behind it later.
+                self._beginning = b""
         except BaseException:
             self._disk.close(self._descriptor)
             raise
