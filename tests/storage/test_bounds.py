@@ -62,6 +62,21 @@ def test_full_spool_of_events_that_are_in_memory_too(make_client: MakeClient) ->
     assert arrived[-100:] == list(range(3000, 3100))
 
 
+def test_full_spool_of_events_that_wait_in_a_batch(make_client: MakeClient, endpoint: Endpoint) -> None:
+    """Room is made also where all that is stored was in a request that failed, and waits to be sent again."""
+    endpoint.answer = faults.Answer(503)
+    client = make_client(server_url=endpoint.url, max_spool_bytes=1024 * 1024, upload_interval_in_sec=600)
+    for seq in range(840):
+        client.log_event(tick(seq, pad="x" * 1000))
+    client.flush(0)
+    until(lambda: client.stats().waiting == 840, "a batch that waits")
+    for seq in range(840, 2000):
+        client.log_event(tick(seq, pad="x" * 1000))
+    until(lambda: client.stats().dropped.get("spool_full", 0) > 840, "dropping")
+    until(lambda: not _sender(client)._core.spooled.is_failing, "room")
+    assert client.stats().balanced
+
+
 def test_full_spool_drops_the_newest(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
     """With "drop_newest" what is on disk stays, and new events settle at once."""
     client = make_client(server_url=NOBODY, max_spool_bytes=1024 * 1024, overflow="drop_newest")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from antinode._delivery.core.backlog import Backlog
+from antinode._delivery.core.batch import Batch
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.expiry import EXPIRE_EVERY_SECONDS
+from antinode._delivery.core.pending import Pending
+from antinode._delivery.record import NOT_STORED, Record
+from antinode._protocol.endpoints import Endpoint
 from tests.delivery.core.rules import once, reasons
 from tests.delivery.simulation import (
     Simulation,
@@ -77,3 +82,23 @@ def test_a_batch_emptied_for_room_lets_its_streams_go() -> None:
     sim.server.weather = None
     sim.settle()
     sim.check_end()
+
+
+def test_stored_events_are_found_behind_others() -> None:
+    """What makes room in a store is taken out wherever it waits, the oldest of each queue first."""
+    backlog = Backlog()
+    pending = Pending(backlog)
+
+    def make(seq: int, *, is_stored: bool) -> Record:
+        return Record(b"%d" % seq, stream=seq % 2, logged_at=0.0, place=seq if is_stored else NOT_STORED)
+
+    records = [make(seq, is_stored=seq % 3 == 0) for seq in range(24)]
+    pending.batches[1] = Batch(records[:8], Endpoint.HTTP_V2)
+    backlog.occupy({0})
+    backlog.hold(0, records[8:16:2], 60.0)
+    backlog.fresh.extend(records[16:])
+    assert [record.place for record in pending.take_stored(3)] == [12, 18, 21]
+    assert [record.place for record in pending.take_stored(2)] == [0, 3]
+    assert [record.place for record in pending.take_stored(2)] == [6]
+    assert {record.place for record in pending.records()} == {NOT_STORED}
+    assert backlog.stream_queues.count == 3

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 
 import msgspec
 
 from antinode._delivery.core.loops import drain, sift
 from antinode._delivery.core.rate_limits import Key, RateLimits
 from antinode._delivery.core.stream_queues import StreamQueue, StreamQueues
-from antinode._delivery.record import Record
+from antinode._delivery.record import NOT_STORED, Record
 from antinode._protocol.nesting import is_deep
 
 # A search for free streams passes over at most this many records before others get their turn.
@@ -297,6 +298,21 @@ class Backlog:
         self._forget_if_empty(stream_queue)
         return record
 
+    def take_stored(self, at_most: int) -> list[Record]:
+        """Take out the first records that a store has, though others that it has not may stand before them.
+
+        In the order of `pop_oldest`. To be called under the guard, or somebody may be adding to the queue.
+        """
+        taken: list[Record] = []
+        for stream_queue in list(self.stream_queues):
+            found = _remove_stored(stream_queue.records, at_most - len(taken))
+            if found:
+                taken += found
+                self._forget_if_empty(stream_queue)
+        if taken:
+            self.stream_queues.recount()
+        return taken + _remove_stored(self.fresh, at_most - len(taken))
+
     def pop_while(self, is_gone: Callable[[Record], bool]) -> list[Record]:
         """Take out the records at the front of each queue for which `is_gone` holds."""
         gone: list[Record] = []
@@ -324,6 +340,14 @@ class Backlog:
         if self.fresh:
             heads.append(self.fresh[0])
         return heads
+
+
+def _remove_stored(records: deque[Record], at_most: int) -> list[Record]:
+    stored = ((at, record) for at, record in enumerate(list(records)) if record.place != NOT_STORED)
+    found = list(islice(stored, max(0, at_most)))
+    for at, _ in reversed(found):
+        del records[at]
+    return [record for _, record in found]
 
 
 class _Filling:

@@ -68,6 +68,7 @@ class Core:
         self.config = config
         self.backlog = Backlog(config.pace)
         self.queued = self.backlog.fresh
+        self._pending = Pending(self.backlog)
         self.settlement = Settlement(
             guard if guard is not None else nullcontext(), keeps_all=keeps_all, keeps_failures=keeps_failures
         )
@@ -89,7 +90,6 @@ class Core:
 
         The only method, with `Settlement.refuse` and `Settlement.skip`, that any thread may call at any time.
         """
-        self._pending = Pending(self.backlog)
         self._schedule = UploadSchedule(
             config, self.backlog, self._pending, self.ledger, self._response_handler
         )
@@ -138,6 +138,7 @@ class Core:
             store,
             self.settlement,
             self.backlog,
+            self._pending,
             max_events=config.max_events,
             max_bytes=config.max_bytes,
             memory_events=config.memory_events,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from antinode._delivery.core.backlog import Backlog
 from antinode._delivery.core.batch import Batch
-from antinode._delivery.record import Record
+from antinode._delivery.record import NOT_STORED, Record
 
 
 class Pending:
@@ -49,6 +50,19 @@ class Pending:
             if batch.chunks:
                 return batch.oldest, batch.pop_oldest
         return None, tuple
+
+    def take_stored(self, at_most: int) -> list[Record]:
+        """Take out the first records that a store has and no request, in the order of `oldest`.
+
+        To be called under the guard.
+        """
+        taken = self._backlog.take_stored(at_most)
+        for batch in self.batches.values():
+            chunks = (record for chunk in batch.chunks for record in chunk if record.place != NOT_STORED)
+            found = set(map(id, islice(chunks, at_most - len(taken))))
+            if found:
+                taken += batch.remove(lambda record, found=found: id(record) in found)  # type: ignore[misc]
+        return taken
 
     def remove(self, is_gone: Callable[[Record], bool]) -> list[Record]:
         """Take out the records for which `is_gone` holds, at the front of each queue and in batches."""

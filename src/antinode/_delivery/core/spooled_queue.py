@@ -14,6 +14,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from antinode._delivery.core.backlog import Backlog, ids_of, is_event
+from antinode._delivery.core.pending import Pending
 from antinode._delivery.core.settlement import Settlement
 from antinode._delivery.ledger import Ledger
 from antinode._delivery.outcome import DROPPED, Outcome
@@ -50,6 +51,7 @@ class SpooledQueue:
         store: Store,
         settlement: Settlement,
         backlog: Backlog,
+        pending: Pending,
         *,
         max_events: int,
         max_bytes: int,
@@ -60,6 +62,7 @@ class SpooledQueue:
         self._store = store
         self._settlement = settlement
         self._backlog = backlog
+        self._pending = pending
         self._queued = backlog.fresh
         self._max_events = max_events
         self._max_bytes = max_bytes
@@ -311,14 +314,10 @@ class SpooledQueue:
     def drop_from_queue(self) -> int:
         """Drop the oldest records that are in memory and in the store; returns how many.
 
-        The first that is in memory alone ends it, since dropping that would make no room.
+        Those in memory alone, which would make no room, and those in requests stay.
         """
-        dropped: list[Record] = []
-        while (
-            len(dropped) < SLICE_RECORDS and (oldest := self._backlog.oldest) and oldest.place != NOT_STORED
-        ):
-            self._backlog.pop_oldest()
-            dropped.append(oldest)
+        with self._settlement.guard:
+            dropped = self._pending.take_stored(SLICE_RECORDS)
         self._settlement.settle(dropped, SPOOL_FULL)
         return len(dropped)
 
