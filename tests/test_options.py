@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import antinode
 from antinode import Client, ConfigurationError, HttpResponse, IngestionMetadata, Options, OptionsDict, Plan
+from antinode._api_key import check_api_key
 from antinode._factory import is_in_the_clear, make_sender
-from antinode._options import check_api_key, read_options
+from antinode._options import read_options
 from tests.memory import KEY, SONG, Memory, logging_client
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, overload
 import msgspec
 
 from antinode import _special_events as special
-from antinode import _speedups
+from antinode import _startup
+from antinode._api_key import check_api_key
 from antinode._calls import ELSEWHERE, checked_timeout
 from antinode._context import current
 from antinode._delivery.ledger import Report, Stats
@@ -21,18 +22,18 @@ from antinode._encoding.encoder import EventEncoder
 from antinode._errors import ConfigurationError
 from antinode._events import MYPY, Event
 from antinode._factory import make_encoder, make_sender
-from antinode._hot_path import CompiledLog, make_hot, use_compiled_log_event
+from antinode._hot_path import CompiledLog, make_hot, path_in_words, use_compiled_log_event
 from antinode._identify import Identify
 from antinode._lifecycle import fork
 from antinode._middleware import Middleware, check_middleware
-from antinode._options import Options, check_api_key, read_options
+from antinode._options import Options, read_options
+from antinode._pipeline.log_lines import described, tell_notes
 from antinode._pipeline.pipeline import Pipeline
 from antinode._pipeline.stages import Passage, stages_of
-from antinode._pipeline.unsent import DISABLED, HELD_BACK, NOT_INITIALISED, OPTED_OUT, described, refuse
+from antinode._pipeline.unsent import DISABLED, HELD_BACK, NOT_INITIALISED, OPTED_OUT, refuse
 from antinode._protocol.words import size
 from antinode._public import public
 from antinode._revenue import Revenue
-from antinode._startup import set_up_logging, warn_not_initialised, warn_of_key, warn_of_surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from antinode._delivery.shell.sender import Sender
     from antinode._events import EventDict, Loggable
     from antinode._options import OptionsDict
-    from antinode._protocol.remarks import Remark
 
 _log = logging.getLogger("antinode")
 _page = fork.page
@@ -103,11 +103,7 @@ class Client:
         timeout = self._options.shutdown_timeout
         deadline = _monotonic() + timeout
         if self._sender is not None and not self._sender.is_closed:
-            write(
-                logging.WARNING,
-                "%s is initialised again; the earlier events are sent before the new options hold",
-                self,
-            )
+            _startup.warn_of_second_init(self)
             self._sender.flush(timeout)
         with self._configuring:
             former = self._sender
@@ -123,13 +119,13 @@ class Client:
             self._refresh()
         if former is not None:
             former.shutdown(max(0.0, deadline - _monotonic()))
-        set_up_logging(checked)
+        _startup.set_up_logging(checked)
         if checked.enabled:
-            warn_of_key(key)
+            _startup.warn_of_key(key)
             sender.open_store()
             if checked.drain_on_sigterm:
                 self._take_sigterm()
-            warn_of_surroundings(checked)
+            _startup.warn_of_surroundings(checked)
         return self
 
     def _make_sender(self, key: str, options: Options) -> Sender:
@@ -193,7 +189,7 @@ class Client:
             return self._refuse(sender, event, error)
         sender.submit(record)
         if notes:
-            self._tell_notes(sender, event, notes)
+            tell_notes(sender, event, notes)
         return record
 
     _log_in_python = log_event
@@ -220,7 +216,7 @@ class Client:
         if self._options.debug:
             write(logging.DEBUG, f"an event was accepted ({described(passage.event)}): {size(len(body))}")
         if notes:
-            self._tell_notes(sender, passage.event, notes)
+            tell_notes(sender, passage.event, notes)
         return record
 
     def _refuse(self, sender: Sender, event: object, error: Exception) -> Delivery:
@@ -238,14 +234,8 @@ class Client:
             self._skipped_before += 1
             if not self._has_warned:
                 self._has_warned = True
-                warn_not_initialised(self._name)
+                _startup.warn_not_initialised(self._name)
         return record
-
-    def _tell_notes(self, sender: Sender, event: object, notes: Sequence[Remark]) -> None:
-        which = described(event)
-        for note in notes:
-            what = "was mended before it was sent" if note.is_change else "was sent as it is"
-            sender.say("WARNING", note.subject, f"an event {what} ({which}): {note}")
 
     @overload
     def identify(
@@ -385,19 +375,12 @@ class Client:
         if self._sender is None:
             return f"<Client{name} not initialised>"
         stats = self.stats()
+        path = path_in_words(self._compiled, is_off=self._why_off is not None, is_debug=self._options.debug)
         return (
             f"<Client{name} {self._sender.host} key={self._masked_key} | {stats.queued} queued, "
             f"{stats.in_flight} in flight, {stats.waiting} waiting | dropped {sum(stats.dropped.values())} | "
-            f"{self._path()}>"
+            f"{path}>"
         )
-
-    def _path(self) -> str:
-        """Which code logs an ordinary event."""
-        if self._compiled is not None:
-            return "compiled"
-        if self._why_off is not None:
-            return "off"
-        return "Python: with debug each event is told of" if self._options.debug else _speedups.describe()
 
     def flush(self, timeout: float | None = None) -> Report:
         """Send what is queued now, and block until everything logged before the call has settled.

@@ -69,3 +69,12 @@ def make_hot(encoder: EventEncoder, sender: Sender) -> CompiledLog | None:
         _speedups.give_up(error)
         return None
     return log
+
+
+def path_in_words(compiled: CompiledLog | None, *, is_off: bool, is_debug: bool) -> str:
+    """Which code logs an ordinary event."""
+    if compiled is not None:
+        return "compiled"
+    if is_off:
+        return "off"
+    return "Python: with debug each event is told of" if is_debug else _speedups.describe()

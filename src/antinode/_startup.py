@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 
+from antinode._api_key import placeholder_warning
 from antinode._delivery.shell.log_limiter import write
 from antinode._factory import is_in_the_clear
 from antinode._lifecycle import fork
-from antinode._options import Options, placeholder_warning
+from antinode._options import Options
 
 _log = logging.getLogger("antinode")
 
@@ -31,6 +32,12 @@ def warn_of_key(key: str) -> None:
     """Say that the key is one out of an example, if it is."""
     if warning := placeholder_warning(key):
         write(logging.WARNING, warning)
+
+
+def warn_of_second_init(client: object) -> None:
+    """Say that a client which has a sender is initialised again, and waits for the events of before."""
+    text = "%s is initialised again; the earlier events are sent before the new options hold"
+    write(logging.WARNING, text, client)
 
 
 def warn_of_surroundings(options: Options) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from antinode._callers import calling_line
 from antinode._delivery.outcome import DROPPED, REJECTED, SKIPPED, Outcome
 from antinode._delivery.record import Record
 from antinode._delivery.shell.log_limiter import write
@@ -16,9 +15,9 @@ from antinode._encoding.inert import reserve
 from antinode._encoding.refusal import Refused, invalid
 from antinode._errors import EventError, MiddlewareError
 from antinode._events import Event, as_event_dict
+from antinode._pipeline.log_lines import described
 from antinode._pipeline.stages import MIDDLEWARE_ERROR
 from antinode._protocol.status import Status
-from antinode._protocol.texts import one_line
 from antinode._protocol.validation import repair
 
 if TYPE_CHECKING:
@@ -81,19 +80,3 @@ def _readable_part(event: object) -> bytes:
         raise
     except Exception:
         return b""
-
-
-def described(event: object) -> str:
-    """What a log line says of an event: its type, and where it was logged."""
-    event_type: object = None
-    if isinstance(event, dict):
-        # By the type's own method: a subclass's may raise.
-        event_type = dict.get(event, "event_type")
-    elif isinstance(event, Event):
-        event_type = event.event_type
-    line = calling_line()
-    parts = (
-        f'"{one_line(event_type)}"' if isinstance(event_type, str) and event_type else "",
-        f"logged at {line}" if line else "",
-    )
-    return ", ".join(part for part in parts if part) or "of no type"

@@ -23,3 +23,8 @@ def size(count: int) -> str:
             return f"{in_unit:.1f} {unit}"
         count //= 1_000
     return f"{count / 1_000:,.1f} GB"
+
+
+def with_article(noun: str) -> str:
+    """`a list`, `an int`."""
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 
+from antinode._api_key import check_api_key, placeholder_warning
 from antinode._errors import ConfigurationError
-from antinode._options import check_api_key, placeholder_warning
 from antinode._protocol.endpoints import is_amplitude_host
 from antinode._protocol.words import counted
 from antinode.cli.doctor.findings import DoctorFinding

@@ -82,8 +82,8 @@ class Destination:
 
     def key(self) -> str:
         """The key, or one that a local server takes. Raises NotSetUp if there is none or it cannot be one."""
+        from antinode._api_key import check_api_key  # noqa: PLC0415
         from antinode._errors import ConfigurationError  # noqa: PLC0415 - as above
-        from antinode._options import check_api_key  # noqa: PLC0415
 
         given = self.api_key or os.environ.get("AMPLITUDE_API_KEY")
         if not given:
