@@ -150,6 +150,13 @@ def test_misspelt_key_is_refused_with_the_right_one(wrong, right):
         Event.from_dict({"event_type": "Song Played", wrong: "x"})
 
 
+@pytest.mark.parametrize("key", ["receipt", "receiptType", "colour", ""])
+def test_a_key_that_is_nothing_else_misspelt_belongs_in_the_properties(key):
+    """Also one that the API takes, where an Event has no attribute for it."""
+    with pytest.raises(TypeError, match="properties of your own belong in event_properties"):
+        Event("Song Played", **{key: "x"})
+
+
 def test_unknown_key_unlike_any_other_points_to_event_properties():
     """A key that resembles none is told where properties of one's own go."""
     with pytest.raises(TypeError, match="'zzz'; properties of your own belong in event_properties"):

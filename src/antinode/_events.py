@@ -376,9 +376,10 @@ def _unknown_key(name: str) -> str:
     from antinode._protocol.unknown_keys import meant_key  # noqa: PLC0415 - only for a misspelt event
 
     message = f"Event has no key {_short(name)}"
-    meant = meant_key(name)
+    # Not every key that the API takes is one of an Event.
+    meant = _ATTRIBUTE_OF.get(meant_key(name) or "")
     if meant is not None:
-        return f"{message}; did you mean {_ATTRIBUTE_OF[meant]!r}?"
+        return f"{message}; did you mean {meant!r}?"
     return f"{message}; properties of your own belong in event_properties"
 
 
