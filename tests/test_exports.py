@@ -33,6 +33,7 @@ def test_public_modules_are_themes():
     }
     assert {name for name in names if not name.startswith("_")} == {
         "cli",
+        "integrations",
         "middleware",
         "server",
         "testing",

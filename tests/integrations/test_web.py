@@ -1,0 +1,72 @@
+"""The example applications under real servers: what requests log arrives, each with its own context."""
+
+from __future__ import annotations
+
+import base64
+import signal
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from antinode.testing import Endpoint
+from tests.integrations.servers import as_json, expected, get, seen, served, stop, use
+
+GUNICORN = ("gunicorn", "--bind=127.0.0.1:PORT")
+SERVERS = {
+    "fastapi-uvicorn": ("uvicorn", "examples.fastapi_app:app", "--port=PORT"),
+    "flask-gunicorn": (*GUNICORN, "examples.flask_app:app"),
+    "flask-threads": (*GUNICORN, "examples.flask_app:app", "--threads=4"),
+    "fastapi-workers": (
+        *GUNICORN, "examples.fastapi_app:app", "--workers=2", "--worker-class=uvicorn_worker.UvicornWorker",
+    ),
+    "django-gunicorn": (*GUNICORN, "examples.django_app:application", "--threads=4"),
+    "django-uvicorn": ("uvicorn", "examples.django_app:asgi", "--port=PORT", "--lifespan=off"),
+    "flask-preload": (*GUNICORN, "examples.flask_app:app", "--workers=2", "--threads=4", "--preload"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint() as running:
+        yield running
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_every_event_has_its_own_request_and_none_is_lost(endpoint: Endpoint, server: str) -> None:
+    """Several people at once; after SIGTERM all has arrived, from one process in each person's order."""
+    environment = {"EXAMPLE_ASYNC": "1"} if server == "django-uvicorn" else {}
+    with served(endpoint, *SERVERS[server], **environment) as (url, process):
+        use(url)
+        written = stop(process)
+    arrived, wanted = seen(endpoint.events), expected()
+    if "--workers=2" in SERVERS[server]:
+        arrived, wanted = (
+            {user: sorted(each, key=str) for user, each in of.items()} for of in (arrived, wanted)
+        )
+    assert arrived == wanted, written
+
+
+@pytest.mark.parametrize("server", ["fastapi-uvicorn", "flask-gunicorn", "django-gunicorn"])
+def test_server_events_join_the_session_of_the_browser(endpoint: Endpoint, server: str) -> None:
+    """The cookie of Amplitude's browser SDK gives device and session, and no user over one signed in."""
+    held = {"deviceId": "b7a1e1c0-5d4c", "userId": "somebody", "sessionId": 1764358072000, "optOut": False}
+    cookie = "AMP_0123456789=" + base64.b64encode(quote(as_json(held)).encode()).decode()
+    with served(endpoint, *SERVERS[server]) as (url, process):
+        get(f"{url}/songs/a", Cookie=f"user=user-7; {cookie}; AMP_MKTG_0123456789=x")
+        stop(process)
+    (event,) = endpoint.events
+    assert (event["user_id"], event["device_id"], event["session_id"]) == (
+        "user-7",
+        "b7a1e1c0-5d4c",
+        1764358072000,
+    )
+    assert event["event_properties"]["[Amplitude] Session Replay ID"] == "b7a1e1c0-5d4c/1764358072000"
+
+
+def test_an_interrupted_server_sends_what_it_holds(endpoint: Endpoint) -> None:
+    """Ctrl-C as SIGTERM."""
+    with served(endpoint, *SERVERS["fastapi-uvicorn"]) as (url, process):
+        use(url, users=2)
+        written = stop(process, signal.SIGINT)
+    assert seen(endpoint.events) == expected(users=2), written
