@@ -24,6 +24,7 @@ from antinode._events import MYPY, Event
 from antinode._factory import make_encoder, make_sender
 from antinode._hot_path import CompiledLog, make_hot, path_in_words, use_compiled_log_event
 from antinode._identify import Identify
+from antinode._interruptions import is_interruption
 from antinode._lifecycle import fork
 from antinode._middleware import Middleware, check_middleware
 from antinode._options import Options, read_options
@@ -186,6 +187,8 @@ class Client:
         except MemoryError:
             return sender.drop_unmade()
         except Exception as error:
+            if is_interruption(error):
+                raise
             return self._refuse(sender, event, error)
         sender.submit(record)
         if notes:
@@ -211,6 +214,8 @@ class Client:
         except MemoryError:
             return sender.drop_unmade()
         except Exception as error:
+            if is_interruption(error):
+                raise
             return self._refuse(sender, passage.kept, error)
         sender.submit(record)
         if self._options.debug:

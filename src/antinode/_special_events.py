@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from antinode._calls import arguments
 from antinode._encoding.refusal import Refused
 from antinode._identify import Identify
+from antinode._interruptions import is_interruption
 from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY, REVENUE
 from antinode._protocol.status import Status
 from antinode._revenue import Revenue
@@ -89,4 +90,6 @@ def _made(
     except ValueError as error:
         raise BadArguments(str(error), kept) from None
     except Exception as error:
+        if is_interruption(error):
+            raise
         raise BadArguments(f"{method}() raised {type(error).__name__}: check its arguments", kept) from None

@@ -33,7 +33,19 @@ ROOMS = (
 TOP = "antinode"
 """Every module that is in no other room: the public API, and what joins the rooms."""
 
-SMALL = frozenset({"_changing", "_speedups", "_errors", "_events", "_lazy", "_locks", "_public", "_version"})
+SMALL = frozenset(
+    {
+        "_changing",
+        "_interruptions",
+        "_speedups",
+        "_errors",
+        "_events",
+        "_lazy",
+        "_locks",
+        "_public",
+        "_version",
+    }
+)
 """Modules that know nobody and that everybody may know; arrows to them would only hide the others."""
 
 

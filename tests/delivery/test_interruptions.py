@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 import antinode
 from antinode import Client, Delivery, HttpResponse, Request
+from antinode._interruptions import is_interruption
 
 MOST = 3
 needs_call_points = pytest.mark.skipif(sys.version_info < (3, 11), reason="looks for signals everywhere")
@@ -21,7 +22,24 @@ PACKAGE = str(Path(antinode.__file__).parent)
 
 
 class Stop(BaseException):
-    """What a signal handler raises: Ctrl-C, a soft time limit, a worker's timeout."""
+    """What a signal handler raises: Ctrl-C, a worker's timeout."""
+
+
+class SoftLimit(Exception):
+    """What one raises that means to be caught: Celery's soft time limit."""
+
+
+Handler: TypeAlias = Callable[[int, FrameType], None]
+
+
+def stop(number: int, frame: FrameType) -> None:
+    """A signal handler, which is given the frame that it interrupts."""
+    raise Stop
+
+
+def limit(number: int, frame: FrameType) -> None:
+    """Another one."""
+    raise SoftLimit
 
 
 class Gate:
@@ -45,9 +63,10 @@ class Gate:
 
 
 class Interruption:
-    """Raises `Stop` at the `nth` place where it is asked to look, in antinode's own code on this thread."""
+    """Has a handler raise at the `nth` place where it is asked to look, in our code on this thread."""
 
-    def __init__(self, nth: int, gate: Gate) -> None:
+    def __init__(self, nth: int, gate: Gate, handler: Handler) -> None:
+        self._handler = handler
         self._left = nth
         self._gate = gate
         self._has_let_go = False
@@ -61,7 +80,7 @@ class Interruption:
         self._left -= 1
         if self._left == 0:
             self.has_struck = True
-            raise Stop
+            self._handler(0, sys._getframe())
 
     def at_lines(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
         """For `sys.settrace`: each line, where no Python version stops for a signal more often."""
@@ -78,8 +97,8 @@ class Interruption:
 
 
 @contextmanager
-def interrupted(kind: str, nth: int, gate: Gate) -> Iterator[Interruption]:
-    interruption = Interruption(nth, gate)
+def interrupted(kind: str, nth: int, gate: Gate, handler: Handler) -> Iterator[Interruption]:
+    interruption = Interruption(nth, gate, handler)
     if kind == "lines":
         former, install = sys.gettrace(), sys.settrace
         look: Any = interruption.at_lines
@@ -91,6 +110,27 @@ def interrupted(kind: str, nth: int, gate: Gate) -> Iterator[Interruption]:
         yield interruption
     finally:
         install(former)  # type: ignore[arg-type]
+
+
+class Interrupting:
+    """A value in whose midst a signal comes."""
+
+    @property
+    def __class__(self) -> Any:
+        return limit(0, sys._getframe())
+
+
+class InterruptingMapping(Mapping[str, Any]):
+    """The same of a mapping."""
+
+    def __getitem__(self, key: str) -> Any:
+        return limit(0, sys._getframe())
+
+    def __iter__(self) -> Iterator[str]:
+        return limit(0, sys._getframe())  # type: ignore[func-returns-value]
+
+    def __len__(self) -> int:
+        return 1
 
 
 def tick(user: str) -> Any:
@@ -105,6 +145,7 @@ def look_from_elsewhere(client: Client) -> None:
     assert not thread.is_alive(), "a lock is kept"
 
 
+@pytest.mark.parametrize("handler", [stop, limit], ids=["BaseException", "Exception"])
 @pytest.mark.parametrize("is_odd", [False, True], ids=["ordinary", "in Python"])
 @pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest", "block"])
 @pytest.mark.parametrize(
@@ -118,10 +159,10 @@ def look_from_elsewhere(client: Client) -> None:
     ],
 )
 def test_an_exception_at_any_step_of_logging_leaves_the_books_balanced(
-    tmp_path: Path, kind: str, store: str, overflow: str, is_odd: bool
+    tmp_path: Path, kind: str, store: str, overflow: str, is_odd: bool, handler: Handler
 ) -> None:
-    """Whichever step of `log_event` with a full queue it hits, one after the other: each event that counts
-    as accepted ends, other threads go on, and a flush waits for all."""
+    """Whichever step of `log_event` with a full queue it hits, one after the other: it comes out, each event
+    that counts as accepted ends, other threads go on, and a flush waits for all."""
     gate = Gate()
     client = Client().init(
         "k" * 32,
@@ -138,8 +179,13 @@ def test_an_exception_at_any_step_of_logging_leaves_the_books_balanced(
         nth = 0
         while True:
             nth += 1
-            with interrupted(kind, nth, gate) as interruption, suppress(Stop):
-                handles.append(log(tick("user-x")))
+            has_come_out = False
+            with interrupted(kind, nth, gate, handler) as interruption:
+                try:
+                    handles.append(log(tick("user-x")))
+                except (Stop, SoftLimit):
+                    has_come_out = True
+            assert has_come_out == interruption.has_struck
             look_from_elsewhere(client)
             stats = client.stats()
             assert stats.balanced, (nth, stats)
@@ -159,3 +205,42 @@ def test_an_exception_at_any_step_of_logging_leaves_the_books_balanced(
     finally:
         gate.open()
         client.shutdown(5)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {**tick("user-1"), "event_properties": {"a": Interrupting()}},
+        {**tick("user-1"), "price": Interrupting()},
+        {"event_type": "Tick", "user_id": Interrupting()},
+        {**tick("user-1"), "event_properties": InterruptingMapping()},
+        InterruptingMapping(),
+    ],
+    ids=["property", "number", "id", "properties", "event"],
+)
+@pytest.mark.parametrize("has_middleware", [False, True])
+def test_a_soft_limit_is_no_bad_value(event: Any, has_middleware: bool) -> None:
+    """One that strikes while a value is read comes out, and the event is not refused for it."""
+    gate = Gate()
+    gate.open()
+    client = Client().init("k" * 32, transport=gate, shutdown_timeout=0)
+    if has_middleware:
+        client.add_event_middleware(lambda payload, next: next(payload))
+    with pytest.raises(SoftLimit):
+        client.log_event(event)
+    client.shutdown(0)
+    stats = client.stats()
+    assert (stats.accepted, stats.rejected, stats.balanced) == (0, {}, True)
+
+
+def test_what_a_value_raises_by_itself_is_no_interruption() -> None:
+    """Only what a handler raises, which is given the frame that it interrupts, is one."""
+    with pytest.raises(ZeroDivisionError) as caught:
+        1 / 0  # noqa: B018
+    assert not is_interruption(caught.value)
+    with pytest.raises(ValueError, match="int") as caught_too:
+        int("x", base=10)
+    assert not is_interruption(caught_too.value)
+    with pytest.raises(SoftLimit) as struck:
+        limit(1, sys._getframe())
+    assert is_interruption(struck.value)

@@ -14,6 +14,7 @@ from antinode._encoding.defaults import Defaults
 from antinode._encoding.inert import inert_copy, is_inert, reserve
 from antinode._encoding.refusal import Refused, invalid
 from antinode._events import Event, IngestionMetadata, Plan, event_slots
+from antinode._interruptions import is_interruption
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, FieldKind
 from antinode._protocol.ids import INVALID_IDS, is_good_id
 from antinode._protocol.limits import (
@@ -205,7 +206,9 @@ class EventEncoder:
             body = orjson.dumps(event if is_inert(event) else inert_copy(event), None, _OPTIONS)
         except MemoryError:
             raise
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             return None
         # The limits are looked into only where the encoded text shows that one could be exceeded.
         if len(body) > _DEEP_BYTES or _BRACKET in body:
@@ -345,7 +348,9 @@ def _plain(key: object, value: Any) -> Any:
     if type(value) is datetime and key == "time" and value.tzinfo is not None:
         try:
             milliseconds = (value - _EPOCH) // timedelta(milliseconds=1)
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             return value
         # What would be taken for another unit is converted where no unit is guessed.
         return milliseconds if EARLIEST_MS <= milliseconds < _LATEST_MS else value

@@ -8,6 +8,7 @@ from typing import Any, Final
 from antinode._encoding.insert_ids import from_business_key
 from antinode._encoding.refusal import invalid
 from antinode._events import Event, as_event_dict
+from antinode._interruptions import is_interruption
 from antinode._protocol.foreign import fields_of
 
 _LONGEST_NAME: Final = 60
@@ -23,7 +24,9 @@ def as_dict(event: Any) -> dict[str, Any]:
         return as_event_dict(event if fields is None else dict(fields.items))
     except MemoryError:
         raise
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         is_name = isinstance(event, str) and len(event) <= _LONGEST_NAME and "{" not in event
         shown = repr(event) if is_name else "'Song Played'"
         raise invalid(

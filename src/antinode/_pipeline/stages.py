@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from antinode._encoding.refusal import Refused
+from antinode._interruptions import is_interruption
 from antinode._middleware import Middleware, MiddlewarePayload, own_copy, run_chain
 from antinode._pipeline.intake import as_dict
 from antinode._protocol.status import Status
@@ -72,6 +73,8 @@ class RunMiddleware:
         except MemoryError:
             raise
         except Exception as error:
+            if is_interruption(error):
+                raise
             message = f"a middleware raised {type(error).__name__}, so the event was not sent"
             raise Refused(Status.FAILED, MIDDLEWARE_ERROR, message) from error
         if passed is None:

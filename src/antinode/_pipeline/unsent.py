@@ -15,6 +15,7 @@ from antinode._encoding.inert import reserve
 from antinode._encoding.refusal import Refused, invalid
 from antinode._errors import EventError, MiddlewareError
 from antinode._events import Event, as_event_dict
+from antinode._interruptions import is_interruption
 from antinode._pipeline.log_lines import described
 from antinode._pipeline.stages import MIDDLEWARE_ERROR
 from antinode._protocol.status import Status
@@ -63,7 +64,9 @@ def _remains(event: object) -> bytes:
         return msgspec.json.encode(kept)
     except MemoryError:
         raise
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         # Most often it is one value that cannot be encoded.
         return _readable_part(event)
 
@@ -78,5 +81,7 @@ def _readable_part(event: object) -> bytes:
         return msgspec.json.encode(found.event) if found.event else b""
     except MemoryError:
         raise
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         return b""

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from antinode._interruptions import is_interruption
 from antinode._protocol.fields import (
     FIELDS,
     GROUP_IDENTIFY,
@@ -263,6 +264,8 @@ def repair(event: Any, min_id_length: int, now_ms: int) -> Repaired:
     except MemoryError:
         raise
     except Exception as error:  # a mapping of the application's own making may raise anything
+        if is_interruption(error):
+            raise
         work.fail("event", f"the event could not be read ({type(error).__name__}): write a dict")
     work.mend_ids(min_id_length)
     return Repaired(work.event, tuple(work.notes), tuple(work.problems))
@@ -305,7 +308,9 @@ class _Repair:
                 continue
             try:
                 field = _name(key)
-            except Exception:
+            except Exception as error:
+                if is_interruption(error):
+                    raise
                 what = f"the event has {describe(key)} as a key"
                 remedy = "write strings as keys"
                 text, objection = f"{what}, which was left out: {remedy}", f"{what}: {remedy}"
@@ -318,6 +323,8 @@ class _Repair:
             except MemoryError:
                 raise
             except Exception as error:  # so may the methods of a value
+                if is_interruption(error):
+                    raise
                 self.fail(
                     field,
                     f"`{_label(field)}` raised {type(error).__name__} while it was read: write a plain value",

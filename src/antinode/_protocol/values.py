@@ -26,6 +26,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from antinode._changing import items_at_once
+from antinode._interruptions import is_interruption
 from antinode._protocol.fields import OPERATIONS, PROPERTY_FIELDS
 from antinode._protocol.foreign import fields_of, is_made_of_times, substitute_of
 from antinode._protocol.limits import BATCH_BODY_LIMIT, MAX_DEPTH, MAX_STRING, UNLIMITED_PROPERTIES
@@ -112,6 +113,8 @@ class _Conversion:
         except (Unencodable, MemoryError):
             raise
         except Exception as error:
+            if is_interruption(error):
+                raise
             raise Unencodable(
                 self.path, f"raised {_type_name(error)} while it was read", "write a plain value"
             ) from error

@@ -30,6 +30,7 @@ from antinode._delivery.ledger import Ledger, Report, Stats
 from antinode._delivery.outcome import DROPPED, SPOOLED, Outcome
 from antinode._delivery.record import NOT_STORED, Record
 from antinode._delivery.storage import Store, Stored
+from antinode._interruptions import is_interruption
 from antinode._protocol.responses import Action, Verdict
 from antinode._protocol.status import Status
 from antinode._protocol.words import agreeing, counted
@@ -239,6 +240,8 @@ class Core:
             try:
                 upload = self._next_upload(now)
             except Exception as error:
+                if is_interruption(error):
+                    raise
                 if self._isolation.isolate(error):
                     continue
                 return uploads
@@ -346,6 +349,8 @@ class Core:
         try:
             self._response_handler.apply(batch, records, verdict, now)
         except Exception as error:
+            if is_interruption(error):
+                raise
             self._isolation.salvage(batch, records, waiting, verdict, now, error)
         link = self.link
         if link.failures and link.cause is not Cause.THROTTLE and not is_delivered:

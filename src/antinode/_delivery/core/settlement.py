@@ -13,6 +13,7 @@ from antinode._delivery.ledger import Ledger
 from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED, SPOOLED, Outcome
 from antinode._delivery.record import NOT_STORED, Record
 from antinode._delivery.storage import ENDS
+from antinode._interruptions import is_interruption
 from antinode._protocol.status import Status
 
 _EPOCH = attrgetter("epoch")
@@ -112,7 +113,9 @@ class Settlement:
                         epoch.settle(outcome.kind, count)
         try:
             self._write_outcome(records, outcome, sent)
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             # All of them are counted, so none may stay without its outcome, whatever raised for another.
             for record in records:
                 if record.outcome is None:
@@ -126,7 +129,9 @@ class Settlement:
         """Settle a record that fails in whatever is done with it: it ends so, whatever raises."""
         try:
             self.settle([record], outcome, sent=sent)
-        except Exception:
+        except Exception as error:
+            if is_interruption(error):
+                raise
             ledger = self.ledger
             with self.guard:
                 ledger.pending -= 1

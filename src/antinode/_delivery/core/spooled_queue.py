@@ -20,6 +20,7 @@ from antinode._delivery.ledger import Ledger
 from antinode._delivery.outcome import DROPPED, Outcome
 from antinode._delivery.record import NOT_STORED, Record, SpooledRecord, anchor
 from antinode._delivery.storage import Store, Stored, is_full
+from antinode._interruptions import is_interruption
 from antinode._protocol.status import Status
 from antinode._speedups import slot
 
@@ -138,6 +139,8 @@ class SpooledQueue:
             try:
                 place = self._store.append(body, record.logged_at, direct=is_direct and not self.has_ended)
             except Exception as error:
+                if is_interruption(error):
+                    raise
                 self._fail(error)
                 if self._waits_for_room and is_full(error):
                     return False
@@ -244,6 +247,8 @@ class SpooledQueue:
                 try:
                     place = self._store.append(record.body, record.logged_at, direct=False)
                 except Exception as error:
+                    if is_interruption(error):
+                        raise
                     self._fail(error)
                     return
                 self.rear.popleft()
@@ -272,6 +277,8 @@ class SpooledQueue:
                         is_direct = not self._store.has_unread
                         record.place = self._store.append(record.body, record.logged_at, direct=is_direct)
                     except Exception as error:
+                        if is_interruption(error):
+                            raise
                         self._fail(error)
                         return
                     anchor(record)
@@ -335,7 +342,9 @@ class SpooledQueue:
             for item, record in zip(items, read, strict=True):
                 try:
                     records.append(self._take_in(item, record))
-                except Exception:
+                except Exception as error:
+                    if is_interruption(error):
+                        raise
                     if not item.is_own:
                         # One of its own stays counted as on disk, and ends as unreadable with what is left.
                         self._settlement.refuse(record, UNREADABLE, is_kept=True)
@@ -379,7 +388,9 @@ def _sound_record_of(item: Stored) -> Record:
     """A record of plain bytes, with which nothing fails; without any, which is no event, if that raises."""
     try:
         return _record_of(item)
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         return SpooledRecord(b"", 0, 0.0, place=item.place)
 
 
@@ -392,5 +403,7 @@ def _record_of(item: Stored) -> Record:
 def _is_sound(record: Record) -> bool:
     try:
         return is_event(record.body)
-    except Exception:
+    except Exception as error:
+        if is_interruption(error):
+            raise
         return False

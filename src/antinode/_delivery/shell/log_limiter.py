@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 
+from antinode._interruptions import is_interruption
 from antinode._protocol.escaping import escaped
 from antinode._protocol.words import agreeing, counted
 
@@ -25,9 +25,12 @@ def write(level: int, text: str, *args: object, exc_info: bool | BaseException |
 
     What a text quotes of events, answers and paths neither acts on a terminal nor looks like another line.
     """
-    with suppress(Exception):
+    try:
         shown = [_on_one_line(each) if isinstance(each, str) else each for each in args]
         log.log(level, PREFIX + _on_one_line(text), *shown, exc_info=exc_info)
+    except Exception as error:
+        if is_interruption(error):
+            raise
 
 
 def _on_one_line(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.storage import DiskStore, Stored, is_full
+from antinode._interruptions import is_interruption
 from antinode._locks import let_go
 from antinode._protocol.words import agreeing, counted
 
@@ -96,6 +97,8 @@ class Spooler:
             try:
                 self._open(will_adopt=True)
             except Exception as error:
+                if is_interruption(error):
+                    raise
                 self._note_trouble(error, None, self._clock())
 
     def _open(self, *, will_adopt: bool = False) -> None:
@@ -132,7 +135,9 @@ class Spooler:
         for kind, places in ended:
             try:
                 self._disk.acknowledge(places, self._codes[kind])
-            except Exception:
+            except Exception as error:
+                if is_interruption(error):
+                    raise
                 self._acknowledge_each(places, self._codes[kind])
         return bool(ended)
 
@@ -142,6 +147,8 @@ class Spooler:
             try:
                 self._disk.acknowledge([place], code)
             except Exception as error:
+                if is_interruption(error):
+                    raise
                 text = f"an event that has ended may be sent again after a restart: {type(error).__name__}"
                 self.notes.append(Note("WARNING", "spool ends", text))
 
@@ -153,6 +160,8 @@ class Spooler:
         try:
             self._disk.wait_durable(place, alone=alone)
         except Exception as error:
+            if is_interruption(error):
+                raise
             self.notes.append(Note("WARNING", "spool", NOT_SYNCED.format(error)))
 
     def recover(self) -> None:
@@ -168,6 +177,8 @@ class Spooler:
             try:
                 return self._tend(core, now, deciding)
             except Exception as error:
+                if is_interruption(error):
+                    raise
                 # Whatever it was, uploads go on, and so do those who wait for them.
                 self._note_trouble(error, core, now)
                 return now + self._wait
@@ -214,6 +225,8 @@ class Spooler:
                 self._adopt(now, OWNERS_PER_TURN)
             self._sync(core, now)
         except Exception as error:
+            if is_interruption(error):
+                raise
             self._note_trouble(error, core, now)
 
     def _mend(self, core: Core, now: float, deciding: AbstractContextManager[object]) -> None:
@@ -224,6 +237,8 @@ class Spooler:
                 self._open()
             self._disk.prepare()
         except Exception as error:
+            if is_interruption(error):
+                raise
             self._note_trouble(error, core, now)
             if is_full(error) and not core.config.waits_for_room and self._drop_oldest(core, deciding):
                 self._end_trouble(core, deciding)
@@ -248,6 +263,8 @@ class Spooler:
             try:
                 self._disk.prepare()
             except Exception as error:
+                if is_interruption(error):
+                    raise
                 if not is_full(error):
                     return False
             else:
@@ -363,6 +380,8 @@ class Spooler:
             try:
                 self._disk.sync()
             except Exception as error:
+                if is_interruption(error):
+                    raise
                 if is_last:
                     self.notes.append(Note("WARNING", "spool", NOT_SYNCED.format(error)))
             else:
