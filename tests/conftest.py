@@ -21,6 +21,7 @@ MARKED = {
         "barrier",
         "cli",
         "crash",
+        "integrations/test_celery.py",
         "integrations/test_web.py",
         "lifecycle",
         "process",

@@ -146,6 +146,19 @@ def test_it_holds_across_await_tasks_and_threads(client: Client, memory: Memory)
     assert seen == {f"user-{number}": ["awaited", "task", "thread"] for number in range(20)}
 
 
+def test_it_can_be_opened_elsewhere(client: Client, memory: Memory) -> None:
+    """With what `get_context` returns, which is a copy."""
+    assert antinode.get_context() == {}
+    with antinode.context(user_id="user-1", event_properties={"a": [1]}):
+        held = antinode.get_context()
+    held["event_properties"]["a"].append(2)
+    with antinode.context(**held):
+        client.log_event({"event_type": "Tick"})
+    assert said(client, memory) == [
+        {"event_type": "Tick", "user_id": "user-1", "event_properties": {"a": [1, 2]}}
+    ]
+
+
 def test_another_thread_has_none(client: Client, memory: Memory) -> None:
     """As with every context variable, a bare thread begins without."""
     with antinode.context(user_id="user-1"):

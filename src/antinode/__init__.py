@@ -15,7 +15,7 @@ TYPE_CHECKING = False  # as type checkers know it; typing itself would be the de
 
 if TYPE_CHECKING:
     from antinode._client import Client
-    from antinode._context import Context, add_context, context
+    from antinode._context import Context, add_context, context, get_context
     from antinode._delivery.ledger import Report, Stats
     from antinode._delivery.messages import HttpResponse, Request, Transport, TransportError, TransportTimeout
     from antinode._delivery.outcome import Delivery, Outcome
@@ -55,7 +55,7 @@ else:
         __name__,
         {
             "antinode._client": "Client",
-            "antinode._context": "Context add_context context",
+            "antinode._context": "Context add_context context get_context",
             "antinode._errors": "AntinodeError ConfigurationError EventError MiddlewareError",
             "antinode._events": "ContextDict Event EventDict IngestionMetadata IngestionMetadataDict Plan"
             " PlanDict",
@@ -113,6 +113,7 @@ __all__ = [
     "context",
     "flush",
     "flushing",
+    "get_context",
     "get_instance",
     "group_identify",
     "identify",

@@ -6,7 +6,7 @@ import logging
 import sys
 from contextlib import suppress
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from antinode._delivery.shell.log_limiter import write
 from antinode._errors import ConfigurationError
@@ -94,6 +94,16 @@ def add_context(**fields: Unpack[ContextDict]) -> None:
         _warn_of_no_context()
         return
     innermost.fields = merged(innermost.fields, checked)
+
+
+def get_context() -> ContextDict:
+    """What the context in force fills in, as a dict of your own; empty outside of any.
+
+    `antinode.context(**fields)` with it opens the same elsewhere, as in a task that a request has queued.
+    """
+    innermost = current.get()
+    fields: Any = {} if innermost is None else own_copy(innermost.fields)
+    return cast("ContextDict", fields)
 
 
 _has_warned = False

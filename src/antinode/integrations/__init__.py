@@ -1,4 +1,4 @@
 """Integrations with frameworks: one module each, on the public API alone.
 
-`antinode.integrations.asgi` (Starlette, FastAPI, Litestar), `.wsgi`, `.flask`. See docs/integrations.md.
+`asgi` (Starlette, FastAPI, Litestar), `wsgi`, `flask`, `django`, `celery`: see docs/integrations.md.
 """
