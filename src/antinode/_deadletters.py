@@ -13,8 +13,8 @@ from stat import S_ISDIR, S_ISREG
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
-import orjson
 
+from antinode import _json
 from antinode._delivery.outcome import Outcome
 from antinode._delivery.record import Record
 from antinode._delivery.shell.log_limiter import write
@@ -175,9 +175,9 @@ def encode(outcome: Outcome, body: bytes) -> bytes:
         "code": outcome.code,
         "message": outcome.message,
         "attempts": outcome.attempts,
-        "event": orjson.Fragment(body) if _is_json(body) else None,
+        "event": _json.fragment(body) if _is_json(body) else None,
     }
-    return orjson.dumps(letter, option=orjson.OPT_APPEND_NEWLINE)
+    return _json.dumps(letter) + b"\n"
 
 
 def _encoded(outcome: Outcome, body: bytes) -> bytes:

@@ -37,6 +37,8 @@ SMALL = frozenset(
     {
         "_changing",
         "_interruptions",
+        "_json",
+        "_json.by_msgspec",
         "_speedups",
         "_errors",
         "_events",

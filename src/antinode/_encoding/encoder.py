@@ -8,8 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
-
+from antinode import _json
 from antinode._encoding.defaults import Defaults
 from antinode._encoding.inert import inert_copy, is_inert, reserve
 from antinode._encoding.refusal import Refused, invalid
@@ -47,9 +46,6 @@ _MAX_REMEMBERED: Final = 4096
 _DEEP_BYTES: Final = 2 + 5 * MAX_DEPTH
 _BRACE: Final = ord("{")
 _BRACKET: Final = ord("[")
-
-# A dataclass is left to the slow path: the encoder would write attributes that are no fields of it.
-_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS
 
 _ONE_TYPE: Final = {FieldKind.STRING: str, FieldKind.OBJECT: dict, FieldKind.BOOLEAN: bool}
 _OWN_CHECK: Final = frozenset({"groups", "library", "plan", "ingestion_metadata"})
@@ -107,7 +103,7 @@ class EventEncoder:
         """No `time` up to here is worth a question; moves on with the clock, when one lies beyond it."""
         self._insert_ids = self.defaults.insert_ids
         self._tail = (
-            b"".join(b"," + orjson.dumps({key: value})[1:-1] for key, value in self._constants.items()) + b"}"
+            b"".join(b"," + _json.dumps({key: value})[1:-1] for key, value in self._constants.items()) + b"}"
         )
         """What takes the place of the closing brace of an event that has none of the client's constants."""
         self._tail_with_id: bytes | None = None
@@ -141,7 +137,7 @@ class EventEncoder:
             "max_string": MAX_STRING,
             "max_properties": MAX_PROPERTIES,
             "max_event_bytes": self._max_event_bytes,
-            "dumps": orjson.dumps,
+            "dumps": _json.dumps,
             "inert_copy": inert_copy,
             "uuid_type": UUID,
             "counter": self._insert_ids.counter,
@@ -203,7 +199,7 @@ class EventEncoder:
             return None
         reserve(event)
         try:
-            body = orjson.dumps(event if is_inert(event) else inert_copy(event), None, _OPTIONS)
+            body = _json.dumps(event if is_inert(event) else inert_copy(event))
         except MemoryError:
             raise
         except Exception as error:
@@ -312,7 +308,7 @@ class EventEncoder:
             raise invalid("; ".join(objections))
         complete = self.defaults.fill_in(examined.event)
         reserve(complete)
-        body = orjson.dumps(complete)
+        body = _json.dumps(complete)
         if len(body) > self._max_event_bytes:
             raise self._too_large(len(body))
         return body, hash((complete.get("user_id"), complete.get("device_id"))), examined.notes

@@ -13,8 +13,7 @@ from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
-
+from antinode import _json
 from antinode._protocol.values import from_decimal
 from antinode._speedups import compiled
 
@@ -64,7 +63,7 @@ def inert_copy(value: Any) -> Any:
         return inert_copy(value.value)
     if isinstance(value, (str, int, datetime, time)):
         # By itself it is in no container that could change.
-        return orjson.Fragment(orjson.dumps(value))
+        return _json.fragment(_json.dumps(value))
     raise TypeError(f"{kind.__name__} is left to the checks")
 
 

@@ -6,7 +6,8 @@ import re
 from typing import Any, Final
 
 import msgspec
-import orjson
+
+from antinode import _json
 
 _LONG: Final = b"0" * 19
 _DIGITS: Final = bytes(ord("0") if each in b"0123456789" else ord(" ") for each in range(256))
@@ -14,8 +15,8 @@ _LONG_TEXT: Final = re.compile(r"[0-9]{19}")
 
 
 def loads(text: bytes | str) -> Any:
-    """`text` as values. Raises `orjson.JSONDecodeError` for what is no JSON."""
-    value = orjson.loads(text)
+    """`text` as values. Raises `ValueError` for what is no JSON."""
+    value = _json.loads(text)
     # The fast decoder reads a longer integer as a float; the exact one takes twice the time.
     if isinstance(text, bytes):
         # Six times as fast as a search for any digits.
@@ -32,7 +33,7 @@ def loads(text: bytes | str) -> Any:
 def dumps(value: Any) -> bytes:
     """JSON values as text. Raises TypeError for what is nested some hundred layers deep."""
     try:
-        return orjson.dumps(value)
+        return _json.dumps(value)
     except TypeError:
         try:
             return msgspec.json.encode(value)

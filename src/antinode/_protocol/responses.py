@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeGuard
 
 import msgspec
-import orjson
 
+from antinode import _json
 from antinode._protocol.limits import ID_HOLD, MAX_RETRY_AFTER, PROJECT_WAIT
 from antinode._protocol.secrets import public_url, without_secrets
 from antinode._protocol.status import Status
@@ -393,13 +393,13 @@ def _parsed(body: bytes) -> Any:
     if len(body) > _LARGEST_BODY:
         return None
     try:
-        return orjson.loads(body)
+        return _json.loads(body)
     except ValueError:
         pass
     try:
         # The indices in it still count when the text beside them is in some other encoding.
         # Not by the codec that knows the mark: it is a module, imported when it is first asked for.
-        return orjson.loads(body.removeprefix(BOM_UTF8).decode(errors="replace"))
+        return _json.loads(body.removeprefix(BOM_UTF8).decode(errors="replace"))
     except ValueError:
         return None
 

@@ -6,7 +6,7 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import orjson
+from antinode import _json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,8 +84,8 @@ class Arrival:
         """The body as JSON; None if it is not JSON."""
         if self._document is _UNREAD:
             try:
-                self._document = orjson.loads(self.body)
-            except orjson.JSONDecodeError:
+                self._document = _json.loads(self.body)
+            except ValueError:
                 self._document = None
         return self._document
 

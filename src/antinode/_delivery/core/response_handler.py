@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import orjson
-
+from antinode import _json
 from antinode._delivery.core.backlog import Backlog, ids_of
 from antinode._delivery.core.batch import NO_LIMIT, Batch, halves
 from antinode._delivery.core.link import Cause, Link, LinkState
@@ -464,7 +463,7 @@ def delivered(verdict: Verdict) -> Outcome:
 def _type_of(record: Record) -> str:
     """The event's type, as a log line may quote it."""
     try:
-        event_type = orjson.loads(record.body).get("event_type")
+        event_type = _json.loads(record.body).get("event_type")
     except (ValueError, AttributeError):
         return "an event that cannot be read"
     return f'"{one_line(str(event_type))}"'

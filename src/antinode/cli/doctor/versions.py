@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import Final
 
-from antinode import _speedups
+from antinode import _json, _speedups
 from antinode._delivery.http.compression import Compressor
 from antinode._version import __version__
 from antinode.cli.doctor.findings import DoctorFinding
@@ -30,7 +30,10 @@ def check_versions() -> Iterator[DoctorFinding]:
     least = _required()
     installed: list[str] = []
     for name in _PACKAGES:
-        version = metadata.version(name)
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
         wanted = least.get(name)
         if wanted and _numbers(version) < _numbers(wanted):
             yield DoctorFinding(
@@ -42,6 +45,7 @@ def check_versions() -> Iterator[DoctorFinding]:
         installed.append(f"{name} {version}")
     yield DoctorFinding("packages", "ok", f"antinode {__version__}, {', '.join(installed)}")
     yield DoctorFinding("speedups", "ok", _speedups.describe())
+    yield DoctorFinding("JSON", "ok", f"by {_json.LIBRARY}")
     yield DoctorFinding("gzip", "ok", _gzip())
 
 

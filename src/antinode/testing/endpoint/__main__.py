@@ -7,8 +7,7 @@ import gc
 import sys
 import threading
 
-import orjson
-
+from antinode import _json
 from antinode.testing.endpoint._control import Control
 from antinode.testing.endpoint._server import Endpoint
 from antinode.testing.faults import FAULTS, Fault, from_spec
@@ -23,7 +22,7 @@ def main() -> int:
         endpoint.answer = options.script
         endpoint.control = control = Control(endpoint)
         ready = {"url": endpoint.url, "batch_url": endpoint.batch_url, "port": endpoint.port}
-        sys.stdout.write(orjson.dumps(ready).decode() + "\n")
+        sys.stdout.write(_json.dumps(ready).decode() + "\n")
         sys.stdout.flush()
         if options.down:
             endpoint.down(options.down)
@@ -49,7 +48,7 @@ def _arguments() -> argparse.Namespace:
 
 def _fault(text: str) -> Fault | None:
     try:
-        return from_spec(orjson.loads(text) if text.lstrip().startswith("{") else text)
+        return from_spec(_json.loads(text) if text.lstrip().startswith("{") else text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

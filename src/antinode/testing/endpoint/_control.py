@@ -6,8 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-import orjson
-
+from antinode import _json
 from antinode.testing.faults import Answer, Way, from_spec
 
 if TYPE_CHECKING:
@@ -43,15 +42,15 @@ class Control:
             self._wait({key: values[-1] for key, values in parse_qs(arrival.query).items()})
             return Answer(200, body=endpoint.summary())
         if action == "GET events":
-            return Answer(200, body=b"".join(orjson.dumps(event) + b"\n" for event in endpoint.events))
+            return Answer(200, body=b"".join(_json.dumps(event) + b"\n" for event in endpoint.events))
         if action == "GET requests":
             return Answer(200, body=b"".join(_line(each) for each in endpoint.requests))
         if action == "POST answer":
-            endpoint.answer = from_spec(orjson.loads(arrival.body))
+            endpoint.answer = from_spec(_json.loads(arrival.body))
         elif action == "POST script":
-            endpoint.script([from_spec(each) for each in orjson.loads(arrival.body)])
+            endpoint.script([from_spec(each) for each in _json.loads(arrival.body)])
         elif action == "POST down":
-            return Answer(body={}, delay=_number(orjson.loads(arrival.body), "seconds"), way=Way.DOWN)
+            return Answer(body={}, delay=_number(_json.loads(arrival.body), "seconds"), way=Way.DOWN)
         elif action == "POST clear":
             endpoint.clear()
         elif action == "POST stop":
@@ -80,16 +79,18 @@ def _number(values: object, name: str) -> float:
 
 
 def _line(arrival: Arrival) -> bytes:
-    return orjson.dumps(
-        {
-            "number": arrival.number,
-            "connection": arrival.connection,
-            "at": arrival.at,
-            "path": arrival.path,
-            "status": arrival.status,
-            "events": arrival.event_count,
-            "wire_size": arrival.wire_size,
-            "inflated_size": arrival.inflated_size,
-        },
-        option=orjson.OPT_APPEND_NEWLINE,
+    return (
+        _json.dumps(
+            {
+                "number": arrival.number,
+                "connection": arrival.connection,
+                "at": arrival.at,
+                "path": arrival.path,
+                "status": arrival.status,
+                "events": arrival.event_count,
+                "wire_size": arrival.wire_size,
+                "inflated_size": arrival.inflated_size,
+            }
+        )
+        + b"\n"
     )

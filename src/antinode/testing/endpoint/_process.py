@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
-import orjson
+from antinode import _json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ class EndpointProcess:
         if not line:
             self._end()
             raise RuntimeError("the endpoint's process ended before it was ready; its message is on stderr")
-        ready = orjson.loads(line)
+        ready = _json.loads(line)
         self.url, self.batch_url, self.port = ready["url"], ready["batch_url"], ready["port"]
         return self
 
@@ -57,15 +57,15 @@ class EndpointProcess:
         """The ledger in numbers; if asked, once so many events or requests are in it or the time is over."""
         wanted = [f"{k}={v}" for k, v in (("events", events), ("requests", requests)) if v is not None]
         query = "&".join([*wanted, f"timeout={timeout}"])
-        return cast("dict[str, Any]", orjson.loads(self._control("GET", f"ledger?{query}", wait=timeout)))
+        return cast("dict[str, Any]", _json.loads(self._control("GET", f"ledger?{query}", wait=timeout)))
 
     def events(self) -> list[dict[str, Any]]:
         """Accepted events without duplicates, in order of acceptance."""
-        return [orjson.loads(line) for line in self._control("GET", "events").splitlines()]
+        return [_json.loads(line) for line in self._control("GET", "events").splitlines()]
 
     def requests(self) -> list[dict[str, Any]]:
         """Number, connection, time, path, status, event count and sizes of every request."""
-        return [orjson.loads(line) for line in self._control("GET", "requests").splitlines()]
+        return [_json.loads(line) for line in self._control("GET", "requests").splitlines()]
 
     def answer(self, fault: object) -> None:
         """Make this the standing fault; None for none."""
@@ -86,13 +86,13 @@ class EndpointProcess:
     def _control(self, method: str, path: str, body: object = None, wait: float = 0.0) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30 + wait)
         try:
-            connection.request(method, f"/_/{path}", orjson.dumps(body) if method == "POST" else None)
+            connection.request(method, f"/_/{path}", _json.dumps(body) if method == "POST" else None)
             response = connection.getresponse()
             content = response.read()
         finally:
             connection.close()
         if response.status != 200:
-            raise ValueError(orjson.loads(content)["error"])
+            raise ValueError(_json.loads(content)["error"])
         return content
 
     def _end(self) -> int:

@@ -10,8 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from antinode import _json
 from antinode._protocol.endpoints import Endpoint as UploadApi
 from antinode._protocol.words import counted
 from antinode.testing._arrival import Arrival, read_body, read_head
@@ -426,5 +425,5 @@ def _message(status: int, answer: Answer, body: Mapping[str, Any] | str | bytes 
 
 def _encoded(body: Mapping[str, Any] | str | bytes | None) -> bytes:
     if isinstance(body, Mapping):
-        return orjson.dumps(body)
+        return _json.dumps(body)
     return body.encode() if isinstance(body, str) else body or b""
