@@ -74,6 +74,8 @@ class Round:
             log_level="CRITICAL",
             upload_interval_in_sec=0,
             shutdown_timeout=60,
+            # On a starved machine an answer may be late, and what is given up as unanswered is sent again.
+            request_timeout=600,
             **options,
         )
         if chance.random() < 0.3:
