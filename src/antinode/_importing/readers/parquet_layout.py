@@ -10,7 +10,7 @@ from antinode._importing.chunks import CHUNK_ROWS
 from antinode._importing.errors import Damaged, NotReadable
 from antinode._importing.readers.parquet_pages import Page, heaviest, read_pages
 
-MAX_PASS: Final = 24 * 1024 * 1024
+MAX_PASS: Final = 20 * 1024 * 1024
 """Bytes of the pages and dictionaries of columns that are read together; what is more is read in turn."""
 MAX_COLUMN: Final = 24 * 1024 * 1024
 """Bytes of one column's pages and dictionary that are unpacked at a time."""
