@@ -75,7 +75,7 @@ class Round:
             upload_interval_in_sec=0,
             shutdown_timeout=60,
             # On a starved machine an answer may be late, and what is given up as unanswered is sent again.
-            request_timeout=600,
+            request_timeout_millis=600_000,
             **options,
         )
         if chance.random() < 0.3:
