@@ -82,6 +82,25 @@ def test_a_saved_request_is_imported(tmp_path: Path, name: str, indent: int | No
     assert look([tmp_path / name], tmp_path).good == 1
 
 
+ARRAYS = {
+    "one line": json.dumps(EVENTS),
+    "indented": json.dumps(EVENTS, indent=2),
+    "tabs": json.dumps(EVENTS, indent="\t"),
+    "Windows": json.dumps(EVENTS, indent=2).replace("\n", "\r\n"),
+    "with a byte order mark": "\ufeff" + json.dumps(EVENTS, indent=2),
+    "a line each": "[\n" + ",\n".join(map(json.dumps, EVENTS)) + "\n]\n",
+    "a bracket before an object": "[" + json.dumps(EVENTS, indent=2)[1:].lstrip(),
+}
+
+
+@pytest.mark.parametrize("layout", ARRAYS)
+def test_an_array_is_imported_however_it_is_laid_out(tmp_path: Path, layout: str) -> None:
+    """Its brackets are no rows."""
+    (tmp_path / "a.json").write_text(ARRAYS[layout], encoding="utf-8", newline="")
+    survey = look([tmp_path / "a.json"], tmp_path)
+    assert (survey.rows, survey.good) == (3, 3)
+
+
 @given(st.binary(max_size=200), st.integers(1, 60))
 def test_garbage_is_told_alike_however_it_is_cut(data: bytes, cut: int) -> None:
     """And fails nowhere."""

@@ -38,7 +38,7 @@ def is_body(start: bytes) -> bool:
 def is_spread_out(start: bytes) -> bool:
     """Whether what begins like that is an object over several lines, rather than a line of its own."""
     first, end, _ = start.lstrip().partition(b"\n")
-    return bool(end) and first.rstrip()[-1:] in (b"{", b"[", b",")
+    return bool(end) and first[:1] == b"{" and first.rstrip()[-1:] in (b"{", b"[", b",")
 
 
 def read_objects(blocks: Blocks) -> Chunks:
