@@ -138,7 +138,7 @@ def test_a_broken_element_costs_only_itself(broken: bytes) -> None:
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        (b"1", "1 cells and the header 2"),
+        (b"1", "1 cell and the header 2"),
         (b"1,2,3", "3 cells and the header 2"),
         (b'1,"2', "quote"),
         (b'"1,2', "quote"),
