@@ -78,7 +78,9 @@ HANDLER, EXCHANGE = "_delivery.core.response_handler", "_delivery.shell.exchange
 
 STEPS = {
     "log": Step(TOP, CLIENT, "Client.log_event", "on the caller's thread"),
-    "pipeline": Step(TOP, PIPELINE, "Pipeline.lead", "a dict of the API's keys; stage after stage"),
+    "pipeline": Step(
+        TOP, PIPELINE, "Pipeline.lead", "a dict of the API's keys, with the context; stage after stage"
+    ),
     "defaults": Step(TOP, STAGES, "FillIn.__call__", "time, insert_id, plan, …; antinode's own copy"),
     "middleware": Step(TOP, STAGES, "RunMiddleware.__call__", "may change it or hold it back"),
     "encode": Step("_encoding", "_encoding.encoder", "EventEncoder.encode", "checks; the final bytes"),
