@@ -222,10 +222,10 @@ def test_errors_survive_pickling(error: SpoolError) -> None:
 def test_a_spool_shows_its_state(tmp_path: Path) -> None:
     """The repr tells the directory, whether it works, and how much waits; never an event."""
     spool = Spool(tmp_path, max_bytes=1 << 24)
-    assert repr(spool) == f"<Spool {str(tmp_path)!r} closed | 0 segments, 0 unread>"
+    assert repr(spool) == f"<Spool {str(tmp_path)!r} closed | segments: 0, unread: 0>"
     spool.open()
     spool.append(b"secret", 0.0, direct=False)
-    assert repr(spool) == f"<Spool {str(tmp_path)!r} open | 1 segments, 1 unread>"
+    assert repr(spool) == f"<Spool {str(tmp_path)!r} open | segments: 1, unread: 1>"
     shutil.rmtree(tmp_path)
     with pytest.raises(SpoolBroken):
         spool.prepare()
