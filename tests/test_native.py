@@ -56,7 +56,15 @@ def native() -> Any:
 @pytest.fixture(scope="module")
 def client(native: Any) -> Any:
     """One that sends nothing: what is logged stays where it is."""
-    made = Client().init(KEY, transport=Memory(is_open=False), plan={"branch": "main"}, shutdown_timeout=0)
+    # No upload is even tried: waits are drawn by chance, which Hypothesis minds while it draws.
+    made = Client().init(
+        KEY,
+        transport=Memory(is_open=False),
+        plan={"branch": "main"},
+        shutdown_timeout=0,
+        upload_interval_in_sec=3600,
+        max_cached_events=10**6,
+    )
     assert made._hot is not None
     yield made
     transport = made.options.transport
