@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from antinode._protocol.validation import problems
+from antinode._protocol.objections import problems
 from antinode.cli.demo.clickstream import busiest_early_user, made_up, read_shop
 from tests.cli.reading import run, words
 

@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antinode._protocol.fields import FIELDS, OPERATIONS, RESERVED_EVENT_TYPES
-from antinode._protocol.validation import Examined, examine, problems, repair
+from antinode._protocol.objections import problems
+from antinode._protocol.repair import repair
+from antinode._protocol.validation import Examined, examine
 from tests.protocol.test_values import VALUES, Hostile, Liar, Scalar, itself, nest
 
 NOW = 1793817970000

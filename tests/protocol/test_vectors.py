@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from antinode._protocol.objections import problems
 from antinode._protocol.responses import Action, Verdict, judge, unreached
 from antinode._protocol.status import Status
-from antinode._protocol.validation import examine, problems
+from antinode._protocol.validation import examine
 from tests.vectors import Vector, answer_body, expand, load
 
 CLIENT = load("client")

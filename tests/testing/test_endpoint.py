@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode._protocol.validation import problems
+from antinode._protocol.objections import problems
 from antinode.testing import Endpoint
 from antinode.testing._rules import _is_ordinary
 

@@ -18,8 +18,8 @@ from antinode._events import Event, as_event_dict
 from antinode._interruptions import is_interruption
 from antinode._pipeline.log_lines import described
 from antinode._pipeline.stages import MIDDLEWARE_ERROR
+from antinode._protocol.repair import repair
 from antinode._protocol.status import Status
-from antinode._protocol.validation import repair
 
 if TYPE_CHECKING:
     from antinode._delivery.shell.sender import Sender

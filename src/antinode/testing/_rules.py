@@ -13,7 +13,7 @@ from antinode._protocol.endpoints import ENDPOINTS, Endpoint
 from antinode._protocol.fields import ID_FIELDS, RESERVED_EVENT_TYPES
 from antinode._protocol.ids import is_good_id
 from antinode._protocol.limits import DEFAULT_MIN_ID_LENGTH, MAX_EVENTS_PER_REQUEST
-from antinode._protocol.validation import ProblemKind, problems
+from antinode._protocol.objections import ProblemKind, problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

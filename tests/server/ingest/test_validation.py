@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antinode._protocol.fields import FIELDS, FieldKind
-from antinode._protocol.validation import problems
+from antinode._protocol.objections import problems
 from antinode.server.ingest.parsing import IngestApi, RequestReading, read
 from antinode.server.ingest.requests import Received
 from antinode.server.ingest.responses import Refusal

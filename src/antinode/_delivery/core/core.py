@@ -166,11 +166,7 @@ class Core:
         return True
 
     def make_room(self, size: int) -> bool:
-        """Drop the oldest records until one of `size` bytes fits; False if it never will.
-
-        Those in stream queues go first, then the main queue's front, at last those that a batch has yet to
-        send; what is in a request stays.
-        """
+        """Drop records, in the order of `Pending.oldest`, until `size` bytes fit; False if they never do."""
         ledger = self.ledger
         if size > self._max_bytes:
             return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET
 
-from antinode._protocol import validation
+from antinode._protocol import objections
 from antinode._protocol.fields import (
     FIELDS,
     GROUP_IDENTIFY,
@@ -121,7 +121,7 @@ class _Check:
     """One run of `check`: what was found so far."""
 
     def __init__(self, reading: RequestReading, rules: Rules) -> None:
-        self.faults: dict[int, list[validation.Problem]] = {}
+        self.faults: dict[int, list[objections.Problem]] = {}
         self._warnings: dict[int, list[Problem]] = {}
         self._changed: dict[int, dict[str, Any]] = {}
         self._reading = reading
@@ -151,7 +151,7 @@ class _Check:
         if self._removes_short_ids:
             event = _without_short_ids(event, shortest, found)
         # The protocol's rules take a while; the shape clears most of what comes here.
-        faults = [] if _is_good(sound(event), shortest) else validation.problems(event, shortest)
+        faults = [] if _is_good(sound(event), shortest) else objections.problems(event, shortest)
         if faults:
             self.faults[position] = faults
         else:
@@ -230,7 +230,7 @@ class _Check:
 _STAGES: Final[Sequence[Stage]] = ("missing", "invalid", "id_length")
 
 
-def _told(fault: validation.Problem) -> Problem:
+def _told(fault: objections.Problem) -> Problem:
     if fault.kind == "missing":
         code = "missing_id" if fault.field in ID_FIELDS else f"missing_{fault.field}"
     else:
