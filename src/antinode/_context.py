@@ -46,7 +46,12 @@ class Context:
             raise RuntimeError("this antinode.context() is entered already: make another")
         outer = current.get()
         self.fields = self._given if outer is None else merged(outer.fields, self._given)
-        self._token = current.set(self)
+        try:
+            self._token = current.set(self)
+        except BaseException:
+            # A signal handler's, once it was set: it would hold for whoever is served next.
+            current.set(outer)
+            raise
 
     def __exit__(
         self,

@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import antinode
 from antinode import Client, Delivery, HttpResponse, Request
 from tests.fuzz_native.hostility import Cycle, Interrupted, Mischief, OddDict, let_all_act, let_none_act
 from tests.fuzz_native.watched import NAME, Watched, strangers
@@ -119,7 +120,11 @@ class Round:
 
     def _log(self, event: dict[str, Any]) -> None:
         self.result.calls += 1
-        self._handles.append(self._client.log_event(event))
+        if self.result.calls % 3:
+            self._handles.append(self._client.log_event(event))
+            return
+        with antinode.context(partner_id="in a context"):
+            self._handles.append(self._client.log_event(event))
 
     # The threads.
 

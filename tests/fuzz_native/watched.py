@@ -12,7 +12,7 @@ from uuid import UUID
 
 NAME = "platform"
 """The field of an event, and the key of a dict in it, that tells which container it is."""
-MADE_UP = frozenset({"insert_id", "library"})
+MADE_UP = frozenset({"partner_id", "insert_id", "library"})
 """What antinode adds to each event; a `time` only to those that have none."""
 
 
