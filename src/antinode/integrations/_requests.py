@@ -20,7 +20,7 @@ _LONGEST_HEADER: Final = 1024
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,3}")
 
 
-class Request:
+class ServedRequest:
     """A request as far as it is looked at."""
 
     __slots__ = ("header", "ip", "method", "path")
@@ -58,7 +58,7 @@ class Capture(Generic[Native]):
             )
         self._context = context
 
-    def fields_of(self, request: Request, native: Native) -> dict[str, Any] | None:
+    def fields_of(self, request: ServedRequest, native: Native) -> dict[str, Any] | None:
         """The context's fields; None for a path that is excluded."""
         if self._is_excluded is not None and self._is_excluded(request.path):
             return None

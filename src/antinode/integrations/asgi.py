@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import antinode
-from antinode.integrations._requests import Capture, Request
+from antinode.integrations._requests import Capture, ServedRequest
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -57,7 +57,7 @@ class AntinodeMiddleware:
             await self.app(scope, receive, send)
 
 
-def _request(scope: Scope) -> Request:
+def _request(scope: Scope) -> ServedRequest:
     headers = scope.get("headers") or ()
 
     def header(name: str) -> str | None:
@@ -67,7 +67,9 @@ def _request(scope: Scope) -> Request:
         return ("; " if name == "cookie" else ", ").join(values) if values else None
 
     client = scope.get("client")
-    return Request(scope.get("path") or "", scope.get("method") or "", client[0] if client else None, header)
+    return ServedRequest(
+        scope.get("path") or "", scope.get("method") or "", client[0] if client else None, header
+    )
 
 
 @asynccontextmanager

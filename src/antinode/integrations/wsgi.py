@@ -7,7 +7,7 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 import antinode
-from antinode.integrations._requests import Capture, Request
+from antinode.integrations._requests import Capture, ServedRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -71,7 +71,7 @@ class _Response:
             self._held.run(close)
 
 
-def _request(environ: WSGIEnvironment) -> Request:
+def _request(environ: WSGIEnvironment) -> ServedRequest:
     def header(name: str) -> str | None:
         value = environ.get(f"HTTP_{name.upper().replace('-', '_')}")
         return value if isinstance(value, str) else None
@@ -79,4 +79,4 @@ def _request(environ: WSGIEnvironment) -> Request:
     path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
     # WSGI has paths as bytes that were decoded as Latin-1 (PEP 3333).
     path = path.encode("latin-1", "replace").decode("utf-8", "replace")
-    return Request(path, environ.get("REQUEST_METHOD", ""), environ.get("REMOTE_ADDR"), header)
+    return ServedRequest(path, environ.get("REQUEST_METHOD", ""), environ.get("REMOTE_ADDR"), header)

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 import antinode
-from antinode.integrations._requests import Capture, Request
+from antinode.integrations._requests import Capture, ServedRequest
 from antinode.integrations.django.settings import capture
 
 _Answer = Callable[[HttpRequest], Any]
@@ -103,8 +103,8 @@ async def _next_of(running: AsyncIterator[Any]) -> tuple[bool, Any]:
         return False, None
 
 
-def _request(request: HttpRequest) -> Request:
-    return Request(
+def _request(request: HttpRequest) -> ServedRequest:
+    return ServedRequest(
         request.path,
         request.method or "",
         request.META.get("REMOTE_ADDR"),
