@@ -198,4 +198,4 @@ def test_credentials_of_a_proxy_are_unquoted_and_hidden(
     proxy = parse_proxy(f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@proxy.example:{port}")
     assert (proxy.user, proxy.password, proxy.port) == (user, password, port)
     assert str(proxy) == f"{scheme}://proxy.example:{port}"
-    assert repr(proxy) == f"Proxy(scheme={scheme!r}, host='proxy.example', port={port})"
+    assert repr(proxy) == f"<Proxy {scheme}://proxy.example:{port}>"
