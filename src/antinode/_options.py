@@ -55,8 +55,9 @@ class OptionsDict(TypedDict, total=False):
     connections: int
     """Uploads that may run at once; one user's events never do. Default: 4."""
     compress: bool | None
-    compress_level: int | None
     """gzip for bodies over 2 KB. Default: to Amplitude's own hosts."""
+    compress_level: int | None
+    """From 1, the fastest, to 9, the smallest. Default: a cheap one of the library that compresses."""
     proxy: str | Literal[False] | None
     """A URL such as `http://user:password@host:3128`; False for none. Default: the environment's."""
     ca_bundle: str | os.PathLike[str] | None
