@@ -227,11 +227,14 @@ def _transport_maker(options: Options, server_url: str) -> Callable[[], FullTran
     transport = options.transport
     if transport is not None:
         return lambda: CompletedTransport(transport)
+    from antinode._delivery.http.compression import Compressor  # noqa: PLC0415 - loads the same
     from antinode._delivery.http.environment import import_for_proxies  # noqa: PLC0415 - loads the same
     from antinode._delivery.http.transport import HttpTransport  # noqa: PLC0415 - loads http.client and ssl
 
     import_for_proxies(options.proxy)
     compresses = is_amplitude_host(server_url) if options.compress is None else options.compress
+    if compresses:
+        Compressor(options.compress_level)  # loads its library, as nothing may be loaded later
     return lambda: HttpTransport(
         connections=options.connections,
         compress=compresses,
