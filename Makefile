@@ -52,9 +52,9 @@ MINIMUM_TESTS := tests/protocol tests/encoding tests/delivery/http tests/importi
 $(VENV)-minimum/.installed: pyproject.toml hatch_build.py $(wildcard native/*) $(STAMP)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-minimum
 	@$(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(BIN)/python pyproject.toml \
-		--extra import --extra server --extra socks --output-file $(VENV)-minimum/constraints.txt
+		--extra fast --extra import --extra server --extra socks --output-file $(VENV)-minimum/constraints.txt
 	@$(BIN)/uv pip install --quiet --python $(VENV)-minimum/bin/python --constraint $(VENV)-minimum/constraints.txt \
-		'.[import,server,socks]' hypothesis 'pytest>=8.2' pytest-asyncio pytest-timeout pytest-xdist trustme
+		'.[fast,import,server,socks]' hypothesis 'pytest>=8.2' pytest-asyncio pytest-timeout pytest-xdist trustme
 	@touch $@
 
 test-minimum: $(VENV)-minimum/.installed

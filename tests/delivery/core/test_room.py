@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
+from typing import SupportsIndex
+
 from antinode._delivery.core.backlog import Backlog
 from antinode._delivery.core.batch import Batch
 from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.core.core import Core
 from antinode._delivery.core.expiry import EXPIRE_EVERY_SECONDS
 from antinode._delivery.core.pending import Pending
-from antinode._delivery.record import NOT_STORED, Record
+from antinode._delivery.record import NOT_STORED, Record, SpooledRecord
 from antinode._protocol.endpoints import Endpoint
 from tests.delivery.core.rules import once, reasons
 from tests.delivery.simulation import (
+    ModelStore,
     Simulation,
     saying,
 )
@@ -52,6 +58,29 @@ def test_the_oldest_events_make_room() -> None:
     assert reasons(sim) == ["pending", "queue_full", "queue_full", "pending", "pending"]
     sim.settle()
     sim.check_end()
+
+
+def test_what_the_store_did_not_take_is_not_stored_while_it_is_dropped() -> None:
+    """Between the look at the record to drop and its end, no other thread gets to what it stands in."""
+    store, guard, others = ModelStore(), threading.RLock(), []
+    config = CoreConfig(max_events=1, memory_events=1)
+    core = Core(config, random=lambda: 0.5, store=store, guard=guard)
+    assert core.spooled is not None
+
+    class Watched(deque[Record]):
+        def __getitem__(self, at: SupportsIndex) -> Record:  # type: ignore[override]
+            other = threading.Thread(target=lambda: others.append(guard.acquire(blocking=False)))
+            other.start()
+            other.join()
+            return super().__getitem__(at)
+
+    store.trouble = "broken"
+    core.spooled.is_behind = True
+    core.spooled.rear = Watched()
+    assert core.admit(SpooledRecord(b"{}", 1, 0.0))
+    assert core.make_room(2)
+    assert others == [False]
+    assert not core.spooled.rear
 
 
 def test_an_event_larger_than_the_queue_makes_no_room() -> None:

@@ -110,7 +110,7 @@ def test_answers_of_many_members_are_refused(content: bytes, was_cut: bool) -> N
 def test_a_bomb_fills_no_memory() -> None:
     """Of an answer that would be a thousand times as long, no more than the limit is ever held."""
     bomb = compress(bytes(256 << 20))
-    assert len(bomb) < 1 << 20
+    assert len(bomb) < 2 << 20
     tracemalloc.start()
     try:
         assert decompress(bomb, 1 << 20) == bytes(1 << 20)

@@ -174,19 +174,23 @@ class Core:
             ledger.pending - ledger.on_disk >= self._max_events
             or ledger.pending_bytes - ledger.on_disk_bytes + size > self._max_bytes
         ):
-            victim, take_out = self._oldest()
-            if victim is None:
+            if not self._drop_oldest(QUEUE_FULL):
                 return False
-            self._isolation.end_alone(victim, take_out, QUEUE_FULL)
         return True
 
-    def _oldest(self) -> tuple[Record | None, Callable[[], object]]:
-        """The record to drop first, and what takes it out."""
+    def _drop_oldest(self, outcome: Outcome) -> bool:
+        """Drop the first record in the order of `Pending.oldest`, at last one that the store did not take."""
         victim, take_out = self._pending.oldest()
-        spooled = self.spooled
-        if victim is None and spooled is not None and spooled.rear:
-            return spooled.rear[0], spooled.rear.popleft
-        return victim, take_out
+        if victim is not None:
+            self._isolation.end_alone(victim, take_out, outcome)
+            return True
+        # Another thread, which may be storing them, must not come between the look and the end.
+        with self._guard:
+            rear = self.spooled.rear if self.spooled is not None else None
+            if rear:
+                self._isolation.end_alone(rear[0], rear.popleft, outcome)
+                return True
+        return False
 
     def settle_unmade(self) -> None:
         """Count the events that were lost for lack of memory, and note it for the log."""
@@ -440,10 +444,8 @@ class Core:
     def _shed(self) -> int:
         """Give back memory at the end of the process: settle some of the oldest. Returns how many."""
         for count in range(SHED_RECORDS):
-            victim, take_out = self._oldest()
-            if victim is None:
+            if not self._drop_oldest(OUT_OF_MEMORY):
                 return count
-            self._isolation.end_alone(victim, take_out, OUT_OF_MEMORY)
         return SHED_RECORDS
 
     def pending_records(self) -> list[Record]:
