@@ -67,9 +67,14 @@ def test_what_the_store_did_not_take_is_not_stored_while_it_is_dropped() -> None
     core = Core(config, random=lambda: 0.5, store=store, guard=guard)
     assert core.spooled is not None
 
+    def come_between() -> None:
+        others.append(guard.acquire(blocking=False))
+        if others[-1]:
+            guard.release()
+
     class Watched(deque[Record]):
         def __getitem__(self, at: SupportsIndex) -> Record:  # type: ignore[override]
-            other = threading.Thread(target=lambda: others.append(guard.acquire(blocking=False)))
+            other = threading.Thread(target=come_between)
             other.start()
             other.join()
             return super().__getitem__(at)
