@@ -30,16 +30,16 @@ from antinode._protocol.unknown_keys import note_on
 from antinode._protocol.validation import examine
 from antinode._speedups import slot
 
-# Below this, a whole number cannot be milliseconds of any event that a back end logs (it is March 1973):
-# it is seconds, and must be converted. Above the other, it is microseconds.
+# A whole number below EARLIEST_MS (March 1973) cannot be an event's time in milliseconds: it is in seconds
+# and must be converted. A number from _LATEST_MS on is in microseconds.
 EARLIEST_MS: Final = 100_000_000_000
 _LATEST_MS: Final = 100_000_000_000_000
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _INT64: Final = 2**63
 
-# Event types, ids and keys that were found good are remembered, so that they are looked into once. They must
-# not fill memory, in number or in length.
+# Event types, ids and keys that were found good are remembered, so that each is checked once. Their number
+# and their length are bounded, so that they cannot fill memory.
 _MAX_REMEMBERED: Final = 4096
 
 # What the encoded text of 41 layers of dicts takes at least: `{"":` and `}` for each but the innermost.
@@ -70,12 +70,12 @@ class EventEncoder:
     What is bad in an event is left out of it. Without `leaves_out`, the event is refused for it, and with
     `is_strict` for whatever there is to object to.
 
-    Two paths lead through it. The fast one takes the events that need no more than encoding; everything else,
-    whatever it is, goes to `antinode._protocol.validation`, which mends it or says what is wrong. Both send
+    An event takes one of two paths. The fast one is for events that need no more than encoding; every other
+    event goes to `antinode._protocol.validation`, which mends it or says what is wrong. Both send
     the same JSON for the same event.
     """
 
-    # Compiled code finds `_tomorrow_ms` where it lies.
+    # `_tomorrow_ms` has a slot because the compiled code reads it by its offset.
     __slots__ = ("__dict__", "_tomorrow_ms")
 
     def __init__(
@@ -169,7 +169,7 @@ class EventEncoder:
         *,
         takes_unknown: bool = False,
     ) -> tuple[bytes, int, tuple[Remark, ...]] | None:
-        """As `encode`, for an event that needs no more than encoding; None for others."""
+        """Encode an event that needs no more than encoding, as `encode` does; None for any other event."""
         for key, value in event.items():
             if plain_type(key) is not type(value) and not self._is_plain(key, value, takes_unknown):
                 return None
@@ -267,7 +267,7 @@ class EventEncoder:
     def _encode_slowly(
         self, event: dict[str, Any], plain_type: Callable[[str], type | None], tail: bytes | None
     ) -> tuple[bytes, int, tuple[Remark, ...]]:
-        """For everything unusual: what is common among it is put right here, the rest is examined."""
+        """Encode an event that is not plain: common deviations are mended here, others go to `examine`."""
         unknown = [key for key in event if type(key) is str and key not in FIELDS]
         if unknown and not self._is_strict:
             encoded = self._encode_plain(event, plain_type, tail, takes_unknown=True)

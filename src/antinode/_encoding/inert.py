@@ -46,7 +46,7 @@ def is_inert(value: Any) -> bool:
 
 
 def inert_copy(value: Any) -> Any:
-    """The same value for the encoder, in containers of our own.
+    """A copy of `value` for the encoder, in containers that nobody else can change.
 
     Raises `TypeError` for what the encoder does not know by itself, `RecursionError` for what holds itself.
     """
@@ -62,7 +62,7 @@ def inert_copy(value: Any) -> Any:
     if isinstance(value, Enum):
         return inert_copy(value.value)
     if isinstance(value, (str, int, datetime, time)):
-        # By itself it is in no container that could change.
+        # Dumped alone, the value is in no container that could change meanwhile.
         return _json.fragment(_json.dumps(value))
     raise TypeError(f"{kind.__name__} is left to the checks")
 

@@ -41,9 +41,9 @@ def _random_prefix() -> bytes:
 
 
 def from_business_key(event_type: str, once: str) -> str:
-    """The same id for the same fact, in any process: a digest of the event type and the key, as a UUID.
+    """The insert_id of a business fact, equal in every process: a digest of event type and key, as a UUID.
 
-    What it gives for a fact must never change: versions of antinode run side by side.
+    The id of a fact must never change from one version to the next: versions of antinode run side by side.
     """
     # The length keeps apart pairs that are equal when written one after the other.
     fact = f"{len(event_type)}:{event_type}{once}".encode(errors="surrogatepass")

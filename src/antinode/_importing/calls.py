@@ -33,7 +33,7 @@ _FROM_CONTEXT: Final = {
 
 
 class NoEvent(ValueError):
-    """A call that there is no event for; the message says why, and what would make one."""
+    """A call from which no event can be made; the message says why, and what would make one."""
 
 
 def is_call(row: Row) -> bool:
@@ -66,7 +66,7 @@ def from_call(row: Row, groups: dict[str, str]) -> Event:
 
 
 def of_kind(row: Row, groups: dict[str, str]) -> Event:
-    """What makes the event of a call that is none of track: its type, and properties of whom it is about.
+    """The event type and the properties that a call other than `track` gives its event.
 
     `groups` has the column of each group type that is known. Raises `NoEvent`.
     """

@@ -13,9 +13,9 @@ _WORDS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "Fals
 NULLS: Final = frozenset({"", "NaN", "NaT", "<NA>", "\\N"})
 """What pandas and databases write where there is nothing, and what is no word of any language."""
 
-# As spreadsheets and pandas shorten long numbers: 1.84467E+19.
+# Long numbers as spreadsheets and pandas shorten them: 1.84467E+19.
 _SHORTENED: Final = re.compile(r"-?[0-9](\.[0-9]+)?[eE]\+[0-9]{2,3}")
-# As pandas writes the whole numbers of a column that has gaps.
+# Whole numbers as pandas writes those of a column that has gaps.
 _WHOLE: Final = re.compile(r"-?[0-9]+\.0")
 LOST: Final = (
     "is a number that has lost digits, so that different ones become one: "

@@ -69,14 +69,14 @@ def file_states(sources: Sequence[Source]) -> list[FileState]:
 
 
 def fingerprint(*parts: str) -> str:
-    """Tells whether something is the same, and tells nothing else of it."""
+    """A digest by which to tell whether `parts` have changed, and from which they cannot be recovered."""
     joined = "\0".join(("antinode import", *parts))
     return hashlib.sha256(joined.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def default_path(files: Sequence[FileState], destination: str) -> Path:
-    """Where the checkpoint of an import is kept unless it is said: with the user's other state, by what is
-    imported and where it goes."""
+    """Where a checkpoint is kept if no path is given: among the user's state files, under a name that depends
+    on what is imported and where it goes."""
     if sys.platform == "win32":
         home = os.environ.get("LOCALAPPDATA") or str(Path.home())
     else:
@@ -119,7 +119,7 @@ def save(path: Path, state: State) -> None:
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Be the only process at a checkpoint. Raises `CannotResume` if another one is."""
+    """Hold a checkpoint for this process alone. Raises `CannotResume` if another process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f"{path.name}.lock")
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)

@@ -32,12 +32,12 @@ class Pick:
 
     @property
     def is_pattern(self) -> bool:
-        """Whether it stands for any number of columns."""
+        """Whether this names a pattern of columns rather than one column."""
         return is_pattern(self.column)
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a name stands for all that look like it."""
+    """Whether `text` is a pattern, which stands for every column that it matches."""
     return "*" in text or "?" in text
 
 
@@ -136,7 +136,7 @@ class Columns:
         )
 
     def as_json(self) -> str:
-        """The same text for the same mapping, to tell whether it changed."""
+        """The mapping as text that is equal for equal mappings, to tell whether it has changed."""
         return json.dumps(asdict(self), sort_keys=True, default=str)
 
 
@@ -161,8 +161,8 @@ def _check_key(key: str) -> None:
     raise BadMapping(f"{key!r:.60} is no key of an event: {hint}")
 
 
-_MAX_MAPPING: Final = 256 * 1024
-# Of one line in TOML. A dotted name takes a time that grows with the square of its parts.
+_MAX_MAPPING_BYTES: Final = 256 * 1024
+# Dots in one line of TOML. The time to parse a dotted name grows with the square of its parts.
 _MAX_DOTS: Final = 200
 _TABLES: Final = ("fields", "groups", "constants")
 _LISTS: Final = ("properties", "user_properties", "null", "text", "where")
@@ -172,10 +172,10 @@ def read_mapping(path: Path) -> dict[str, Any]:
     """The arguments of `Columns` in a TOML or JSON file. Raises `BadMapping` and `NotInstalled`."""
     try:
         with path.open("rb") as file:
-            data = file.read(_MAX_MAPPING + 1)
-        if len(data) > _MAX_MAPPING:
+            data = file.read(_MAX_MAPPING_BYTES + 1)
+        if len(data) > _MAX_MAPPING_BYTES:
             raise BadMapping(
-                f"the mapping {path} is longer than {_MAX_MAPPING >> 10} KiB: is it the right file?"
+                f"the mapping {path} is longer than {_MAX_MAPPING_BYTES >> 10} KiB: is it the right file?"
             )
         text = data.decode()
     except OSError as error:

@@ -20,7 +20,7 @@ from antinode._importing.settings import ImportSettings
 from antinode._importing.sources import Source
 from antinode._importing.tracking import Span
 
-_MAX_SAMPLE: Final = 64 * 1024
+_SAMPLE_BYTES: Final = 64 * 1024
 """Bytes of an event that is shown; nobody reads a longer one on a terminal."""
 
 
@@ -45,7 +45,7 @@ class DryRun:
         self._is_stopped = True
 
     def run(self) -> Survey:
-        """Raises `NotReadable`, `NotInstalled` and `Halted`."""
+        """Read, map and check every row. Raises `NotReadable`, `NotInstalled` and `Halted`."""
         settings, began = self._settings, time.monotonic()
         self._preflight.look(lambda: self._is_stopped)
         ready = threading.Semaphore(0)
@@ -115,5 +115,5 @@ class DryRun:
         wanted = self._samples - len(self._shown)
         if wanted:
             pairs = zip(made.positions, made.bodies, strict=True)
-            for position, body in islice((pair for pair in pairs if len(pair[1]) <= _MAX_SAMPLE), wanted):
+            for position, body in islice((pair for pair in pairs if len(pair[1]) <= _SAMPLE_BYTES), wanted):
                 self._shown.append((source, chunk.first + position, orjson.loads(body)))

@@ -41,11 +41,11 @@ class NotInstalled(ImportTrouble):
 
 
 class CannotResume(ImportTrouble):
-    """A checkpoint cannot be gone on from."""
+    """An import cannot be resumed from its checkpoint."""
 
 
 class Unclear(ImportTrouble):
-    """What rows are to become has to be said. The message shows what would say it."""
+    """The files do not show how rows become events. The message shows the options that would say so."""
 
 
 class Halted(ImportTrouble):

@@ -1,4 +1,4 @@
-"""What was found wrong with rows, put together by what it is."""
+"""Problems of rows, grouped by kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 # Kinds of problems that are told apart; a file that has more has one problem of its own.
 _MAX_KINDS: Final = 500
 _MAX_ROWS: Final = 5
-# What differs from row to row in a message about the same thing.
+# The parts of a message that differ from row to row though the problem is the same: quoted texts and numbers.
 _OWN: Final = re.compile(r"'(?:[^'\\]|\\.)*'…?|\"(?:[^\"\\]|\\.)*\"|-?\d[\d,.]*")
 
 _OTHERS: Final = "other problems, too many kinds to tell apart"

@@ -1,4 +1,4 @@
-"""Files that are no text and no Parquet, by what they are: told by their first bytes, or their names."""
+"""Formats that cannot be imported, recognised by a file's first bytes or its name."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def foreign(start: bytes) -> str | None:
 
 
 def foreign_archive(names: Iterable[str]) -> str | None:
-    """The same of a ZIP archive that holds these files: spreadsheets are archives, too."""
+    """What `foreign` says, of a ZIP archive that holds these files: spreadsheets are archives, too."""
     held = set(names)
     if "[Content_Types].xml" in held and any(each.startswith("xl/") for each in held):
         return _told(_EXCEL)

@@ -23,7 +23,7 @@ def insert_ids(namespace: str = "") -> InsertId:
     def insert_id(number: int, event_type: str, text: bytes) -> str:
         kind = event_type.encode(errors="surrogatepass")
         digest = base.copy()
-        # The lengths keep apart what is equal when written one after the other.
+        # Without the lengths, different pairs of type and text could be joined to equal bytes.
         digest.update(b"%d:%d:%b%b" % (number, len(kind), kind, text))
         return digest.hexdigest()
 

@@ -46,13 +46,13 @@ WINDOW_LONG_BYTES: Final = 12 * 1024 * 1024
 # Rows from the first unsettled one to the last one read at most: what the checkpoint may have to list.
 WINDOW_ROWS: Final = 200_000
 
-_SAVE_EVERY: Final = 1.0
+_SAVE_EVERY_SECONDS: Final = 1.0
 _TELL_EVERY: Final = 0.1
-# At most so long is waited for anything before looking around again.
-_LOOK_EVERY: Final = 0.1
-# How long requests under way are waited for when the import is to stop.
-_LAST_ANSWERS: Final = 10.0
-# News of trouble is told once, and of the same trouble again after it was over.
+# The longest wait for any one thing before looking at everything else again.
+_LOOK_EVERY_SECONDS: Final = 0.1
+# How long a stopped import waits for the requests that are under way.
+_LAST_ANSWERS_SECONDS: Final = 10.0
+# A trouble is told once, and once more if it comes back after it was over.
 _OVER: Final = "recovered"
 _UNTIL_OVER: Final = frozenset({"retry", "outage", "refusal", _OVER})
 
@@ -89,7 +89,7 @@ class Importer:
             headers={},
             clock=self._clock,
         )
-        # What cannot be made of the options is known before anything is read.
+        # Made here so that options which cannot work fail before anything is read.
         _ = self._exchanger.transport
         self._core = Core(
             CoreConfig(
@@ -137,7 +137,7 @@ class Importer:
     def stop(self) -> None:
         """Have `run` return soon: what is under way is waited for, the rest is left to the next run."""
         if self._stop_by is None:
-            self._stop_by = self._clock() + _LAST_ANSWERS
+            self._stop_by = self._clock() + _LAST_ANSWERS_SECONDS
 
     def run(self) -> ImportReport:
         """Import what is left. Raises `ImportTrouble`, with all that is settled in the checkpoint."""
@@ -185,7 +185,7 @@ class Importer:
                 checkpoint=path,
             )
         if old is None:
-            # What was begun with has been looked at.
+            # The first rows were looked at when the import began; a resumed one need not look again.
             self._preflight.look(lambda: self._stop_by is not None)
         self._state = state = old or new
         before = RowCounts(state.counts.delivered, state.counts.rejected)
@@ -224,7 +224,7 @@ class Importer:
             findings=self._findings,
             notes=self._notes,
             left_out=counts.left_out,
-            # What an earlier run has met is not known.
+            # A resumed import cannot tell which columns an earlier run has found.
             remarks=(*self._remarks, *(() if old is not None else unmet(self._unmatched))),
         )
 
@@ -321,7 +321,7 @@ class Importer:
         """Let time pass until there is something to do."""
         now = self._clock()
         wake_at = self._core.wake_at(now)
-        end = now + _LOOK_EVERY if wake_at is None else min(wake_at, now + _LOOK_EVERY)
+        end = now + _LOOK_EVERY_SECONDS if wake_at is None else min(wake_at, now + _LOOK_EVERY_SECONDS)
         if self._due:
             end = min(end, self._due[0][0])
         with suppress(queue.Empty):
@@ -345,7 +345,7 @@ class Importer:
             self._say(note)
         core.take_retried()
         if now >= self._save_at:
-            self._save_at = now + _SAVE_EVERY
+            self._save_at = now + _SAVE_EVERY_SECONDS
             self._save()
         if now >= self._tell_at:
             self._tell_at = now + _TELL_EVERY
@@ -394,7 +394,7 @@ class Importer:
         self._tracker.advance()
 
     def _reject(self, span: Span, position: int, text: bytes, reason: str) -> None:
-        """The row will not be delivered: keep it with its reason."""
+        """Settle a row as rejected, and keep it with its reason."""
         source, row = self._settings.sources[span.source].name, span.first + position
         self._rejects.add(text, reason, source, row, has_cells=span.has_cells)
         self._findings.add(reason, source, row)
@@ -413,7 +413,7 @@ class Importer:
 
     def _save(self) -> None:
         state = self._state
-        # First what the checkpoint says of it.
+        # The rejected rows have to be on the disk before the checkpoint counts them.
         state.rejects_size = self._rejects.sync()
         state.position = self._tracker.reached()
         if self._path is not None:

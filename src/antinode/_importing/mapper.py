@@ -66,7 +66,7 @@ class Mapper:
 
     @property
     def unmatched(self) -> list[Pick]:
-        """What was named, and has met nothing in any row so far."""
+        """The columns and patterns that were named and that no row has had so far."""
         return self._mapping.unmatched
 
     def to_event(self, row: Any, *, has_cells: bool = False) -> Event:
@@ -186,7 +186,7 @@ def _found_time(row: Row, column: str) -> Any:
 
 
 def is_counted(event: Event) -> bool:
-    """Whether an event stands on charts, so that its time matters."""
+    """Whether an event appears on charts, so that its time matters."""
     return event.get("event_type") not in _NO_EVENTS
 
 
@@ -195,7 +195,7 @@ def _is_in_capitals(row: Row) -> bool:
 
 
 def _in_lower_case(row: Row) -> Row:
-    """The row as it would be if a warehouse had not written the names of its columns in capitals."""
+    """The row with its column names in lower case, if a warehouse has written them in capitals."""
     if not _is_in_capitals(row):
         return row
     found: Row = {}
@@ -216,7 +216,7 @@ def _nested(constants: Mapping[str, Any]) -> Event:
 
 
 def _overlaid(event: Event, constants: Event) -> Event:
-    """The event with the constants where it has nothing of its own."""
+    """The event with each constant whose key it does not have."""
     for key, value in constants.items():
         own = event.get(key)
         if own is None:

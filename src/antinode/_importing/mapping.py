@@ -18,7 +18,7 @@ from antinode._protocol.ids import as_text
 Row: TypeAlias = dict[str, Any]
 Event: TypeAlias = dict[str, Any]
 
-# Cells and columns that were looked into once. They must not fill memory.
+# How many cells and columns are remembered with what they mean, so that they cannot fill memory.
 _MAX_REMEMBERED: Final = 20_000
 _MISSING: Final = object()
 _UNKNOWN: Final = ""
@@ -53,7 +53,7 @@ class ColumnMapping:
     def __init__(
         self, columns: Columns, time: Convert, *, needs_time: bool, prefixes: tuple[str, ...] = ()
     ) -> None:
-        """`needs_time` if a row without its time is none; columns may be called `prefix.key`."""
+        """With `needs_time`, a row without a time makes no event; columns may be called `prefix.key`."""
         self._time, self._needs_time = time, needs_time
         self._fields = [(key, column, _steps(column)) for key, column in columns.fields.items()]
         self._groups = [(kind, column, _steps(column)) for kind, column in columns.groups.items()]
@@ -141,7 +141,7 @@ class ColumnMapping:
                     self._put(event, pattern.target, called, key, value)
 
     def _place(self, column: str) -> list[tuple[str, str]]:
-        """Where a column goes by the patterns."""
+        """The fields and names under which the patterns place a column."""
         found: list[tuple[str, str]] = []
         if column not in self._taken and column not in self._spread:
             found = [
@@ -204,7 +204,7 @@ class ColumnMapping:
 
 
 def is_met(pick: Pick, row: Row) -> bool:
-    """Whether a row has what was named, or a pattern asks for."""
+    """Whether a row has the column that was named, or one that the pattern matches."""
     column = pick.column
     if not pick.is_pattern:
         return column in row or ("." in column and dig(row, column.split(".")) is not None)

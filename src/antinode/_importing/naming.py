@@ -15,7 +15,7 @@ _KNOWN: Final = frozenset(
     {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet", ".pq", ".zip", *_PACKED}
 )
 """A file that is named itself may be called anything."""
-# Of Hadoop and Spark, Hive, and of exports that number their files.
+# Names as Hadoop, Spark and Hive give them, and exports that number their files.
 _PART: Final = re.compile(r"part-[a-z0-9]|[0-9]{6}_[0-9]", re.IGNORECASE)
 _STARTS: Final = (b"{", b"[", b"PAR1", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0", b"PK\x03\x04")
 _DELIMITERS: Final = (b"\t", b",", b";", b"|")
@@ -42,7 +42,7 @@ def holds_events(name: str, begin: Callable[[], bytes]) -> bool:
 
 
 def _is_table(start: bytes) -> bool:
-    """Whether the first two lines have as many cells."""
+    """Whether the first two lines have the same number of cells."""
     first, _, rest = start.partition(b"\n")
     second = rest.partition(b"\n")[0]
     return any(first.count(each) == second.count(each) > 0 for each in _DELIMITERS)

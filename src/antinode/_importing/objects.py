@@ -16,14 +16,14 @@ from antinode._protocol import exact
 _KEYS: Final = ("key", "name", "Key", "Name")
 _VALUES: Final = ("value", "Value")
 _TYPED: Final = "_value"
-# Beside the values, of which one is set.
+# A key that stands beside the typed values, of which one is set.
 _STAMP: Final = "set_timestamp_micros"
-# Longer ones are hardly written by hand, and a parser of Python takes hundreds of times the memory.
+# A longer literal is hardly written by hand, and Python's parser takes hundreds of times its memory.
 _MAX_LITERAL: Final = 10_000
 
 
 def as_object(value: Any) -> dict[str, Any] | None:
-    """The object that `value` is or stands for, None if it does for none."""
+    """The object that `value` is or stands for; None if there is none."""
     if type(value) is dict:
         return value
     if type(value) is str:
@@ -62,7 +62,7 @@ def _parsed(text: str) -> Any:
         return None
     try:
         with warnings.catch_warnings():
-            # Of escapes that Python's texts do not have.
+            # Escapes that Python does not know would be warned of.
             warnings.simplefilter("ignore")
             return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
@@ -83,7 +83,7 @@ def _from_entries(entries: list[Any]) -> dict[str, Any] | None:
 
 
 def _chosen(value: Any) -> Any:
-    """Of a value that has a field for each type, the one that is set."""
+    """The field that is set, of a value that has a field for each type."""
     if type(value) is not dict or not value:
         return value
     if not all(name.endswith(_TYPED) or name == _STAMP for name in value):
@@ -95,7 +95,7 @@ def _chosen(value: Any) -> Any:
 
 
 def _number(name: str, text: str) -> Any:
-    """BigQuery writes whole numbers as text, so that no reader cuts their digits."""
+    """The number in `text`: BigQuery writes whole numbers as text, so that no reader cuts their digits."""
     try:
         return int(text) if name.startswith("int") else float(text)
     except ValueError:

@@ -7,7 +7,7 @@ from typing import Final
 
 from antinode._delivery.core.rate_limits import MARGIN, Key, RateLimits
 
-# Within so many seconds, a user's events are counted together; as many as the core lets go at once.
+# Events of one user are counted over this many seconds, the span whose events the core lets go at once.
 _SECOND: Final = 1.0
 
 

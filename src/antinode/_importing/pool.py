@@ -22,16 +22,16 @@ from antinode._importing.tracking import Span
 
 # Chunks in the hands of each process, so that none waits for the next.
 _AHEAD: Final = 4
-# Of rows, in the hands of all of them; reached only when rows are unusually long.
+# Bytes of rows in the hands of all processes; reached only when rows are unusually long.
 _MAX_BYTES: Final = 4 * 1024 * 1024
 # A process takes a fifth of a second to start, in which it would have read this many bytes.
 WORTH_A_PROCESS: Final = 16 * 1024 * 1024
-# What one process can deliver, so many can prepare.
+# More processes than this prepare more rows than one process can deliver.
 _MOST: Final = 3
 
 
 def usual_processes(size: int) -> int:
-    """How many processes an import of `size` bytes is worth, on this machine; 0 as a size is not known."""
+    """How many processes an import of `size` bytes is worth, on this machine; a `size` of 0 is not known."""
     if 0 < size < WORTH_A_PROCESS:
         return 0
     return min(_MOST, _processors() - 1)
@@ -68,13 +68,13 @@ class PreparerPool(Protocol):
     def put(self, span: Span, chunk: Chunk) -> None: ...
 
     def take(self) -> tuple[Span, Chunk, Prepared] | None:
-        """The next one, None if it is not ready. Raises `Halted`."""
+        """The next chunk, prepared; None if it is not ready. Raises `Halted`."""
 
     def close(self) -> None: ...
 
 
 def open_pool(recipe: Recipe, processes: int, on_ready: Callable[[], None]) -> PreparerPool:
-    """`on_ready` is called, on any thread, when there may be something to take."""
+    """A pool for an import. `on_ready` is called, on any thread, when there may be something to take."""
     return ProcessPool(recipe, processes, on_ready) if processes else InlinePreparer(recipe)
 
 
@@ -100,7 +100,7 @@ class InlinePreparer:
         return self._made.popleft() if self._made else None
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: this pool holds no process to end."""
 
 
 class ProcessPool:

@@ -20,13 +20,13 @@ from antinode._importing.suggestions import fitting_options, listed, nearest, ti
 from antinode._protocol.fields import ID_FIELDS
 from antinode._protocol.words import counted
 
-# Rows of a source that are looked at while a column that was named, or a time, is not there.
+# Rows of a source that are looked at for a named column, or a time, that was not found so far.
 _MOST_ROWS: Final = 10_000
 _MOST_LINES: Final = 100_000
 _MOST_BYTES: Final = 32 * 1024 * 1024
 # Rows that are enough to know what a source holds, if nothing is missed in them.
 _ENOUGH: Final = 200
-# An archive of thousands of files is one of files alike: of those behind these, one dated row is enough.
+# Thousands of files in one archive are alike: in each source after these, one dated row is enough.
 _MOST_SOURCES: Final = 100
 _MOST_NAMES: Final = 500
 
@@ -63,7 +63,7 @@ class Reading:
         yield from self._rest
 
     def close(self) -> None:
-        """Nothing more will be read."""
+        """Release the source: nothing more will be read."""
         close = getattr(self._rest, "close", None)
         if close is not None:
             close()
@@ -91,7 +91,7 @@ class _Sample:
 
     @property
     def is_enough(self) -> bool:
-        """Whether nothing is missed in it, or too much was looked at."""
+        """Whether the sample lacks nothing, or has reached its bounds."""
         if self.rows >= _MOST_ROWS or self.lines >= _MOST_LINES or self.bytes >= _MOST_BYTES:
             return True
         if self.is_brief and self.dated:
@@ -113,7 +113,7 @@ class Preflight:
         allows_missing: bool = False,
         judges: bool = False,
     ) -> None:
-        """`judges` if rows are not sent: what they lack is then for whoever looks at them to say."""
+        """With `judges`, rows are not sent, and whoever looks at them says what they lack."""
         self._sources = sources
         self._columns = columns
         self._open = open_reading
@@ -130,7 +130,7 @@ class Preflight:
         return kept if kept is not None else Reading(self._open(self._sources[number], self._used))
 
     def look(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
-        """Raises `Unclear` if what rows are to become has to be said, and `NotReadable` as reading does."""
+        """Look at the first rows. Raises `NotReadable`, and `Unclear` if they do not say what they are."""
         missing = [each for each in self._columns.picks() if not each.is_pattern]
         nowhere = list(missing)
         names: dict[str, None] = {}
@@ -167,7 +167,7 @@ class Preflight:
                 if sample.is_enough or is_stopped():
                     break
         except Damaged:
-            pass  # told where it is met again
+            pass  # reading the source will meet the error again, and tell it
         if sample.source.path is None:
             self._kept[number] = reading
         else:
@@ -191,7 +191,7 @@ class Preflight:
 
 
 def _take(sample: _Sample, mapper: Mapper, text: bytes, *, has_cells: bool) -> None:
-    """Look at one row."""
+    """Add one row to the sample."""
     sample.bytes += len(text)
     try:
         row, _ = decoded(text)
@@ -209,7 +209,7 @@ def _take(sample: _Sample, mapper: Mapper, text: bytes, *, has_cells: bool) -> N
     try:
         event = mapper.to_event(row, has_cells=has_cells)
     except (Unmappable, LeftOut):
-        # It is refused or left out for what it is; whether its time is known is another question.
+        # The row was refused or left out for another reason than its time, so it says nothing about times.
         return
     finally:
         mapper.notes.clear()
@@ -262,7 +262,7 @@ def _untold(sample: _Sample, names: list[str], command: str) -> str:
 
 
 def _shown(source: Source) -> str:
-    """As it is written on the command line."""
+    """The source as it is written on the command line."""
     return "-" if source.path is None else str(source.path)
 
 

@@ -32,7 +32,7 @@ _ids_in = msgspec.json.Decoder(_RowIds).decode
 
 
 class Prepared(msgspec.Struct, array_like=True):
-    """What became of a chunk's rows, by their position in it. What is in none of these was blank or skipped.
+    """What became of a chunk's rows, by position in it. A row in none of the fields was blank or skipped.
 
     The first four belong together: one entry each for every event.
     """
@@ -124,7 +124,7 @@ class Preparer:
                 mapper.notes.clear()
             if notes:
                 made.notes += [(position, str(note)) for note in notes]
-                # An id may be what was mended.
+                # The ids are read from the body, since mending may have changed them.
                 ids = _ids_in(body)
                 user, device = ids.user_id, ids.device_id
             elif stream != hash((user, device)):
@@ -139,7 +139,7 @@ class Preparer:
 
 
 def _dated_early(event: dict[str, Any], time: int) -> str:
-    """What is worth knowing of an event before 2000, whose time is kept from being taken for seconds."""
+    """The remark on an event before 2000; an early `time` is made a datetime, lest it pass for seconds."""
     moment = _EPOCH + timedelta(milliseconds=time)
     if time < EARLIEST_MS:
         event["time"] = moment

@@ -40,7 +40,7 @@ class Rejects:
         self._file: BinaryIO | None = None
 
     def add(self, text: bytes, reason: str, source: str, row: int, *, has_cells: bool) -> None:
-        """Raises OSError when it cannot be written."""
+        """Write a rejected row with its reason. Raises OSError when it cannot be written."""
         if self._file is None:
             self._file = self._open()
         note: dict[str, Any] = {"reason": reason, "source": source, "row": row}
@@ -74,7 +74,7 @@ def _line(text: bytes, note: dict[str, Any]) -> bytes:
         shown = text
         text.decode()
     except UnicodeDecodeError:
-        # With a mark in place of each byte that is none of UTF-8's, and as it was.
+        # The row is shown with a mark for each byte that is not UTF-8, and kept as the bytes that it was.
         shown = text.decode("utf-8", "replace").encode()
         note = {**note, BYTES: base64.b64encode(text).decode()}
     noted = orjson.dumps({NOTE: note})

@@ -33,7 +33,7 @@ class Observer(Protocol):
         """Called several times a second."""
 
     def said(self, text: str) -> None:
-        """Something worth a line: an outage, its end, a limit that the server saw passed."""
+        """Called with something worth a line: an outage, its end, a limit that the server saw exceeded."""
 
 
 @dataclass(frozen=True)

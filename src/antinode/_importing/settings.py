@@ -1,4 +1,4 @@
-"""What an import is told once."""
+"""The settings of one import."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ImportSettings:
 
     @property
     def size(self) -> int:
-        """Of all sources in bytes; 0 if that of one is not known."""
+        """The size of all sources in bytes; 0 if that of any is not known."""
         sizes = [source.size for source in self.sources]
         return sum(sizes) if all(sizes) else 0
 
@@ -97,7 +97,7 @@ class ImportSettings:
 
 
 def max_upload_bytes(settings: ImportSettings) -> int:
-    """Of the events of one request and the commas between them."""
+    """The most bytes that the events of one request, with the commas between them, may have."""
     _, endpoint, _ = destination(settings.options)
     return endpoint.body_limit - 1 - settings.envelope().size
 

@@ -191,7 +191,7 @@ def _in_order(paths: Iterable[Path]) -> list[Path]:
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
-    # A number's digits compare as it does when the longer one is the larger.
+    # Digits without leading zeros compare as numbers do when their count is compared first.
     return [
         (len(digits := part.lstrip("0")), digits) if is_number else (-1, part)
         for part, is_number in zip(re.split(r"([0-9]+)", name), cycle((False, True)))

@@ -38,7 +38,7 @@ class Position:
 
 
 class Tracker:
-    """Spans in the order in which they were taken; those in front that are settled are forgotten."""
+    """Spans in the order in which they were taken; settled ones at the front are forgotten."""
 
     def __init__(self, begun: Position) -> None:
         """`begun` is where an earlier run got to: what it has settled is settled from the start."""
@@ -98,7 +98,7 @@ class Tracker:
 
 
 def _runs(span: Span) -> list[tuple[int, int, int]]:
-    """The settled rows of a span, as few runs as there are."""
+    """The settled rows of a span, in as few runs as possible."""
     found: list[tuple[int, int, int]] = []
     done, end = span.done, 0
     while (start := done.find(1, end)) >= 0:

@@ -105,7 +105,7 @@ def substitute_of(value: Any) -> Substitute | None:
 
 
 def _seconds(value: Any) -> Substitute:
-    """Of a numpy timedelta64, whatever its unit. Raises ValueError for years and months."""
+    """The seconds of a numpy timedelta64, whatever its unit. Raises ValueError for years and months."""
     unit, count = str(value.dtype).rpartition("[")[2].rstrip("]"), value.astype("int64").item()
     number = unit.rstrip("abcdefghijklmnopqrstuvwxyzDWYM")
     size = _UNITS.get(unit[len(number) :])

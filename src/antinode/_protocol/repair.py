@@ -71,7 +71,7 @@ _TOO_FINE: Final = re.compile(r"(\.\d{6})\d+")
 
 
 def _milliseconds_of_numpy(text: str) -> Any:
-    """Of a datetime64's text, which is in UTC and may know nanoseconds; of another text, the text."""
+    """The milliseconds of a datetime64's text, in UTC and perhaps with nanoseconds; other text as it is."""
     try:
         moment = datetime.fromisoformat(_TOO_FINE.sub(r"\1", text)).replace(tzinfo=timezone.utc)
     except ValueError:
@@ -117,7 +117,7 @@ class _Repair:
                 self.fail(field, str(error))
             except MemoryError:
                 raise
-            except Exception as error:  # so may the methods of a value
+            except Exception as error:  # the methods of a value may raise anything, too
                 if is_interruption(error):
                     raise
                 self.fail(
@@ -270,7 +270,7 @@ class _Repair:
         if not cut:
             return kept
         if label == "insert_id" and isinstance(safe, str):
-            # Cut short, two ids that differ at the end would be one, and the second event a duplicate.
+            # Two insert_ids that differ at the end would be equal when cut, and the second event a duplicate.
             self.note(
                 "insert_id",
                 f"`insert_id` is longer than {MAX_STRING} characters and was replaced by its hash",

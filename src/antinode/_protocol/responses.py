@@ -149,7 +149,7 @@ def _judge_throttling(answer: _Answer, count: int, ids: _Ids) -> Verdict:
     if sorting.concerns_some:
         return sorting.verdict(Status.RATE_LIMIT)
     if any(map(answer.json.get, (*_THROTTLED, *_OVER_QUOTA))):
-        # To send these events again at once, unchanged, would be a storm: take the answer for everybody's.
+        # Sending these events again at once, unchanged, would be a storm: the whole project waits.
         message, least = f"the server throttles, but names no event of the request: {answer.said}", ID_HOLD
     else:
         message, least = f"the server throttles the whole project: {answer.said}", PROJECT_WAIT
@@ -224,27 +224,27 @@ class _Answer:
 
     @property
     def is_success(self) -> bool:
-        """Whether a 2xx is told in Amplitude's form."""
+        """Whether the body reports success in Amplitude's form."""
         code = self.json.get("code")
         return self.ingested is not None or (_is_integer(code) and 200 <= code < 300)
 
     @property
     def is_page(self) -> bool:
-        """Whether it is a page for people: HTML, or XML."""
+        """Whether the body is a page for people: HTML, or XML."""
         text = self._body[:_LONGEST_PREFIX].removeprefix(BOM_UTF8).lstrip()
         kind = (self.header("content-type") or "").lower()
         return not self._is_json and bool(text) and (text.startswith(b"<") or "html" in kind)
 
     @property
     def form(self) -> str:
-        """What kind of body it has, for a message."""
+        """What kind of body the answer has, for a message."""
         if not self._body.strip():
             return "an empty body"
         return "other JSON" if self._is_json else "a body that is not JSON"
 
     @property
     def retry_after(self) -> float:
-        """Seconds; 0 if the answer does not say. A date counts from the answer's own `Date` only."""
+        """Seconds to wait; 0 if the answer does not say. A date counts from the answer's own `Date` only."""
         value = (self.header("retry-after") or "").strip()
         if _NUMBER.fullmatch(value):
             return min(float(value), MAX_RETRY_AFTER)
@@ -390,7 +390,7 @@ def _is_integer(value: Any) -> TypeGuard[int]:
 
 
 def _parsed(body: bytes) -> Any:
-    if len(body) > _LARGEST_BODY:
+    if len(body) > _LARGEST_BODY_BYTES:
         return None
     try:
         return _json.loads(body)
@@ -418,7 +418,7 @@ def _timestamp(value: str) -> datetime | None:
 
 
 # An answer that names the user and the device of 2000 events, all ids of the full length, takes half of this.
-_LARGEST_BODY: Final = 16_000_000
+_LARGEST_BODY_BYTES: Final = 16_000_000
 
 # As much of a body as is looked through for its first letter.
 _LONGEST_PREFIX: Final = 4096

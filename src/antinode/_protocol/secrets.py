@@ -41,7 +41,7 @@ def without_keys(text: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """The same, and without the user names, passwords and queries of URLs."""
+    """`text` without keys, as `without_keys`, and without the user names, passwords and queries of URLs."""
     return without_keys(_QUERY.sub("…", _USER.sub("…@", text)))
 
 

@@ -60,7 +60,7 @@ class Unencodable(ValueError):
 
 
 class _TooLarge(Unencodable):
-    """More than any request could hold."""
+    """A value that is larger than any request could hold."""
 
 
 def make_safe(value: Any, *, path: str, notes: list[Remark] | None = None) -> Any:
@@ -107,7 +107,7 @@ class _Conversion:
         return path if len(path) <= _LONGEST_PATH else path[: _LONGEST_PATH - 1] + "…"
 
     def convert_readable(self, value: Any) -> Any:
-        """As `convert`, also for a value whose methods raise."""
+        """Convert a value as `convert` does, even one whose methods raise."""
         try:
             return self.convert(value)
         except (Unencodable, MemoryError):
@@ -159,7 +159,7 @@ class _Conversion:
         if value is None or value is True or value is False:
             return value
         if isinstance(value, str):
-            # What stands for a text that is not known yet says that it is one.
+            # A lazy translation, whose text is not known yet, calls itself a str.
             text = _well_formed(str.__str__(value) if issubclass(type(value), str) else str(value))
             self._spend(min(len(text), MAX_STRING))
             return text
@@ -269,7 +269,7 @@ class _Conversion:
         return _path(self._root, names[:2])
 
     def sum_up(self) -> None:
-        """Say how many notes are not among those that were added."""
+        """Add a note that says how many further notes were left out."""
         if self._notes is not None and self._untold:
             values = counted(self._untold, "more value")
             were = agreeing(self._untold, "was", "were")
@@ -374,7 +374,7 @@ def depth(value: Any, *, stop_after: int = MAX_DEPTH + 1) -> int:
 
 
 def _containers(values: Iterable[Any]) -> list[Any]:
-    # By identity, once each: what is shared would otherwise multiply from layer to layer.
+    # Each container is taken once: one that is shared would otherwise multiply from layer to layer.
     return list({id(value): value for value in values if isinstance(value, dict | list | tuple)}.values())
 
 

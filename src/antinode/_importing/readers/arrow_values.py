@@ -15,7 +15,7 @@ from antinode._protocol import exact
 _EPOCH: Final = datetime.datetime(1970, 1, 1)
 _A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _ONE_DAY: Final = 86_400
-# Of the proleptic Gregorian calendar, which repeats itself.
+# The period after which the proleptic Gregorian calendar repeats itself.
 _YEARS, _SECONDS = 400, 146_097 * _ONE_DAY
 _EXACT_FLOATS: Final = 2**53
 
@@ -99,7 +99,7 @@ def _in_microseconds(kind: Any) -> Any:
 
 
 def _value(scalar: Any) -> Any:
-    """One value by hand."""
+    """One value in JSON's terms, where pyarrow cannot convert the column."""
     import pyarrow  # noqa: PLC0415 - as above
 
     types, kind = pyarrow.types, scalar.type
@@ -138,7 +138,7 @@ def _moment(ticks: int, a_second: int, *, is_aware: bool) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no value for, as one that it has."""
+    """`value` as JSON can hold it."""
     if isinstance(value, Decimal):
         return _number(value)
     if isinstance(value, datetime.timedelta):

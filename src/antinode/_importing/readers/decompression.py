@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 BLOCK: Final = 512 * 1024
 # Blocks that wait to be taken, so that reading goes on while rows are made of them.
 _AHEAD: Final = 8
-# After so many seconds without a block, whoever takes them has a look at what else there is to do.
-_PATIENCE: Final = 0.05
+# After this time without a block, the importer's thread looks at what else there is to do.
+_PATIENCE_SECONDS: Final = 0.05
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
 _BZIP2: Final = b"BZh"
 _XZ: Final = b"\xfd7zXZ"
 _ZIP: Final = b"PK\x03\x04"
-# Behind the end of a member, so that the next, if it is as short, does not copy the whole block.
+# The first bytes taken after a member's end: the next may be as short, and must not copy the whole block.
 _FIRST_STEP: Final = 4096
-# 64 MiB: what the highest levels but one of the zstd command need.
+# A window of 64 MiB, which every level of the zstd command but the highest needs at most.
 _MAX_WINDOW_LOG: Final = 26
 # What the highest level of the xz command needs, and a little more.
-_XZ_MEMORY: Final = 80 * 1024 * 1024
+_XZ_MEMORY_BYTES: Final = 80 * 1024 * 1024
 _LAYERS: Final = 3
 """A file that was compressed more often than this was made to be unpleasant."""
 
@@ -59,7 +59,7 @@ class Stream:
     def __iter__(self) -> Iterator[bytes]:
         while True:
             try:
-                block = self._blocks.get(timeout=_PATIENCE)
+                block = self._blocks.get(timeout=_PATIENCE_SECONDS)
             except queue.Empty:
                 yield b""
                 continue
@@ -246,14 +246,14 @@ def _unxzed(blocks: Iterator[bytes]) -> Iterator[bytes]:
         if "limit" not in str(error):
             return ""
         return (
-            f"unpacking its xz compression takes more than {_XZ_MEMORY >> 20} MiB of memory: "
+            f"unpacking its xz compression takes more than {_XZ_MEMORY_BYTES >> 20} MiB of memory: "
             "pipe it in (xz -dc)"
         )
 
     return _unpacked_stepwise(
         blocks,
         "xz",
-        lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY),
+        lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES),
         lzma.LZMAError,
         explained,
     )
@@ -266,9 +266,9 @@ def _unpacked_stepwise(
     failure: type[Exception],
     explained: Callable[[Exception], str],
 ) -> Iterator[bytes]:
-    """What decompressors give that take a bound for what comes out of them; each frame has one of its own.
+    """The output of decompressors that can bound it, one decompressor for each frame.
 
-    `explained` says what keeps it from being unpacked, if that is no damage.
+    `explained` says why a frame cannot be unpacked, if the reason is not damage.
     """
     frame, is_between = new(), True
     step = BLOCK

@@ -17,14 +17,14 @@ from antinode._importing.errors import NotReadable
 from antinode._importing.readers.tabs import parse_tabs
 from antinode._protocol.words import counted
 
-# Characters of one cell. A quote without its partner takes everything up to here with it, at first.
+# Characters of one cell. A cell whose quote is never closed is read up to this length before it is given up.
 _MAX_CELL: Final = 1024 * 1024
 MAX_TABLE_ROW: Final = 2 * 1024 * 1024
 """Bytes of a line, and characters of the lines of one row. As cells they take many times that."""
 _TOO_LONG: Final = f"is longer than {MAX_TABLE_ROW >> 20} MiB: a line break or a quote is missing"
 # Lines of one row: the shorter they are, the more memory each takes beside its text.
 _MAX_LINES: Final = 20_000
-# As many as a spreadsheet has.
+# As many columns as a spreadsheet can have.
 _MAX_COLUMNS: Final = 16_384
 _MAX_NAME: Final = 1000
 _CHUNK_BYTES: Final = 1024 * 1024
@@ -89,7 +89,7 @@ class _Table:
         self._has_begun = False
         self._carried: list[str] = []
         self._remarks: tuple[str, ...] = ()
-        # The one limit there is, for the whole process.
+        # The csv module has one limit, for the whole process.
         csv.field_size_limit(_MAX_CELL)
 
     def feed(self, data: bytes, *, is_last: bool) -> Chunks:
@@ -114,7 +114,7 @@ class _Table:
                 # A copy, since orjson hands out the whole buffer of some kilobytes that it wrote into.
                 texts.append(b"%b" % orjson.dumps(row))
             except TypeError:
-                # As it was, so that it can be read once its encoding is known.
+                # The row's bytes are kept, so that it can be read once its encoding is known.
                 problems[len(texts)] = NOT_UTF8
                 texts.append(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogateescape"))
             size += len(texts[-1])
@@ -181,7 +181,7 @@ class _Table:
     ) -> int:
         """Parse from a line on; where to go on: behind the first line that is broken, if one is."""
         left = len(lines) - start
-        # Not a copy of them: every line may be broken.
+        # A copy of the lines from each broken one on would take quadratic time.
         part = map(lines.__getitem__, range(start, len(lines)))
         # Strict, or a quote that is left open would make one plausible row out of several.
         reader = csv.reader(chain(part, (_SENTINEL,)), delimiter=self._delimiter or ",", strict=True)

@@ -23,7 +23,7 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
 _PARQUET: Final = b"PAR1"
 _MAX_BLANK: Final = 1024 * 1024
-# Of these bytes, a format is told.
+# Bytes that are enough to tell a format.
 _SURE: Final = 4096
 _BY_SUFFIX: Final[dict[str, Format]] = {
     ".csv": "csv",

@@ -51,7 +51,7 @@ def as_utf8(blocks: Iterator[bytes], encoding: str | None = None) -> Iterator[by
 
 
 def _handling(encoding: str) -> str:
-    """How what is none of an encoding's text is kept: as it is, where a byte alone can be."""
+    """The error handler that keeps bytes which an encoding cannot decode, where it can keep single bytes."""
     try:
         bytes(range(256)).decode(encoding, "surrogateescape")
     except UnicodeError:

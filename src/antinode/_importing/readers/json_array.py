@@ -12,11 +12,11 @@ from antinode._importing.chunks import MAX_ROW, Blocks, Chunk, Chunks, nothing_y
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 _TOKEN: Final = re.compile(rb'["\[\]{},]')
-# What is nested deeper cannot be decoded; its brackets need not be told apart.
+# A value that is nested deeper cannot be decoded, so its brackets need not be matched.
 _MAX_DEPTH: Final = 1100
 _CLOSED_BY: Final = {b"[": b"]", b"{": b"}"}
 _WHITE: Final = b" \t\r\n"
-# So many ends of objects are tried for the end of an element before it is looked for in earnest.
+# How many ends of objects are tried as the end of an element before brackets are counted.
 _TRIES: Final = 4
 
 _LOST: Final = (
@@ -107,7 +107,7 @@ class Splitter:
             if token == b'"':
                 at = string_end(buffer, at)
                 if at < 0:
-                    break  # its end is not here yet
+                    break  # the end of this string has not been read yet
             elif token in _CLOSED_BY:
                 opened += _CLOSED_BY[token]
             elif token == b",":

@@ -18,10 +18,10 @@ _BODY: Final = re.compile(
 )
 _TOKEN: Final = re.compile(rb'["{}\[\]]')
 _BETWEEN: Final = b" \t\r\n,"
-# What is nested deeper cannot be decoded: its end need not be found.
+# An object that is nested deeper cannot be decoded, so its end need not be found.
 _MAX_DEPTH: Final = 1100
 _TOO_DEEP: Final = -2
-# Of these bytes, the beginning of a body is there.
+# Bytes within which the beginning of a body shows that it is one.
 _SURE: Final = 4096
 _LOST: Final = (
     f"no end of this object within {MAX_ROW >> 20} MiB and {_MAX_DEPTH:,} layers: "
@@ -132,9 +132,9 @@ class _Stream:
 
 
 def _end(buffer: bytes, *, opened: int) -> int:
-    """Behind the bracket that closes the first object, or the one that was opened before.
+    """The position after the bracket that closes the first object, or the one that was opened before.
 
-    -1 if it is not here, _TOO_DEEP if that is so for too many layers.
+    -1 if the bracket is not in `buffer`, _TOO_DEEP if the object has too many layers.
     """
     at = 0
     while match := _TOKEN.search(buffer, at):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from antinode._importing.sources import Source
 
-_MAX_FOOTER: Final = 4 * 1024 * 1024
+_MAX_FOOTER_BYTES: Final = 4 * 1024 * 1024
 _BUFFER: Final = 64 * 1024
 _VALUE: Final = 8
 _PART: Final = 256 * 1024
@@ -32,7 +32,7 @@ class Parquet:
     (text where a number would lose digits), a map is an object."""
 
     def __init__(self, source: Source, used: Collection[str] | None = None) -> None:
-        """Only the columns in `used` are read, or else all."""
+        """Only the columns in `used` are read; without it, all."""
         self.position = 0
         self._source = source
         self._used = used
@@ -96,9 +96,9 @@ def _check_footer(path: Path) -> None:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 8))
         length = int.from_bytes(file.read(4), "little")
-    if _MAX_FOOTER < length < size:
+    if _MAX_FOOTER_BYTES < length < size:
         raise NotReadable(
-            f"its list of row groups is longer than {_MAX_FOOTER >> 20} MiB: write larger groups"
+            f"its list of row groups is longer than {_MAX_FOOTER_BYTES >> 20} MiB: write larger groups"
         )
 
 
@@ -142,7 +142,7 @@ def _read(
 
 
 def _parts(batch: Any) -> Iterator[Any]:
-    """A batch in parts that are a mebibyte of JSON or so, or one row."""
+    """A batch in parts of about a mebibyte of JSON each, or of one row."""
     if batch.num_rows <= 1 or sum(map(_weight, batch.columns)) <= _PART:
         yield batch
         return

@@ -38,10 +38,10 @@ class Pass:
 
 
 class RowGroupLayout:
-    """What reading takes, by the sizes that the file tells of its pages."""
+    """The memory that reading a row group takes, by the sizes of pages that the file states."""
 
     def __init__(self, metadata: Any, chosen: Collection[str] | None = None) -> None:
-        """Of all columns, or of those whose names are `chosen`."""
+        """The layout of all columns, or of those whose names are in `chosen`."""
         self._metadata = metadata
         columns = [(number, metadata.schema.column(number)) for number in range(metadata.num_columns)]
         self._columns = [
@@ -101,7 +101,7 @@ class RowGroupLayout:
     def _pass(self, number: int, probe: Any, columns: dict[str, list[_Weight]]) -> Pass:
         weights = [each for own in columns.values() for each in own]
         self._probe(number, probe, {each.path: each for each in weights})
-        # Where pages end is chance: that a batch lies in two of them costs no rows.
+        # Where pages end is chance, so the memory of a second page does not reduce the rows read at a time.
         least = sum(each.of(2) for each in weights)
         rows = next(
             rows
@@ -157,7 +157,7 @@ class _Weight:
         return cls(path, _COLUMN + dictionary, pages, longest, is_probed)
 
     def of(self, rows: int) -> int:
-        """For so many rows at a time."""
+        """The bytes that the column takes when so many rows are read at a time."""
         return self.fixed + heaviest(self.pages, rows) + rows * self.longest
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final, NamedTuple
 from antinode._importing.errors import Damaged
 
 # Statistics in a header hold the least and the greatest value, which may be long texts.
-_MAX_HEADER: Final = 1024 * 1024
+_MAX_HEADER_BYTES: Final = 1024 * 1024
 _FIRST_READ: Final = 256
 _MAX_PAGES: Final = 100_000
 _DICTIONARY: Final = 2
@@ -46,7 +46,7 @@ def read_pages(file: BinaryIO, start: int, end: int) -> Iterator[Page]:
 
 
 def heaviest(pages: Sequence[Page], values: int) -> int:
-    """The most bytes of pages that so many consecutive values can lie in."""
+    """The largest total size of the pages in which this many consecutive values can lie."""
     most = size = between = first = 0
     for last, page in enumerate(pages):
         size += page.size
@@ -70,13 +70,13 @@ def _header(file: BinaryIO, start: int, end: int) -> tuple[dict[tuple[int, int],
             fields: dict[tuple[int, int], int] = {}
             return fields, _struct(data, 0, fields, 0, 0)
         except IndexError:
-            if len(data) < wanted or wanted >= _MAX_HEADER:
+            if len(data) < wanted or wanted >= _MAX_HEADER_BYTES:
                 raise Damaged("the header of a page of it cannot be read") from None
             wanted *= 16
 
 
 def _struct(data: bytes, at: int, found: dict[tuple[int, int], int], of: int, nesting: int) -> int:
-    """Note the integers of a struct under the field that it is in and their own; where the struct ends."""
+    """Put a struct's integers into `found`, by the struct's field and their own; return where it ends."""
     if nesting > _MAX_NESTING:
         raise Damaged("the header of a page of it is nested too deep")
     number = 0
@@ -99,7 +99,7 @@ def _struct(data: bytes, at: int, found: dict[tuple[int, int], int], of: int, ne
 
 
 def _passed(data: bytes, at: int, kind: int) -> int:
-    """Where a value ends that is in none of the headers' fields that matter."""
+    """Where a value ends that is passed over, since its field does not matter."""
     if kind in (_TRUE, _FALSE):
         return at
     if kind == _BYTE:

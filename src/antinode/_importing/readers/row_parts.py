@@ -46,7 +46,7 @@ class RowParts:
         self._files.append(io.BufferedReader(unpacked, _BUFFER))
 
     def rows(self, first: int) -> Chunks:
-        """The rows, each of its parts. Raises `Damaged` if columns differ in their length."""
+        """The rows, each joined from its parts. Raises `Damaged` if columns differ in their length."""
         texts: list[bytes] = []
         problems: dict[int, str] = {}
         size = 0

@@ -16,14 +16,14 @@ Cells: TypeAlias = "list[str] | str"
 
 _TAB: Final = "\t"
 _QUOTE: Final = '"'
-# Lines that may be looked through for the ends of cells, for each line that there is.
+# Lines that may be searched for the end of a cell, per line of the text.
 _SCANS: Final = 20
 # Shows whether the last row has ended.
 _SENTINEL: Final = "\x1e\x1fantinode\x1f\x1e\n"
 
 
 class Parsed(NamedTuple):
-    """What lines hold."""
+    """The rows found in some lines."""
 
     found: list[Cells]
     carried: list[str]
@@ -54,7 +54,7 @@ def parse_tabs(lines: Sequence[str], width: int | None, *, is_last: bool) -> Par
             found.append(cells)
             at += used
         else:
-            # Quotes that are no more than that, or a line that is none.
+            # The quotes belong to the text of the cells, or the line is not a row.
             found.append(plain if _is_row(plain, width) else line)
             at += 1
         width = width or len(plain)

@@ -33,7 +33,7 @@ _SERIALS: Final = range(10_000, 100_000)
 _FIRST_DAY_OF_EXCEL: Final = datetime(1899, 12, 30)
 
 _NUMBER: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?")
-# What Python before 3.11 does not take apart by itself.
+# ISO 8601 in the forms that Python before 3.11 does not parse.
 _ISO: Final = re.compile(
     r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?"
     r"\s?(Z|UTC|[-+]\d\d(?::?\d\d)?)?",
