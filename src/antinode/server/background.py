@@ -98,7 +98,7 @@ class _Thread:
         self._thread.start()
 
     def url(self) -> str:
-        """The base URL, once it is listened on. Raises what kept the server from opening."""
+        """The base URL, once the server listens. Raises what kept the server from opening."""
         try:
             return self._opened.result()[0]
         except BaseException:
@@ -116,7 +116,7 @@ class _Thread:
         try:
             asyncio.run(self._serve())
         except BaseException as error:
-            # Raised in the thread that waits for it, be it the beginning or the end.
+            # The error is raised in the thread that waits for the server to open or to close.
             (self._closed if self._opened.done() else self._opened).set_exception(error)
         else:
             self._closed.set_result(None)

@@ -202,7 +202,7 @@ class Api:
         return self._put("/api/rules", wanted, Rules)
 
     def clock(self) -> ClockView:
-        """What time it is for the server."""
+        """The time by the server's clock."""
         return self._get("/api/clock", ClockView)
 
     def set_clock(self, at_ms: int) -> ClockView:
@@ -288,7 +288,7 @@ class Api:
             body=None if body is None else msgspec.json.encode(body),
             headers={"content-type": "application/json"} if headers is None else headers,
             timeout=self._timeout + patience,
-            # None was asked for, and a few bytes of it could fill the memory.
+            # No compression was asked for, and a few compressed bytes could fill the memory.
             decode_content=False,
         )
         return response.status, response.data

@@ -28,17 +28,17 @@ class Clock:
         return time.time_ns() // 1_000_000 + self._ahead_ms
 
     def fix(self, at_ms: int) -> None:
-        """Stand still at `at_ms`."""
+        """Stop the clock at `at_ms`."""
         self._fixed_ms = at_ms
 
     def advance(self, by_ms: int) -> None:
-        """Move by `by_ms`: a fixed clock stays fixed, a running one runs on."""
+        """Move the clock by `by_ms`: a fixed clock stays fixed, a running one runs on."""
         if self._fixed_ms is None:
             self._ahead_ms += by_ms
         else:
             self._fixed_ms += by_ms
 
     def run(self) -> None:
-        """Go by real time again."""
+        """Let the clock go by real time again."""
         self._fixed_ms = None
         self._ahead_ms = 0

@@ -231,8 +231,11 @@ class Amplitude:
         )
 
     def events(self, query: EventQuery) -> EventPage:
-        """Newest first. A search stops after about 50 ms and tells where to go on (`next_before`), so that a
-        page may hold fewer events than asked for, even none, with older ones left to look through."""
+        """A page of events, newest first.
+
+        A search stops after about 50 ms and tells where to go on (`next_before`), so that a page may hold
+        fewer events than asked for, even none, with older ones left to look through.
+        """
         return self._search.events(query)
 
     def event(self, insert_id: str) -> EventHistory | None:
@@ -241,7 +244,7 @@ class Amplitude:
         return history(insert_id, arrivals) if arrivals else None
 
     def uploads(self, query: UploadQuery) -> UploadPage:
-        """Newest first."""
+        """A page of uploads, newest first."""
         return self._records.uploads(query)
 
     def upload(self, upload_id: int) -> UploadDetail | None:
@@ -291,7 +294,7 @@ class Amplitude:
         )
 
     def totals(self) -> Totals:
-        """Counted since the store was begun or reset. Costs nothing."""
+        """The counts since the store was begun or reset. Reading them costs nothing."""
         return self._store.totals()
 
     def export(self, api_key: str, secret: str, start: str, end: str) -> Path | IngestResponse:
@@ -311,8 +314,8 @@ class Amplitude:
         return path or export.refusal(404, "nothing was received in these hours")
 
     def reset(self, keep: Collection[Keep] = ()) -> None:
-        """As just started with nothing stored, and with the rules, clock and faults of the start, except for
-        those that `keep` names."""
+        """Forget everything that is stored, and return to the rules, clock and faults of the start, except
+        for those that `keep` names."""
         self._store.reset()
         self._rates.reset()
         self._recent = Recent()
@@ -330,7 +333,7 @@ class Amplitude:
             self.faults.reset(self._started_at)
 
     def close(self) -> None:
-        """Ends it; calling it again does nothing."""
+        """Close the store; calling this again does nothing."""
         self._store.close()
 
     def __enter__(self) -> Amplitude:

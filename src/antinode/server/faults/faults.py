@@ -177,7 +177,7 @@ class Faults:
         self.reset(now_ms)
 
     def reset(self, now_ms: int) -> None:
-        """As just made: the faults that it began with, nothing hit yet, the seed's first draw next."""
+        """Return to the faults of the start, with no hits, and to the first draw of the seed."""
         self._random = random.Random(self._seed)  # noqa: S311 - chooses what to break, protects nothing
         self._standing: list[_Standing] = []
         self._over: list[_Standing] = []
@@ -195,19 +195,19 @@ class Faults:
         return standing.view(now_ms)
 
     def remove(self, number: int) -> bool:
-        """Take one back, or forget one that is over. False if there is none of this id."""
+        """Remove a fault, whether in force or over. False if there is none of this id."""
         before = len(self._standing) + len(self._over)
         self._standing = [each for each in self._standing if each.id != number]
         self._over = [each for each in self._over if each.id != number]
         return len(self._standing) + len(self._over) < before
 
     def clear(self) -> None:
-        """Take all back."""
+        """Remove all faults."""
         self._standing = []
         self._over = []
 
     def list(self, now_ms: int) -> Sequence[FaultView]:
-        """All, oldest first, with the newest of those that are over."""
+        """All faults in force and the newest of those that are over, oldest first."""
         self._retire(now_ms)
         return [each.view(now_ms) for each in sorted(self._standing + self._over, key=lambda each: each.id)]
 
@@ -367,6 +367,6 @@ def _listed(statuses: Sequence[int]) -> str:
 
 
 def _plain(number: float) -> str:
-    # Never in exponent form, which the grammar does not have.
+    # The grammar of faults has no exponents.
     plain = format(Decimal(repr(float(number))), "f")
     return plain.rstrip("0").rstrip(".") if "." in plain else plain

@@ -59,7 +59,7 @@ class Application:
 
         try:
             if sum(name == b"host" for name, _ in scope["headers"]) > 1:
-                # Whoever stands in between may have gone by the other one.
+                # A proxy in between may have gone by the other header.
                 refused = {"code": 400, "error": "The request has more than one Host header"}
                 await answer_json(refused, 400, {"connection": "close"})(scope, receive, sending)
             elif scope["path"] == "/" and scope["method"] not in ("GET", "HEAD"):

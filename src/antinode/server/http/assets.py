@@ -33,7 +33,7 @@ _TYPES: Final = {
     ".woff2": "font/woff2",
 }
 
-# One name of a path: none that is hidden, goes up, or means something else on some system.
+# A segment of a path: no hidden file, no `..`, and no name that means something else on some system.
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
 
 
@@ -43,7 +43,7 @@ async def index(request: Request) -> Response:
 
 
 async def asset(request: Request) -> Response:
-    """One of its files; nothing outside of its folder."""
+    """One of the page's files; nothing outside of its folder."""
     return _file(request.path_params["path"], request.headers)
 
 
@@ -54,7 +54,7 @@ def _file(path: str, headers: Headers) -> Response:
         content = _read(PAGE / path)
     if content is None or kind is None:
         return Response("not found", 404, headers=PAGE_HEADERS, media_type="text/plain")
-    # They are small: a digest costs less than remembering what was read when.
+    # The files are small: a digest costs less than remembering what was read when.
     tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
     caching = PAGE_HEADERS | {"etag": tag, "cache-control": "no-cache"}
     if tag in (each.strip().removeprefix("W/") for each in headers.get("if-none-match", "").split(",")):

@@ -63,7 +63,7 @@ class Authority:
         self._publish()
 
     def context(self) -> ssl.SSLContext:
-        """What to serve with. A long-lived server asks for each connection: it is renewed in time."""
+        """The TLS context to serve with. Ask for it at each connection, so that it is renewed in time."""
         if self._context is None or _now() > self._renewed_at + _CERTIFICATE_LASTS / 2:
             self._renewed_at = _now()
             self._context = self._issued()
@@ -151,7 +151,7 @@ def serving_with(certificate: Path, key: Path | None) -> ssl.SSLContext:
     """A context that serves with a certificate and its key, in one PEM file or in two. Raises OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
-    # Without a password given, one would be asked for at the terminal.
+    # Without an empty password, OpenSSL would ask for one at the terminal.
     context.load_cert_chain(certificate, key, password="")
     return context
 

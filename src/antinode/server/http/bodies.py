@@ -12,8 +12,8 @@ from starlette.types import Receive
 BODY_WITHIN_S: Final = 30.0
 """From the headers until the body is there."""
 
-_DRAINED_FOR_S: Final = 1.0
-_DRAINED_AT_MOST: Final = 256 * 1024 * 1024
+_DRAINED_FOR_SECONDS: Final = 1.0
+_DRAINED_AT_MOST_BYTES: Final = 256 * 1024 * 1024
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -44,14 +44,14 @@ NO_ROOM: Final = "Too many requests are under way, with bodies that are not whol
 
 
 class Room:
-    """What the bodies that are not whole yet may take together, in bytes."""
+    """The memory, in bytes, that all bodies still being received may take together."""
 
     def __init__(self, size: int) -> None:
         self._free = size
         self._lock = threading.Lock()
 
     def take(self, size: int) -> bool:
-        """Whether there was room for so many bytes more; they are taken then."""
+        """Take `size` bytes if there is room for them; whether there was."""
         with self._lock:
             if size > self._free:
                 return False
@@ -99,7 +99,7 @@ async def read_body(receive: Receive, keep: int, within_s: float, room: Room = _
                     if len(kept) > keep:
                         is_too_large = True
                         del kept[keep:]
-                if not more or size > _DRAINED_AT_MOST:
+                if not more or size > _DRAINED_AT_MOST_BYTES:
                     return Body(bytes(kept), size, is_too_large, is_whole=not more)
     except TimeoutError:
         raise BodyLate from None
@@ -108,8 +108,8 @@ async def read_body(receive: Receive, keep: int, within_s: float, room: Room = _
 
 
 async def _drain(receive: Receive, *, more: bool) -> None:
-    """Drop what still comes, for a moment: a client that is still sending sees no answer."""
-    with anyio.move_on_after(_DRAINED_FOR_S):
+    """Read and drop the rest of a body, for a moment: a client that is still sending sees no answer."""
+    with anyio.move_on_after(_DRAINED_FOR_SECONDS):
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":

@@ -27,11 +27,11 @@ MAX_HEADERS: Final = 65_536
 """Bytes of a request line and its headers."""
 
 # Longer than client libraries keep an idle connection, so that none is closed under them.
-_KEEP_ALIVE_S: Final = 75
+_KEEP_ALIVE_SECONDS: Final = 75
 
 _CUT: Final = "antinode.cut"
 
-# What uvicorn has to say of single connections (a request that is not HTTP, say) helps nobody here.
+# What uvicorn logs about single connections, such as a request that is not HTTP, helps nobody here.
 _SILENT = logging.getLogger("antinode.server.http.connections")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
@@ -90,7 +90,7 @@ class Connection(HttpToolsProtocol):
             self.cut()
 
     def cut(self) -> None:
-        """Close it at once, with a reset."""
+        """Close the connection at once, with a reset."""
         sock = self.transport.get_extra_info("socket")
         if sock is not None and not self.transport.is_closing():
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER, 1, 0))
@@ -141,7 +141,7 @@ class Listener:
             proxy_headers=False,
             server_header=False,
             date_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )
         self._config.load()
         self._state = ServerState()
@@ -219,7 +219,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url_of(listening: socket.socket, scheme: str) -> str:
-    """The base URL under which this machine reaches it."""
+    """The base URL under which this machine reaches a listening socket."""
     host, port = listening.getsockname()[:2]
     if listening.family == socket.AF_INET6:
         return f"{scheme}://[{'::1' if host == '::' else host}]:{port}"

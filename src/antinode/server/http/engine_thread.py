@@ -42,7 +42,7 @@ class Worker:
         self._count(await self.ask(Amplitude.totals))
 
     async def ask(self, question: Callable[[Amplitude], _T]) -> _T:
-        """What `question` gives when it is called with the engine, after all that was asked before."""
+        """The result of `question(engine)`, called after every question that was asked before."""
         return await self._run(lambda: question(self._engine))
 
     async def reset(self, question: Callable[[Amplitude], None]) -> None:
@@ -60,7 +60,7 @@ class Worker:
         await self._changed.wait()
 
     def end(self) -> None:
-        """Wake all that wait: no more will come."""
+        """Wake everybody who waits for a change: none will come any more."""
         self.is_closing = True
         self.live.close()
         self._count(self.totals)
@@ -71,7 +71,7 @@ class Worker:
         self._thread.shutdown()
 
     def _now_ms(self) -> int:
-        # A single read of what the engine's thread may write: the time before or after.
+        # The engine's thread may set the clock meanwhile; a single read gives the time before or after.
         return self._engine.clock.now_ms()
 
     async def _run(self, question: Callable[[], _T]) -> _T:
@@ -80,8 +80,8 @@ class Worker:
     def _committed(
         self, upload: UploadView, views: Callable[[], Sequence[EventView]], totals: Totals
     ) -> None:
-        # On the engine's thread. Nothing but `is_hungry` is read of what belongs to the loop's; if that is
-        # out of date, a sample is larger or smaller by one upload.
+        # This runs on the engine's thread, and reads only `is_hungry` of what belongs to the loop's thread.
+        # If that is out of date, a sample is larger or smaller by one upload.
         events = views() if self.live.is_hungry else ()
         self._loop.call_soon_threadsafe(self._hear, upload, events, totals)
         if self._told is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 _BACKLOG: Final = 2048
-_PAUSE_S: Final = 0.1
+_PAUSE_SECONDS: Final = 0.1
 """After an accept that failed, for want of descriptors for instance."""
 
 
@@ -44,14 +44,14 @@ class Handshakes:
             try:
                 accepted, _ = await loop.sock_accept(self._listening)
             except OSError:
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             task = loop.create_task(self._shake_hands(accepted))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
     async def _shake_hands(self, accepted: socket.socket) -> None:
-        # Whoever does not trust the certificate, or speaks no TLS, knows it without a word from here.
+        # A client that does not trust the certificate, or speaks no TLS, learns of it by itself.
         with contextlib.suppress(OSError):
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._protocol, accepted, ssl=self._context(), ssl_handshake_timeout=self._within_s

@@ -48,7 +48,7 @@ class Ingestion:
         self._closed = asyncio.Event()
 
     def close(self) -> None:
-        """Answer at once what a fault delays."""
+        """Answer at once the requests that a fault delays."""
         self._closed.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +57,7 @@ class Ingestion:
             await preflight(scope)(scope, receive, send)
             return
         if method != "POST" and (method, path) not in _OTHERS:
-            # Nothing that could hold events, such as a browser that looks for an icon.
+            # The request cannot hold events: a browser looks for an icon, say.
             await _nothing_here(path)(scope, receive, send)
             return
         started = time.perf_counter()

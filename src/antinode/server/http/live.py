@@ -20,7 +20,7 @@ MAX_UPLOADS: Final = 20
 MAX_SUBSCRIBERS: Final = 64
 
 _PAUSE_S: Final = 0.125
-_HEARTBEAT_S: Final = 10.0
+_HEARTBEAT_SECONDS: Final = 10.0
 _RATE_STEPS: Final = 10
 
 
@@ -73,11 +73,11 @@ class Live:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more can watch."""
+        """Whether there are as many subscribers as there may be."""
         return self._subscribers >= MAX_SUBSCRIBERS
 
     def hear(self, upload: UploadView, events: Sequence[EventView], totals: Totals) -> None:
-        """An upload was committed; `events` are some of its events, newest first."""
+        """Take in an upload that was committed; `events` are some of its events, newest first."""
         self._heard_uploads += 1
         self._heard_events += upload.events
         self._uploads.append(upload)
@@ -88,7 +88,7 @@ class Live:
         self._wake()
 
     def reset(self, totals: Totals) -> None:
-        """Everything was forgotten."""
+        """Tell subscribers that the store has forgotten everything."""
         self._events.clear()
         self._uploads.clear()
         self._rate = _Rate()
@@ -118,8 +118,8 @@ class Live:
                 self._sampled = 0
                 yield b"event: tick\ndata: %b\n\n" % msgspec.json.encode(tick)
                 await _first_of(self._closed, _PAUSE_S)
-                # A rate that was told has to be taken back when nothing comes any more.
-                while not await _first_of(news, 1.0 if rate_told else _HEARTBEAT_S):
+                # A rate that was told would stay on show, so it is corrected when nothing comes any more.
+                while not await _first_of(news, 1.0 if rate_told else _HEARTBEAT_SECONDS):
                     if rate_told:
                         break
                     yield b": still here\n\n"
@@ -158,7 +158,7 @@ class _Place(msgspec.Struct, frozen=True):
 
 
 class _Rate:
-    """How much came in the last second, in tenths."""
+    """Counts what came in the last second, by tenths of a second."""
 
     def __init__(self) -> None:
         self._counts = [0] * _RATE_STEPS
@@ -180,7 +180,7 @@ class _Rate:
 
 
 async def _first_of(event: asyncio.Event, within_s: float) -> bool:
-    """Wait for `event`, at most so long. Whether it came."""
+    """Wait for `event`, at most `within_s` seconds; whether it was set."""
     try:
         await asyncio.wait_for(event.wait(), within_s)
     except asyncio.TimeoutError:

@@ -127,7 +127,7 @@ def _in_query(kind: type[msgspec.Struct] | None, components: Mapping[str, Any]) 
 
 
 def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """For a parameter, which is left out rather than null."""
+    """The schema of a parameter, without null: a parameter is left out instead."""
     plain = {key: value for key, value in schema.items() if key not in ("default", "description")}
     if "default" in schema and schema["default"] is not None:
         plain["default"] = schema["default"]

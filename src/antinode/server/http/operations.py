@@ -1,6 +1,6 @@
 """Operations of the server's own API: what each takes and gives, and how a request becomes a call.
 
-One table of operations is all there is to know: requests are checked by it, and `openapi` describes it.
+The table of operations is the only definition of the API: requests are checked by it, `openapi` describes it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from antinode.server.http.bodies import BODY_WITHIN_S, NO_ROOM, BodyLate, Client
 from antinode.server.http.security import PAGE_HEADERS, Gate
 from antinode.server.quoting import quoted
 
-_MAX_BODY: Final = 1_000_000
+_MAX_BODY_BYTES: Final = 1_000_000
 
 _NUMBER: Final = re.compile(r"[0-9]{1,15}\Z")
 
@@ -185,13 +185,13 @@ def _query(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
 
 async def _body(receive: Receive, operation: Operation) -> Any:
     try:
-        body = await read_body(receive, _MAX_BODY, BODY_WITHIN_S)
+        body = await read_body(receive, _MAX_BODY_BYTES, BODY_WITHIN_S)
     except BodyLate:
         raise OperationRefused(408, "the body did not arrive in time") from None
     except NoRoom:
         raise OperationRefused(503, NO_ROOM) from None
     if body.is_too_large:
-        raise OperationRefused(413, f"the body is larger than {_MAX_BODY:,} bytes")
+        raise OperationRefused(413, f"the body is larger than {_MAX_BODY_BYTES:,} bytes")
     if not body.data and operation.is_body_optional:
         return None
     try:

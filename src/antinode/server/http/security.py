@@ -24,7 +24,7 @@ PAGE_HEADERS: Final = {
 
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(?::[0-9]{1,5})?\Z")
 
-# Names that the public DNS never answers, so that no page of a stranger can bear one.
+# Suffixes that public DNS never resolves, so that no stranger's page can have such a name.
 _PRIVATE_SUFFIXES: Final = (".localhost", ".local", ".internal", ".test", ".home.arpa")
 
 
@@ -40,7 +40,7 @@ class Gate:
         self._is_open = not is_loopback(host)
 
     def wrong_host(self, headers: Headers, also: Collection[str] = ()) -> str | None:
-        """Why a request with this `Host` is not answered; None if it is, as it is under names in `also`."""
+        """Why a request with this `Host` is refused; None if it is not. Names in `also` are allowed, too."""
         given = headers.get("host", "")
         match = _HOST.match(given)
         if match is not None and ((name := _name(match["name"])) in also or self._is_ours(name)):

@@ -10,12 +10,12 @@ from antinode.server.http.connections import Listener, bind, url_of
 from antinode.server.http.engine_thread import Worker
 from antinode.server.settings import ServerSettings
 
-_ENDS_WITHIN_S = 0.7
+_ENDS_WITHIN_SECONDS = 0.7
 """How long requests that are being answered may take to end: less than a person waits after Ctrl-C."""
 
 
 class Site:
-    """Open it, and it answers until it is closed."""
+    """A server that answers from `open` to `close`."""
 
     def __init__(self, settings: ServerSettings, on_error: Callable[[Exception], None]) -> None:
         """`on_error` hears of every mistake of ours that a request brought to light."""
@@ -42,6 +42,6 @@ class Site:
         self._worker.end()
         self._application.ingestion.close()
         try:
-            await self._listener.close(_ENDS_WITHIN_S)
+            await self._listener.close(_ENDS_WITHIN_SECONDS)
         finally:
             await self._worker.close()

@@ -45,7 +45,7 @@ class Shape(Protocol):
 
 
 class LooseShape(Protocol):
-    """As `Shape`, but None, empty strings, and numbers as text are possible."""
+    """An event as `Shape` describes it, but with None, empty strings and numbers as text allowed."""
 
     event_type: str | float | UnsetType | None
     user_id: str | float | UnsetType | None
@@ -125,7 +125,7 @@ _SOUND: Final = _shape(
     "Sound",
     {
         **{key: _SOUND_KINDS[kind] for key, kind in FIELDS.items()},
-        # No float: one may have lost digits.
+        # A float may have lost digits, so it is not taken here.
         "insert_id": str | int | None,
         "groups": dict[str, _NAME | list[_NAME]] | None,
     },

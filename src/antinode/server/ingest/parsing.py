@@ -278,7 +278,7 @@ def _adapted(
     events: list[dict[str, Any]] = []
     texts: list[msgspec.Raw] = []
     malformed: dict[int, list[Problem]] = {}
-    if api is IngestApi.USER_MAP:  # which holds no events; what it asks for is checked, and not done
+    if api is IngestApi.USER_MAP:  # a mapping holds no events; it is checked, and not carried out
         found = {position: mapping_problem(entry) for position, entry in enumerate(entries)}
         return [], [], {position: [problem] for position, problem in found.items() if problem}
     for position, entry in enumerate(entries):

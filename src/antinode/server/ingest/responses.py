@@ -37,7 +37,7 @@ _STAGES: Final[Mapping[Stage, tuple[str, str]]] = {
 _LONGEST_KEY: Final = 256
 """Characters of a wrong key that are repeated; real ones have 32."""
 
-_IDENTIFY_WAIT: Final = 15
+_IDENTIFY_WAIT_SECONDS: Final = 15
 """Seconds for which the Identify API asks throttled devices to pause (section 16)."""
 
 
@@ -63,7 +63,7 @@ class Refusal:
     """The wrong key, if the body repeats it."""
 
     def answer(self) -> IngestResponse:
-        """What goes over the wire."""
+        """The answer that is sent."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         if isinstance(self.body, str):
             return IngestResponse(
@@ -119,20 +119,20 @@ def invalid_json(body_size: int | None, body_start: str | None) -> Refusal:
 
 
 def too_large(api: IngestApi, body_size: int | None = None) -> Refusal:
-    """For too many bytes and for too many events."""
+    """The refusal of a request with too many bytes or too many events."""
     error = "Payload too large"
     return Refusal(413, _body(413, error) if api.speaks_json else error, body_size=body_size)
 
 
 def uri_too_long() -> Refusal:
-    """Only the Identify APIs take what they need from the query."""
+    """The refusal of a query that is too long; only the Identify APIs read their input from the query."""
     return Refusal(414, "URI too long")
 
 
 def missing_field(
     name: str, reading: RequestReading | None, body_size: int, body_start: str | None
 ) -> Refusal:
-    """The request as a whole lacks `api_key` or `events`."""
+    """The refusal of a request without `api_key` or `events`."""
     body = _body(400, "Request missing required field", missing_field=name)
     return Refusal(400, body, reading=reading, body_size=body_size, body_start=body_start)
 
@@ -144,14 +144,14 @@ def missing_event(
     body_size: int | None = None,
     body_start: str | None = None,
 ) -> Refusal:
-    """What the APIs that answer in text say when the events are not there, or are not readable."""
+    """The refusal of a request without readable events, by the APIs that answer in text."""
     return Refusal(
         400, "missing_event", reasons or {}, reading=reading, body_size=body_size, body_start=body_start
     )
 
 
 def invalid_api_key(api: IngestApi, key: str, reading: RequestReading | None, body_size: int) -> Refusal:
-    """A key that the rules do not know; for the APIs that answer in text, none at all too."""
+    """The refusal of a key that the rules do not know; APIs that answer in text say the same of no key."""
     if not api.speaks_json:
         return Refusal(400, "invalid_api_key", reading=reading, body_size=body_size)
     key = key[:_LONGEST_KEY]
@@ -160,7 +160,7 @@ def invalid_api_key(api: IngestApi, key: str, reading: RequestReading | None, bo
 
 
 def invalid_event(reading: RequestReading, reasons: Mapping[int, list[Problem]]) -> Refusal:
-    """An entry of `events` is no object."""
+    """The refusal of a request with an entry of `events` that is not an object."""
     return Refusal(400, _body(400, "Invalid event JSON"), reasons, reading=reading)
 
 
@@ -170,7 +170,7 @@ def bad_events(
     named: Mapping[str, Sequence[int]],
     reasons: Mapping[int, list[Problem]],
 ) -> Refusal:
-    """Events that fail a stage of the checks. `named` is what the answer tells: field -> positions."""
+    """The refusal of events that fail a stage of the checks. `named` is in the answer: field -> positions."""
     if not api.speaks_json:
         return Refusal(400, f"invalid_event_field. Invalid fields [{', '.join(named)}]", reasons)
     error, key = _STAGES[stage]
@@ -184,7 +184,7 @@ def silenced(
     more: Mapping[str, Any],
     reasons: Mapping[int, list[Problem]],
 ) -> Refusal:
-    """Events of silenced devices. `more` are the keys of the JSON body beside `code` and `error`."""
+    """The refusal of silenced devices' events. `more`: keys of the JSON body beside `code` and `error`."""
     error = "Events silenced for device_id"
     return Refusal(400, _body(400, error, **more) if api.speaks_json else error, reasons)
 
@@ -194,20 +194,20 @@ def throttled(
     more: Mapping[str, Any],
     reasons: Mapping[int, list[Problem]],
 ) -> Refusal:
-    """Users or devices that send too much. `more` as in `silenced`.
+    """The refusal of users or devices that send too much. `more` as in `silenced`.
 
     Each 429 in JSON names a threshold, whatever its cause: Amplitude's Java SDK fails without.
     """
     error = "Too many requests for some devices and users"
     if api in (IngestApi.IDENTIFY, IngestApi.GROUP_IDENTIFY):
-        return Refusal(429, error, reasons, retry_after=_IDENTIFY_WAIT)
+        return Refusal(429, error, reasons, retry_after=_IDENTIFY_WAIT_SECONDS)
     told = {"eps_threshold": api.documented_eps, **more}
     body = _body(429, error, **told) if api.speaks_json else error
     return Refusal(429, body, reasons, retry_after=int(ID_HOLD))
 
 
 def project_throttled(api: IngestApi) -> Refusal:
-    """A whole project that sends too much: nobody is named."""
+    """The refusal of a project that sends too much as a whole: no user or device is named."""
     error = "Too many requests"
     body = _body(429, error, eps_threshold=api.documented_eps) if api.speaks_json else error
     return Refusal(429, body, retry_after=int(PROJECT_WAIT))

@@ -127,7 +127,7 @@ class _Check:
         self._reading = reading
         self._rules = rules
         self._removes_short_ids = rules.short_id_policy == "strip"
-        # The Identify APIs have no place for either.
+        # The Identify APIs have no field for an insert_id or a time.
         self._needs_id_and_time = reading.api not in (IngestApi.IDENTIFY, IngestApi.GROUP_IDENTIFY)
 
     def run(self) -> None:
@@ -263,7 +263,7 @@ def _tidied(event: dict[str, Any], is_long: bool, found: list[Problem]) -> dict[
             changed[key] = None
         elif kind is not None:
             tidy = _tidy(key, kind, value, found)
-            if is_long and key != "user_agent":  # which the API keeps whole
+            if is_long and key != "user_agent":  # the API keeps a user agent whole
                 tidy, cut = truncate(tidy, path=key)
                 if cut:
                     found.append(warnings.truncated(key, cut))
@@ -287,6 +287,6 @@ def _tidy(key: str, kind: FieldKind, value: Any, found: list[Problem]) -> Any:
     return value
 
 
-# These run for every key, and nothing but JSON's own types comes here.
+# Looked up for every key; only JSON's own types come here.
 _KIND_OF: Final = dict(FIELDS).get
 _CONTAINERS: Final = frozenset({dict, list})

@@ -135,7 +135,7 @@ class Entries:
         )
 
     def exported(self, project_id: int, start_ms: int, end_ms: int) -> Iterator[tuple[int, dict[str, Any]]]:
-        """When it was received, and its row: of each accepted ordinary event of that time, oldest first."""
+        """The time of receipt and the row of each accepted ordinary event of that time, oldest first."""
         rows = self._all(
             f"{COLUMNS} FROM uploads AS u INDEXED BY uploads_received"
             " CROSS JOIN entries AS e ON e.seq >= u.first_seq AND e.seq < u.first_seq + u.events"
@@ -161,7 +161,7 @@ class Entries:
         return [StoredEntry(each).view() for each in rows]
 
     def settings(self, set_by: Mapping[str, int]) -> dict[str, Setting]:
-        """For each property, of those given by entries that are kept, which one gave it."""
+        """For each property, the entry that gave it its value, if that entry is still kept."""
         settings: dict[int, Setting] = {}
         for seq in set(set_by.values()):
             found = self._all(f"{COLUMNS} FROM entries AS e{JOINS} WHERE e.seq = ?", (seq,)).fetchone()

@@ -16,7 +16,7 @@ from antinode.server.storage.groups import named_groups
 from antinode.server.storage.sql import LONGEST_PATTERN, as_number
 from antinode.server.storage.store import OUTCOMES, EventStore
 
-_PATIENCE_S: Final = 0.05
+_PATIENCE_SECONDS: Final = 0.05
 """How long a search may take before it tells what it has found so far."""
 
 _SLICE: Final = 8_192
@@ -35,7 +35,7 @@ class Search:
         self._timer = timer
 
     def events(self, query: EventQuery) -> EventPage:
-        """Newest first; stops after about 50 ms and tells where to go on."""
+        """The matching events, newest first; stops after about 50 ms and tells where to go on."""
         progress = self._store.progress
         limit = min(max(query.limit, 1), 10_000)
         top = progress.next_seq if query.before is None else min(query.before, progress.next_seq)
@@ -50,7 +50,7 @@ class Search:
         seq = "n.seq" if condition.startswith("notes") else "e.seq"
         sifts = _sifts(query)
         found: list[EventView] = []
-        until = self._timer() + _PATIENCE_S
+        until = self._timer() + _PATIENCE_SECONDS
         while top > bottom:
             start = max(bottom, top - (_INDEXED_SLICE if is_indexed else _SLICE))
             rows = self._all(
@@ -137,7 +137,7 @@ class Search:
 
 
 def _sifts(query: EventQuery) -> Sequence[Callable[[StoredEntry], bool]]:
-    """What SQL cannot tell of an entry."""
+    """The conditions of a query that SQL cannot check."""
     sifts = [
         _has_id(name, wanted)
         for name in ("user_id", "device_id", "insert_id")

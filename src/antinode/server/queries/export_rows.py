@@ -112,7 +112,7 @@ def language_name(value: str) -> str:
 
 
 def timestamp(at_ms: int) -> str:
-    """As rows write it, in UTC. Outside of the years 1 to 9999, their first or last moment stands for it."""
+    """A time as export rows write it, in UTC; outside of the years 1 to 9999, their first or last moment."""
     moment = _EPOCH + timedelta(milliseconds=min(max(at_ms, _EARLIEST_MS), _LATEST_MS))
     return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
 

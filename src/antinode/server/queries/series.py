@@ -62,7 +62,7 @@ class Recent:
         self._minutes.add(at_ms, counts)
 
     def restore(self, kept: Callable[[int, int], Iterable[tuple[int, Counts]]], now_ms: int) -> None:
-        """Count again what is kept: `kept(step_ms, since_ms)` gives sums by step."""
+        """Count the uploads that are kept once more: `kept(step_ms, since_ms)` gives sums by step."""
         for steps in (self._seconds, self._minutes):
             for at_ms, counts in kept(steps.step_ms, now_ms - steps.kept * steps.step_ms):
                 steps.add(at_ms, counts)

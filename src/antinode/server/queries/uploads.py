@@ -39,7 +39,7 @@ class Records:
         return UploadPage(uploads=found, next_before=found[-1].id if len(rows) > limit else None)
 
     def upload(self, upload_id: int) -> UploadView | None:
-        """None if there is none of this id, or no longer."""
+        """The upload of this id; None if there is none, or no longer."""
         found = self._all(f"{_UPLOAD} WHERE id = ?", (as_number(upload_id),)).fetchone()
         return (
             None
@@ -48,7 +48,7 @@ class Records:
         )
 
     def counts(self, kind: str) -> list[Count]:
-        """The most frequent of a kind."""
+        """The most frequent names of a kind, with their counts."""
         rows = self._all(
             "SELECT name, count FROM tallies WHERE kind = ? ORDER BY count DESC, name LIMIT ?", (kind, _TOP)
         )

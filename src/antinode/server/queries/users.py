@@ -88,7 +88,7 @@ class Population:
         return [device_id for (device_id,) in self._all(_DEVICES_OF, (user, count))]
 
     def _merged(self, user: int) -> tuple[int, int | None]:
-        """Events of the anonymous users that turned out to be this user, and when the first was seen."""
+        """Events of the anonymous users that were merged into this user, and when the first was seen."""
         found: tuple[int, int | None] = self._all(_MERGED, (user,)).fetchone()
         return found
 
@@ -115,7 +115,7 @@ class Population:
         )
 
     def count_users(self) -> int:
-        """Without those that turned out to be another."""
+        """How many users there are, without those that were merged into another."""
         (count,) = self._all("SELECT count(*) FROM users WHERE merged_into = 0").fetchone()
         return int(count)
 

@@ -85,7 +85,7 @@ class Groups:
     def apply(
         self, project_id: int, event: Mapping[str, Any], is_identify: bool, seq: int, now_ms: int
     ) -> None:
-        """Entry `seq` names groups and, as a `$groupidentify`, gives each of them properties."""
+        """Note the groups that entry `seq` names and, of a `$groupidentify`, the properties it gives each."""
         payload = event.get("group_properties") if is_identify else None
         for group_type, names in named_groups(event).items():
             for name in names:
@@ -128,7 +128,7 @@ class Groups:
             self._profiles = []
 
     def prune(self, floor: int, old_floor: int) -> None:
-        """Forget the groups that no entry from `floor` on names, and what they had."""
+        """Forget the groups that no entry from `floor` on names, with their properties."""
         execute = self._connection.execute
         execute(
             "DELETE FROM group_profiles WHERE (group_id, seq) IN"

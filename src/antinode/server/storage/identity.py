@@ -33,7 +33,7 @@ class Belonging(enum.Enum):
 def belonging(
     *, has_user_id: bool, is_known: bool, is_device_used: bool, is_device_anonymous: bool
 ) -> Belonging:
-    """The rules of 4.5.
+    """Which user an event belongs to, by the rules of section 4.5.
 
     `is_known`: there is a user with the event's user_id. `is_device_used`: the device was seen before, and
     `is_device_anonymous` that its last user has no user_id.

@@ -143,7 +143,7 @@ _OPERATE: Final[Mapping[str, Callable[[Table, Any], Table]]] = MappingProxyType(
 
 
 def _entries(values: Any) -> list[tuple[str, Any]]:
-    """What an operation names. One whose argument is no object names nothing."""
+    """The properties that an operation names; none if its argument is not an object."""
     if not isinstance(values, dict):
         return []
     return [(key, value) for key, value in values.items() if value is not None]
@@ -185,6 +185,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _sum(old: float, value: float) -> float:
-    """Their sum, of whole numbers to the last digit; the old one if the sum is more than a float can be."""
+    """`old` plus `value`, exact for whole numbers; `old` if the sum is more than a float can hold."""
     total = old + value
     return total if abs(total) <= sys.float_info.max else old

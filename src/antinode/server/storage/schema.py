@@ -208,8 +208,8 @@ def connect(path: Path | None) -> sqlite3.Connection:
         connection = _open(":memory:")
         connection.executescript(f"BEGIN;{TABLES}COMMIT;")
         return connection
-    # For the owner alone, as the files beside it, which SQLite makes with the same rights: events hold what
-    # users did. What it cannot be made for, SQLite says.
+    # Only the owner may read the file, and the files beside it, to which SQLite gives the same rights: events
+    # hold what users did. If the file cannot be made, SQLite says why.
     with suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:
@@ -226,7 +226,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
     except DataError:
         connection.close()
         raise
-    # One that an earlier version made.
+    # An earlier version made its files readable by others.
     for each in (path, path.with_name(f"{path.name}-wal")):
         with suppress(OSError):
             each.chmod(0o600)

@@ -70,7 +70,7 @@ class Taken:
     returned: int = 0
 
     def note(self, seq: int, problems: Sequence[Problem], kept: str = "") -> None:
-        """What is to be said about entry `seq`."""
+        """Keep what is to be said about entry `seq`."""
         self.notes.append((seq, msgspec.json.encode(problems).decode() if problems else "", kept))
         self.problems += [(seq, problem) for problem in problems]
 
@@ -250,7 +250,7 @@ class EventStore:
     def _prune(self) -> None:
         """Forget the oldest, a sixteenth at a time, if there is more than `max_events`.
 
-        So many uploads are kept at most too, else refused ones without events would gather.
+        Uploads have the same bound, or else refused ones without events would pile up.
         """
         now, limit = self.progress, self.max_events
         if limit is None:

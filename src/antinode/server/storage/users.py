@@ -140,7 +140,7 @@ class People:
         return user
 
     def change(self, user: User, profile: Profile, seq: int) -> None:
-        """Entry `seq` gave `user` this profile."""
+        """Note that entry `seq` gave `user` this profile."""
         self._profiles.append((seq, user.version, msgspec.json.encode(profile).decode()))
         user.profile = profile
         user.version = seq
@@ -210,7 +210,7 @@ class People:
         if any(user.last_seq < floor for user in self._users.values()):
             self._users = {number: user for number, user in self._users.items() if user.last_seq >= floor}
             self._by_user_id = {key: user for key, user in self._by_user_id.items() if user.last_seq >= floor}
-        # A sighting may go before its user does: then the device is to be read again, and found unused.
+        # A sighting may be forgotten before its user: the device is then read again, and found unused.
         self._devices = {
             key: (user, seen)
             for key, (user, seen) in self._devices.items()
