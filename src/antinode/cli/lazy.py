@@ -58,7 +58,7 @@ class LazyGroup(click.RichGroup):
         return name, command, rest
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        # As the table has them, not by the alphabet.
+        # In the order of the table rather than the alphabet.
         return list(self.commands)
 
     def make_context(

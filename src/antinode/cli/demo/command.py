@@ -65,7 +65,7 @@ def demo(
     from antinode.cli.demo.run import ACCIDENTS, BAD_LUCK, LOGGING_TIME, Run  # noqa: PLC0415
     from antinode.cli.demo.verdict import conclude  # noqa: PLC0415
 
-    # The display tells what the library's warnings would: they would only tear it up.
+    # The display tells what the library would warn of, and warnings in between would tear it up.
     logging.getLogger("antinode").addHandler(logging.NullHandler())
     output = DemoOutput()
     throttled = None if fast or no_faults else busiest_early_user(events)

@@ -108,7 +108,7 @@ class Dashboard:
         self._live.stop()
 
     def show(self, progress: DemoProgress) -> None:
-        """Draw how it stands."""
+        """Draw the progress of the demo."""
         if (previous := self._previous) is not None and progress.elapsed > previous.elapsed:
             delivered = progress.stats.delivered - previous.stats.delivered
             self._rates.append(delivered / (progress.elapsed - previous.elapsed))

@@ -114,7 +114,7 @@ class Run:
         yield self.progress()
 
     def progress(self) -> DemoProgress:
-        """How it stands."""
+        """The progress of the demo so far."""
         return DemoProgress(
             elapsed=time.monotonic() - self._started,
             total=len(self.events),

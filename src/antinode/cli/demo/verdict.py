@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def conclude(
     run: Run, progress: DemoProgress, amplitude: antinode.server.Running, output: DemoOutput
 ) -> bool:
-    """Print the verdict; whether all of it is good."""
+    """Print the verdict; whether everything in it is as it should be."""
     stats = progress.stats
     output.line()
     output.line(

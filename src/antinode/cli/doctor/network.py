@@ -24,9 +24,9 @@ from antinode.cli.serve.banner import is_loopback
 
 STEPS: Final = ("proxy", "name", "connection", "TLS", "request", "clock")
 
-_EXPIRES_SOON_S: Final = 14 * 86_400
-_OFF_S: Final = 60.0
-_SLOW_S: Final = 2.0
+_EXPIRES_SOON_SECONDS: Final = 14 * 86_400
+_OFF_SECONDS: Final = 60.0
+_SLOW_SECONDS: Final = 2.0
 _Found = TypeVar("_Found")
 
 
@@ -64,7 +64,7 @@ def check_way(way: Route) -> Iterator[DoctorFinding]:
 
 
 def skip_way(why: str) -> list[DoctorFinding]:
-    """The same for those who do not want it checked."""
+    """A finding for each of `STEPS` that says why the way was not checked."""
     return [DoctorFinding(step, "unchecked", why) for step in STEPS]
 
 
@@ -82,7 +82,7 @@ class _Checks:
 
     @property
     def _target(self) -> tuple[str, int]:
-        """Who is connected to first."""
+        """The host and port to connect to first: the proxy's, if there is one."""
         return (self._proxy.host, self._proxy.port) if self._proxy else (self._way.host, self._way.port)
 
     def proxy(self) -> DoctorFinding:
@@ -125,7 +125,7 @@ class _Checks:
         passed = time.monotonic() - started
         more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
         text = "" if addresses[0] == host else f"{host} is {addresses[0]}{more}, found in {_ms(passed)}"
-        if passed > _SLOW_S:
+        if passed > _SLOW_SECONDS:
             return DoctorFinding(
                 "name", "warning", text, "The DNS server is slow: each new connection waits for it."
             )
@@ -160,7 +160,7 @@ class _Checks:
             )
         passed = time.monotonic() - started
         text = f"{host} port {port}, made in {_ms(passed)}"
-        if passed > _SLOW_S:
+        if passed > _SLOW_SECONDS:
             return DoctorFinding(
                 "connection", "warning", text, "That is slow: requests may run into their timeout."
             )
@@ -260,7 +260,7 @@ def _judge_certificate(certificate: dict[str, Any], version: str, now: float) ->
     except ValueError:
         return DoctorFinding("TLS", "ok", f"{version}, certificate of {issuer}")
     text = f"{version}, certificate of {issuer}, good for {counted(round(left / 86_400), 'day')}"
-    if left < _EXPIRES_SOON_S:
+    if left < _EXPIRES_SOON_SECONDS:
         return DoctorFinding(
             "TLS", "warning", text, "It ends soon: whoever runs this server has to renew it."
         )
@@ -271,7 +271,7 @@ def _judge_answer(response: HttpResponse, passed: float) -> DoctorFinding:
     status, text = response.status, f"answered {response.status} to an empty request, in {_ms(passed)}"
     verdict = judge(status, response.headers, response.body, 0, lambda _: (None, None))
     body = verdict.body or {}
-    # Of a request without a key and events Amplitude says which it misses first.
+    # Amplitude answers a request without key and events by naming the field that it misses first.
     if status == 400 and (body.get("missing_field") or body.get("code") == 400) and "path" not in _said(body):
         return DoctorFinding("request", "ok", f"{text}, as it should")
     if status >= 500 or status in (408, 429):
@@ -306,9 +306,9 @@ def judge_clock(date: str, now: float) -> DoctorFinding:
         theirs = parsedate_to_datetime(date)
     except ValueError:
         return DoctorFinding("clock", "unchecked", "the server's answer names no readable time")
-    # It has whole seconds, cut.
+    # `Date` is cut to whole seconds, so it is half a second early on average.
     off = now - (theirs if theirs.tzinfo else theirs.replace(tzinfo=timezone.utc)).timestamp() - 0.5
-    if abs(off) < _OFF_S:
+    if abs(off) < _OFF_SECONDS:
         return DoctorFinding(
             "clock", "ok", "agrees with the server's" if abs(off) < 2 else f"off by {abs(off):.0f} s"
         )

@@ -16,7 +16,7 @@ from antinode._spool.filesystems import filesystem_of, may_map
 from antinode._spool.inspection import inspect
 from antinode.cli.doctor.findings import DoctorFinding
 
-_LEAST_FREE: Final = 64 * 1024 * 1024
+_LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
 _REMOTE: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"}
 )
@@ -24,7 +24,7 @@ _FLEETING: Final = frozenset({"tmpfs", "ramfs"})
 
 
 def check_spool(path: str, max_bytes: int) -> Iterator[DoctorFinding]:
-    """What `storage=path` would meet. Changes nothing."""
+    """What a client with `storage=path` would find there. Changes nothing."""
     place = _nearest(path)
     if not os.path.isdir(place):
         yield DoctorFinding(
@@ -123,7 +123,7 @@ def _access(path: str) -> Iterator[DoctorFinding]:
 def _room(place: str, max_bytes: int) -> DoctorFinding:
     free = shutil.disk_usage(place).free
     text = f"{_size(free)} free, and the spool may take {_size(max_bytes)}"
-    if free < _LEAST_FREE:
+    if free < _LEAST_FREE_BYTES:
         return DoctorFinding(
             "spool room", "problem", text, "Make room: a full disk leaves events in memory alone."
         )

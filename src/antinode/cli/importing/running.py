@@ -23,7 +23,7 @@ from antinode.cli.ui import console
 from antinode.cli.ui.errors import EXIT_FAILED, Failed, NotSetUp
 from antinode.cli.ui.interrupts import Interrupts
 
-# A request of 20 MB takes its time on a slow line.
+# On a slow line, a request of 20 MB takes longer than the default allows.
 _REQUEST_TIMEOUT_MS: Final = 60_000
 
 _Outcome_co = TypeVar("_Outcome_co", covariant=True)
@@ -47,7 +47,10 @@ def run(
     is_json: bool,
     **given: Any,
 ) -> int:
-    """The exit code. `given` is what says which column is what; the rest are fields of `ImportSettings`."""
+    """Run an import; returns the exit code.
+
+    `given` says which column is what; the other arguments are fields of `ImportSettings`.
+    """
     try:
         found = find_sources(files)
     except ImportTrouble as error:
@@ -84,7 +87,7 @@ def run(
 
 
 def _options(destination: Destination, connections: int) -> Options:
-    destination.url()  # what contradicts itself is wrong usage
+    destination.url()  # options that contradict each other are wrong usage
     more = {"connections": connections, "request_timeout_millis": _REQUEST_TIMEOUT_MS}
     with usage_errors():
         return read_options({**destination.options, **more})

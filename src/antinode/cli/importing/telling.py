@@ -59,7 +59,7 @@ def tell_survey(console: Console, survey: Survey) -> None:
     """What a dry run found, in words."""
     for source, row, event in survey.samples:
         console.print(Text(f"{printable(source.name)}, row {row:,}", "bold"))
-        # Before its width is asked for, which escapes change.
+        # Escaped before its width is measured, which escapes change.
         sample = escaped_text(JSON.from_data(event, indent=2).text)
         console.print(Padding(sample, (0, 0, 1, 2), expand=False))
     ends = "" if survey.is_whole else ", up to where it was stopped"
@@ -122,7 +122,7 @@ def _where(kind: RowFinding) -> str:
 
 
 def write_report(report: ImportReport) -> None:
-    """The same for a program, as one JSON object."""
+    """Print the end of an import for a program, as one JSON object."""
     write_json(
         {
             "type": "import",
@@ -147,7 +147,7 @@ def write_report(report: ImportReport) -> None:
 
 
 def write_survey(survey: Survey) -> None:
-    """The same for a program, as one JSON object."""
+    """Print what a dry run found for a program, as one JSON object."""
     write_json(
         {
             "type": "dry_run",

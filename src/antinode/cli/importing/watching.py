@@ -25,7 +25,7 @@ class Watcher:
             told.append(f" · {progress.rejected:,} rejected", "red")
         if progress.stalled:
             told.append(" · waiting", "yellow")
-        # What is read but not settled yet is still to be done.
+        # Rows that were read but have not settled count as still to be done.
         share = settled / max(1, settled + progress.pending)
         self.bar.show(progress.bytes_read * share, progress.bytes_total or None, told)
 
@@ -34,5 +34,5 @@ class Watcher:
             console.err().print(console.printable(text), style="yellow")
 
     def wait_for_last(self) -> None:
-        """The import has been told to stop."""
+        """Show that the import has been told to stop and waits for its last answers."""
         self.bar.title = "Stopping"

@@ -75,7 +75,7 @@ class Destination:
             return upload_urls(self.check())[0]
 
     def shown_url(self) -> str:
-        """The same without what may be a secret in it: user name, password and query."""
+        """Where events go, without what may be secret in the URL: user name, password and query."""
         from antinode._protocol.secrets import public_url  # noqa: PLC0415 - as above
 
         return public_url(self.url())
@@ -114,7 +114,7 @@ class Destination:
 
 @contextlib.contextmanager
 def usage_errors() -> Iterator[None]:
-    """What is wrong with an option that `init` was given is wrong usage."""
+    """Turn a ConfigurationError within the block into wrong usage of the command."""
     from antinode._errors import ConfigurationError  # noqa: PLC0415 - not for help and completion
 
     try:
@@ -124,7 +124,7 @@ def usage_errors() -> Iterator[None]:
 
 
 def destination_options(*, usual: Api = "http-v2") -> Callable[[_Command], _Command]:
-    """Gives a command these options; what `read_destination` takes out of its arguments again."""
+    """Give a command the options of `Destination`, which `read_destination` takes out of its arguments."""
 
     def add(command: _Command) -> _Command:
         for option in reversed((*_OPTIONS, api_option("Send to", usual), *_MORE_OPTIONS)):
@@ -137,7 +137,7 @@ def destination_options(*, usual: Api = "http-v2") -> Callable[[_Command], _Comm
 def read_destination(given: dict[str, Any], *, usual: Api = "http-v2") -> Destination:
     """Takes the options of `destination_options` out of `given`, the keyword arguments of a command.
 
-    Where neither API is named, by an option or at the end of the URL, it is the `usual` one.
+    The API is the `usual` one where neither an option nor the end of the URL names one.
     """
     api_key = given.pop("api_key")
     server_url, zone, proxy = given.pop("server_url"), given.pop("zone"), given.pop("proxy")
@@ -164,7 +164,7 @@ def read_destination(given: dict[str, Any], *, usual: Api = "http-v2") -> Destin
 
 
 def _named_api(server_url: str | None) -> bool | None:
-    """Whether the URL ends as that of the Batch API does; None if it ends as neither."""
+    """Whether the URL ends in the path of the Batch API; None if it ends in neither API's path."""
     from antinode._protocol.endpoints import Endpoint, endpoint_of  # noqa: PLC0415 - not for help and completion
 
     named = None if server_url is None else endpoint_of(server_url)

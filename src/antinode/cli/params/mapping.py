@@ -124,7 +124,7 @@ _OPTIONS: Final = (
 
 
 def mapping_options(command: _Command) -> _Command:
-    """Gives a command these options."""
+    """Give a command the options that say how rows become events."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

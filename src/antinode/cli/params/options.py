@@ -15,7 +15,7 @@ _Option = Callable[[_Command], _Command]
 
 
 def timeout_option(help: str, default: float | None = None) -> _Option[Any]:
-    """Seconds, more than 0."""
+    """The option `--timeout`: seconds, more than 0."""
     return click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
@@ -30,7 +30,7 @@ resend_timeout_option: Final = timeout_option("Stop after so long. Without it, a
 
 
 def api_option(verb: str, usual: Api = "http-v2") -> _Option[Any]:
-    """Which of Amplitude's two upload APIs is meant; None where neither is named."""
+    """The option for one of Amplitude's two upload APIs; its value is None where neither is named."""
     return click.option(
         "--batch/--http-v2",
         "is_batch",
@@ -40,7 +40,7 @@ def api_option(verb: str, usual: Api = "http-v2") -> _Option[Any]:
 
 
 def min_id_length_option() -> _Option[Any]:
-    """The shortest id that is not refused."""
+    """The option for the length of the shortest id that is not refused."""
     return click.option(
         "--min-id-length",
         type=click.IntRange(min=1),
@@ -50,14 +50,17 @@ def min_id_length_option() -> _Option[Any]:
 
 
 def property_option(help: str) -> _Option[Any]:
-    """Event properties, as `pairs.pair` reads them."""
+    """The option for event properties, which `pairs.pair` reads."""
     return click.option(
         "-p", "--property", "properties", multiple=True, metavar="KEY=VALUE", help=f"{help} Repeatable."
     )
 
 
 def files_argument(metavar: str) -> _Option[Any]:
-    """What `antinode._importing.sources` finds rows in: files, patterns, `-` … Shells complete it."""
+    """The argument for what `antinode._importing.sources` finds rows in: files, patterns, `-` …
+
+    Shells complete it.
+    """
     return click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar=metavar)
 
 

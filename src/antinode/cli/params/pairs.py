@@ -16,7 +16,7 @@ def split(text: str, option: str, form: str = "key=value") -> tuple[str, str]:
 
 
 def pair(text: str, option: str) -> tuple[str, Any]:
-    """The same with a value that counts as JSON if it is that."""
+    """The key and the value, which is read as JSON if it is JSON. Raises as `split` does."""
     from antinode._protocol import exact  # noqa: PLC0415 - not for help and completion
 
     key, value = split(text, option)

@@ -25,7 +25,8 @@ _ABOUT: Final = """\
 
 
 def edit(items: Sequence[Item]) -> list[Item]:
-    """What the user makes of them. Raises what ends the command; the edit is kept then, and its path told."""
+    """The events as the user has edited them. If it raises, which ends the command, the edited file is kept
+    and its path told."""
     path = _written(items)
     while True:
         try:

@@ -54,7 +54,7 @@ class FailedFile:
         self.count += 1
 
     def close(self) -> None:
-        """Raises OSError when what was kept does not get to the disk."""
+        """Close the file, and delete it if it is new and empty. Raises OSError if the disk does."""
         self._file.close()
         if self._is_new and not self.count:
             os.unlink(self.path)

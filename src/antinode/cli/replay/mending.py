@@ -32,7 +32,7 @@ class _Name(NamedTuple):
     @classmethod
     def read(cls, text: str) -> _Name:
         field, dot, key = text.partition(".")
-        # Names of properties may have dots of their own.
+        # A property's name may itself have dots in it.
         return cls(field, key) if dot and FIELDS.get(field) is FieldKind.OBJECT else cls(text, None)
 
 
@@ -56,7 +56,7 @@ class Mending:
         for name, value in self.sets:
             _set(event, name, value)
         if event.get("time") is None and letter.buried_at is not None:
-            # What was refused where it was logged has none yet, and this is when that was.
+            # An event that was refused when it was logged has no time yet; it was buried at that moment.
             event["time"] = int(letter.buried_at.timestamp() * 1000)
         if event.get("insert_id") in (None, ""):
             event["insert_id"] = _insert_id(entry)
@@ -93,6 +93,6 @@ def _drop(event: dict[str, Any], name: _Name) -> None:
 
 
 def _insert_id(entry: ReadableLine) -> str:
-    """The same for the same line, so that a replay which is repeated counts once."""
+    """An insert_id that is equal for equal lines, so that an event counts once when a replay is repeated."""
     digest = hashlib.sha256(b"%d %b" % (entry.number, entry.line)).hexdigest()
     return f"replay-{digest[:32]}"

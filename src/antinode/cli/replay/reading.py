@@ -59,7 +59,7 @@ class DeadLetterFiles:
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def open(self, paths: Sequence[str], *, with_set_aside: bool) -> None:
-        """Raises what ends the command when one cannot be read."""
+        """Open the files. If one cannot be read, raises what ends the command."""
         seen: set[tuple[int, int]] = set()
         for name in paths:
             for path in files_of(name) if with_set_aside else [name]:

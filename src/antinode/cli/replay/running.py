@@ -40,7 +40,7 @@ def run(
     timeout: float | None,
     is_json: bool,
 ) -> int:
-    """The exit code."""
+    """Replay the letters; returns the exit code."""
     try:
         mending = Mending.read(sets, drops)
     except ValueError as error:

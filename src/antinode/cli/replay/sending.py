@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _IN_HAND: Final = 20_000
 """Events that are read from the files and not settled."""
-_TICK: Final = 0.1
+_TICK_SECONDS: Final = 0.1
 _LOOK_EVERY: Final = 500
-_PATIENCE: Final = 60.0
+_PATIENCE_SECONDS: Final = 60.0
 
 _NOT_SENT: Final = Outcome(
     DROPPED, Status.FAILED, "not_sent", message="the replay ended before this event was sent"
@@ -81,24 +81,24 @@ class Sending:
             self._logged += 1
             client.log_event(cast("EventDict", item.event)).add_done_callback(partial(self._ended, item))
         client.shutdown(0)
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _PATIENCE_SECONDS
         while self._settled < self._logged and time.monotonic() < end:
-            time.sleep(_TICK / 10)  # thousands of callbacks may still be under way
+            time.sleep(_TICK_SECONDS / 10)  # thousands of callbacks may still be under way
         for item in items:
             self._count(item.event, _NOT_SENT)
         if self._trouble is not None:
             raise self._trouble
 
     def _goes_on(self, client: Client) -> bool:
-        """Whether one more is to be sent, once there is room for it."""
+        """Wait for room, and say whether one more event is to be sent."""
         while self._logged - self._settled >= _IN_HAND:
             if not self._look(client):
                 return False
-            time.sleep(_TICK)
+            time.sleep(_TICK_SECONDS)
         return self._logged % _LOOK_EVERY != 0 or self._look(client)
 
     def _look(self, client: Client) -> bool:
-        """Show how far it is. False: the time is over, the key is wrong, or Ctrl-C was pressed."""
+        """Show the progress. False if the time is over, the key is wrong, or Ctrl-C was pressed."""
         done = self._settled + self._skipped()
         told = f"{done:,} of {self._total:,}{self._bar.rate(done)}"
         self._bar.show(done, self._total, told, paused=paused(client))

@@ -32,7 +32,7 @@ class Trial:
         self._told = 0
 
     def bodies(self, items: Iterable[Item]) -> Iterator[bytes]:
-        """Of those that would be sent. The others are told of on standard error."""
+        """The bodies of the events that would be sent. The others are told of on standard error."""
         for item in items:
             try:
                 body, _, notes = self._encoder.encode(item.event)

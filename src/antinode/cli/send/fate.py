@@ -78,7 +78,7 @@ def settled(
 def pending(
     stats: Stats, *, attempts: int, seconds: float, insert_id: str, server_url: str, notes: tuple[str, ...]
 ) -> Fate:
-    """How an event stands that has not settled in time."""
+    """The state of an event that has not settled in time."""
     why = why_pending(stats)
     return Fate(
         outcome="pending",

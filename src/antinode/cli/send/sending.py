@@ -20,7 +20,7 @@ from antinode.cli.send import fate
 if TYPE_CHECKING:
     from antinode.cli.params.destination import Destination
 
-_LOOK_EVERY_S: Final = 0.25
+_LOOK_EVERY_SECONDS: Final = 0.25
 
 
 def send(
@@ -36,7 +36,7 @@ def send(
     """
     event = {"insert_id": str(uuid.uuid4())} | event
     log = logging.getLogger("antinode")
-    # What the client would log is told here, and in other words.
+    # The command itself tells what the client would log, in other words.
     was_disabled, log.disabled = log.disabled, True
     client = Client("command-line")
     try:
@@ -64,7 +64,7 @@ def send(
                 return fate.pending(stats, attempts=_attempts(delivery), seconds=timeout, **told)
             stats = client.stats()
             while_waiting(fate.why_pending(stats) if stats.last_error or stats.stalled else "")
-            ended.wait(min(_LOOK_EVERY_S, timeout - passed))
+            ended.wait(min(_LOOK_EVERY_SECONDS, timeout - passed))
     finally:
         client.shutdown(0)
         log.disabled = was_disabled

@@ -48,7 +48,7 @@ class Encryption:
 
 
 def given(certificate: Path, key: Path | None) -> Encryption:
-    """With a certificate of the user's. Raises `Failed`."""
+    """Encryption with a certificate of the user's. Raises `Failed`."""
     from antinode.server.http.authority import serving_with  # noqa: PLC0415 - only serving needs the extra
 
     try:
@@ -64,7 +64,7 @@ def given(certificate: Path, key: Path | None) -> Encryption:
 
 
 def local(data: Path | None) -> Encryption:
-    """With this machine's own authority, beside `data` or in the user's folder. Raises `Failed`."""
+    """Encryption by this machine's authority, kept beside `data` or in the user's folder. Raises `Failed`."""
     from antinode.server.http.authority import TRUST_STORE_PASSWORD, Authority, AuthorityError  # noqa: PLC0415
 
     folder = _user_folder() if data is None else data.absolute().with_name(f"{data.name}-tls")

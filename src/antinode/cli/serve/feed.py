@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from antinode.server.models import EventView, Totals, UploadView
 
-_LAST_WORDS_S: Final = 2.0
+_LAST_WORDS_SECONDS: Final = 2.0
 """How long the end waits for a terminal that takes nothing, such as one stopped with Ctrl-S."""
 
 
@@ -119,7 +119,7 @@ class Feed:
             self._is_closing = True
             self._changed.notify()
         if self._thread.ident is not None:
-            self._thread.join(_LAST_WORDS_S)
+            self._thread.join(_LAST_WORDS_SECONDS)
 
     def _run(self) -> None:
         interval = self._pace.interval_s

@@ -28,7 +28,7 @@ class ServeOutput:
     """`announce` once the server is up, `on_upload` for each upload, and `close` at the end in any case."""
 
     def __init__(self, writer: Writer, pace: Pace | None) -> None:
-        """`pace` None: only the beginning is told."""
+        """With a `pace` of None, only the beginning is told."""
         self._writer = writer
         self._feed = Feed(writer.write, pace) if pace else None
         self._is_announced = False
@@ -56,7 +56,7 @@ class ServeOutput:
 
 @contextlib.contextmanager
 def _unread_is_fine() -> Iterator[None]:
-    """A server whose output is piped to `head` serves on when `head` has seen enough."""
+    """Let the server go on when the reader of its output, such as `head`, has seen enough."""
     try:
         yield
     except OSError:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PeopleWriter:
-    """Writes to a console. Quiet: only the page's address."""
+    """Writes to a console; if quiet, only the page's address."""
 
     def __init__(self, console: Console, *, is_quiet: bool) -> None:
         self._console = console

@@ -35,7 +35,7 @@ class UploadPrinter:
         self._warnings: set[str] = set()
 
     def print(self, batch: FeedBatch) -> None:
-        """Raises OSError when the console can be written no more."""
+        """Print a batch. Raises OSError when the console can be written no more."""
         for upload, events in batch.shown:
             self._console.print(upload_line(upload), no_wrap=True, overflow="ellipsis")
             self._note(outcome(upload), "bold" if upload.fault or upload.status != 200 else "dim")
@@ -54,7 +54,7 @@ class UploadPrinter:
             for problem in event.problems:
                 found.setdefault(problem, []).append(event.position)
         errors = [each for each in found.items() if each[0].severity == "error"]
-        # A fault is the reason itself, unless it only took time.
+        # A fault explains the error by itself, unless it only delayed the answer.
         if upload.error and not errors and (not upload.fault or upload.fault.startswith("delay")):
             yield "error", f"{printable(upload.error)}{_missing_field(upload.answer)}"
         for problem, positions in errors[:_MAX_PROBLEMS]:

@@ -27,7 +27,7 @@ def reading(path: str) -> Iterator[None]:
 
 
 def segment_names(path: str) -> list[str]:
-    """Of all files that are segments by their name, in the order in which they were begun."""
+    """The names of all files that are segments by their name, in the order in which they were begun."""
     return sorted(name for name in os.listdir(path) if parse_segment_name(name))
 
 
@@ -44,7 +44,7 @@ def surveyed(path: str) -> tuple[list[SegmentSummary], list[str]]:
 
 
 def set_aside(path: str) -> set[str]:
-    """What of the spool was found damaged, at any time, and is kept for a person to look at."""
+    """The files in which damaged places of the spool are kept for a person to look at."""
     try:
         names = os.listdir(os.path.join(path, DAMAGED))
     except OSError:

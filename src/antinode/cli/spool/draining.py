@@ -33,7 +33,10 @@ _IDLE_ROUNDS: Final = 3
 
 
 class _Taking(Spool):
-    """For `--any-key`. A refusal of the key at hand says nothing about the writers': they stay the owners."""
+    """The spool for `--any-key`, which takes over segments of every API key.
+
+    It never disowns them: that the server refuses the key in use says nothing about the keys of the writers.
+    """
 
     def adopt(self, *, any_fingerprint: bool = True, max_owners: int = MOST_HELD) -> int:
         return super().adopt(any_fingerprint=any_fingerprint, max_owners=max_owners)
@@ -43,7 +46,7 @@ class _Taking(Spool):
 
 
 class _Client(Client):
-    """The ordinary one, but for the choice of what it takes over."""
+    """The ordinary client, except that it can take over segments of every API key."""
 
     takes_any_key = False
 
@@ -98,7 +101,7 @@ class Draining:
         self._options: dict[str, Any] = {
             **init_options(destination),
             "storage": path,
-            # Nothing is ever dropped to make room: the directory may be larger than its owner allowed, too.
+            # No event is dropped to make room, even where the directory has outgrown its owner's limit.
             "max_spool_bytes": _UNLIMITED,
             "overflow": "block",
             "dead_letters": dead_letters,
@@ -124,7 +127,7 @@ class Draining:
         )
 
     def run(self, interrupts: Interrupts) -> None:
-        """Returns when there is nothing more to do, or it has been told to stop."""
+        """Send rounds until there is nothing more to do, or `interrupts` says to stop."""
         self._total = _pending(self._takeable)
         with Bar("Draining") as bar:
             idle = 0
@@ -138,7 +141,7 @@ class Draining:
         return is_late or self._is_faulted or interrupts.is_set
 
     def _round(self, bar: Bar, interrupts: Interrupts) -> int:
-        """Returns how many events have ended."""
+        """Send one round; returns how many events have ended."""
         client = _Client("drain")
         client.takes_any_key = self._takes_any_key
         before = self._sums.ended

@@ -26,7 +26,7 @@ _TAIL: Final = 21
 
 
 def list_segments(path: str, *, is_json: bool) -> None:
-    """Prints them."""
+    """Print the segments in the directory `path`."""
     with reading(path):
         segments, unreadable = surveyed(path)
         damaged = len(set_aside(path))

@@ -28,7 +28,7 @@ _STATES: Final = {
 def print_events(
     path: str, *, is_all: bool, limit: int | None, wanted: tuple[str, ...], with_state: bool
 ) -> bool:
-    """Whether every segment could be read."""
+    """Print the events; returns whether every segment could be read."""
     with reading(path):
         names = [name for name in segment_names(path) if not wanted or any(each in name for each in wanted)]
     failures: list[str] = []

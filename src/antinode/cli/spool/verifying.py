@@ -1,4 +1,4 @@
-"""What of a directory is damaged, or does not belong there."""
+"""Damage in a spool's directory, and files that do not belong there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_LINES: Final = 500
 
 
 def tell_findings(path: str, *, is_json: bool) -> bool:
-    """Whether all is well."""
+    """Print what is wrong with the directory; returns whether nothing is."""
     with reading(path):
         segments = len(segment_names(path))
         findings = findings_in(path)

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 _PAGE: Final = 1_000
 _LOOK_BACK: Final = 100_000
 """How many events are looked through for the last few that fit."""
-_PATIENCE_S: Final = 25.0
+_PATIENCE_SECONDS: Final = 25.0
 """The stream shows that it lives every ten seconds."""
-_PAUSE_S: Final = 0.3
+_PAUSE_SECONDS: Final = 0.3
 _FAR_BEHIND: Final = 5_000
 _LONGEST_LINE: Final = 1 << 20
 """Bytes. The server's own are a hundredth of that."""
@@ -50,7 +50,7 @@ class Place:
         return cls(event.seq, (event.insert_id, event.received_at))
 
     def may_be(self, event: Event) -> bool:
-        """Whether the event there may be this one."""
+        """Whether `event` may be the last one that was read."""
         return self.event in (None, (event.insert_id, event.received_at))
 
 
@@ -95,7 +95,7 @@ class Follower:
         found: list[Event] = []
         before, looked = self._place.seq + 1, 0
         while len(found) < count and looked < _LOOK_BACK:
-            # What the server filters alone need not be asked for in larger pieces than are wanted.
+            # Where the server does all the filtering, no more events are asked for than are wanted.
             size = _PAGE if self._selection.properties else count - len(found)
             wanted: EventFilters = {**self._selection.filters, "before": before, "limit": size}
             page = self._api.events(**wanted)
@@ -119,11 +119,11 @@ class Follower:
             if not is_gone:
                 is_gone = True
                 self._tell(f"{self._shown_url} is gone; waiting for it to come back. Ctrl-C ends this.")
-            time.sleep(_PAUSE_S)
+            time.sleep(_PAUSE_SECONDS)
 
     def _bells(self) -> Iterator[None]:
         """Rings at the beginning and whenever something has come, until the stream ends."""
-        timeout = urllib3.Timeout(connect=5.0, read=_PATIENCE_S)
+        timeout = urllib3.Timeout(connect=5.0, read=_PATIENCE_SECONDS)
         with urllib3.PoolManager(retries=False) as pool:
             response = pool.request(
                 "GET", f"{self._url}/api/live", preload_content=False, decode_content=False, timeout=timeout
@@ -152,7 +152,7 @@ class Follower:
             self.omitted += end - _PAGE - self._place.seq
             self._place = Place(end - _PAGE)
         while self._place.seq < end:
-            # By pieces of the sequence, oldest first, however few of them fit.
+            # The sequence is read in pieces, oldest first, however few of their events fit.
             start = self._place.seq
             stop = min(start + _PAGE, end)
             wanted: EventFilters = {**self._selection.filters, "after": start, "before": stop + 1}
@@ -166,7 +166,7 @@ class Follower:
         place = self._place
         there = self._api.events(after=place.seq - 1, before=place.seq + 1, limit=1) if place.seq else []
         newest = self._api.events(limit=1)
-        # It may have been forgotten since, as one of too many.
+        # The server may have forgotten the last event since, to stay within its bound.
         has_more = bool(newest) and newest[0].seq >= place.seq
         if not (place.may_be(there[0]) if there else has_more):
             self._place = Place()

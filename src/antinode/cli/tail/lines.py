@@ -37,7 +37,7 @@ class EventPrinter:
         self._user = self._type = 16
 
     def print(self, event: Event) -> None:
-        """Raises OSError when the console can be written no more."""
+        """Print an event. Raises OSError when the console can be written no more."""
         user = printable(event.user_id or event.device_id or "-", self._widest)
         event_type = printable(event.event_type or "-", self._widest)
         self._user, self._type = max(self._user, len(user)), max(self._type, len(event_type))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Events that fit all of it."""
+    """Which events are shown: those that meet every condition."""
 
     filters: EventFilters
     """For the server."""

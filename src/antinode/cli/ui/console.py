@@ -25,14 +25,14 @@ _UNBOUNDED: Final = 100_000
 def out() -> Console:
     """Standard output. Texts are printed as they are: no markup, no emoji codes, no guessed highlights.
 
-    But for what a terminal would obey or not show: that is `escaped`, whoever prints.
+    The exception is what a terminal would obey or not show, which is `escaped` whoever prints.
     """
     return _console(stderr=False)
 
 
 @functools.cache
 def err() -> Console:
-    """Standard error, as `out`."""
+    """Standard error, printed to as `out` is."""
     return _console(stderr=True)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Interrupts:
-    """Within the `with` block the first signal sets `is_set`; the next one is what it usually is."""
+    """Within the `with` block the first signal sets `is_set`; the next one has its usual effect."""
 
     def __init__(self, on_first: Callable[[], object] | None = None) -> None:
         """`on_first` is called by the first signal, in the middle of anything."""

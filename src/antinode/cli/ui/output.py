@@ -48,7 +48,7 @@ def write_json(*values: Any) -> None:
 
 
 def write_indented(value: Any) -> None:
-    """The same over several lines, for people as well."""
+    """Write a value as `write_json` does, but over several lines, so that people can read it as well."""
     import msgspec  # noqa: PLC0415 - as below
 
     write_lines([msgspec.json.format(_json(value), indent=2)])

@@ -27,9 +27,9 @@ from antinode.cli.ui.words import lapse
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_PATIENCE: Final = 0.7
+_PATIENCE_SECONDS: Final = 0.7
 """Seconds that pass before anything is drawn."""
-_TELLING: Final = 0.5
+_TELLING_SECONDS: Final = 0.5
 """Seconds after which a rate says something."""
 
 
@@ -65,7 +65,7 @@ class Bar:
             return
         title = f"{self.title}, paused: {paused}" if paused else self.title
         self._progress.update(self._task, completed=done, total=total, description=title, told=told)
-        if not self._is_drawn and self.seconds > _PATIENCE:
+        if not self._is_drawn and self.seconds > _PATIENCE_SECONDS:
             self._is_drawn = True
             self._progress.start()
 
@@ -75,11 +75,11 @@ class Bar:
             self._first = self.seconds, count
         began, first = self._first
         seconds = self.seconds - began
-        return f" · {(count - first) / seconds:,.0f}/s" if seconds > _TELLING else ""
+        return f" · {(count - first) / seconds:,.0f}/s" if seconds > _TELLING_SECONDS else ""
 
     @property
     def seconds(self) -> float:
-        """Since it was made."""
+        """Seconds since the bar was made."""
         return time.monotonic() - self.started
 
     def __exit__(

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from antinode import Client
     from antinode.cli.params.destination import Destination
 
-_TICK: Final = 0.1
+_TICK_SECONDS: Final = 0.1
 
 
 def init_options(destination: Destination) -> dict[str, Any]:
-    """For `init`: what is sent again is wanted however old it is, and the end waits for nothing."""
+    """Options for `init` with which no event is too old to be sent, and the end waits for nothing."""
     return {**destination.options, "max_event_age": None, "shutdown_timeout": 0}
 
 
@@ -50,7 +50,7 @@ def flush_watched(client: Client, timeout: float | None, go_on: Callable[[], boo
     flushing = threading.Thread(target=client.flush, args=(timeout,), name="antinode-flush", daemon=True)
     flushing.start()
     while flushing.is_alive() and go_on():
-        flushing.join(_TICK)
+        flushing.join(_TICK_SECONDS)
 
 
 def paused(client: Client) -> str:

@@ -20,7 +20,7 @@ class Terminal(Console):
     """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        # Everything is taken apart here down to its texts, before they are laid out.
+        # What is printed is taken apart down to its texts here, before they are laid out.
         if isinstance(renderable, str):
             renderable = escaped(renderable)
         elif isinstance(renderable, Text):

@@ -21,7 +21,7 @@ from antinode.server.rules import Rules
 _AT_A_TIME: Final = 1_000
 _UNREADABLE_DEPTH: Final = 200
 """Layers that no encoder writes, and no server reads."""
-# Of JSON; decoded it takes many times that.
+# Bytes of JSON that are judged together; decoded, they take many times that.
 _BYTES_AT_A_TIME: Final = 1024 * 1024
 _RULES: Final = Rules()
 _ENVELOPE_BYTES: Final = 100

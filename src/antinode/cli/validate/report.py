@@ -103,7 +103,7 @@ class PeopleReport:
                 self._first.append((head, body))
 
     def _is_news(self, told: list[Problem]) -> bool:
-        """Whether one of the first rows, or the first few of a kind."""
+        """Whether a row is among the first, and has a problem of a kind that few rows had before it."""
         self._alike.update((problem.code, problem.field) for problem in told)
         seen = min(self._alike[problem.code, problem.field] for problem in told)
         return len(self._first) < _ROWS_SHOWN and seen <= _ROWS_ALIKE

@@ -76,7 +76,7 @@ class Rows:
             return Row(number, None, _no_json(text, error))
 
     def _event(self, row: Any, *, has_cells: bool) -> Any:
-        """A row in Amplitude's own words is judged as it stands: an import would mend it first."""
+        """The event to judge: a row in Amplitude's own words as it stands, though an import would mend it."""
         if self._mapper.is_event(row, has_cells=has_cells):
             return row
         return self._mapper.to_event(row, has_cells=has_cells)
