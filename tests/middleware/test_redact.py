@@ -171,7 +171,9 @@ def test_fields_of_events_are_removed_and_ids_refused(through: Through) -> None:
 def test_what_is_taken_out_is_nowhere_on_disk(tmp_path: Path) -> None:
     """Spool and dead letters hold what the middlewares let through."""
     with Endpoint() as endpoint:
-        endpoint.answer = faults.Answer(400, {"code": 400, "error": "missing field", "missing_field": "x"})
+        endpoint.answer = faults.Answer(
+            400, {"code": 400, "error": "odd", "events_with_invalid_fields": {"time": [0]}}
+        )
         client = Client("redacting").init(
             KEY,
             server_url=endpoint.url,
@@ -181,6 +183,7 @@ def test_what_is_taken_out_is_nowhere_on_disk(tmp_path: Path) -> None:
         client.add_event_middleware(redact())
         client.log_event(event(event_properties={"mail": "ana@example.com"}))  # type: ignore[call-overload]
         client.shutdown(5)
+    assert b"[redacted]" in (tmp_path / "dead.jsonl").read_bytes()
     files = [each for each in tmp_path.rglob("*") if each.is_file()]
     assert any(b"[redacted]" in each.read_bytes() for each in files)
     assert not any(b"ana@example.com" in each.read_bytes() for each in files)

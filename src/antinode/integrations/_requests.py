@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import translate
 from typing import Any, Final, Generic, TypeVar
 
+import antinode
 from antinode import ConfigurationError
 from antinode.integrations._browser import browser_of
+
+_log = logging.getLogger("antinode")
 
 Native = TypeVar("Native")
 """A request as the framework has it."""
@@ -57,6 +61,7 @@ class Capture(Generic[Native]):
                 f"context must be a function of the request, not {type(context).__name__}"
             )
         self._context = context
+        self._has_warned = False
 
     def fields_of(self, request: ServedRequest, native: Native) -> dict[str, Any] | None:
         """The context's fields; None for a path that is excluded."""
@@ -76,13 +81,30 @@ class Capture(Generic[Native]):
         if "language" in self._captured:
             found = _LANGUAGE.match((request.header("accept-language") or "").strip())
             fields["language"] = found[0] if found else None
-        if self._context is not None:
-            own = self._context(native) or {}
-            for name in ("event_properties", "groups"):
-                if name in own and name in fields:
-                    own = {**own, name: {**fields[name], **own[name]}}
-            fields.update(own)
+        own = self._own(native)
+        for name in ("event_properties", "groups"):
+            if name in own and name in fields:
+                own[name] = {**fields[name], **own[name]}
+        fields.update(own)
         return fields
+
+    def _own(self, native: Native) -> dict[str, Any]:
+        """What the application's function says; nothing if it raises, or says what no context has."""
+        if self._context is None:
+            return {}
+        try:
+            own = {name: value for name, value in (self._context(native) or {}).items() if value is not None}
+            antinode.context(**own)
+        except Exception as error:
+            # The request is served all the same.
+            if not self._has_warned:
+                self._has_warned = True
+                told = str(error) if isinstance(error, ConfigurationError) else type(error).__name__
+                _log.warning(
+                    "antinode: the context of a request cannot be made of what context= does: %s", told
+                )
+            return {}
+        return own
 
 
 def _short(text: str | None) -> str | None:

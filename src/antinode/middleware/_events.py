@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from fnmatch import fnmatchcase, translate
+from fnmatch import translate
 from re import compile as compiled
 from typing import Any
 
@@ -32,27 +32,21 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def type_matcher(names: tuple[str, ...]) -> Callable[[object], bool]:
-    """Tells whether an event type is one of `names`, in which `*` stands for any characters."""
-    exact = frozenset(each for each in names if not any(sign in each for sign in "*?["))
-    patterns = [compiled(translate(each)).match for each in names if each not in exact]
+def type_finder(names: Iterable[str]) -> Callable[[object], str | None]:
+    """Finds the name that an event type has in `names`: itself, or the first with a `*` that it matches."""
+    exact = frozenset(names)
+    patterns = [
+        (each, compiled(translate(each)).match) for each in names if any(sign in each for sign in "*?[")
+    ]
 
-    def matches(event_type: object) -> bool:
-        return isinstance(event_type, str) and (
-            event_type in exact or any(match(event_type) for match in patterns)
-        )
+    def find(event_type: object) -> str | None:
+        if not isinstance(event_type, str):
+            return None
+        if event_type in exact:
+            return event_type
+        return next((name for name, match in patterns if match(event_type)), None)
 
-    return matches
-
-
-def first_match(names: Iterable[str], event_type: object) -> str | None:
-    """The name that stands for an event type: itself, or the first pattern that it matches."""
-    if not isinstance(event_type, str):
-        return None
-    given = list(names)
-    if event_type in given:
-        return event_type
-    return next((each for each in given if fnmatchcase(event_type, each)), None)
+    return find
 
 
 def user_of(event: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from antinode import ConfigurationError, Middleware, MiddlewareNext, MiddlewarePayload
 from antinode._protocol.fields import OPERATIONS
-from antinode.middleware._events import first_match, named, texts, type_matcher
+from antinode.middleware._events import named, texts, type_finder
 
 
 def drop(
@@ -24,11 +24,11 @@ def drop(
         raise ConfigurationError('drop() needs event types or where=: write drop("Health Check")')
     if where is not None and not callable(where):
         raise ConfigurationError(f"where must be a function of the event, not {type(where).__name__}")
-    is_named = type_matcher(names) if names else None
+    find = type_finder(names)
 
     def middleware(payload: MiddlewarePayload, next: MiddlewareNext) -> None:
         event = payload.event
-        is_stopped = is_named is None or is_named(event.get("event_type"))
+        is_stopped = not names or find(event.get("event_type")) is not None
         if not (is_stopped and (where is None or where(event))):
             next(payload)
 
@@ -55,13 +55,14 @@ def allow(
         name: frozenset(texts(properties, f"the properties of {name!r:.60}"))
         for name, properties in event_types.items()
     }
+    find = type_finder(allowed)
     of_users = None if user_properties is None else frozenset(texts(user_properties, "user_properties"))
 
     def middleware(payload: MiddlewarePayload, next: MiddlewareNext) -> None:
         event = payload.event
         event_type = event.get("event_type")
         if event_type not in ("$identify", "$groupidentify"):
-            name = first_match(allowed, event_type)
+            name = find(event_type)
             if name is None:
                 return
             _keep(event, "event_properties", allowed[name])

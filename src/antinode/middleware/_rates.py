@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 
 from antinode import ConfigurationError, Middleware, MiddlewareNext, MiddlewarePayload
-from antinode.middleware._events import first_match, is_number, named, texts, type_matcher, user_of
+from antinode.middleware._events import is_number, named, texts, type_finder, user_of
 
 _WHOLE = 1 << 64
 
@@ -30,12 +30,13 @@ def sample(rate: float | Mapping[str, float], *, salt: str = "") -> Middleware:
                 f"the rate of sample() for {name!r:.60} must be from 0 to 1, not {share!r:.40}"
             )
     bounds = {name: round(share * _WHOLE) for name, share in rates.items()}
+    find = type_finder(bounds)
     start = sha256(f"{salt}\0".encode())
 
     def middleware(payload: MiddlewarePayload, next: MiddlewareNext) -> None:
         event = payload.event
         event_type = event.get("event_type")
-        name = first_match(bounds, event_type)
+        name = find(event_type)
         is_change = event_type in ("$identify", "$groupidentify")
         if name is not None and not (is_change and name != event_type):
             digest = start.copy()
@@ -66,12 +67,12 @@ def rate_limit(
             raise ConfigurationError(f"{name} must be a whole number from 1, not {number!r:.40}")
     if not (is_number(per_seconds) and 0 < per_seconds < math.inf):
         raise ConfigurationError(f"per_seconds must be a number above 0, not {per_seconds!r:.40}")
-    is_counted = type_matcher(texts(event_types, "event types to limit"))
+    find = type_finder(texts(event_types, "event types to limit"))
     buckets = _Buckets(most, most / per_seconds, users, clock)
 
     def middleware(payload: MiddlewarePayload, next: MiddlewareNext) -> None:
         event = payload.event
-        if not is_counted(event.get("event_type")) or buckets.take(user_of(event)):
+        if find(event.get("event_type")) is None or buckets.take(user_of(event)):
             next(payload)
 
     return named(middleware, "rate_limit")
