@@ -1,4 +1,4 @@
-"""The package and its users' code under a strict type checker, for the oldest and the newest Python."""
+"""Code that uses the package under strict type checkers, for the oldest and the newest Python."""
 
 import ast
 import itertools
@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.14"])
-def test_package_and_usage_type_check(version):
-    """The package is strictly typed, right usage passes, and each marked misuse is an error."""
+def test_usage_type_checks(version):
+    """Right usage passes, and each marked misuse is an error."""
     usage = ["tests/typing/usage_ok.py", "tests/typing/usage_bad.py"]
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", ".mypy_cache"]
     checked = subprocess.run(
-        [*command, "--python-version", version, "src/antinode", *usage],
+        [*command, "--python-version", version, *usage],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from antinode._importing.errors import Unmappable
 from antinode._protocol.ids import as_text, has_lost_digits
 
 # 007 and 1e5 are names more often than numbers; beyond 15 digits, JSON's readers lose some.
@@ -43,3 +44,11 @@ def identifier(value: Any, *, is_cell: bool) -> Any:
     if type(value) is float and has_lost_digits(value):
         raise ValueError(f"{value!r} {LOST}")
     return as_text(value) if type(value) in (int, float) else value
+
+
+def id_of(column: str, value: Any, *, is_cell: bool) -> Any:
+    """The id in a column, as text. Raises `Unmappable`, with the column, for one that has lost digits."""
+    try:
+        return identifier(value, is_cell=is_cell)
+    except ValueError as error:
+        raise Unmappable(f"`{column:.60}` {error}") from None

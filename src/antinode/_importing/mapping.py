@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeAlias
 
-from antinode._importing.cells import NULLS, identifier, typed
+from antinode._importing.cells import NULLS, id_of, typed
 from antinode._importing.columns import Columns, Pick, is_pattern
 from antinode._importing.errors import Unmappable
-from antinode._importing.objects import as_object, dig
+from antinode._importing.objects import as_object, dig, object_of
 from antinode._importing.readers.timestamps import Convert
 from antinode._protocol.fields import FIELDS, ID_FIELDS, FieldKind
 from antinode._protocol.ids import as_text
@@ -192,12 +192,12 @@ class ColumnMapping:
             except ValueError as error:
                 raise Unmappable(f"`{column:.60}`: {error}") from None
         if key in _IDENTIFYING:
-            return _id(column, value, has_cells=has_cells)
+            return id_of(column, value, is_cell=has_cells)
         kind = FIELDS.get(key)
         if kind is FieldKind.STRING:
             return as_text(value) if type(value) in (int, float) else value
         if kind is FieldKind.OBJECT:
-            return _object(column, value)
+            return object_of(column, value)
         if type(value) is not str or kind is None or kind is FieldKind.ANY:
             return value
         return typed(value) if has_cells else value
@@ -252,19 +252,5 @@ def _held(row: Row, path: Sequence[str]) -> dict[str, Any]:
 
 def _group(column: str, value: Any, *, has_cells: bool) -> Any:
     if type(value) is list:
-        return [_id(column, each, has_cells=has_cells) for each in value]
-    return _id(column, value, has_cells=has_cells)
-
-
-def _id(column: str, value: Any, *, has_cells: bool) -> Any:
-    try:
-        return identifier(value, is_cell=has_cells)
-    except ValueError as error:
-        raise Unmappable(f"`{column:.60}` {error}") from None
-
-
-def _object(column: str, value: Any) -> Any:
-    held = as_object(value)
-    if held is None and type(value) is str:
-        raise Unmappable(f"`{column:.60}` is to hold an object, and {value!r:.60} is no JSON: write {{…}}")
-    return value if held is None else held
+        return [id_of(column, each, is_cell=has_cells) for each in value]
+    return id_of(column, value, is_cell=has_cells)

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Final
 
+from antinode._importing.errors import Unmappable
 from antinode._protocol import exact
 
 _KEYS: Final = ("key", "name", "Key", "Name")
@@ -31,6 +32,14 @@ def as_object(value: Any) -> dict[str, Any] | None:
         if type(value) is dict:
             return value
     return _from_entries(value) if type(value) is list else None
+
+
+def object_of(column: str, value: Any) -> Any:
+    """The object in a column, or a value that is no text as it is. Raises `Unmappable` for other text."""
+    held = as_object(value)
+    if held is None and type(value) is str:
+        raise Unmappable(f"`{column:.60}` is to hold an object, and {value!r:.60} is no JSON: write {{…}}")
+    return value if held is None else held
 
 
 def dig(row: dict[str, Any], steps: Sequence[str]) -> Any:

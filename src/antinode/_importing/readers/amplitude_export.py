@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from antinode._importing.cells import identifier, typed
-from antinode._importing.objects import as_object
+from antinode._importing.cells import id_of, typed
+from antinode._importing.objects import as_object, object_of
 from antinode._importing.readers.timestamps import Convert, time_reader
 from antinode._protocol.fields import FIELDS, ID_FIELDS, FieldKind
 
@@ -81,9 +81,9 @@ def from_export(
             continue
         kind = FIELDS.get(key)
         if key in ID_FIELDS:
-            value = _id(column, value, is_cell=has_cells)
+            value = id_of(column, value, is_cell=has_cells)
         elif type(value) is str and kind is not FieldKind.STRING:
-            value = _object(column, value) if kind is FieldKind.OBJECT else typed(value)
+            value = object_of(column, value) if kind is FieldKind.OBJECT else typed(value)
         elif kind is FieldKind.OBJECT:
             value = as_object(value) or value
         if value not in _ABSENT:
@@ -98,23 +98,9 @@ def from_export(
         del event["library"]
     own = next((key for key in _INSERT_IDS if row.get(key) not in (None, "")), None)
     if own is not None:
-        event["insert_id"] = _id(own, row[own], is_cell=has_cells)
+        event["insert_id"] = id_of(own, row[own], is_cell=has_cells)
     event["$skip_user_properties_sync"] = True
     return event
-
-
-def _id(column: str, value: Any, *, is_cell: bool) -> Any:
-    try:
-        return identifier(value, is_cell=is_cell)
-    except ValueError as error:
-        raise ValueError(f"`{column}` {error}") from None
-
-
-def _object(column: str, text: str) -> Any:
-    held = as_object(text)
-    if held is None:
-        raise ValueError(f"`{column}` is to hold an object, and {text!r:.60} is none: write {{…}}")
-    return held
 
 
 _COLUMNS: Final = (*((key, key) for key in _SAME), *((key, column) for column, key in _RENAMED.items()))
