@@ -14,7 +14,7 @@ from antinode._delivery.outcome import Delivery
 from antinode._delivery.retry import Response, RetryPolicy
 from antinode._errors import ConfigurationError
 from antinode._events import IngestionMetadata, IngestionMetadataDict, Plan, PlanDict
-from antinode._protocol.limits import DEDUPLICATION_WINDOW
+from antinode._protocol.limits import DEDUPLICATION_WINDOW_SECONDS
 from antinode._protocol.words import with_article
 from antinode._public import public
 
@@ -122,7 +122,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     min_id_length: int | None = None
     opt_out: bool = False
     retry_timeouts: Sequence[float] | None = None
-    max_event_age: float | None = DEDUPLICATION_WINDOW
+    max_event_age: float | None = DEDUPLICATION_WINDOW_SECONDS
     on_retry: Callable[[Response, int, bool], object] | None = None
     request_timeout_millis: float = 10_000
     connections: int = 4

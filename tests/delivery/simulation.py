@@ -22,7 +22,12 @@ from antinode._delivery.core.core import QUEUE_FULL, Core
 from antinode._delivery.core.response_handler import Note, Retried
 from antinode._delivery.outcome import DROPPED, SPOOLED, Outcome
 from antinode._delivery.record import NOT_STORED, Record, SpooledRecord
-from antinode._protocol.limits import DAILY_QUOTA, HTTP_V2_BODY_LIMIT, MAX_EVENTS_PER_REQUEST, RATE_WINDOW
+from antinode._protocol.limits import (
+    DAILY_QUOTA,
+    HTTP_V2_BODY_LIMIT_BYTES,
+    MAX_EVENTS_PER_REQUEST,
+    RATE_WINDOW_SECONDS,
+)
 from antinode._protocol.responses import Action, Verdict, judge, unreached
 from antinode._protocol.status import Status
 
@@ -143,14 +148,14 @@ class Server:
         *,
         is_batch_api: bool = False,
         max_events: int = MAX_EVENTS_PER_REQUEST,
-        max_body: int = HTTP_V2_BODY_LIMIT,
+        max_body: int = HTTP_V2_BODY_LIMIT_BYTES,
     ) -> None:
         self.is_batch_api = is_batch_api
         self.max_events = max_events
         self.max_body = max_body
         self.latency = 0.05
         self.eps_threshold: float | None = None
-        self.window = RATE_WINDOW
+        self.window = RATE_WINDOW_SECONDS
         self.over_quota: set[str] = set()
         self.weather: str | Misbehaviour | None = None
         """The misbehaviour of every request, or None."""

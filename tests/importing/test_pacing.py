@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from antinode._delivery.core.rate_limits import RateLimits
 from antinode._importing.pacing import ProjectRate, UserRates
-from antinode._protocol.limits import RATE_WINDOW
+from antinode._protocol.limits import RATE_WINDOW_SECONDS
 
 
 @settings(max_examples=30, deadline=None)
@@ -33,7 +33,7 @@ def test_no_window_holds_more_than_the_limit(arrivals: list[int], kind: str) -> 
                 waiting -= 1
                 left.append(now)
     for position, start in enumerate(left):
-        assert bisect_left(left, start + RATE_WINDOW) - position <= limit * RATE_WINDOW
+        assert bisect_left(left, start + RATE_WINDOW_SECONDS) - position <= limit * RATE_WINDOW_SECONDS
 
 
 def test_those_below_the_limit_cost_no_gate() -> None:

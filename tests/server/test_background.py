@@ -161,7 +161,7 @@ def in_a_hurry(monkeypatch):
     """The client waits for milliseconds where it would for seconds."""
     for wait in ("FIRST_WAIT", "LONGEST_WAIT", "FAULT_FIRST_WAIT", "FAULT_LONGEST_WAIT"):
         monkeypatch.setattr(link, f"{wait}_SECONDS", 0.02)
-    for wait in ("ID_HOLD", "PROJECT_WAIT", "MAX_RETRY_AFTER"):
+    for wait in ("ID_HOLD_SECONDS", "PROJECT_WAIT_SECONDS", "MAX_RETRY_AFTER_SECONDS"):
         monkeypatch.setattr(responses, wait, 0.02)
 
 

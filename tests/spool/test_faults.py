@@ -131,7 +131,7 @@ def test_an_exception_for_one_record_costs_no_other(
 ) -> None:
     """In each function that a record passes from the spool to its outcome, whatever is answered."""
     leave(tmp_path / "spool")
-    monkeypatch.setattr(responses, "ID_HOLD", 0.1)
+    monkeypatch.setattr(responses, "ID_HOLD_SECONDS", 0.1)
     monkeypatch.setattr(place, name, failing(getattr(place, name)))
     given, pace = SERVERS[answers]
     server = Judging(*given)

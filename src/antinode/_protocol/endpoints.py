@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 import msgspec
 
 from antinode._protocol.limits import (
-    BATCH_BODY_LIMIT,
+    BATCH_BODY_LIMIT_BYTES,
     BATCH_EVENTS_PER_SECOND,
-    HTTP_V2_BODY_LIMIT,
+    HTTP_V2_BODY_LIMIT_BYTES,
     HTTP_V2_EVENTS_PER_SECOND,
     MAX_EVENTS_PER_REQUEST,
 )
@@ -61,8 +61,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     """What an answer means."""
 
 
-Endpoint.HTTP_V2 = Endpoint("/2/httpapi", HTTP_V2_BODY_LIMIT, HTTP_V2_EVENTS_PER_SECOND, 50_000.0)
-Endpoint.BATCH = Endpoint("/batch", BATCH_BODY_LIMIT, BATCH_EVENTS_PER_SECOND, 100_000.0)
+Endpoint.HTTP_V2 = Endpoint("/2/httpapi", HTTP_V2_BODY_LIMIT_BYTES, HTTP_V2_EVENTS_PER_SECOND, 50_000.0)
+Endpoint.BATCH = Endpoint("/batch", BATCH_BODY_LIMIT_BYTES, BATCH_EVENTS_PER_SECOND, 100_000.0)
 
 ENDPOINTS: Final = (Endpoint.HTTP_V2, Endpoint.BATCH)
 """Those that a server URL may end in the path of."""

@@ -7,13 +7,13 @@ from typing import Final
 MAX_EVENTS_PER_REQUEST: Final = 2000
 """Both endpoints; one more is answered 413 (reference, section 5)."""
 
-HTTP_V2_BODY_LIMIT: Final = 1_000_000
+HTTP_V2_BODY_LIMIT_BYTES: Final = 1_000_000
 """An uncompressed V2 body must be smaller than this (section 5, which does not know if 1 MB means 2**20)."""
 
-BATCH_BODY_LIMIT: Final = 20_000_000
+BATCH_BODY_LIMIT_BYTES: Final = 20_000_000
 """An uncompressed Batch body must be smaller than this (section 5)."""
 
-GZIP_MIN_BODY: Final = 2048
+GZIP_MIN_BYTES: Final = 2048
 """The official SDKs do not compress a body below this size (section 12)."""
 
 MAX_STRING: Final = 1024
@@ -53,20 +53,20 @@ HTTP_V2_EVENTS_PER_SECOND: Final = 30
 BATCH_EVENTS_PER_SECOND: Final = 1000
 """Events of one user or device, averaged over 30 s, above which Batch throttles (section 5)."""
 
-RATE_WINDOW: Final = 30.0
+RATE_WINDOW_SECONDS: Final = 30.0
 """The time over which the rate of a user or device is averaged (section 5)."""
 
 DAILY_QUOTA: Final = 500_000
 """Batch: events of one user or device in a rolling day (section 5)."""
 
-ID_HOLD: Final = 30.0
+ID_HOLD_SECONDS: Final = 30.0
 """How long a throttled user or device waits. Batch documents 15 s too, elsewhere 30 s (section 13.6)."""
 
-PROJECT_WAIT: Final = 60.0
+PROJECT_WAIT_SECONDS: Final = 60.0
 """How long everything waits when the project as a whole is throttled (section 13.6)."""
 
-MAX_RETRY_AFTER: Final = 3600.0
+MAX_RETRY_AFTER_SECONDS: Final = 3600.0
 """Our own bound: a longer `Retry-After` is taken for a mistake and cut to this."""
 
-DEDUPLICATION_WINDOW: Final = 7 * 86_400.0
+DEDUPLICATION_WINDOW_SECONDS: Final = 7 * 86_400.0
 """How long the server remembers an `insert_id` (section 6)."""

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 import msgspec
 
 from antinode import _json
-from antinode._protocol.limits import ID_HOLD, MAX_RETRY_AFTER, PROJECT_WAIT
+from antinode._protocol.limits import ID_HOLD_SECONDS, MAX_RETRY_AFTER_SECONDS, PROJECT_WAIT_SECONDS
 from antinode._protocol.secrets import public_url, without_secrets
 from antinode._protocol.status import Status
 from antinode._protocol.texts import one_line
@@ -150,9 +150,12 @@ def _judge_throttling(answer: _Answer, count: int, ids: _Ids) -> Verdict:
         return sorting.verdict(Status.RATE_LIMIT)
     if any(map(answer.json.get, (*_THROTTLED, *_OVER_QUOTA))):
         # Sending these events again at once, unchanged, would be a storm: the whole project waits.
-        message, least = f"the server throttles, but names no event of the request: {answer.said}", ID_HOLD
+        message, least = (
+            f"the server throttles, but names no event of the request: {answer.said}",
+            ID_HOLD_SECONDS,
+        )
     else:
-        message, least = f"the server throttles the whole project: {answer.said}", PROJECT_WAIT
+        message, least = f"the server throttles the whole project: {answer.said}", PROJECT_WAIT_SECONDS
     wait = max(least, answer.retry_after)
     return answer.verdict(Action.WAIT, Status.RATE_LIMIT, message, wait=wait, threshold=answer.threshold)
 
@@ -247,11 +250,11 @@ class _Answer:
         """Seconds to wait; 0 if the answer does not say. A date counts from the answer's own `Date` only."""
         value = (self.header("retry-after") or "").strip()
         if _NUMBER.fullmatch(value):
-            return min(float(value), MAX_RETRY_AFTER)
+            return min(float(value), MAX_RETRY_AFTER_SECONDS)
         until, since = _timestamp(value), _timestamp(self.header("date") or "")
         if until is None or since is None:
             return 0.0
-        return min(max((until - since).total_seconds(), 0.0), MAX_RETRY_AFTER)
+        return min(max((until - since).total_seconds(), 0.0), MAX_RETRY_AFTER_SECONDS)
 
     @property
     def threshold(self) -> float | None:
@@ -336,7 +339,7 @@ class _Sorting:
             hold=frozenset(self._hold),
             throttled_users=self._users,
             throttled_devices=self._devices,
-            wait=max(ID_HOLD, self._answer.retry_after) if throttles else 0.0,
+            wait=max(ID_HOLD_SECONDS, self._answer.retry_after) if throttles else 0.0,
             threshold=self._answer.threshold,
         )
 

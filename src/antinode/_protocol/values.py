@@ -29,7 +29,7 @@ from antinode._changing import items_at_once
 from antinode._interruptions import is_interruption
 from antinode._protocol.fields import OPERATIONS, PROPERTY_FIELDS
 from antinode._protocol.foreign import fields_of, is_made_of_times, substitute_of
-from antinode._protocol.limits import BATCH_BODY_LIMIT, MAX_DEPTH, MAX_STRING, UNLIMITED_PROPERTIES
+from antinode._protocol.limits import BATCH_BODY_LIMIT_BYTES, MAX_DEPTH, MAX_STRING, UNLIMITED_PROPERTIES
 from antinode._protocol.remarks import Remark
 from antinode._protocol.words import agreeing, counted
 
@@ -98,7 +98,7 @@ class _Conversion:
         self._trail: list[str | int] = []
         self._open: set[int] = set()
         # A few lists that hold each other many times over unfold to more than any memory holds.
-        self._room = BATCH_BODY_LIMIT
+        self._room = BATCH_BODY_LIMIT_BYTES
         self._told = self._untold = self._overflows = 0
 
     @property
@@ -304,7 +304,7 @@ class _Conversion:
         self._room -= size
         if self._room < 0:
             raise _TooLarge(
-                self._root, f"is larger than {BATCH_BODY_LIMIT:,} bytes as JSON", "write less of it"
+                self._root, f"is larger than {BATCH_BODY_LIMIT_BYTES:,} bytes as JSON", "write less of it"
             )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antinode._delivery.core.rate_limits import FORGET_AFTER_SECONDS, MANY_LIMITS, RateLimits
-from antinode._protocol.limits import RATE_WINDOW
+from antinode._protocol.limits import RATE_WINDOW_SECONDS
 
 KEYS = (("stream", 7), ("user", "u"), ("device", "d"))
 
@@ -27,7 +27,7 @@ def busiest_window(times: list[float]) -> int:
     most = 0
     for time in times:
         window.append(time)
-        while window[0] <= time - RATE_WINDOW:
+        while window[0] <= time - RATE_WINDOW_SECONDS:
             window.popleft()
         most = max(most, len(window))
     return most
@@ -48,7 +48,7 @@ def run(rate_limits: RateLimits, start: float, end: float, gaps: list[float]) ->
 def test_no_window_holds_more_than_the_pace(rate: float, gaps: list[float]) -> None:
     """Under `pace`, no 30 s hold more records of a user or device than 30 s times the rate."""
     times = run(RateLimits(rate), 100.0, 300.0, gaps)
-    assert busiest_window(times) <= rate * RATE_WINDOW
+    assert busiest_window(times) <= rate * RATE_WINDOW_SECONDS
 
 
 def test_a_pace_is_made_use_of() -> None:
@@ -68,7 +68,7 @@ def test_a_throttled_id_waits_and_then_keeps_below_the_threshold() -> None:
     rate_limits.throttle(("user", "u"), 0.0, 30.0, 30.0)
     assert rate_limits.opens_at(KEYS, 10.0) == 30.0
     times = run(rate_limits, 30.0, 200.0, [0.0])
-    assert busiest_window(times) <= 0.9 * 30 * RATE_WINDOW
+    assert busiest_window(times) <= 0.9 * 30 * RATE_WINDOW_SECONDS
     assert len(times) >= 0.8 * 30 * 170
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from antinode._protocol.limits import RATE_WINDOW
+from antinode._protocol.limits import RATE_WINDOW_SECONDS
 
 # The share of the server's threshold that is used, since its window may begin at another moment than ours.
 MARGIN = 0.9
@@ -72,7 +72,7 @@ def _refill(rate: float) -> float:
 
     Below four events a window there are none such; there the average over a long time stays within it.
     """
-    return max(rate / 2, rate - _burst(rate) / RATE_WINDOW)
+    return max(rate / 2, rate - _burst(rate) / RATE_WINDOW_SECONDS)
 
 
 class RateLimits:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final, NamedTuple
 
 from antinode._deadletters import Letter, decode, files_of, open_letters
-from antinode._protocol.limits import BATCH_BODY_LIMIT
+from antinode._protocol.limits import BATCH_BODY_LIMIT_BYTES
 from antinode.cli.ui.errors import Failed
 
 _PIECE = 1024 * 1024
-MAX_LINE: Final = BATCH_BODY_LIMIT + 1024 * 1024
+MAX_LINE: Final = BATCH_BODY_LIMIT_BYTES + 1024 * 1024
 """Bytes of a line: the largest event that was ever sent, and what stands beside it."""
 _MOST_TOLD: Final = 100
 

@@ -7,7 +7,7 @@ import enum
 from antinode._protocol.endpoints import Endpoint
 from antinode._protocol.limits import (
     BATCH_EVENTS_PER_SECOND,
-    HTTP_V2_BODY_LIMIT,
+    HTTP_V2_BODY_LIMIT_BYTES,
     HTTP_V2_EVENTS_PER_SECOND,
     MAX_EVENTS_PER_REQUEST,
     MAX_GROUP_IDENTIFICATIONS,
@@ -32,7 +32,7 @@ class IngestApi(enum.Enum):
     @property
     def body_limit(self) -> int:
         """Bytes that a body may have after decompression."""
-        return Endpoint.BATCH.body_limit if self is IngestApi.BATCH else HTTP_V2_BODY_LIMIT
+        return Endpoint.BATCH.body_limit if self is IngestApi.BATCH else HTTP_V2_BODY_LIMIT_BYTES
 
     @property
     def count_limit(self) -> int:

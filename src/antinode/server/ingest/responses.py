@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
-from antinode._protocol.limits import ID_HOLD, PROJECT_WAIT
+from antinode._protocol.limits import ID_HOLD_SECONDS, PROJECT_WAIT_SECONDS
 from antinode._protocol.texts import one_line
 from antinode.server.ingest.apis import IngestApi
 from antinode.server.ingest.requests import IngestResponse
@@ -203,14 +203,14 @@ def throttled(
         return Refusal(429, error, reasons, retry_after=_IDENTIFY_WAIT_SECONDS)
     told = {"eps_threshold": api.documented_eps, **more}
     body = _body(429, error, **told) if api.speaks_json else error
-    return Refusal(429, body, reasons, retry_after=int(ID_HOLD))
+    return Refusal(429, body, reasons, retry_after=int(ID_HOLD_SECONDS))
 
 
 def project_throttled(api: IngestApi) -> Refusal:
     """The refusal of a project that sends too much as a whole: no user or device is named."""
     error = "Too many requests"
     body = _body(429, error, eps_threshold=api.documented_eps) if api.speaks_json else error
-    return Refusal(429, body, retry_after=int(PROJECT_WAIT))
+    return Refusal(429, body, retry_after=int(PROJECT_WAIT_SECONDS))
 
 
 def _body(code: int, error: str, **more: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from zlib import crc32
 
 from antinode._protocol import exact
 from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
-from antinode._protocol.limits import DEDUPLICATION_WINDOW
+from antinode._protocol.limits import DEDUPLICATION_WINDOW_SECONDS
 from antinode.server.ingest.parsing import RequestReading
 from antinode.server.ingest.validation import Checked
 from antinode.server.models import Problem
@@ -22,7 +22,7 @@ from antinode.server.storage.store import ACCEPTED, DUPLICATE, REJECTED, RETURNE
 DEFAULT_LIBRARY: Final = "http/2.0"
 """What an event without a `library` is exported and counted as (section 3)."""
 
-_WINDOW_MS: Final = int(DEDUPLICATION_WINDOW * 1000)
+_WINDOW_MS: Final = int(DEDUPLICATION_WINDOW_SECONDS * 1000)
 
 
 def mark_of(insert_id: str) -> int:
