@@ -22,6 +22,8 @@ MARKED = {
         "cli",
         "crash",
         "integrations/test_celery.py",
+        "integrations/test_on_commit_django.py",
+        "integrations/test_sqlalchemy.py",
         "integrations/test_web.py",
         "lifecycle",
         "process",

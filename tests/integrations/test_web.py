@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import signal
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -24,12 +23,6 @@ SERVERS = {
     "django-uvicorn": ("uvicorn", "examples.django_app:asgi", "--port=PORT", "--lifespan=off"),
     "flask-preload": (*GUNICORN, "examples.flask_app:app", "--workers=2", "--threads=4", "--preload"),
 }  # fmt: skip
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with Endpoint() as running:
-        yield running
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -1,0 +1,18 @@
+"""Wrong usage of the integrations, each an error to mypy; never run."""
+
+import sqlalchemy
+
+import antinode
+from antinode.integrations import sqlalchemy as of_sqlalchemy
+from antinode.integrations.django import log_on_commit
+
+event = antinode.Event("Order Placed", user_id="user-20391")
+
+
+def wrong(engine: sqlalchemy.Engine) -> None:
+    of_sqlalchemy.log_on_commit(engine, event)  # type: ignore[arg-type]
+
+
+of_sqlalchemy.log_on_commit(event)  # type: ignore[call-arg]
+log_on_commit({"user_id": "user-20391"})  # type: ignore[arg-type]
+log_on_commit(event, database="other")  # type: ignore[call-arg]
