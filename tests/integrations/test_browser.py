@@ -28,8 +28,9 @@ def test_both_forms_are_read() -> None:
         == expected
     )
     user = base64.b64encode("jörg".encode()).decode()
-    old = {"amp_012345": f"device-1.{user}..mihrgs00.mihrgs00.1.2.3"}
-    assert browser_of(old, None) == Browser("device-1", "jörg", int("mihrgs00", 36))
+    old = {"amp_012345": f"device-1.{user}..1jb5ejpi0.1jb5ejpi0.1.2.3"}
+    assert browser_of(old, None) == Browser("device-1", "jörg", 1764340917824)
+    assert browser_of({"amp_012345": f"device-1.{user}.1.1jb5ejpi0.0.0.0.0"}, None) is None
     assert browser_of({**old, **new({"deviceId": "new"})}, KEY) == Browser("new", None, None)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -52,6 +54,14 @@ def test_excluded_paths_have_no_context() -> None:
     capture: Capture[None] = Capture(exclude=["/health", "/static/*"])
     found = [capture.fields_of(request(path), None) for path in ("/health", "/static/a/b.css", "/healthy")]
     assert found == [None, None, {}]
+
+
+def test_the_first_of_several_cookies_of_one_name_counts() -> None:
+    """As in the browser and for Amplitude's SDK: it is of the nearer path, or the older one."""
+    first = base64.b64encode(quote('{"deviceId":"device-1"}').encode()).decode()
+    capture: Capture[None] = Capture(browser_identity=True)
+    cookies = f"AMP_0123456789={first}; a=b; AMP_0123456789=e30="
+    assert capture.fields_of(request(cookie=cookies), None) == {"device_id": "device-1"}
 
 
 def test_an_unknown_name_is_told_at_once() -> None:

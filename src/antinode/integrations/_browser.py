@@ -75,14 +75,14 @@ def _read_new(value: str) -> Browser | None:
 
 
 def _read_old(value: str) -> Browser | None:
-    """Parts between dots: device, user in base64, opt-out, session in base 36, and counters."""
+    """Parts between dots: device, user in base64, opt-out, session in base 32, and counters."""
     parts = [*value.split("."), "", "", "", ""]
     device, user, opted_out, session = parts[:4]
-    if opted_out == "1":
+    if opted_out:
         return None
     try:
         user_id = _unbase64(user) if user else None
-        session_id = int(session, 36) if re.fullmatch("[0-9a-z]{1,11}", session) else None
+        session_id = int(session, 32) if re.fullmatch("[0-9a-v]{1,11}", session) else None
     except ValueError:
         return None
     return _believed(device, user_id, session_id)

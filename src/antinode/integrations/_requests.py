@@ -115,4 +115,8 @@ def _cookies(header: str | None) -> dict[str, str]:
     if not header:
         return {}
     pairs = (part.partition("=") for part in header.split(";"))
-    return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+    found: dict[str, str] = {}
+    for name, _, value in pairs:
+        # Of several of one name, as of a domain and of its parent, browsers and their SDKs take the first.
+        found.setdefault(name.strip(), value.strip().strip('"'))
+    return found

@@ -38,7 +38,7 @@ def install_packages(cache: Path) -> Path:
             )
             if done.returncode:
                 reason = " ".join(done.stderr.split())[:200]
-                needs.absent(f"needs the official Node SDKs, which npm could not install: {reason}")
+                needs.absent(f"needs the official JavaScript SDKs, which npm could not install: {reason}")
             with suppress(OSError):  # another process was first: a directory with files in it stays
                 os.replace(begun, place)
     return place
