@@ -111,3 +111,10 @@ def test_before_init_the_warning_names_init(default, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "antinode: events are skipped because antinode is not initialised: call antinode.init(API_KEY) first"
     ]
+
+
+def test_all_instances_can_be_had():
+    """The default one, and those that were asked for by name."""
+    named = antinode.get_instance("one of all")
+    assert antinode.get_instances()[0] is antinode.get_instance()
+    assert antinode.get_instances().count(named) == 1

@@ -10,7 +10,7 @@ PACKAGE = Path(antinode.__file__).parent
 
 # Names that stand for two things, and why each may.
 SHARED = {
-    "AntinodeMiddleware": "public in antinode.integrations, of ASGI and of WSGI: a framework has one of them",
+    "AntinodeMiddleware": "public in antinode.integrations, of ASGI, WSGI and more: each has one",
     "Arrival": "public in antinode.testing; a schema of the server's JSON API",
     "Endpoint": "public in antinode.testing; an upload API among the facts of the protocol",
     "Event": "public in antinode; public in antinode.server, where it is an event that arrived",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from antinode._instances import (
         flush,
         get_instance,
+        get_instances,
         group_identify,
         identify,
         init,
@@ -60,8 +61,8 @@ else:
             "antinode._events": "ContextDict Event EventDict IngestionMetadata IngestionMetadataDict Plan"
             " PlanDict",
             "antinode._identify": "Identify",
-            "antinode._instances": "flush get_instance group_identify identify init log_event revenue"
-            " set_group shutdown",
+            "antinode._instances": "flush get_instance get_instances group_identify identify init log_event"
+            " revenue set_group shutdown",
             "antinode._middleware": "Middleware MiddlewareNext MiddlewarePayload",
             "antinode._options": "Options OptionsDict",
             "antinode._revenue": "Revenue",
@@ -115,6 +116,7 @@ __all__ = [
     "flushing",
     "get_context",
     "get_instance",
+    "get_instances",
     "group_identify",
     "identify",
     "init",

@@ -54,6 +54,14 @@ def get_instance(name: str | None = None) -> Client:
     return instance
 
 
+def get_instances() -> list[Client]:
+    """The default instance, and those that were asked for by name, initialised or not.
+
+    For what concerns all of them, such as an end of the process that runs no exit handlers.
+    """
+    return [_default, *_instances.values()]
+
+
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.strip():
         raise ConfigurationError(f"the name of an instance must be a string, not {name!r:.60}")

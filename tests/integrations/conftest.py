@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from antinode.testing import Endpoint
+from tests.integrations.brokers import redis
 from tests.integrations.databases import postgresql
 
 
@@ -22,3 +23,10 @@ def postgres() -> Iterator[Path]:
     """The directory of the socket of a PostgreSQL, which runs as long as the tests."""
     with postgresql() as home:
         yield home
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis, which runs as long as the tests."""
+    with redis() as url:
+        yield url

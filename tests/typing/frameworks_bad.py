@@ -5,6 +5,7 @@ import sqlalchemy
 import antinode
 from antinode.integrations import sqlalchemy as of_sqlalchemy
 from antinode.integrations.django import log_on_commit
+from antinode.integrations.dramatiq import AntinodeMiddleware
 
 event = antinode.Event("Order Placed", user_id="user-20391")
 
@@ -16,3 +17,4 @@ def wrong(engine: sqlalchemy.Engine) -> None:
 of_sqlalchemy.log_on_commit(event)  # type: ignore[call-arg]
 log_on_commit({"user_id": "user-20391"})  # type: ignore[arg-type]
 log_on_commit(event, database="other")  # type: ignore[call-arg]
+AntinodeMiddleware("API_KEY")  # type: ignore[call-arg]

@@ -1,11 +1,17 @@
 """Right usage of the integrations; checked by mypy, never run."""
 
+import dramatiq
+import rq
+from dramatiq.brokers.stub import StubBroker
+from redis import Redis
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 
 import antinode
 from antinode.integrations import sqlalchemy as of_sqlalchemy
 from antinode.integrations.django import log_on_commit
+from antinode.integrations.dramatiq import AntinodeMiddleware
+from antinode.integrations.rq import AntinodeQueue, AntinodeWorker, WorkerMixin
 
 event = antinode.Event("Order Placed", user_id="user-20391")
 
@@ -24,3 +30,13 @@ def with_sessions(
 
 log_on_commit(event)
 log_on_commit({"event_type": "Order Placed"}, using="other", client=antinode.get_instance(), once="order-1")
+
+
+class Mine(WorkerMixin, rq.SimpleWorker):
+    """A worker of the application's own."""
+
+
+queue: rq.Queue = AntinodeQueue(connection=Redis())
+worker: rq.Worker = AntinodeWorker([queue], connection=Redis())
+middleware: dramatiq.Middleware = AntinodeMiddleware()
+StubBroker().add_middleware(AntinodeMiddleware())

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from typing import Any, Final
 
 from celery import signals
 
-import antinode
+from antinode.integrations._travel import NAME, entered, packed
 
 __all__ = ["connect"]
 
-_HEADER: Final = "antinode_context"
-_LONGEST: Final = 16_384
+_CARRIER: Final = "Celery task"
 _SCOPE: Final = "_antinode_scope"
-
-_log = logging.getLogger("antinode")
 
 
 def connect() -> None:
@@ -32,32 +27,14 @@ def connect() -> None:
 
 
 def _attach(headers: dict[str, Any] | None = None, **_: Any) -> None:
-    fields: dict[str, Any] = {**antinode.get_context()}
-    if not fields or headers is None:
-        return
-    text = _json_of(fields)
-    if text is None:
-        kept = {name: value for name, value in fields.items() if _json_of(value) is not None}
-        left_out = ", ".join(f"`{name}`" for name in fields.keys() - kept.keys())
-        _log.warning("antinode: %s of the context cannot travel with a Celery task as JSON", left_out)
-        text = _json_of(kept) or "{}"
-    if len(text) <= _LONGEST:
-        headers[_HEADER] = text
-    else:
-        _log.warning("antinode: a context of %d characters does not travel with a Celery task", len(text))
+    if headers is not None and (text := packed(_CARRIER)) is not None:
+        headers[NAME] = text
 
 
 def _open(task: Any = None, **_: Any) -> None:
-    text = getattr(task.request, _HEADER, None)
-    if not isinstance(text, str):
-        return
-    try:
-        scope = antinode.context(**json.loads(text))
-        scope.__enter__()
-    except (ValueError, TypeError, antinode.ConfigurationError) as error:
-        _log.warning("antinode: the context of a Celery task cannot be read: %s", type(error).__name__)
-        return
-    setattr(task.request, _SCOPE, scope)
+    scope = entered(getattr(task.request, NAME, None), _CARRIER)
+    if scope is not None:
+        setattr(task.request, _SCOPE, scope)
 
 
 def _close(task: Any = None, **_: Any) -> None:
@@ -65,10 +42,3 @@ def _close(task: Any = None, **_: Any) -> None:
     if scope is not None:
         setattr(task.request, _SCOPE, None)
         scope.__exit__(None, None, None)
-
-
-def _json_of(value: object) -> str | None:
-    try:
-        return json.dumps(value)
-    except (TypeError, ValueError, RecursionError):
-        return None
