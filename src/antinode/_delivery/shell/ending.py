@@ -11,6 +11,7 @@ from antinode._delivery.core.response_handler import Note
 from antinode._delivery.ledger import Report
 from antinode._delivery.shell.coordinator import CHECK_EVERY_SECONDS, Coordinator
 from antinode._delivery.shell.log_limiter import write
+from antinode._delivery.shell.reserve import RESERVE
 from antinode._protocol.words import agreeing, counted
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Ending:
         self._clock = works.clock
         self._coordinator = coordinator
         self._waiters = waiters
+        RESERVE.hold()
 
     def shutdown(self, timeout: float) -> Report:
         """Send what is queued within `timeout` seconds, settle the rest as dropped, and end all threads.
@@ -43,22 +45,30 @@ class Ending:
         Where `flush` does not wait, this does not either: it refuses new events from now on, and the
         coordinator sees to the rest.
         """
-        self._lifetime.is_closed = True
-        if self._coordinator.needs_this_thread:
-            return self._shutdown_without_waiting(timeout)
-        return self.close_now(self._waiters.wait(timeout))
+        RESERVE.give_back()
+        try:
+            self._lifetime.is_closed = True
+            if self._coordinator.needs_this_thread:
+                return self._shutdown_without_waiting(timeout)
+            return self.close_now(self._waiters.wait(timeout))
+        finally:
+            RESERVE.hold()
 
     async def ashutdown(self, timeout: float) -> Report:
         """`shutdown` without blocking the event loop."""
-        self._lifetime.is_closed = True
-        if self._coordinator.needs_this_thread:
-            return self._shutdown_without_waiting(timeout)
-        barrier, gate = await self._waiters.wait_async(timeout)
+        RESERVE.give_back()
         try:
-            # On a thread, since this waits for threads and calls callbacks.
-            return await gate.in_thread(partial(self.close_now, barrier))
-        except RuntimeError:
-            return self.close_now(barrier)
+            self._lifetime.is_closed = True
+            if self._coordinator.needs_this_thread:
+                return self._shutdown_without_waiting(timeout)
+            barrier, gate = await self._waiters.wait_async(timeout)
+            try:
+                # On a thread, since this waits for threads and calls callbacks.
+                return await gate.in_thread(partial(self.close_now, barrier))
+            except RuntimeError:
+                return self.close_now(barrier)
+        finally:
+            RESERVE.hold()
 
     def _shutdown_without_waiting(self, timeout: float) -> Report:
         if self._lifetime.close_by is None:
@@ -73,15 +83,18 @@ class Ending:
         Other exit handlers may log. Their events are sent at once, on the thread that logs them, for as long
         as there is time left of `seconds`. Ctrl-C ends the time, and is raised again when all is settled.
         """
-        if self._coordinator.needs_this_thread:
-            return self._shutdown_without_waiting(seconds)
+        RESERVE.give_back()
         try:
+            if self._coordinator.needs_this_thread:
+                return self._shutdown_without_waiting(seconds)
             return self._finish_by(self._clock() + seconds)
         except KeyboardInterrupt:
             self._works.recovery.recover()
             self._lifetime.exit_by = self._clock()
             self.close_now(None)
             raise
+        finally:
+            RESERVE.hold()
 
     def _finish_by(self, exit_by: float) -> Report:
         self._lifetime.exit_by = exit_by
