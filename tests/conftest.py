@@ -4,10 +4,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# How long an example takes says more of the machine than of the code.
-settings.register_profile("antinode", deadline=None)
+# How long an example takes, to make or to run, says more of the machine than of the code.
+settings.register_profile("antinode", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("antinode")
 
 # A job that a shell starts in its background ignores Ctrl-C, and so would every process started here.
