@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -158,6 +159,42 @@ def test_it_can_be_opened_elsewhere(client: Client, memory: Memory) -> None:
     assert said(client, memory) == [
         {"event_type": "Tick", "user_id": "user-1", "event_properties": {"a": [1, 2]}}
     ]
+
+
+def test_threads_that_add_to_one_context_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However they come between each other; and a signal handler between both."""
+    former = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with antinode.context():
+
+            def add(thread: int) -> None:
+                for number in range(100):
+                    antinode.add_context(event_properties={f"{thread}-{number}": True})
+
+            threads = [
+                threading.Thread(target=contextvars.copy_context().run, args=(add, n)) for n in range(4)
+            ]
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join()
+            added = antinode.get_context()["event_properties"]
+    finally:
+        sys.setswitchinterval(former)
+    assert len(added) == 400
+
+    interrupted = iter([True])
+
+    def merging(outer: dict[str, Any], inner: dict[str, Any]) -> dict[str, Any]:
+        if next(interrupted, False):
+            antinode.add_context(country="France")
+        return merged(outer, inner)
+
+    with antinode.context():
+        monkeypatch.setattr(contexts, "merged", merging)
+        antinode.add_context(language="fr")
+        assert antinode.get_context() == {"country": "France", "language": "fr"}
 
 
 def test_another_thread_has_none(client: Client, memory: Memory) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from antinode import Client, ConfigurationError, Event, MiddlewareError, MiddlewarePayload, Status
 from antinode._middleware import own_copy
+from antinode.middleware import add_properties
 from tests.memory import SONG, Memory, logging_client, sent
 
 
@@ -131,7 +132,30 @@ def test_a_broken_middleware_fails_closed(client, memory, caplog):
     assert client.log_event({**SONG, "event_type": "Next"}).result(10).ok
     assert client.stats().dropped == {"middleware_error": 1}
     assert [event["event_type"] for event in sent(client, memory)] == ["Next"]
-    assert "a middleware raised LookupError" in caplog.text
+    named = "test_a_broken_middleware_fails_closed.<locals>.break_once"
+    assert f"the middleware {named} raised LookupError" in caplog.text
+
+
+def test_message_of_a_broken_middleware_names_it(client):
+    """The one that broke, not one around it, whether a function, an object, a partial or a ready-made one."""
+
+    class Enrich:
+        def __call__(self, payload, next):
+            raise LookupError
+
+    def before(payload, next):
+        next(payload)
+
+    for broken, name in (
+        (breaking, "breaking"),
+        (Enrich(), "test_message_of_a_broken_middleware_names_it.<locals>.Enrich"),
+        (functools.partial(breaking), "breaking"),
+        (add_properties(lambda event: 1 / 0), "add_properties"),
+    ):
+        client.add_event_middleware(before).add_event_middleware(broken)
+        outcome = client.log_event(SONG).result(0)
+        assert f"the middleware {name} raised" in outcome.message
+        client.remove_event_middleware(broken).remove_event_middleware(before)
 
 
 def test_what_a_broken_middleware_leaves_holds_nothing_of_the_event(memory, caplog):

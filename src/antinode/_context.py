@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import threading
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, cast
@@ -98,7 +100,28 @@ def add_context(**fields: Unpack[ContextDict]) -> None:
     if innermost is None:
         _warn_of_no_context()
         return
-    innermost.fields = merged(innermost.fields, checked)
+    with _adding:
+        while True:
+            before = innermost.fields
+            after = merged(before, checked)
+            # A signal handler may have added in between.
+            if innermost.fields is before:
+                innermost.fields = after
+                return
+
+
+# Held for a moment by whoever adds: threads may share a context, and each makes a new dict of the last one.
+_adding = threading.RLock()
+
+
+def _renew_after_fork() -> None:
+    """In a forked child: the thread that held the lock may have stayed behind."""
+    global _adding
+    _adding = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_after_fork)
 
 
 def get_context() -> ContextDict:

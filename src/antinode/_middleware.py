@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import msgspec
@@ -52,35 +53,35 @@ def check_middleware(fn: object) -> None:
             )
 
 
-def run_chain(chain: Iterable[Middleware], payload: MiddlewarePayload) -> MiddlewarePayload | None:
-    """What comes out at the end of the chain, or None if a middleware did not pass the event on.
-
-    Raises what the first middleware to break raised, even if it had called `next` already, and even if one
-    before it caught the exception: the event is not sent then.
-    """
-    run = _Run(tuple(chain))
-    if not run.chain:
-        return payload
-    try:
-        run.step(0, payload)
-    finally:
-        run.is_over = True
-    if run.broken_by is not None:
-        raise run.broken_by
-    return run.arrived
-
-
-class _Run:
+class ChainRun:
     """The way of one event through the chain."""
 
-    __slots__ = ("_end", "arrived", "broken_by", "chain", "is_over")
+    __slots__ = ("_end", "arrived", "breaker", "broken_by", "chain", "is_over")
 
     def __init__(self, chain: tuple[Middleware, ...]) -> None:
         self.chain = chain
         self._end = len(chain) - 1
         self.arrived: MiddlewarePayload | None = None
         self.broken_by: Exception | None = None
+        self.breaker = ""
+        """The name of the first middleware to break."""
         self.is_over = False
+
+    def __call__(self, payload: MiddlewarePayload) -> MiddlewarePayload | None:
+        """What comes out at the end of the chain, or None if a middleware did not pass the event on.
+
+        Raises what the first middleware to break raised, even if it had called `next` already, and even if
+        one before it caught the exception: the event is not sent then.
+        """
+        if not self.chain:
+            return payload
+        try:
+            self.step(0, payload)
+        finally:
+            self.is_over = True
+        if self.broken_by is not None:
+            raise self.broken_by
+        return self.arrived
 
     def step(self, position: int, payload: MiddlewarePayload) -> None:
         """Run the middleware at this place, and by its `next` the others."""
@@ -103,7 +104,7 @@ class _Run:
                 _close(returned)
                 raise TypeError(f"the middleware {name_of(fn)} returned an awaitable; write a plain function")
         except Exception as error:
-            self.broken_by = self.broken_by or error
+            self._break(fn, error)
             raise
 
     def _check(self, fn: Middleware, payload: object, was_called: bool) -> None:
@@ -116,8 +117,12 @@ class _Run:
         elif not isinstance(payload, MiddlewarePayload):
             error = TypeError(f"next() takes the payload, not {type(payload).__name__}: write next(payload)")
         if error is not None:
-            self.broken_by = self.broken_by or error
+            self._break(fn, error)
             raise error
+
+    def _break(self, fn: Middleware, error: Exception) -> None:
+        if self.broken_by is None:
+            self.broken_by, self.breaker = error, name_of(fn)
 
 
 def _close(awaitable: object) -> None:
@@ -128,6 +133,9 @@ def _close(awaitable: object) -> None:
 
 
 def name_of(fn: object) -> str:
+    """What a function is called where it is told of; a partial is called as what it calls."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
     return str(getattr(fn, "__qualname__", type(fn).__qualname__))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from antinode._encoding.refusal import Refused
 from antinode._interruptions import is_interruption
-from antinode._middleware import Middleware, MiddlewarePayload, own_copy, run_chain
+from antinode._middleware import ChainRun, Middleware, MiddlewarePayload, own_copy
 from antinode._pipeline.intake import as_dict
 from antinode._protocol.status import Status
 
@@ -68,14 +68,17 @@ class RunMiddleware:
         self._chain = tuple(chain)
 
     def __call__(self, passage: Passage) -> bool:
+        run = ChainRun(self._chain)
         try:
-            passed = run_chain(self._chain, MiddlewarePayload(passage.event, passage.extra))
+            passed = run(MiddlewarePayload(passage.event, passage.extra))
         except MemoryError:
             raise
         except Exception as error:
             if is_interruption(error):
                 raise
-            message = f"a middleware raised {type(error).__name__}, so the event was not sent"
+            message = (
+                f"the middleware {run.breaker:.80} raised {type(error).__name__}, so the event was not sent"
+            )
             raise Refused(Status.FAILED, MIDDLEWARE_ERROR, message) from error
         if passed is None:
             return False
