@@ -15,6 +15,7 @@ TYPE_CHECKING = False  # as type checkers know it; typing itself would be the de
 
 if TYPE_CHECKING:
     from antinode._client import Client
+    from antinode._consent import Consent
     from antinode._context import Context, add_context, context, get_context
     from antinode._delivery.ledger import Report, Stats
     from antinode._delivery.messages import HttpResponse, Request, Transport, TransportError, TransportTimeout
@@ -56,6 +57,7 @@ else:
         __name__,
         {
             "antinode._client": "Client",
+            "antinode._consent": "Consent",
             "antinode._context": "Context add_context context get_context",
             "antinode._errors": "AntinodeError ConfigurationError EventError MiddlewareError",
             "antinode._events": "ContextDict Event EventDict IngestionMetadata IngestionMetadataDict Plan"
@@ -80,6 +82,7 @@ __all__ = [
     "AntinodeError",
     "Client",
     "ConfigurationError",
+    "Consent",
     "Context",
     "ContextDict",
     "Delivery",

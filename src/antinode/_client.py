@@ -148,7 +148,7 @@ class Client:
         is_quick = self._why_off is None and not options.debug
         self._compiled = compiled = make_hot(encoder, sender) if is_quick else None
         complete = None if compiled is None else compiled.complete
-        stages = stages_of(encoder.defaults, self._middleware, complete)
+        stages = stages_of(encoder.defaults, self._middleware, complete, options.consent)
         self._pipeline = pipeline = Pipeline(encoder, stages)
         if is_quick and pipeline.is_direct:
             self._ready = (encoder.encode, sender)
@@ -206,7 +206,7 @@ class Client:
         try:
             passage = Passage(event, extra, once)
             if not pipeline.lead(passage):
-                return self._skip(HELD_BACK)
+                return self._skip(passage.held_back_as or HELD_BACK)
             if compiled is not None and (logged := compiled(passage.event)) is not None:
                 return logged
             body, stream, notes = pipeline.encoder.encode(passage.event)

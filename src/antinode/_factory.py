@@ -76,6 +76,7 @@ def make_sender(
             overflow=options.overflow,
             on_retry=options.on_retry,
             on_outcome=options.on_outcome,
+            may_log=None if options.consent is None else options.consent.may_log,
             is_debug=options.debug,
             on_start=begin_in_process,
             spooler=_spooler(api_key, options, clock, spool),

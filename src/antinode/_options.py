@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict
 
 import msgspec
 
+from antinode._consent import Consent, ConsentFunction, ConsentStore
 from antinode._delivery.messages import Transport
 from antinode._delivery.outcome import Delivery
 from antinode._delivery.retry import Response, RetryPolicy
@@ -42,6 +43,8 @@ class OptionsDict(TypedDict, total=False):
     """Seconds for which the first event may wait for others. Default: 0, at once."""
     min_id_length: int | None
     """The shortest `user_id` and `device_id`; the server is told. Default: the API's 5."""
+    consent: Consent | ConsentFunction | ConsentStore | None
+    """Whose events may be logged and sent, asked at both moments; see `docs/privacy.md`. Default: all."""
     opt_out: bool
     """Skip every event; `client.opt_out` changes it later. Default: False."""
     retry_timeouts: Sequence[float] | None
@@ -120,6 +123,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_cached_events: int = 16_000
     upload_interval_in_sec: float = 0.0
     min_id_length: int | None = None
+    consent: Consent | None = None
     opt_out: bool = False
     retry_timeouts: Sequence[float] | None = None
     max_event_age: float | None = DEDUPLICATION_WINDOW_SECONDS
@@ -259,6 +263,10 @@ def _callable(signature: str) -> Check:
         return value
 
     return check
+
+
+def _consent(_: str, value: Any) -> Consent:
+    return value if isinstance(value, Consent) else Consent(value)
 
 
 def _has_methods(protocol: str, *methods: str) -> Check:
@@ -408,6 +416,7 @@ _CHECKS: Mapping[str, Check] = {
     "max_cached_events": _number(1, "events", whole=True),
     "upload_interval_in_sec": _number(0, "seconds", maximum=_YEAR),
     "min_id_length": _maybe(_number(1, "characters", whole=True)),
+    "consent": _maybe(_consent),
     "opt_out": _flag,
     "retry_timeouts": _maybe(_retry_timeouts),
     "max_event_age": _maybe(_number(0, "seconds", above=True)),

@@ -25,6 +25,7 @@ from antinode._delivery.core.response_handler import Note, ResponseHandler, Retr
 from antinode._delivery.core.schedule import FOREVER, UploadSchedule
 from antinode._delivery.core.settlement import OUT_OF_MEMORY, UNMADE, Settlement
 from antinode._delivery.core.spooled_queue import SpooledQueue
+from antinode._delivery.core.withholding import Withheld, Withholding
 from antinode._delivery.epoch import Epoch
 from antinode._delivery.ledger import Ledger, Report, Stats
 from antinode._delivery.outcome import DROPPED, SPOOLED, Outcome
@@ -91,6 +92,7 @@ class Core:
 
         The only method, with `Settlement.refuse` and `Settlement.skip`, that any thread may call at any time.
         """
+        self._withholding = Withholding(self.settlement, self.backlog, self._response_handler)
         self._schedule = UploadSchedule(
             config, self.backlog, self._pending, self.ledger, self._response_handler
         )
@@ -329,9 +331,19 @@ class Core:
     # What comes back.
 
     def respond(
-        self, number: int, verdict: Verdict, now: float, *, took: float | None = None, size: int = 0
+        self,
+        number: int,
+        verdict: Verdict | None,
+        now: float,
+        *,
+        took: float | None = None,
+        size: int = 0,
+        withheld: Withheld | None = None,
     ) -> None:
         """Apply what an answer, or the lack of one, means for the records of an upload.
+
+        `withheld` is what was left out of the request; the verdict, which is None if nothing was left to
+        send, is on the others.
 
         `took` is how long the exchange itself lasted in seconds, if that is known better than from `now`;
         `size` is what its body had in bytes. An upload that is not under way (given up for lost, abandoned)
@@ -342,9 +354,33 @@ class Core:
         batch = self._pending.batches.get(batch_number)
         if batch is None or batch.flying is None:
             return
-        is_delivered = verdict.action is Action.DELIVERED
+        is_delivered = verdict is not None and verdict.action is Action.DELIVERED
         started = self._schedule.ended(number, now, took, is_delivered=is_delivered)
         records, batch.flying = batch.flying, None
+        if withheld is not None:
+            records = self._withholding.apply(batch, records, withheld, now)
+        if verdict is not None:
+            self._apply(batch, records, verdict, now, started=started, is_delivered=is_delivered)
+        elif withheld is not None and withheld.unknown:
+            self._failing = Failing.after(self._failing, started=started, now=now)
+        if not is_delivered:
+            # They wait again, and were in a request when the waiting ones were last looked through.
+            again = records if withheld is None else [*records, *withheld.unknown]
+            self._expiry.expect(min([record.logged_at for record in again], default=now))
+        if batch.is_done:
+            self._end(batch_number, now)
+
+    def _apply(
+        self,
+        batch: Batch,
+        records: list[Record],
+        verdict: Verdict,
+        now: float,
+        *,
+        started: float,
+        is_delivered: bool,
+    ) -> None:
+        """Apply a verdict to the records that were sent, and hear what it says of the server."""
         waiting = tuple(batch.chunks)
         try:
             self._response_handler.apply(batch, records, verdict, now)
@@ -358,11 +394,6 @@ class Core:
         else:
             self._failing = None
         self._schedule.forget_probe_if_healthy()
-        if not is_delivered:
-            # They wait again, and were in a request when the waiting ones were last looked through.
-            self._expiry.expect(min([record.logged_at for record in records]))
-        if batch.is_done:
-            self._end(batch_number, now)
 
     # Flushes, and ends that come without an answer.
 

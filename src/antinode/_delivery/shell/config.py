@@ -12,6 +12,7 @@ from antinode._delivery.messages import FullTransport
 from antinode._delivery.outcome import Delivery
 from antinode._delivery.record import Record
 from antinode._delivery.retry import Response
+from antinode._delivery.shell.consent import MayLog
 
 if TYPE_CHECKING:
     from antinode._delivery.shell.exchange import UploadRoute
@@ -39,6 +40,8 @@ class SenderConfig(msgspec.Struct, frozen=True):
     """Whether logging waits until the record survives a power cut."""
     on_failures: Callable[[Sequence[Record]], object] | None = None
     """Called with records that were rejected or dropped, before anybody else is told."""
+    may_log: MayLog | None = None
+    """Says of each user, before a request is made, whether their events may be in it."""
     is_debug: bool = False
     """Whether each log line is written, however many there are of its kind."""
     on_start: Callable[[], object] = lambda: None

@@ -64,6 +64,7 @@ class Coordinator:
             works.exchanger,
             lambda: Uploaders(config.core.connections, config.name, self._take_next),
             timeout=config.request_timeout,
+            asks_for=0.0 if config.may_log is None else config.request_timeout,
             clock=works.clock,
         )
         self._wakes_at: float | None = None
@@ -255,7 +256,14 @@ class Coordinator:
         core.settle_unmade()
         for reply in self.flights.take_replies(now):
             try:
-                core.respond(reply.number, reply.verdict, now, took=reply.seconds, size=reply.size)
+                core.respond(
+                    reply.number,
+                    reply.verdict,
+                    now,
+                    took=reply.seconds,
+                    size=reply.size,
+                    withheld=reply.withheld,
+                )
             except Exception:
                 # The next reply is that of another upload.
                 self._works.recovery.is_torn = True

@@ -21,6 +21,8 @@ from antinode._protocol.words import size as in_units
 if TYPE_CHECKING:
     from antinode._delivery.core.batch import Upload
     from antinode._delivery.core.envelope import Envelope
+    from antinode._delivery.core.withholding import Withheld
+    from antinode._delivery.shell.consent import ConsentDesk
     from antinode._protocol.endpoints import Endpoint
 
 
@@ -39,11 +41,14 @@ class Reply(NamedTuple):
 
     number: int
     """The number of the upload."""
-    verdict: Verdict
+    verdict: Verdict | None
+    """What the answer means; None if nothing was left to send."""
     size: int = 0
     """Bytes of the request's body; 0 if it was not made."""
     seconds: float | None = None
     """How long the exchange lasted; None if no answer came."""
+    withheld: Withheld | None = None
+    """What of the upload was left out of the request."""
 
 
 class Exchanger:
@@ -56,11 +61,13 @@ class Exchanger:
         *,
         headers: Mapping[str, str],
         clock: Callable[[], float],
+        desk: ConsentDesk | None = None,
     ) -> None:
         self._make_transport = make_transport
         self._routes = routes
         self._headers = headers
         self._clock = clock
+        self._desk = desk
         self._transport: FullTransport | None = None
         self.make_lock()
 
@@ -81,11 +88,19 @@ class Exchanger:
 
     def exchange(self, upload: Upload, timeout: float, post: Callable[[Reply], object]) -> None:
         """Make one request within `timeout` seconds, and post what came of it, whatever happened."""
+        verdict: Verdict | None
         verdict = unreached(Status.SYSTEM_ERROR, "the thread that made the request was ended")
+        withheld: Withheld | None = None
         size, seconds, begun = 0, None, 0.0
         try:
             if timeout <= 0:
                 raise TransportTimeout("there was no time left for a request")
+            if self._desk is not None:
+                allowed, withheld = self._desk.sort(upload.records, timeout)
+                upload = upload._replace(records=allowed)
+                if not allowed:
+                    verdict = None
+                    return
             body, unusable = self._body_of(upload)
             if unusable is not None:
                 verdict = unusable
@@ -105,10 +120,10 @@ class Exchanger:
         except BaseException as error:
             verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {_text(error)}")
         finally:
-            if size and log.isEnabledFor(logging.DEBUG):
+            if size and verdict is not None and log.isEnabledFor(logging.DEBUG):
                 took = self._clock() - begun if seconds is None else seconds
                 _tell(self._routes[upload.endpoint].url, len(upload.records), size, verdict, took)
-            post(Reply(upload.number, verdict, size, seconds))
+            post(Reply(upload.number, verdict, size, seconds, withheld))
 
     def _body_of(self, upload: Upload) -> tuple[bytes, Verdict | None]:
         """The request's body, or, if some record cannot be put into it, the verdict on all of them."""

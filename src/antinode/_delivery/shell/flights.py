@@ -29,10 +29,13 @@ class Flights:
         timeout: float,
         clock: Callable[[], float],
         on_reply: Callable[[], object] = lambda: None,
+        asks_for: float = 0.0,
     ) -> None:
+        """`asks_for` is how long the application may take to say what may be sent, before the request."""
         self._exchanger = exchanger
         self._make_uploaders = make_uploaders
         self._timeout = timeout
+        self._lost_after = asks_for + timeout + GRACE_SECONDS
         self._clock = clock
         self._on_reply = on_reply
         self._replies: deque[Reply] = deque()
@@ -52,7 +55,7 @@ class Flights:
             self._exchanger.exchange(upload, timeout, self._post)
 
         job = Job(run)
-        self._jobs[upload.number] = (now + self._timeout + GRACE_SECONDS, job)
+        self._jobs[upload.number] = (now + self._lost_after, job)
         return job
 
     def _post(self, reply: Reply) -> None:

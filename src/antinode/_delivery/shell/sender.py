@@ -17,6 +17,7 @@ from antinode._delivery.record import INHERITED, NOT_STORED, Record, SpooledReco
 from antinode._delivery.shell.barriers import Barriers, RoomQueue
 from antinode._delivery.shell.collector import Collector
 from antinode._delivery.shell.config import SenderConfig
+from antinode._delivery.shell.consent import ConsentDesk
 from antinode._delivery.shell.coordinator import CHECK_EVERY_SECONDS, Coordinator
 from antinode._delivery.shell.ending import Ending
 from antinode._delivery.shell.exchange import Exchanger
@@ -88,6 +89,7 @@ class Sender:
                 config.routes,
                 headers=config.headers,
                 clock=self._clock,
+                desk=None if config.may_log is None else ConsentDesk(config.may_log, self._clock),
             ),
             recovery=Recovery(core, locks, self.wakeup, notifier, spooler, self._ring),
             spooler=spooler,
