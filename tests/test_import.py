@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = [
     "urllib3",
     "http.client",
@@ -48,18 +50,63 @@ def test_import_loads_what_is_used():
     assert "antinode._client" in fresh(f"import antinode\nantinode.init\nresult = {loaded}")
 
 
+WITHOUT_PROXIES = """
+import os, sys
+for name in [each for each in os.environ if each.lower().endswith("_proxy")]: del os.environ[name]
+"""
+
+
 def test_init_loads_what_proxies_need_only_for_one():
     """urllib3 carries requests through them; without one, `init` is a fifth quicker."""
-    code = """
-import os
-for name in [each for each in os.environ if each.lower().endswith("_proxy")]: del os.environ[name]
+    code = f"""{WITHOUT_PROXIES}
 import antinode
 result = []
-for options in {}, {"proxy": "http://127.0.0.1:9"}:
+for options in {{}}, {{"proxy": "http://127.0.0.1:9"}}:
     antinode.Client().init("k" * 32, server_url="https://127.0.0.1:9", shutdown_timeout=0, **options)
     result.append("urllib3" in sys.modules)
 """
     assert fresh(code) == [False, True]
+
+
+# What one way or another loads them all takes half as long again as `init` does.
+NEVER = [
+    "asyncio",
+    "email",
+    "http.client",
+    "multiprocessing",
+    "shutil",
+    "tempfile",
+    "urllib.request",
+    "urllib3",
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "besides"),
+    [
+        ("", []),
+        ("server_url='http://127.0.0.1:9'", ["ssl"]),
+        ("server_url='http://127.0.0.1:9', storage=sys.argv[1]", ["ssl"]),
+        ("transport=Transport()", ["antinode._delivery.http", "socket", "ssl", "urllib"]),
+        (
+            "transport=Transport(), storage=sys.argv[1]",
+            ["antinode._delivery.http", "socket", "ssl", "urllib"],
+        ),
+    ],
+)
+def test_init_loads_what_its_options_need(tmp_path, options, besides):
+    """No client for HTTP but antinode's own, and nothing of TLS where there is none."""
+    code = f"""{WITHOUT_PROXIES}
+sys.argv = ["", {str(tmp_path / "spool")!r}]
+class Transport:
+    def send(self, request): raise OSError
+    def close(self): pass
+before = set(sys.modules)
+import antinode
+antinode.init("k" * 32, shutdown_timeout=0, {options})
+result = sorted({{*{NEVER + besides}}} & (set(sys.modules) - before))
+"""
+    assert fresh(code) == []
 
 
 def test_import_starts_nothing():

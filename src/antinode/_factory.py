@@ -230,8 +230,10 @@ def _transport_maker(options: Options, server_url: str) -> Callable[[], FullTran
         return lambda: CompletedTransport(transport)
     from antinode._delivery.http.compression import Compressor  # noqa: PLC0415 - loads the same
     from antinode._delivery.http.environment import import_for_proxies  # noqa: PLC0415 - loads the same
-    from antinode._delivery.http.transport import HttpTransport  # noqa: PLC0415 - loads http.client and ssl
+    from antinode._delivery.http.transport import HttpTransport  # noqa: PLC0415 - loads sockets
 
+    if server_url[:6].lower() == "https:":
+        import antinode._delivery.http.tls  # noqa: F401, PLC0415 - loads ssl
     import_for_proxies(options.proxy)
     compresses = is_amplitude_host(server_url) if options.compress is None else options.compress
     if compresses:

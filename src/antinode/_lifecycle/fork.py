@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import logging
 import os
 import sys
@@ -91,7 +90,6 @@ def register(resident: Resident) -> None:
         _watched.append(weakref.ref(resident))
     if not _is_registered:
         _is_registered = True
-        _import_early()
         watch_restores(_after_restore)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_after_fork)
@@ -138,26 +136,6 @@ def notice_fork() -> None:
 
 
 record.notice_fork = notice_fork
-
-
-# Modules that the first upload and the first unusual event import, with those of the standard library.
-_IMPORTED_LATE = (
-    "antinode._delivery.http.failures",
-    "antinode._delivery.http.origin",
-    "antinode._delivery.http.transport",
-    "antinode._protocol.validation",
-    "urllib.request",
-)
-
-
-def _import_early() -> None:
-    """Import now, on the thread that calls `init`, what is first used later.
-
-    A module that another thread is importing at the moment of a fork stays locked in the child for ever, and
-    the destructors that log when the interpreter ends are past importing.
-    """
-    for name in _IMPORTED_LATE:
-        importlib.import_module(name)
 
 
 def _alive() -> list[Any]:

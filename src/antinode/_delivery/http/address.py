@@ -18,6 +18,22 @@ class Address(msgspec.Struct, frozen=True):
     host: str
     port: int
 
+    @property
+    def has_usual_port(self) -> bool:
+        return self.port == _PORTS[self.scheme]
+
+    @property
+    def name(self) -> str:
+        """The host as a request names it: an IPv6 address in brackets, without its zone."""
+        if ":" in self.host:
+            return f"[{self.host.partition('%')[0]}]"
+        return self.host if self.host.isascii() else self.host.encode("idna").decode()
+
+    @property
+    def authority(self) -> str:
+        """Name and port."""
+        return f"{self.name}:{self.port}"
+
 
 def parse_target(url: str) -> tuple[Address, str]:
     """Where a URL leads, and the path and query to name there.

@@ -1,11 +1,10 @@
-"""http.client's connections, bounded by the time that one request may take.
+"""Connections, bounded by the time that one request may take.
 
-http.client bounds each receive, not their sum, so that a server which drips one byte a second holds a
-request for ever. A timer thread cannot help at interpreter exit (no thread starts there from
-Python 3.12 on), so the bound sits where bytes pass: `send` and the file that http.client reads from, both
-of them documented places to step in. Before each operation that may wait the socket's timeout becomes the
-time left; within one operation CPython keeps it as a total, for plain and TLS sockets and for the TLS
-handshake.
+A socket's timeout bounds each operation, not their sum, so that a server which drips one byte a second would
+hold a request for ever. A timer thread cannot help at interpreter exit (no thread starts there from
+Python 3.12 on), so the bound sits where bytes pass: before each operation that may wait the socket's timeout
+becomes the time left; within one operation CPython keeps it as a total, for plain and TLS sockets and for
+the TLS handshake.
 
 Two waits are not bounded: resolving a host name, which the system's resolver limits, and the steps of a
 connection through a SOCKS proxy or of TLS within TLS, where each receive has the time left.
@@ -14,29 +13,23 @@ connection through a SOCKS proxy or of TLS within TLS, where each receive has th
 from __future__ import annotations
 
 import codecs
-import http.client
-import io
 import os
 import select
 import socket
-import ssl
 from contextlib import suppress
 from stat import S_IFMT
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from antinode._delivery.http import compression
+from antinode._delivery.http.answers import MAX_BODY_BYTES, read_answer
 from antinode._delivery.messages import HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from _typeshed import WriteableBuffer
+    from collections.abc import Callable
 
 # Resolving a name looks this codec up, which imports it: too late at the end of the interpreter.
 codecs.lookup("idna")
-
-_MAX_BODY_BYTES = 1 << 20  # an answer of Amplitude's is below 100 KB even when it names 2000 events
 
 
 class ConnectTimeout(OSError):
@@ -103,10 +96,14 @@ class Exchange:
         left = self.remaining()
         return monotonic() + min(left, self._connect_timeout), left <= self._connect_timeout
 
-    def attach(self, wire: Any, identity: Identity | None = None) -> None:
-        """Make `wire` what `cancel` ends. Raises `ConnectionAbortedError` if it came too late for that."""
-        self.identity = identity or identity_of(wire)
+    def hold(self, wire: Any, identity: Identity | None) -> None:
+        """Make `wire` what `cancel` ends; if that came before, `remaining` says so, asked before each use."""
+        self.identity = identity
         self.wire = wire
+
+    def attach(self, wire: Any) -> None:
+        """Hold a new `wire`. Raises `ConnectionAbortedError` if it came too late to be cancelled."""
+        self.hold(wire, identity_of(wire))
         self.remaining()
 
     def cancel(self) -> None:
@@ -123,72 +120,23 @@ class Exchange:
         close_descriptor(self.wire, self.identity)
 
 
-class _BoundedReader(io.RawIOBase):
-    """What http.client reads answers from; each read has the time that is left."""
-
-    def __init__(self, sock: Any, exchange: Exchange) -> None:
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._exchange = exchange
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        self._sock.settimeout(self._exchange.remaining())
-        count: int | None = self._raw.readinto(buffer)
-        if count:
-            self._exchange.answered = True
-        # Again, since after a proxy's answer the TLS handshake starts on the socket as it is.
-        self._sock.settimeout(self._exchange.remaining())
-        return count
-
-    def close(self) -> None:
-        let_go_of_stranger(self._sock, self._exchange.identity)
-        self._raw.close()
-        super().close()
-
-
-class _BoundedFile(io.BufferedReader):
-    """Notices an answer that ends within its headers; http.client would take it for one with fewer."""
-
-    _has_begun = False
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        line = super().readline(size)
-        # An answer that ends before its first line is for http.client to report: nothing was answered.
-        if not line.endswith(b"\n") and len(line) != size and (line or self._has_begun):
-            raise http.client.IncompleteRead(b"")
-        self._has_begun = True
-        return line
-
-
-class _ReadSide:
-    """The one method of a socket that `http.client.HTTPResponse` uses."""
-
-    def __init__(self, sock: Any, exchange: Exchange) -> None:
-        self._reader = _BoundedReader(sock, exchange)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return _BoundedFile(self._reader)
-
-
 class BoundedIO:
-    """Mixed into a connection class of http.client: sends and receives within the exchange's time."""
+    """Mixed into a class that connects: sends and receives within the exchange's time."""
 
-    sock: Any
+    sock: Any = None
     exchange: Exchange
     is_open = False  # connected, through any proxy and with TLS done; stays so when closed
     last_used = 0.0  # on the monotonic clock
     identity: Identity | None = None  # of the socket, once connected
-    _parts: list[bytes | memoryview] | None = None
+    is_tls = False
+    would_block: tuple[type[OSError], ...] = (BlockingIOError,)
+    """What a socket raises that does not wait."""
 
     def begin(self, exchange: Exchange) -> None:
         """Start work for `exchange`. Nothing is sent yet; an idle connection becomes its wire."""
         self.exchange = exchange
-        self.timeout: Any = exchange.remaining()
         if self.sock is not None:
-            exchange.attach(_innermost(self.sock), self.identity)
+            exchange.hold(_innermost(self.sock), self.identity)
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
@@ -213,10 +161,8 @@ class BoundedIO:
         with suppress(Exception):  # at the end of the interpreter anything may be gone
             self.let_go_if_lost()
 
-    def send(self, data: bytes | memoryview) -> None:
-        if self._parts is not None:
-            self._parts.append(data)
-            return
+    def send(self, data: Any) -> None:
+        """Send all of `data`."""
         view = memoryview(data)
         # urllib3's TLS within TLS loses what a socket that does not wait leaves.
         if view and isinstance(self.sock, socket.socket):
@@ -232,38 +178,26 @@ class BoundedIO:
         self.sock.settimeout(0)
         try:
             return send(data)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except self.would_block:
             return 0
 
-    def _send_together(self, head: bytes, body: bytes) -> None:
+    def post(self, head: bytes, body: bytes) -> None:
         """Send both in one system call: copying a body costs less than another wait for the lock."""
-        if isinstance(self.sock, ssl.SSLSocket) or not hasattr(self.sock, "sendmsg"):
+        if self.is_tls or not hasattr(self.sock, "sendmsg"):
             self.send(head + body)
             return
         sent = self._send_at_once(self.sock.sendmsg, (head, body))
-        self.send(memoryview(head)[sent:])
-        self.send(memoryview(body)[max(0, sent - len(head)) :])
+        if sent < len(head) + len(body):
+            self.send(memoryview(head)[sent:])
+            self.send(memoryview(body)[max(0, sent - len(head)) :])
 
-    def post(self, target: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Send a request.
-
-        By http.client's own method, as the answer is read by its own: urllib3's double the processor time of
-        a request, for redirects, retries and codings that are of no use here.
-        """
-        parts = self._parts = []
-        try:
-            http.client.HTTPConnection.request(self, "POST", target, body, headers)  # type: ignore[arg-type]
-        finally:
-            self._parts = None
-        self._send_together(bytes(parts[0]), body)
-
-    # urllib3's looks in each value for a mark that only its own `request` gives a meaning to.
-    putheader = http.client.HTTPConnection.putheader
-
-    def response_class(self, sock: Any, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
-        """http.client asks this for the reader of each answer, a proxy's answer to CONNECT included."""
-        reads: Any = _ReadSide(sock, self.exchange)
-        return http.client.HTTPResponse(reads, *args, **kwargs)
+    def receive(self, size: int) -> bytes:
+        """At most so many bytes of the answer, at least one but at the end of the connection."""
+        self.sock.settimeout(self.exchange.remaining())
+        received: bytes = self.sock.recv(size)
+        if received:
+            self.exchange.answered = True
+        return received
 
 
 class BoundedConnect(BoundedIO):
@@ -325,78 +259,48 @@ class BoundedConnect(BoundedIO):
         return sock
 
 
-class _Direct(http.client.HTTPConnection):
+class Direct:
+    """Straight to the server."""
+
+    sock: Any = None
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+
     def connect(self) -> None:
         self.sock = self._new_conn()  # type: ignore[attr-defined] # of what is mixed in
 
-
-class _DirectTLS(_Direct):
-    default_port = 443
-
-    def __init__(self, host: str, port: int, context: ssl.SSLContext) -> None:
-        super().__init__(host, port)
-        self._context = context
-
-    def connect(self) -> None:
-        super().connect()
-        # Certificates have neither the dot that ends a name nor the zone of an address.
-        name = self.host.rstrip(".").partition("%")[0]
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=name)
+    def close(self) -> None:
+        sock, self.sock = self.sock, None
+        if sock is not None:
+            sock.close()
 
 
-class PlainConnection(BoundedConnect, _Direct):  # type: ignore[misc] # narrower signatures
+class PlainConnection(BoundedConnect, Direct):
     """A plain connection, straight to the server."""
 
 
-class TLSConnection(BoundedConnect, _DirectTLS):  # type: ignore[misc] # narrower signatures
-    """A TLS connection, straight to the server."""
+def converse(connection: Any, exchange: Exchange, head: bytes, body: bytes) -> tuple[HttpResponse, bool]:
+    """Send a request on `connection`; the answer, and whether the connection may be used again.
 
-
-def converse(
-    connection: Any, exchange: Exchange, target: str, body: bytes, headers: Mapping[str, str]
-) -> tuple[HttpResponse, bool]:
-    """POST `body` on `connection`; the answer, and whether the connection may be used again.
-
-    Raises what http.client and the socket raise, `DamagedGzip` and `TimeoutError`.
+    Raises what a socket and `read_answer` raise, `DamagedGzip` and `TimeoutError`.
     """
     connection.begin(exchange)
     if connection.sock is None:
         connection.connect()
     was_sent = True
     try:
-        connection.post(target, body, headers)
+        connection.post(head, body)
     except TimeoutError:
         raise
     except OSError:
         was_sent = False  # a server may answer before it has read everything, a 413 for one, and close
-    with http.client.HTTPConnection.getresponse(connection) as response:
-        content, is_complete = _read_bounded(response)
-        names = _lower_case(response.msg)
-    if names.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip"):
-        content = compression.decompress(content, _MAX_BODY_BYTES, was_cut=not is_complete)
-    return HttpResponse(response.status, names, content[:_MAX_BODY_BYTES]), (
-        was_sent and is_complete and connection.sock is not None
-    )
-
-
-def _read_bounded(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
-    """The body as it came, up to the bound, and whether that was all of it."""
-    announced = response.length  # None when chunks or the end of the connection show where it ends
-    content = response.read(_MAX_BODY_BYTES + 1)
-    if len(content) > _MAX_BODY_BYTES:
-        return content, False
-    if announced is not None and len(content) < announced:
-        raise http.client.IncompleteRead(b"", announced - len(content))
-    return content, True
-
-
-def _lower_case(headers: http.client.HTTPMessage) -> dict[str, str]:
-    """The headers by lower-case name, those given more than once joined as HTTP allows."""
-    names: dict[str, str] = {}
-    for name, value in headers.items():
-        key = name.lower()
-        names[key] = f"{names[key]}, {value}" if key in names else value
-    return names
+    answer = read_answer(connection.receive)
+    content = answer.body
+    if answer.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip"):
+        content = compression.decompress(content, MAX_BODY_BYTES, was_cut=not answer.is_whole)
+    return HttpResponse(answer.status, answer.headers, content), was_sent and not answer.is_last
 
 
 def _is_readable(sock: Any) -> bool:

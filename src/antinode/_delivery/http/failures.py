@@ -6,11 +6,11 @@ The words never hold what was sent, nor a line that the server answered: both co
 from __future__ import annotations
 
 import errno
-import http.client
 import socket
-import ssl
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
+from antinode._delivery.http.answers import CutShort, Malformed, NoAnswer
 from antinode._delivery.http.compression import DamagedGzip
 from antinode._delivery.http.connection import ConnectTimeout
 from antinode._delivery.messages import TransportError, TransportTimeout
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Everything that opening a connection, asking and reading raise; anything else is a defect to be seen.
-FAILURES = (OSError, http.client.HTTPException, ValueError)
+FAILURES = (OSError, CutShort, Malformed, ValueError)
 
 # What OpenSSL calls bytes that are no TLS.
 _NO_TLS_THERE = frozenset(
@@ -60,36 +60,40 @@ def _is_out_of_time(error: BaseException) -> bool:
 
 
 def _describe(error: BaseException, peer: str) -> str:
+    # Not imported for a plain server: of what is not loaded there are no errors.
+    ssl = sys.modules.get("ssl")
     for cause in reversed(list(_causes(error))):
+        if ssl is not None and isinstance(cause, ssl.SSLError):
+            return _describe_tls(cause, peer)
         match cause:
             case ConnectTimeout():
                 return f"connecting to {peer} took too long"
-            case DamagedGzip():
+            case DamagedGzip() | Malformed():
                 return f"malformed answer from {peer}: {cause}"
-            case ssl.SSLCertVerificationError():
-                return (
-                    f"TLS certificate of {peer} not accepted: {cause.verify_message}; if a proxy of your "
-                    "network signs connections anew, give its certificate with ca_bundle"
-                )
-            case ssl.SSLError():
-                reason = cause.reason or "connection closed"
-                hint = _PLAIN_HTTP if reason in _NO_TLS_THERE else ""
-                return f"TLS with {peer} failed: {reason}{hint}"
             case socket.gaierror():
                 return f"cannot resolve the name of {peer}: {cause.strerror}"
             case ConnectionRefusedError():
                 return f"connection refused by {peer}"
-            case http.client.RemoteDisconnected():
+            case NoAnswer():
                 return f"connection closed by {peer} without an answer"
             case ConnectionError():
                 return f"connection reset by {peer}"
-            case http.client.IncompleteRead():
+            case CutShort():
                 return f"answer of {peer} cut short"
-            case http.client.HTTPException():
-                return f"malformed answer from {peer}: {type(cause).__name__}"
             case OSError():
                 return f"{peer}: {_first_line(cause)}"
     return f"request to {peer} failed: {type(error).__name__}"
+
+
+def _describe_tls(error: Any, peer: str) -> str:
+    if hasattr(error, "verify_message"):
+        return (
+            f"TLS certificate of {peer} not accepted: {error.verify_message}; if a proxy of your "
+            "network signs connections anew, give its certificate with ca_bundle"
+        )
+    reason = error.reason or "connection closed"
+    hint = _PLAIN_HTTP if reason in _NO_TLS_THERE else ""
+    return f"TLS with {peer} failed: {reason}{hint}"
 
 
 def _first_line(error: OSError) -> str:

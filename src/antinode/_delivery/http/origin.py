@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from antinode._delivery.http.connection import PlainConnection, TLSConnection
+from antinode._delivery.http.connection import PlainConnection
 
 if TYPE_CHECKING:
     import ssl
@@ -35,10 +35,13 @@ class Origin(msgspec.Struct):
 
     def request_target(self, path: str) -> str:
         """What the request line names: a forwarding proxy needs the whole URL."""
-        if not self.is_forwarded:
-            return path
-        host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
-        return f"http://{host}:{self.address.port}" + path
+        return f"http://{self.address.authority}{path}" if self.is_forwarded else path
+
+    @property
+    def host_header(self) -> str:
+        """What the Host header says: with the port where it is not the usual one, or a proxy forwards."""
+        address = self.address
+        return address.name if address.has_usual_port and not self.is_forwarded else address.authority
 
     def request_headers(self) -> Mapping[str, str]:
         return self.proxy.headers if self.proxy is not None and self.is_forwarded else {}
@@ -62,6 +65,8 @@ class Origin(msgspec.Struct):
         if proxy is None:
             if address.scheme == "http":
                 return PlainConnection(address.host, address.port)
+            from antinode._delivery.http.tls import TLSConnection  # noqa: PLC0415 - loads ssl
+
             return TLSConnection(address.host, address.port, self.tls_context())
         from antinode._delivery.http import proxied  # noqa: PLC0415 - urllib3's, loaded where a proxy was named
 

@@ -6,7 +6,6 @@ Nothing here imports while it sends: a destructor may log when the interpreter i
 from __future__ import annotations
 
 import os
-import ssl
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,10 +18,12 @@ from antinode._delivery.http.environment import proxy_from_environment
 from antinode._delivery.http.failures import FAILURES, died_while_idle, to_transport_error
 from antinode._delivery.http.origin import Origin
 from antinode._delivery.http.proxies import Proxy, parse_proxy
+from antinode._delivery.http.requests import request_head
 from antinode._delivery.messages import HttpResponse, Request, TransportError
 from antinode._protocol.secrets import without_secrets
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
     from os import PathLike
 
@@ -105,7 +106,7 @@ class HttpTransport:
             ):
                 body = self._compress(body)
                 headers["Content-Encoding"] = "gzip"
-            return self._carry(exchange, origin, path, body, headers)
+            return self._carry(exchange, origin, _head(path, origin, headers, len(body)), body)
         finally:
             with self._lock:
                 self._under_way.discard(exchange)
@@ -175,10 +176,7 @@ class HttpTransport:
             headers[name.title()] = value
         return headers
 
-    def _carry(
-        self, exchange: Exchange, origin: Origin, target: str, body: bytes, headers: Mapping[str, str]
-    ) -> HttpResponse:
-
+    def _carry(self, exchange: Exchange, origin: Origin, head: bytes, body: bytes) -> HttpResponse:
         connection = self._take_idle(origin)
         is_reused = connection is not None
         while True:
@@ -186,7 +184,7 @@ class HttpTransport:
             try:
                 if connection is None:
                     connection = origin.new_connection()
-                response, is_reusable = converse(connection, exchange, target, body, headers)
+                response, is_reusable = converse(connection, exchange, head, body)
                 return response
             except FAILURES as error:
                 # The server closed the connection between two requests. It may have read this one all the
@@ -211,7 +209,7 @@ class HttpTransport:
                     return None
                 connection = origin.idle.pop()
             is_fresh = monotonic() - connection.last_used < _IDLE_SECONDS
-            if is_fresh and not connection.let_go_if_lost() and connection.is_connected:
+            if is_fresh and connection.is_connected:
                 return connection
             connection.close()
 
@@ -226,22 +224,18 @@ class HttpTransport:
 
     def _tls_context(self) -> ssl.SSLContext:
         """One for all connections: loading the certificates takes tens of milliseconds."""
+        from antinode._delivery.http import tls  # noqa: PLC0415 - loads ssl; long loaded where `init` was told
+
         with self._lock:
-            # gevent may have put a class of its own in the place since: then one of the former class recurses
-            # without end when it is set up.
-            if type(self._tls) is not ssl.SSLContext:
-                bundle = self._ca_bundle
+            context = self._tls
+            if context is None or not tls.is_usable(context):
                 try:
-                    self._tls = ssl.create_default_context(
-                        cafile=bundle if bundle and not os.path.isdir(bundle) else None,
-                        capath=bundle if bundle and os.path.isdir(bundle) else None,
-                    )
-                    self._tls.set_alpn_protocols(["http/1.1"])
+                    context = self._tls = tls.make_context(self._ca_bundle)
                 except OSError as error:
                     raise TransportError(
-                        f"no certificates could be read from ca_bundle {bundle!r}"
+                        f"no certificates could be read from ca_bundle {self._ca_bundle!r}"
                     ) from error
-            return self._tls
+            return context
 
 
 def _checked_bundle(bundle: str | PathLike[str]) -> str:
@@ -265,3 +259,11 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
         return checked_headers(headers)
     except ValueError as error:
         raise ValueError(f"headers: {error}") from None
+
+
+def _head(target: str, origin: Origin, headers: Mapping[str, str], length: int) -> bytes:
+    try:
+        return request_head(target, origin.host_header, headers, length)
+    except ValueError as error:
+        # Without its context, which quotes what it could not encode.
+        raise TransportError(f"the request cannot be made: {error}") from None
