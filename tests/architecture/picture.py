@@ -44,6 +44,7 @@ SMALL = frozenset(
         "_events",
         "_lazy",
         "_locks",
+        "_patterns",
         "_public",
         "_version",
     }

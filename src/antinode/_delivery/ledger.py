@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from antinode._delivery.epoch import Epoch
 from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED, SPOOLED, Outcome
@@ -13,8 +14,7 @@ from antinode._speedups import compiled
 
 
 @public
-@dataclass(frozen=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """What became of the events that a flush or shutdown covers: those logged since the last complete one."""
 
     delivered: int = 0
@@ -32,8 +32,7 @@ class Report:
 
 
 @public
-@dataclass(frozen=True)
-class Stats:
+class Stats(msgspec.Struct, frozen=True):
     """A client's books at one instant.
 
     `accepted == delivered + all rejected + all dropped + spooled + pending`, always.
@@ -47,13 +46,13 @@ class Stats:
     recovered: int = 0
     """Those among the accepted that another process had left in the spool."""
     delivered: int = 0
-    rejected: Mapping[str, int] = field(default_factory=dict)
+    rejected: Mapping[str, int] = msgspec.field(default_factory=dict)
     """By reason: refused by our checks or by the server, for what the event is."""
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = msgspec.field(default_factory=dict)
     """By reason: given up by us."""
     spooled: int = 0
     """Left in the spool at the end, for the next process to deliver."""
-    skipped: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, int] = msgspec.field(default_factory=dict)
     """By reason."""
     queued: int = 0
     """Waiting for their first upload."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from antinode._public import public
 
 
 @public
-@dataclass(frozen=True, repr=False)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One upload as it goes on the wire.
 
     `body` is the JSON text, not yet compressed; whether to compress it is the transport's business.
@@ -21,7 +21,7 @@ class Request:
 
     url: str
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     timeout: float = 10.0
 
     def __repr__(self) -> str:
@@ -31,13 +31,15 @@ class Request:
 
 
 @public
-@dataclass(frozen=True)
-class HttpResponse:
+class HttpResponse(msgspec.Struct, frozen=True):
     """What a server answered. Header names are lower-case; `body` is decompressed."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"HttpResponse(status={self.status!r})"
 
 
 @public

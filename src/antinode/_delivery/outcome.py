@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from antinode._protocol.status import Status
 from antinode._public import public
@@ -17,8 +18,7 @@ SPOOLED = "spooled"
 
 
 @public
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """The one final fate of an event.
 
     `kind` is "delivered", "rejected" (the server's or the API's reason), "dropped" (ours), "spooled" (left on

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
+
+import msgspec
 
 from antinode._protocol.status import Status
 from antinode._public import public
 
 
 @public
-@dataclass(frozen=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """One answer, as `on_retry` and a `RetryPolicy` see it (the Node SDK's `Response`)."""
 
     status: Status

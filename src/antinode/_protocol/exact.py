@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import msgspec
 
 from antinode import _json
+from antinode._patterns import pattern
 
 _LONG: Final = b"0" * 19
 _DIGITS: Final = bytes(ord("0") if each in b"0123456789" else ord(" ") for each in range(256))
-_LONG_TEXT: Final = re.compile(r"[0-9]{19}")
+_LONG_TEXT: Final = pattern(r"[0-9]{19}")
 
 
 def loads(text: bytes | str) -> Any:
@@ -22,7 +22,7 @@ def loads(text: bytes | str) -> Any:
         # Six times as fast as a search for any digits.
         if _LONG not in text.translate(_DIGITS):
             return value
-    elif _LONG_TEXT.search(text) is None:
+    elif _LONG_TEXT().search(text) is None:
         return value
     try:
         return msgspec.json.decode(text)

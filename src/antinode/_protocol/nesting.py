@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from antinode._patterns import pattern
+
 MAX_NESTING: Final = 254
 """The most layers of objects and arrays that a text of ours can have: the encoders write no more."""
 
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_TOKENS: Final = pattern(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 def is_deep(text: bytes) -> bool:
@@ -16,7 +18,7 @@ def is_deep(text: bytes) -> bool:
     if text.count(b"{") + text.count(b"[") <= MAX_NESTING:
         return False
     layers = 0
-    for token in _TOKENS.finditer(text):
+    for token in _TOKENS().finditer(text):
         sign = token[0]
         if sign in b"[{":
             layers += 1

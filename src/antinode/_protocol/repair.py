@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import uuid
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta, timezone
@@ -13,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from antinode._interruptions import is_interruption
+from antinode._patterns import pattern
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, ID_FIELDS, PROPERTY_FIELDS, FieldKind
 from antinode._protocol.foreign import fields_of
 from antinode._protocol.groups import mend_groups, with_types_as_text
@@ -66,14 +66,14 @@ def repair(event: Any, min_id_length: int, now_ms: int) -> Repaired:
     return Repaired(work.event, tuple(work.notes), tuple(work.problems))
 
 
-_TOO_FINE: Final = re.compile(r"(\.\d{6})\d+")
+_TOO_FINE: Final = pattern(r"(\.\d{6})\d+")
 """Digits of a fraction beyond the microseconds that a datetime has."""
 
 
 def _milliseconds_of_numpy(text: str) -> Any:
     """The milliseconds of a datetime64's text, in UTC and perhaps with nanoseconds; other text as it is."""
     try:
-        moment = datetime.fromisoformat(_TOO_FINE.sub(r"\1", text)).replace(tzinfo=timezone.utc)
+        moment = datetime.fromisoformat(_TOO_FINE().sub(r"\1", text)).replace(tzinfo=timezone.utc)
     except ValueError:
         return text
     return (moment - _EPOCH) // timedelta(milliseconds=1)
@@ -303,11 +303,11 @@ _DAY_MS: Final = 86_400_000
 
 _MAX_DIGITS: Final = 19
 _LONGEST_TIME: Final = 40
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+_NUMBER: Final = pattern(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
 def _spelt_number(text: str) -> int | float | None:
-    if not _NUMBER.fullmatch(text):
+    if not _NUMBER().fullmatch(text):
         return None
     return float(text) if "." in text else int(text)
 

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 import msgspec
 
 from antinode import _json
+from antinode._patterns import pattern
 from antinode._protocol.limits import ID_HOLD_SECONDS, MAX_RETRY_AFTER_SECONDS, PROJECT_WAIT_SECONDS
 from antinode._protocol.secrets import public_url, without_secrets
 from antinode._protocol.status import Status
@@ -175,7 +176,7 @@ def _fault_of_request(answer: _Answer) -> str:
         return f"{said}: server_url leads to no upload endpoint; {_NO_ENDPOINT}"
     if told.startswith("missing request body"):
         return f"{said}; something on the way drops it: check server_url, and proxies"
-    if _WANTS_TLS.search(said):
+    if _WANTS_TLS().search(said):
         return f"{said}; write https:// in server_url"
     return ""
 
@@ -249,7 +250,7 @@ class _Answer:
     def retry_after(self) -> float:
         """Seconds to wait; 0 if the answer does not say. A date counts from the answer's own `Date` only."""
         value = (self.header("retry-after") or "").strip()
-        if _NUMBER.fullmatch(value):
+        if _NUMBER().fullmatch(value):
             return min(float(value), MAX_RETRY_AFTER_SECONDS)
         until, since = _timestamp(value), _timestamp(self.header("date") or "")
         if until is None or since is None:
@@ -409,7 +410,7 @@ def _parsed(body: bytes) -> Any:
 
 def _timestamp(value: str) -> datetime | None:
     """An HTTP date in the form that RFC 9110 lets servers send."""
-    match = _HTTP_DATE.fullmatch(value.strip())
+    match = _HTTP_DATE().fullmatch(value.strip())
     if match is None or match[2] not in _MONTHS:
         return None
     month = _MONTHS.index(match[2]) + 1
@@ -427,7 +428,7 @@ _LARGEST_BODY_BYTES: Final = 16_000_000
 _LONGEST_PREFIX: Final = 4096
 _NO_ENDPOINT: Final = "end it in /2/httpapi or /batch, such as https://api2.amplitude.com/2/httpapi"
 # What nginx, Go and Apache say to plain HTTP on a port for TLS.
-_WANTS_TLS: Final = re.compile(
+_WANTS_TLS: Final = pattern(
     "plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server|plain HTTP to an SSL", re.IGNORECASE
 )
 
@@ -440,8 +441,8 @@ _REFUSALS: Final = {
     "events_with_invalid_id_lengths": "does not take the length of",
 }
 
-_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
-_HTTP_DATE: Final = re.compile(
+_NUMBER: Final = pattern(r"[0-9]+(\.[0-9]+)?")
+_HTTP_DATE: Final = pattern(
     r"[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
 )
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

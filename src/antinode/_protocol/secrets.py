@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from antinode._patterns import pattern
+
 _ENCODED: Final = "%(?:25)*"  # percent-encoded once, or more than once
 
 # Whatever stands before and behind it: a key may be glued to a word, or percent-encoded.
@@ -18,31 +20,31 @@ EQUALS: Final = rf"{_SPACE}*(?:[:=]|{_ENCODED}(?:3a|3d)){_SPACE}*"
 """What stands between a name and its value."""
 
 # The server repeats the key it was sent, and a wrong key is often another system's secret.
-_NAMED_KEY: Final = re.compile(
+_NAMED_KEY: Final = pattern(
     rf"(invalid{_SPACE}api{_SPACE}key(?:\W|{_ENCODED}3a|{_ENCODED}20){{1,4}}|{KEY_NAME}{QUOTE}?{EQUALS}{QUOTE}?)(.+)",
     re.IGNORECASE | re.DOTALL,
 )
-_BARE_KEY: Final = re.compile(rf"()({HEX_KEY})", re.IGNORECASE)
-_USER: Final = re.compile(r"(?<=//)[^\s/?#\"'<>]+@")
-_QUERY: Final = re.compile(r"(?<=[\w/]\?)[\w%][^\s\"'<>]*")
+_BARE_KEY: Final = pattern(rf"()({HEX_KEY})", re.IGNORECASE)
+_USER: Final = pattern(r"(?<=//)[^\s/?#\"'<>]+@")
+_QUERY: Final = pattern(r"(?<=[\w/]\?)[\w%][^\s\"'<>]*")
 
 
-_CUT_KEY: Final = re.compile(r"(?<![0-9a-f%])[0-9a-f%]+\Z", re.IGNORECASE)
+_CUT_KEY: Final = pattern(r"(?<![0-9a-f%])[0-9a-f%]+\Z", re.IGNORECASE)
 
 
 def cut(text: str, length: int) -> str:
     """At most `length` characters of `text`, without what may be the beginning of a key at the end."""
-    return text if len(text) <= length else _CUT_KEY.sub("", text[:length])
+    return text if len(text) <= length else _CUT_KEY().sub("", text[:length])
 
 
 def without_keys(text: str) -> str:
     """`text` with what follows "API key", and what looks like a key, masked but for the last four."""
-    return _BARE_KEY.sub(_mask, _NAMED_KEY.sub(_mask, text))
+    return _BARE_KEY().sub(_mask, _NAMED_KEY().sub(_mask, text))
 
 
 def without_secrets(text: str) -> str:
     """`text` without keys, as `without_keys`, and without the user names, passwords and queries of URLs."""
-    return without_keys(_QUERY.sub("…", _USER.sub("…@", text)))
+    return without_keys(_QUERY().sub("…", _USER().sub("…@", text)))
 
 
 def public_url(url: str) -> str:

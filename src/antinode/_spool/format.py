@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 from zlib import crc32
+
+from antinode._patterns import pattern
 
 VERSION = 1
 
@@ -47,8 +48,8 @@ FRAME_TAIL = struct.Struct("<IIId")
 FRAME_CRC = _CRC
 FRAME_CRC_SIZE = _CRC.size
 
-_NAME = re.compile(r"([0-9a-f]{12}-[0-9]{1,10}-[0-9a-f]{8})-([0-9]{8})\.seg")
-_OWNER = re.compile(r"[0-9a-f]{12}-([0-9]{1,10})-[0-9a-f]{8}")
+_NAME = pattern(r"([0-9a-f]{12}-[0-9]{1,10}-[0-9a-f]{8})-([0-9]{8})\.seg")
+_OWNER = pattern(r"[0-9a-f]{12}-([0-9]{1,10})-[0-9a-f]{8}")
 
 
 _EARLIEST = 1_577_836_800.0
@@ -199,13 +200,13 @@ def new_owner(milliseconds: int, pid: int, random: int) -> str:
 
 def pid_of(owner: str) -> int:
     """The process id in an owner's name; 0 when it is no such name."""
-    match = _OWNER.fullmatch(owner)
+    match = _OWNER().fullmatch(owner)
     return int(match[1]) if match else 0
 
 
 def created_of(name: str) -> int:
     """The milliseconds in the name of an owner's file; 0 when it is no such name."""
-    owner = _OWNER.match(name)
+    owner = _OWNER().match(name)
     return int(owner[0][:12], 16) if owner else 0
 
 
@@ -221,7 +222,7 @@ def segment_name(owner: str, number: int) -> str:
 
 
 def parse_segment_name(name: str) -> tuple[str, int] | None:
-    match = _NAME.fullmatch(name)
+    match = _NAME().fullmatch(name)
     return (match[1], int(match[2])) if match else None
 
 
@@ -231,4 +232,4 @@ def lock_name(owner: str) -> str:
 
 def parse_lock_name(name: str) -> str | None:
     owner = name.removesuffix(".lock")
-    return owner if owner != name and _OWNER.fullmatch(owner) else None
+    return owner if owner != name and _OWNER().fullmatch(owner) else None

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from antinode._delivery.core.backlog import Backlog
 from antinode._delivery.core.batch import Batch, Upload
@@ -521,7 +522,7 @@ class Core:
         # Logging threads wait for the guard, so it is held for nothing else.
         with self._guard:
             rear = 0 if self.spooled is None else len(self.spooled.rear)
-            return replace(
+            return msgspec.structs.replace(
                 ledger.stats(),
                 queued=len(self.queued) + ledger.on_disk + rear,
                 waiting=self._pending.waiting,
