@@ -155,7 +155,8 @@ def test_message_of_a_broken_middleware_names_it(client):
         client.add_event_middleware(before).add_event_middleware(broken)
         outcome = client.log_event(SONG).result(0)
         assert f"the middleware {name} raised" in outcome.message
-        client.remove_event_middleware(broken).remove_event_middleware(before)
+        client.remove_event_middleware(broken)
+        client.remove_event_middleware(before)
 
 
 def test_what_a_broken_middleware_leaves_holds_nothing_of_the_event(memory, caplog):
