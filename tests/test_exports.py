@@ -32,6 +32,7 @@ def test_public_modules_are_themes():
         path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     assert {name for name in names if not name.startswith("_")} == {
+        "amplitude",
         "cli",
         "integrations",
         "middleware",

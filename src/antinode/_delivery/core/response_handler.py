@@ -164,11 +164,13 @@ class ResponseHandler:
         """The answer names events: drop some, hold some back, send the rest again at once, uncharged."""
         rest: list[Record] = []
         held: dict[int, list[Record]] = {}
-        dropped: dict[tuple[Status, str], list[Record]] = {}
+        dropped: list[tuple[tuple[Status, str], list[Record]]] = []
         for position, record in enumerate(records):
             reason = verdict.drop.get(position)
             if reason is not None:
-                dropped.setdefault(reason, []).append(record)
+                if not dropped or dropped[-1][0] != reason:
+                    dropped.append((reason, []))
+                dropped[-1][1].append(record)
             elif record.stream in held or _is_throttled(position, record, verdict):
                 held.setdefault(record.stream, []).append(record)
             else:
@@ -181,7 +183,8 @@ class ResponseHandler:
         batch.rounds += 1
         if dropped and batch.rounds > PATIENT_ROUNDS:
             batch.shrink(len(records))
-        for (status, message), refused in dropped.items():
+        # In runs rather than by reason, so that outcomes are told in the order of the events.
+        for (status, message), refused in dropped:
             self._reject(refused, status, verdict, message)
         if held:
             self._hold(batch, records, held, verdict, now)

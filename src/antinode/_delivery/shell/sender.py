@@ -296,6 +296,10 @@ class Sender:
         """Block until everything logged before has settled; see `Waiters.flush`."""
         return self._waiters.flush(timeout)
 
+    def flush_later(self, then: Callable[[], object]) -> None:
+        """Have `then` called once everything logged before has settled; see `Waiters.flush_later`."""
+        self._waiters.flush_later(then)
+
     async def aflush(self, timeout: float | None = None) -> Report:
         """`flush` without blocking the event loop."""
         return await self._waiters.aflush(timeout)

@@ -35,6 +35,33 @@ class Waiters:
             return self._flush_without_waiting()
         return self._works.barriers.report(self.wait(timeout))
 
+    def flush_later(self, then: Callable[[], object]) -> None:
+        """Have `then` called once `flush` without a timeout would return, on whichever thread that is.
+
+        Does not block, but where no thread can be started: it flushes then.
+        """
+        if self._works.recovery.is_inside():
+            self._flush_without_waiting()
+            then()
+            return
+        barriers = self._works.barriers
+        barrier: Barrier
+
+        def opened() -> None:
+            barriers.report(barrier)
+            then()
+
+        with self._works.locks.deciding:  # nobody opens it before it has its name
+            barrier = barriers.put_up(opened, self._clock(), is_patient=True)
+        if barrier.is_open:
+            opened()
+            return
+        self._coordinator.ring()
+        if not self._coordinator.ensure_thread() and not barrier.is_open:
+            barriers.take_down(barrier)
+            self.flush(None)
+            then()
+
     async def aflush(self, timeout: float | None) -> Report:
         """`flush` without blocking the event loop."""
         if self._coordinator.needs_this_thread:

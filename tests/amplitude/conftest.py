@@ -1,0 +1,51 @@
+"""Each test of a behaviour runs on both SDKs; what is said of one is true of the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+
+from antinode.testing import Endpoint
+from tests.amplitude.sdks import OFFICIAL, OURS, Sdk
+
+
+@pytest.fixture(scope="session", params=[OFFICIAL, OURS])
+def sdk(request: pytest.FixtureRequest) -> Sdk:
+    return Sdk(request.param)
+
+
+@pytest.fixture
+def ours() -> Sdk:
+    return Sdk(OURS)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint() as running:
+        yield running
+
+
+@pytest.fixture
+def post(sdk: Sdk, monkeypatch: pytest.MonkeyPatch) -> MagicMock:
+    """What tests of applications put in the place of the network."""
+    replaced = MagicMock(return_value=sdk.http_client.Response(sdk.http_client.HttpStatus.SUCCESS))
+    monkeypatch.setattr(sdk.http_client.HttpClient, "post", replaced)
+    return replaced
+
+
+@pytest.fixture
+def make_client(sdk: Sdk) -> Iterator[Callable[..., Any]]:
+    """Makes clients of the SDK at hand, which end with the test."""
+    made = []
+
+    def make(**configuration: Any) -> Any:
+        client = sdk.Amplitude("test api key", sdk.Config(**configuration))
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.shutdown()
