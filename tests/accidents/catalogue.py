@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Fault = Mapping[str, Any]
@@ -53,6 +53,8 @@ class Accident:
     """Sent to the driver when it says that everything is logged."""
     seconds: float = 0
     """About how long it takes, if long: such rows are started first."""
+    sdk: str = "antinode"
+    """What logs: antinode itself, or a package with the surface of Amplitude's own SDK."""
 
     @property
     def shutdown_timeout(self) -> float:
@@ -330,3 +332,20 @@ _CALLERS = (
 )
 
 ACCIDENTS: tuple[Accident, ...] = (*_ENDS, *_FORKS, *_OUTAGES, *_REFUSALS, *_DEAD_ENDS, *_CALLERS)
+
+
+def with_sdk(accident: Accident, package: str) -> Accident:
+    """The same accident, for events that are tracked with `antinode.amplitude`, or `amplitude` itself."""
+    return replace(accident, sdk=package, name=f"{accident.name}-{package}")
+
+
+DROP_IN: tuple[Accident, ...] = tuple(
+    with_sdk(accident, "antinode.amplitude")
+    for accident in ACCIDENTS
+    if accident.name
+    in {
+        *("normal-exit", "unhandled-exception", "sigterm-drain", "sigkill-storage", "fork", "fork-prefork"),
+        *("errors-8s", "outage-8s", "connections-cut", "too-large-20kb", "invalid-among-good", "threads"),
+    }
+)
+"""The rows that are tried with the drop-in as well: those in which the official SDK may lose events."""

@@ -88,6 +88,7 @@ def _drive(accident: Accident, url: str, directory: Path) -> dict[str, Any]:
         "url": url,
         "directory": str(directory),
         "options": options,
+        "sdk": accident.sdk,
         "args": dict(accident.args),
     }
     module = f"tests.accidents.drivers.{accident.driver}"

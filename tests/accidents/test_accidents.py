@@ -9,7 +9,7 @@ from concurrent.futures import Future
 import pytest
 
 from tests.accidents import runner
-from tests.accidents.catalogue import ACCIDENTS, Accident
+from tests.accidents.catalogue import ACCIDENTS, DROP_IN, Accident
 from tests.accidents.judgement import Finding
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks and signals are POSIX's")
@@ -24,7 +24,7 @@ def findings(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Findin
         yield runner.start(selected, pool)
 
 
-@pytest.mark.parametrize("accident", ACCIDENTS, ids=lambda accident: accident.name)
+@pytest.mark.parametrize("accident", [*ACCIDENTS, *DROP_IN], ids=lambda accident: accident.name)
 def test_every_event_is_accounted_for(accident: Accident, findings: dict[str, Future[Finding]]) -> None:
     """Nothing is lost, duplicated or out of order beyond what the row allows, and the process ends so."""
     finding = findings[accident.name].result()
@@ -33,4 +33,5 @@ def test_every_event_is_accounted_for(accident: Accident, findings: dict[str, Fu
 
 def test_names_are_unique() -> None:
     """A row is found by its name."""
-    assert len({accident.name for accident in ACCIDENTS}) == len(ACCIDENTS)
+    rows = (*ACCIDENTS, *DROP_IN)
+    assert len({accident.name for accident in rows}) == len(rows)
