@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
+from antinode import _on_load, _startup, _taps
 from antinode import _special_events as special
-from antinode import _startup
 from antinode._api_key import check_api_key
 from antinode._calls import ELSEWHERE, checked_timeout
 from antinode._context import current
@@ -87,6 +88,7 @@ class Client:
         self._skipped_before = 0
         self._masked_key = ""
         self._drain: Any = None
+        _taps.clients.add(self)
 
     def init(self, api_key: str | None = None, **options: Unpack[OptionsDict]) -> Self:
         """Make this instance ready to log; see `antinode.init`.
@@ -98,8 +100,10 @@ class Client:
         if not _page[0]:
             fork.renew()
         checked = read_options(options)
+        if api_key is None and _taps.is_taking_all():
+            api_key = os.environ.get("AMPLITUDE_API_KEY", "0" * 32)
         key = check_api_key(api_key) if checked.enabled else ""
-        sender = self._make_sender(key, checked)
+        sender, checked = self._sender_for(key, checked)
         fork.register(self)
         timeout = self._options.shutdown_timeout
         deadline = _monotonic() + timeout
@@ -129,8 +133,18 @@ class Client:
             _startup.warn_of_surroundings(checked)
         return self
 
+    def _sender_for(self, key: str, options: Options) -> tuple[Sender, Options]:
+        """The sender, and the options in force: those given, unless a test takes the events."""
+        return _taps.sender_for(self, key, options) or (self._make_sender(key, options), options)
+
     def _make_sender(self, key: str, options: Options) -> Sender:
         return make_sender(key, options, self._name)
+
+    def _reroute(self, sender: Sender | None, options: Options) -> None:
+        with self._configuring:
+            self._sender, self._options = sender, options
+            self._encoder = None if sender is None else make_encoder(options, sender)
+            self._refresh()
 
     def _refresh(self) -> None:
         """Decide anew where events go, after each change of what that depends on."""
@@ -145,7 +159,7 @@ class Client:
         if sender is None or encoder is None:
             return
         # With `debug` each event is told of, which is not for the quick way.
-        is_quick = self._why_off is None and not options.debug
+        is_quick = self._why_off is None and not options.debug and not sender.is_tapped
         self._compiled = compiled = make_hot(encoder, sender) if is_quick else None
         complete = None if compiled is None else compiled.complete
         stages = stages_of(encoder.defaults, self._middleware, complete, options.consent)
@@ -200,6 +214,8 @@ class Client:
 
     def _log_unusual(self, event: object, extra: object, once: object) -> Delivery:
         """Log what may not go straight to the encoder: still without I/O, in a few microseconds more."""
+        if self._sender is None:
+            _taps.adopt(self)
         sender, pipeline, compiled = self._sender, self._pipeline, self._compiled
         if self._why_off is not None or sender is None or pipeline is None:
             return self._skip(self._why_off or NOT_INITIALISED)
@@ -320,6 +336,8 @@ class Client:
     def _refuse_call(self, refused: special.BadArguments) -> Delivery:
         if not _page[0]:
             fork.renew()
+        if self._sender is None:
+            _taps.adopt(self)
         sender = self._sender
         if self._why_off is not None or sender is None:
             return self._skip(self._why_off or NOT_INITIALISED)
@@ -494,3 +512,6 @@ use_compiled_log_event(Client)
 
 for _name, _elsewhere in ELSEWHERE.items():
     setattr(Client, _name, _elsewhere)
+
+for _hook in _on_load.hooks:
+    _hook()

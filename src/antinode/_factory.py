@@ -35,11 +35,16 @@ __all__ = ["fingerprint", "is_in_the_clear", "make_encoder", "make_sender", "upl
 
 
 def make_sender(
-    api_key: str, options: Options, name: str | None, *, spool: type[Spool] | None = None
+    api_key: str,
+    options: Options,
+    name: str | None,
+    *,
+    spool: type[Spool] | None = None,
+    make: Callable[..., Sender] = Sender,
 ) -> Sender:
     """The sender for these options. Raises `ConfigurationError` where options do not go together.
 
-    `spool` is for a caller that adopts by rules of its own.
+    `spool` is for a caller that adopts by rules of its own, `make` for one that sends by other means.
     """
     usual, bulk = upload_urls(options)
     endpoint = _endpoint(options)
@@ -66,7 +71,7 @@ def make_sender(
         backlog_endpoint=backlog_endpoint,
         waits_for_room=options.overflow != "drop_oldest",
     )
-    return Sender(
+    return make(
         SenderConfig(
             core=config,
             routes=routes,
@@ -169,14 +174,19 @@ def is_in_the_clear(options: Options) -> bool:
     """Whether what is sent could be read on its way: plain HTTP to another machine."""
     if options.server_url is None or options.server_url[:5].lower() != "http:":
         return False
+    return not is_on_this_machine(options.server_url)
+
+
+def is_on_this_machine(server_url: str) -> bool:
+    """Whether the host of a URL is a loopback address, or a name that stands for one."""
     from ipaddress import ip_address  # noqa: PLC0415 - only for a server of one's own
     from urllib.parse import urlsplit  # noqa: PLC0415 - the same
 
-    host = (urlsplit(options.server_url).hostname or "").rstrip(".")
+    host = (urlsplit(server_url).hostname or "").rstrip(".")
     try:
-        return not ip_address(host).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
-        return host != "localhost" and not host.endswith(".localhost")
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _endpoint(options: Options) -> Endpoint:

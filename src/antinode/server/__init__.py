@@ -1,7 +1,7 @@
 """A local Amplitude: see your events before production does.
 
     with antinode.server.running() as server:
-        client = antinode.init("any key", server_url=server.server_url)
+        client = antinode.init("any-key", server_url=server.server_url)
 
 `antinode serve` is the same on the command line, with a page to watch events arrive on.
 """

@@ -34,7 +34,8 @@ from antinode._protocol.secrets import public_url
 from antinode._protocol.status import Status
 from antinode._speedups import slot
 
-_SHUT_DOWN = Outcome(DROPPED, Status.FAILED, "shutdown", message="logged after the client was shut down")
+SHUT_DOWN = Outcome(DROPPED, Status.FAILED, "shutdown", message="logged after the client was shut down")
+SHUT_DOWN_NOTE = "an event was logged after the client was shut down: dropped"
 
 
 class Sender:
@@ -42,6 +43,9 @@ class Sender:
 
     An exception in the middle of a call by the application is mended before it goes on: see `Recovery`.
     """
+
+    is_tapped = False
+    """Whether events end at a test's tap."""
 
     def __init__(
         self, config: SenderConfig, *, clock: Callable[[], float], random: Callable[[], float]
@@ -167,7 +171,7 @@ class Sender:
         try:
             core = self._core
             if self.lifetime.is_closed:
-                self.refuse(record, _SHUT_DOWN, "an event was logged after the client was shut down: dropped")
+                self.refuse(record, SHUT_DOWN, SHUT_DOWN_NOTE)
             elif not core.admit(record):
                 self._overflow(record)
             elif len(core.queued) >= self.wakeup.threshold:
@@ -288,7 +292,7 @@ class Sender:
                 room.acquire(timeout=CHECK_EVERY_SECONDS)
             else:
                 coordinator.drive(partial(room.acquire, blocking=False), self._clock() + CHECK_EVERY_SECONDS)
-        self.refuse(record, _SHUT_DOWN)
+        self.refuse(record, SHUT_DOWN)
 
     # Waiting, and the end.
 
