@@ -24,7 +24,7 @@ _MOCK_SECONDS: Final = 1.0
 """How long `flush` waits for a replaced `HttpClient.post`, which answers without a network."""
 
 
-class _Client(Client):
+class _DestinationClient(Client):
     """A client that sends through a carrier, with the key as it was given, right or wrong."""
 
     def __init__(self, configuration: Config) -> None:
@@ -53,12 +53,12 @@ class _Client(Client):
         return future
 
 
-class Destination:
+class AntinodeDestination:
     """Sends the events of one `Amplitude`."""
 
     def __init__(self, configuration: Config) -> None:
         self._configuration = configuration
-        self._client: _Client | None = None
+        self._client: _DestinationClient | None = None
         self._version = -1
         self._failed = -1
         """The version of the configuration that no client could be made for."""
@@ -108,7 +108,7 @@ class Destination:
         if client is not None:
             client.shutdown()
 
-    def _renew(self) -> _Client | None:
+    def _renew(self) -> _DestinationClient | None:
         """A client for the configuration as it is now, once what was logged before has been sent."""
         configuration = self._configuration
         with self._making:
@@ -118,7 +118,7 @@ class Destination:
             if self._client is not None and self._version == version:
                 return self._client
             former = self._client
-            client = _Client(configuration)
+            client = _DestinationClient(configuration)
             try:
                 if not configuration.api_key or not isinstance(configuration.api_key, str):
                     raise ValueError("there is no API key")

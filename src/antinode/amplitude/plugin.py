@@ -7,7 +7,7 @@ from os import urandom
 from typing import TYPE_CHECKING, Any
 
 from antinode.amplitude import _outcomes, constants, utils
-from antinode.amplitude._destination import Destination
+from antinode.amplitude._destination import AntinodeDestination
 from antinode.amplitude.event import BaseEvent, EventOptions, GroupIdentifyEvent, IdentifyEvent, RevenueEvent
 from antinode.amplitude.exception import InvalidEventError
 from antinode.amplitude.timeline import Timeline
@@ -108,7 +108,7 @@ class AmplitudeDestinationPlugin(DestinationPlugin):
         self.configuration: Config | None = None
         self.encodes_at_once = True
         """Whether it needs no copy of an event, since no plugin of its own changes it."""
-        self._destination: Destination | None = None
+        self._destination: AntinodeDestination | None = None
 
     def add(self, plugin: Plugin) -> Self:
         """Add a plugin that sees the events on their way to Amplitude alone."""
@@ -120,7 +120,7 @@ class AmplitudeDestinationPlugin(DestinationPlugin):
         """Deliver what the client tracks, by its configuration."""
         super().setup(client)
         self.configuration = client.configuration
-        self._destination = Destination(client.configuration)
+        self._destination = AntinodeDestination(client.configuration)
 
     def execute(self, event: Any) -> None:
         """Take an event for delivery. Raises `InvalidEventError` for one that cannot be sent."""

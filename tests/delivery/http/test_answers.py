@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antinode._delivery.http.answers import MAX_BODY_BYTES, Answer, CutShort, Malformed, NoAnswer, read_answer
+from antinode._delivery.http.answers import (
+    MAX_BODY_BYTES,
+    CutShort,
+    MalformedAnswer,
+    NoAnswer,
+    RawAnswer,
+    read_answer,
+)
 
 
 def coming(pieces: Iterable[bytes]) -> Callable[[int], bytes]:
@@ -29,7 +36,7 @@ def coming(pieces: Iterable[bytes]) -> Callable[[int], bytes]:
     return receive
 
 
-def read(*pieces: bytes) -> Answer:
+def read(*pieces: bytes) -> RawAnswer:
     return read_answer(coming(pieces))
 
 
@@ -37,7 +44,7 @@ def told(pieces: Iterable[bytes]) -> Any:
     """What the caller is told, or the kind of exception."""
     try:
         answer = read(*pieces)
-    except (CutShort, Malformed, NoAnswer) as error:
+    except (CutShort, MalformedAnswer, NoAnswer) as error:
         return type(error)
     return answer.status, answer.headers, answer.body, answer.is_whole
 
@@ -141,7 +148,7 @@ def test_what_is_no_answer_is_malformed(head: bytes) -> None:
         return sent.pop()
 
     sent = [head]
-    with pytest.raises(Malformed) as caught:
+    with pytest.raises(MalformedAnswer) as caught:
         read_answer(receive)
     assert head[:12].decode("latin-1") not in str(caught.value)
 
@@ -209,5 +216,5 @@ def test_a_body_without_end_is_cut(framing: bytes) -> None:
 def test_trailers_without_end_are_left() -> None:
     """Lines behind the chunks are bounded together."""
     begun = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"]
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedAnswer):
         read_answer(lambda _: begun.pop() if begun else b"A: b\r\n")

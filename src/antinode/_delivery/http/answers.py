@@ -36,7 +36,7 @@ class CutShort(Exception):
     """The answer ends before it is whole."""
 
 
-class Malformed(Exception):
+class MalformedAnswer(Exception):
     """What came is no answer of HTTP; the text says why not, and quotes nothing of it."""
 
 
@@ -44,7 +44,7 @@ class NoAnswer(ConnectionResetError):
     """The connection ended without a byte of an answer."""
 
 
-class Answer(msgspec.Struct):
+class RawAnswer(msgspec.Struct):
     """One answer. Header names are in lower case; the body is as it came, and perhaps cut."""
 
     status: int
@@ -56,10 +56,10 @@ class Answer(msgspec.Struct):
     """Whether the connection can carry no other request."""
 
 
-def read_answer(receive: Receive) -> Answer:
+def read_answer(receive: Receive) -> RawAnswer:
     """The next answer to a POST. A body of more than 1 MiB is cut there.
 
-    Raises `NoAnswer`, `CutShort`, `Malformed`, and what `receive` raises.
+    Raises `NoAnswer`, `CutShort`, `MalformedAnswer`, and what `receive` raises.
     """
     incoming = _Incoming(receive)
     answer = _read_head(incoming)
@@ -107,12 +107,12 @@ class _Incoming:
         seen = 0
         while True:
             if not _BEGINNING.startswith(data[: len(_BEGINNING)]) and not data.startswith(_BEGINNING):
-                raise Malformed("it does not begin as HTTP does")
+                raise MalformedAnswer("it does not begin as HTTP does")
             # An end of line without a carriage return is one, too.
             ends = [end for end in (data.find(b"\n\r\n", seen), data.find(b"\n\n", seen)) if end >= 0]
             end = min(ends, default=-1)
             if (end if ends else len(data)) > limit:
-                raise Malformed("its headers are too long")
+                raise MalformedAnswer("its headers are too long")
             if ends:
                 head = bytes(data[:end])
                 del data[: end + (2 if data[end + 1] == 0x0A else 3)]
@@ -128,7 +128,7 @@ class _Incoming:
         while (end := data.find(b"\n", seen)) < 0:
             seen = len(data)
             if seen > _MAX_LINE_BYTES:
-                raise Malformed("a line is too long")
+                raise MalformedAnswer("a line is too long")
             if not self._fill():
                 raise CutShort
         line = bytes(data[:end])
@@ -148,7 +148,7 @@ class _Incoming:
         return taken
 
 
-def _read_head(incoming: _Incoming) -> Answer:
+def _read_head(incoming: _Incoming) -> RawAnswer:
     """The status and headers of the answer that is final."""
     limit = _MAX_HEAD_BYTES
     while True:
@@ -163,21 +163,21 @@ def _read_head(incoming: _Incoming) -> Answer:
         options = {option.strip() for option in headers.get("connection", "").lower().split(",")}
         is_old = status_line.startswith("HTTP/1.0")
         is_last = "close" in options or (is_old and "keep-alive" not in options) or status == 101
-        return Answer(status, headers, is_last=is_last)
+        return RawAnswer(status, headers, is_last=is_last)
 
 
 def _status(line: str) -> int:
     _, _, rest = line.partition(" ")
     code = rest.lstrip(_BLANK)[:4].rstrip(_BLANK)
     if len(code) != 3 or not (code.isascii() and code.isdigit()) or code < "100":
-        raise Malformed("it has no status")
+        raise MalformedAnswer("it has no status")
     return int(code)
 
 
 def _headers(lines: list[str]) -> dict[str, str]:
     """The headers by name, those given more than once joined as the standard allows."""
     if len(lines) > _MAX_HEADERS:
-        raise Malformed("it has too many headers")
+        raise MalformedAnswer("it has too many headers")
     headers: dict[str, str] = {}
     name = ""
     for line in lines:
@@ -200,16 +200,16 @@ def _length(text: str) -> int:
     values = {value.strip() for value in text.split(",")}
     value = values.pop()
     if values or not (value.isascii() and value.isdigit()) or len(value) > _LONGEST_LENGTH:
-        raise Malformed("its Content-Length is no length")
+        raise MalformedAnswer("its Content-Length is no length")
     return int(value)
 
 
-def _read_length(incoming: _Incoming, answer: Answer, length: int) -> None:
+def _read_length(incoming: _Incoming, answer: RawAnswer, length: int) -> None:
     answer.is_whole = length <= MAX_BODY_BYTES
     answer.body = incoming.take(min(length, MAX_BODY_BYTES))
 
 
-def _read_chunks(incoming: _Incoming, answer: Answer) -> None:
+def _read_chunks(incoming: _Incoming, answer: RawAnswer) -> None:
     chunks: list[bytes] = []
     room = MAX_BODY_BYTES
     while size := _chunk_size(incoming.line()):
@@ -226,7 +226,7 @@ def _read_chunks(incoming: _Incoming, answer: Answer) -> None:
         while line := incoming.line():
             left -= len(line)
             if left < 0:
-                raise Malformed("a line is too long")
+                raise MalformedAnswer("a line is too long")
     answer.body = b"".join(chunks)
 
 

@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from antinode._delivery.http.answers import CutShort, Malformed, NoAnswer
+from antinode._delivery.http.answers import CutShort, MalformedAnswer, NoAnswer
 from antinode._delivery.http.compression import DamagedGzip
 from antinode._delivery.http.connection import ConnectTimeout
 from antinode._delivery.messages import TransportError, TransportTimeout
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Everything that opening a connection, asking and reading raise; anything else is a defect to be seen.
-FAILURES = (OSError, CutShort, Malformed, ValueError)
+FAILURES = (OSError, CutShort, MalformedAnswer, ValueError)
 
 # What OpenSSL calls bytes that are no TLS.
 _NO_TLS_THERE = frozenset(
@@ -68,7 +68,7 @@ def _describe(error: BaseException, peer: str) -> str:
         match cause:
             case ConnectTimeout():
                 return f"connecting to {peer} took too long"
-            case DamagedGzip() | Malformed():
+            case DamagedGzip() | MalformedAnswer():
                 return f"malformed answer from {peer}: {cause}"
             case socket.gaierror():
                 return f"cannot resolve the name of {peer}: {cause.strerror}"

@@ -14,7 +14,7 @@ import urllib3.exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 from urllib3.util import Url
 
-from antinode._delivery.http.answers import CutShort, Malformed, NoAnswer
+from antinode._delivery.http.answers import CutShort, MalformedAnswer, NoAnswer
 from antinode._delivery.http.connection import BoundedConnect, BoundedIO, Exchange, let_go_of_stranger
 from antinode._delivery.http.tls import OverTLS
 
@@ -115,7 +115,7 @@ class _ToProxy(BoundedIO):
         except http.client.IncompleteRead as error:
             raise CutShort from error
         except http.client.HTTPException as error:
-            raise Malformed(type(error).__name__) from error
+            raise MalformedAnswer(type(error).__name__) from error
 
     def response_class(self, sock: Any, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
         """What reads the answer to CONNECT."""
