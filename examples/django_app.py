@@ -1,6 +1,7 @@
 """Django with a context for each request: `gunicorn examples.django_app:application`, or `uvicorn …:asgi`.
 
-AMPLITUDE_API_KEY is the key; ANTINODE_SERVER_URL sends elsewhere, as to `antinode serve`.
+AMPLITUDE_API_KEY is the key; ANTINODE_SERVER_URL sends elsewhere, as to `antinode serve`;
+UPLOAD_INTERVAL is in seconds.
 """
 
 import os
@@ -14,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
 import antinode
+from antinode.integrations.asgi import with_lifespan
 
 settings.configure(
     SECRET_KEY="an example",  # noqa: S106 - nothing is signed here
@@ -23,6 +25,7 @@ settings.configure(
     MIDDLEWARE=["antinode.integrations.django.middleware.antinode_middleware"],
     ANTINODE={
         "server_url": os.environ.get("ANTINODE_SERVER_URL"),
+        "upload_interval_in_sec": int(os.environ.get("UPLOAD_INTERVAL", "0")),
         "capture": ["path", "method", "language"],
         "exclude": "/health",
         "browser_identity": True,
@@ -68,4 +71,4 @@ urlpatterns = [
 
 django.setup()
 application = get_wsgi_application()
-asgi = get_asgi_application()
+asgi = with_lifespan(get_asgi_application())

@@ -3,7 +3,8 @@
     curl -X POST localhost:8000/login/user-20391
     curl localhost:8000/songs/blue-in-green
 
-AMPLITUDE_API_KEY is the key; ANTINODE_SERVER_URL sends elsewhere, as to `antinode serve`.
+AMPLITUDE_API_KEY is the key; ANTINODE_SERVER_URL sends elsewhere, as to `antinode serve`;
+UPLOAD_INTERVAL is in seconds.
 """
 
 import os
@@ -14,7 +15,12 @@ from fastapi import Cookie, FastAPI, Response
 import antinode
 from antinode.integrations.asgi import AntinodeMiddleware, lifespan
 
-app = FastAPI(lifespan=lifespan(server_url=os.environ.get("ANTINODE_SERVER_URL")))
+app = FastAPI(
+    lifespan=lifespan(
+        server_url=os.environ.get("ANTINODE_SERVER_URL"),
+        upload_interval_in_sec=int(os.environ.get("UPLOAD_INTERVAL", "0")),
+    )
+)
 app.add_middleware(
     AntinodeMiddleware, capture=("path", "method", "language"), exclude="/health", browser_identity=True
 )

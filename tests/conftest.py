@@ -24,6 +24,7 @@ MARKED = {
         "integrations/test_celery.py",
         "integrations/test_dramatiq.py",
         "integrations/test_on_commit_django.py",
+        "integrations/test_hosts.py",
         "integrations/test_pools.py",
         "integrations/test_rq.py",
         "integrations/test_sqlalchemy.py",

@@ -28,17 +28,23 @@ _STARTS_WITHIN = 60.0
 def served(
     endpoint: Endpoint, *command: str, **environment: str
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`python -m command…`, in which `PORT` stands for a free port: its URL once it answers, the process."""
+    """A server at its URL, once it answers, and its process.
+
+    The command is a module of Python's or the path of a program; `PORT` in it stands for a free port.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
+    words = [word.replace("PORT", port) for word in command]
     process = subprocess.Popen(
-        [sys.executable, "-m", *(word.replace("PORT", port) for word in command)],
+        [*(() if os.path.isabs(command[0]) else (sys.executable, "-m")), *words],
         cwd=ROOT,
         env={
             **os.environ,
             "AMPLITUDE_API_KEY": KEY,
             "ANTINODE_SERVER_URL": endpoint.url,
             "PYTHONPATH": str(ROOT),
+            # So that what arrives has been sent because the server ended.
+            "UPLOAD_INTERVAL": "600",
             **environment,
         },
         stdout=subprocess.PIPE,

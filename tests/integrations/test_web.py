@@ -20,7 +20,7 @@ SERVERS = {
         *GUNICORN, "examples.fastapi_app:app", "--workers=2", "--worker-class=uvicorn_worker.UvicornWorker",
     ),
     "django-gunicorn": (*GUNICORN, "examples.django_app:application", "--threads=4"),
-    "django-uvicorn": ("uvicorn", "examples.django_app:asgi", "--port=PORT", "--lifespan=off"),
+    "django-uvicorn": ("uvicorn", "examples.django_app:asgi", "--port=PORT"),
     "flask-preload": (*GUNICORN, "examples.flask_app:app", "--workers=2", "--threads=4", "--preload"),
 }  # fmt: skip
 

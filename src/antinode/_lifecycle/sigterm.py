@@ -50,10 +50,17 @@ class Drain:
         self._is_draining = False
         self._has_drained = False
         self._has_told = False
+        self._is_inherited = False
+        """Whether this process was forked after `install`, as by a server that has loaded the application."""
         self._waker: HubWaker | None = None
 
     def install(self) -> str | None:
         """Take SIGTERM over; returns the reason if that is not possible."""
+        if "uwsgi" in sys.modules:
+            return (
+                "uWSGI takes SIGTERM itself once it has loaded the application. Start it with --master and "
+                "--die-on-term instead: its workers send what is queued when they end"
+            )
         previous = signal.getsignal(signal.SIGTERM)
         if previous is None:
             return "SIGTERM has a handler that was not installed from Python, and could not be given back"
@@ -77,6 +84,7 @@ class Drain:
 
     def renew_after_fork(self) -> None:
         self._is_draining = self._has_drained = self._has_told = False
+        self._is_inherited = True
 
     def take_shortfall(self) -> str | None:
         """Why not all that is logged until the end is drained, in words; told once in each process."""
@@ -88,9 +96,19 @@ class Drain:
             if drain is self:
                 return _shortfall_before(self._previous)
             handler = drain._previous
-        if _is_of_uvicorn(handler):
+        if _is_of("uvicorn", handler):
+            if self._is_inherited and _is_in_gunicorn():
+                return (
+                    "init() was called before gunicorn forked this worker, which has reset SIGTERM since. "
+                    f"{_REMEDY_OF_UVICORN}"
+                )
             # uvicorn gives SIGTERM back in the end, and raises it anew.
             return None
+        if _is_of("gunicorn", handler):
+            return (
+                "init() was called before gunicorn forked this worker, which has taken SIGTERM over since. "
+                "Leave drain_on_sigterm out: the worker ends by itself, and sends what is queued then"
+            )
         return (
             f"{_name(handler)} has taken SIGTERM over since init(). What is queued is sent when the process "
             "exits by itself, and lost if it dies of the signal, unless that handler calls the one before it"
@@ -186,17 +204,27 @@ def _belongs_to_loop(handler: object) -> bool:
 
 def _shortfall_before(previous: object) -> str | None:
     """What the handler that is called after the drain is known to do to later events."""
-    if not _is_of_uvicorn(previous):
-        return None
-    return (
-        "uvicorn ends by dying of the signal, without exit handlers, once it has shut down. For the events "
-        "of its last requests call `await client.aflush(5)` at the end of the application's lifespan, which "
-        "makes drain_on_sigterm unnecessary"
+    return _REMEDY_OF_UVICORN if _is_of("uvicorn", previous) else None
+
+
+_REMEDY_OF_UVICORN = (
+    "uvicorn ends by dying of the signal, without exit handlers, once it has shut down. For the events of "
+    "its last requests wrap the application in `antinode.integrations.asgi.with_lifespan(app)`, or call "
+    "`await client.aflush(5)` at the end of its lifespan, which makes drain_on_sigterm unnecessary"
+)
+
+
+def _is_of(package: str, handler: object) -> bool:
+    """Whether a handler is a method of something of this package, or of a subclass of it."""
+    return any(
+        kind.__module__.partition(".")[0] == package
+        for kind in type(getattr(handler, "__self__", None)).__mro__
     )
 
 
-def _is_of_uvicorn(handler: object) -> bool:
-    return type(getattr(handler, "__self__", None)).__module__.partition(".")[0] == "uvicorn"
+def _is_in_gunicorn() -> bool:
+    """Whether uvicorn runs as a worker of gunicorn, which gives all signals back to the system first."""
+    return "uvicorn_worker" in sys.modules or "uvicorn.workers" in sys.modules
 
 
 def _name(handler: object) -> str:

@@ -7,12 +7,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import antinode
+from antinode.integrations._ends import ashut_down_all
 from antinode.integrations._requests import Capture, ServedRequest
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["AntinodeMiddleware", "lifespan", "running"]
+__all__ = ["AntinodeMiddleware", "lifespan", "running", "with_lifespan"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -99,3 +100,64 @@ def lifespan(
             yield
 
     return manage
+
+
+def with_lifespan(app: Callable[[Any, Any, Any], Awaitable[None]]) -> App:
+    """An application that has sent what all instances hold when its server ends, within `shutdown_timeout`.
+
+    For one whose lifespan is not yours to write, or that has none: `with_lifespan(get_asgi_application())`
+    with Django. A lifespan that it has runs as before; what that logs at its end is sent as well.
+    """
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _Lifespan(receive, send).run(app, scope)
+        else:
+            await app(scope, receive, send)
+
+    return serve
+
+
+class _Lifespan:
+    """What an application and its server say to each other; where it is mute, it is answered for."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._heard: list[str] = []
+        self._said: list[str] = []
+
+    async def run(self, app: Callable[[Any, Any, Any], Awaitable[None]], scope: Scope) -> None:
+        failure = None
+        try:
+            await app(scope, self._hear, self._say)
+        except Exception as error:
+            failure = error
+        if not self._said:
+            # It knows no lifespan, as an exception says, by the specification of ASGI.
+            failure = None
+            if not self._heard:
+                await self._hear()
+            await self._say({"type": "lifespan.startup.complete"})
+        if self._said == ["lifespan.startup.complete"]:
+            # It has left before its end, or in the midst of it.
+            if len(self._heard) < 2:
+                await self._hear()
+            if failure is None:
+                await self._say({"type": "lifespan.shutdown.complete"})
+            else:
+                await ashut_down_all()
+        if failure is not None:
+            raise failure
+
+    async def _hear(self) -> Message:
+        message = await self._receive()
+        self._heard.append(message["type"])
+        return message
+
+    async def _say(self, message: Message) -> None:
+        if message["type"].startswith("lifespan.shutdown"):
+            # First: once the server has heard of the end, the process may be gone.
+            await ashut_down_all()
+        self._said.append(message["type"])
+        await self._send(message)
