@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Plan,
         PlanDict,
     )
+    from antinode._forgetting.forgetting import Forgotten
     from antinode._identify import Identify
     from antinode._instances import (
         flush,
@@ -62,6 +63,7 @@ else:
             "antinode._errors": "AntinodeError ConfigurationError EventError MiddlewareError",
             "antinode._events": "ContextDict Event EventDict IngestionMetadata IngestionMetadataDict Plan"
             " PlanDict",
+            "antinode._forgetting.forgetting": "Forgotten",
             "antinode._identify": "Identify",
             "antinode._instances": "flush get_instance get_instances group_identify identify init log_event"
             " revenue set_group shutdown",
@@ -89,6 +91,7 @@ __all__ = [
     "Event",
     "EventDict",
     "EventError",
+    "Forgotten",
     "HttpResponse",
     "Identify",
     "IngestionMetadata",

@@ -38,13 +38,14 @@ from antinode._public import public
 from antinode._revenue import Revenue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from typing_extensions import Self, Unpack
 
     from antinode._delivery.shell.sender import Sender
     from antinode._events import EventDict, Loggable
+    from antinode._forgetting.forgetting import Forgotten
     from antinode._options import OptionsDict
 
 _log = logging.getLogger("antinode")
@@ -445,6 +446,26 @@ class Client:
         given = checked_timeout(timeout)
         self._give_sigterm_back()
         return self._sender, self._options.shutdown_timeout if given is None else given
+
+    def forget(
+        self,
+        user_id: str | Iterable[str] | None = None,
+        *,
+        device_id: str | Iterable[str] | None = None,
+    ) -> Forgotten:
+        """Remove a user's events, or several users', from queue, spool and dead letters; see `Forgotten`.
+
+        `user_id` is the one under which events leave, whatever their device; `device_id` means events that
+        have no user_id. They settle as dropped, with the reason `forgotten`. Waits for the disk, not for
+        the network. What is logged later is not affected. Raises `ValueError` and `TypeError` for what is no
+        id, and what a disk raises that refuses: what was removed by then is.
+        """
+        if not _page[0]:
+            fork.renew()
+        from antinode._forgetting.forgetting import forget_here  # noqa: PLC0415 - seldom called
+        from antinode._forgetting.people import people_of  # noqa: PLC0415 - the same
+
+        return forget_here(self._sender, self._options, people_of(user_id, device_id))
 
     def __enter__(self) -> Self:
         return self

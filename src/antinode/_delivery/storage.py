@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED
@@ -113,6 +113,21 @@ class DiskStore(Store, Protocol):
 
     def disown(self) -> None:
         """Let a process with another API key take over what this one leaves."""
+
+    def ends(self) -> Mapping[int, int]:
+        """How far own records reach by now, for `forget`."""
+
+    def forget(
+        self, is_meant: Callable[[bytes], bool], held: Container[int], ends: Mapping[int, int]
+    ) -> Sequence[Stored]:
+        """End and overwrite all records that are meant; returns those of them that were not given.
+
+        `held` are places of records that were given, and have not ended. `read` may give own ones all the
+        same.
+        """
+
+    def forget_left(self, is_meant: Callable[[bytes], bool]) -> tuple[int, int]:
+        """The same where dead processes left records: how many; and how many living ones hold."""
 
     def stats(self) -> DiskStats: ...
 

@@ -206,7 +206,9 @@ class AdoptedReader:
         """None when all is read, or cannot be read now. A segment read to its end leaves the queue."""
         if self._put_back is not None:
             frame, self._put_back = self._put_back, None
-            return frame
+            # It may have been forgotten meanwhile.
+            if self.segment is None or not _has_ended(self.segment.acks, frame):
+                return frame
         while (self.segment is not None or self._queue) and not self.tries.is_waiting:
             if self.segment is None:
                 # Stays in the queue until it is read, though others may be sorted in before it.
@@ -241,7 +243,7 @@ class AdoptedReader:
                 self._offset, self._nth = item.end, item.nth + item.records
                 continue
             self._offset, self._nth = item.end, item.nth + 1
-            if item.nth >= len(acks) or not acks[item.nth]:
+            if not _has_ended(acks, item):
                 return item
         return None
 
@@ -252,6 +254,10 @@ class AdoptedReader:
         if missing or not damage.records:
             self._on_damage(segment, damage._replace(records=missing))
         segment.given += segment.acknowledge(range(damage.nth, last), DAMAGED)
+
+
+def _has_ended(acks: bytearray, frame: Frame) -> bool:
+    return frame.nth < len(acks) and acks[frame.nth] != 0
 
 
 def scan_adopted(segment: AdoptedSegment, offset: int, nth: int) -> Iterator[Frame | Damage]:

@@ -6,8 +6,8 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import TYPE_CHECKING, Literal
 
 from antinode._locks import is_owned, let_go
 from antinode._spool import fates, owners
@@ -30,6 +30,9 @@ from antinode._spool.segment import PLACE_BITS, Segment
 from antinode._spool.stats import SpoolRemainder, SpoolStats
 from antinode._spool.upkeep import Upkeep
 from antinode._spool.writers import OwnSegment, RefusingSegment
+
+if TYPE_CHECKING:
+    from antinode._spool.forgetting import IsMeant, LeftForgotten
 
 Durability = Literal["process", "interval", "strict"]
 
@@ -368,6 +371,34 @@ class Spool:
         for segment in taken:
             self._segments[segment.base >> PLACE_BITS] = segment
         return len(taken)
+
+    def ends(self) -> dict[int, int]:
+        """How far each own segment reaches by now; nobody may append meanwhile."""
+        own = [each for each in self._segments.values() if isinstance(each, OwnSegment)]
+        return {segment.base: segment.end for segment in own}
+
+    def forget(self, is_meant: IsMeant, held: Container[int], ends: Mapping[int, int]) -> list[Recovered]:
+        """End and overwrite the records that are meant; returns those that `read` has not given.
+
+        `held` are places of records that were given and have not ended. Own ones that were not given come
+        out of `read` all the same. Raises SpoolBroken.
+        """
+        from antinode._spool.forgetting import forget_held  # noqa: PLC0415 - seldom called
+
+        try:
+            return forget_held(list(self._segments.values()), is_meant, held, ends)
+        except OSError as error:
+            raise SpoolBroken.of(self.path, "be overwritten", error) from error
+
+    def forget_left(self, is_meant: IsMeant) -> LeftForgotten:
+        """The same in what dead processes have left, and this one has not taken over. Raises SpoolBroken."""
+        from antinode._spool.forgetting import forget_left  # noqa: PLC0415 - seldom called
+
+        own = {segment.header.owner for segment in self._segments.values()} | self._adoption.own
+        try:
+            return forget_left(self.path, is_meant, fingerprint=self._fingerprint, own=own)
+        except OSError as error:
+            raise SpoolBroken.of(self.path, "be overwritten", error) from error
 
     def disown(self) -> None:
         """The server refused the API key: let whoever opens the directory next adopt these segments."""

@@ -14,7 +14,7 @@ from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.core import Core
 from antinode._delivery.record import SpooledRecord
 from antinode._delivery.shell.spooler import Spooler
-from antinode._delivery.storage import DiskStats
+from antinode._delivery.storage import DiskStats, Stored
 from tests.delivery.simulation import ModelStore
 
 INTERVAL = 1.0
@@ -71,6 +71,15 @@ class ModelDisk(ModelStore):
 
     def acknowledge(self, places: Iterable[int], code: object) -> None:
         super().acknowledge(places, str(code))
+
+    def ends(self) -> dict[int, int]:
+        return {}
+
+    def forget(self, is_meant: object, held: object, ends: object) -> Sequence[Stored]:
+        return ()
+
+    def forget_left(self, is_meant: object) -> tuple[int, int]:
+        return 0, 0
 
     def recover(self) -> None:
         return

@@ -313,6 +313,17 @@ class Backlog:
             self.stream_queues.recount()
         return taken + _remove_stored(self.fresh, at_most - len(taken))
 
+    def take_out(self, is_gone: Callable[[Record], bool]) -> list[Record]:
+        """Take out the records for which `is_gone` holds. To be called under the guard, as `take_stored`."""
+        gone: list[Record] = []
+        for stream_queue in list(self.stream_queues):
+            if found := _remove(stream_queue.records, is_gone):
+                gone += found
+                self._forget_if_empty(stream_queue)
+        if gone:
+            self.stream_queues.recount()
+        return gone + _remove(self.fresh, is_gone)
+
     def pop_while(self, is_gone: Callable[[Record], bool]) -> list[Record]:
         """Take out the records at the front of each queue for which `is_gone` holds."""
         gone: list[Record] = []
@@ -340,6 +351,15 @@ class Backlog:
         if self.fresh:
             heads.append(self.fresh[0])
         return heads
+
+
+def _remove(records: deque[Record], is_gone: Callable[[Record], bool]) -> list[Record]:
+    gone = [record for record in records if is_gone(record)]
+    if gone:
+        kept = [record for record in records if not is_gone(record)]
+        records.clear()
+        records.extend(kept)
+    return gone
 
 
 def _remove_stored(records: deque[Record], at_most: int) -> list[Record]:

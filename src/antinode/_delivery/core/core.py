@@ -17,6 +17,7 @@ from antinode._delivery.core.backlog import Backlog
 from antinode._delivery.core.batch import Batch, Upload
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.expiry import EXPIRED, Expiry
+from antinode._delivery.core.forgetting import Forgetting
 from antinode._delivery.core.isolation import Isolation
 from antinode._delivery.core.link import Cause, Link, LinkState
 from antinode._delivery.core.loops import streams_of
@@ -94,6 +95,7 @@ class Core:
         The only method, with `Settlement.refuse` and `Settlement.skip`, that any thread may call at any time.
         """
         self._withholding = Withholding(self.settlement, self.backlog, self._response_handler)
+        self.forgetting = Forgetting(self.settlement, self.backlog, self._pending, self.spooled)
         self._schedule = UploadSchedule(
             config, self.backlog, self._pending, self.ledger, self._response_handler
         )
@@ -368,6 +370,7 @@ class Core:
             # They wait again, and were in a request when the waiting ones were last looked through.
             again = records if withheld is None else [*records, *withheld.unknown]
             self._expiry.expect(min([record.logged_at for record in again], default=now))
+        self.forgetting.take_out_returned()
         if batch.is_done:
             self._end(batch_number, now)
 

@@ -70,6 +70,8 @@ class SpooledQueue:
         self._waits_for_room = waits_for_room
         self._queue_events = min(memory_events, max_events)
         self._queue_bytes = min(memory_bytes, max_bytes)
+        self._forgotten: set[int] = set()
+        """Places of records that have ended, and that the store gives all the same."""
         self._handles: WeakValueDictionary[int, Record] = WeakValueDictionary()
         """Handles that the application holds of records that are in the store alone."""
         self.is_behind = False
@@ -215,6 +217,7 @@ class SpooledQueue:
         oldest = float("inf")
         if self.has_ended:
             return oldest  # and counted as left there
+        items = self._without_forgotten(items)
         for start in range(0, len(items), SLICE_RECORDS):
             invalid: list[Record] = []
             for record in self._taken_in(items[start : start + SLICE_RECORDS]):
@@ -310,11 +313,29 @@ class SpooledQueue:
     def begin_again(self) -> None:
         """Hear that the store is closed; it may be opened once more for what is logged even later."""
         self.has_ended = False
+        self._forgotten.clear()
+
+    def forget(self, items: Sequence[Stored], outcome: Outcome) -> None:
+        """Settle records of this process that are in the store alone, and that it is still going to give."""
+        for start in range(0, len(items), SLICE_RECORDS):
+            records = self._taken_in(items[start : start + SLICE_RECORDS])
+            self._forgotten.update(record.place for record in records)
+            self._settlement.settle(records, outcome)
+            for record in records:
+                record.body = b""
+
+    def _without_forgotten(self, items: Sequence[Stored]) -> Sequence[Stored]:
+        if not self._forgotten:
+            return items
+        kept = [item for item in items if item.place not in self._forgotten]
+        self._forgotten.difference_update(item.place for item in items)
+        return kept
 
     def drop(self, items: Sequence[Stored]) -> None:
         """Drop what was read from the store, to make room in it."""
         if self.has_ended:
             return
+        items = self._without_forgotten(items)
         for start in range(0, len(items), SLICE_RECORDS):
             self._settlement.settle(self._taken_in(items[start : start + SLICE_RECORDS]), SPOOL_FULL)
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from antinode._delivery.core.core import QUEUE_FULL, Core
+from antinode._delivery.core.forgetting import IsMeant, TakenOut
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.core.settlement import OUT_OF_MEMORY
 from antinode._delivery.core.spooled_queue import SPOOL_FULL
@@ -333,6 +334,27 @@ class Sender:
         with self._locks.deciding:
             self._core.stop_lingering(self._clock())
         self._ring()
+
+    def forget(self, is_meant: IsMeant) -> tuple[TakenOut, int]:
+        """Take out the records that are meant. Returns also how many of them living processes hold.
+
+        Raises RuntimeError where it would wait for the very work that it interrupts, and what the disk does.
+        """
+        if self._works.recovery.is_inside():
+            raise RuntimeError(
+                "forget() was called by a signal handler or destructor in the midst of logging"
+            )
+        in_use = 0
+        if self._spooler is None:
+            with self._locks.deciding:
+                taken = self._core.forgetting.take_out(is_meant)
+        else:
+            taken, in_use = self._spooler.forget(self._core, is_meant, self._locks.deciding)
+        with self._locks.deciding:
+            self._works.collector.collect()
+        self._works.collector.bury()
+        self._ring()
+        return taken, in_use
 
     # What can be asked.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NoReturn
 
+from antinode._delivery.core.forgetting import FORGOTTEN, IsMeant, TakenOut
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.storage import DiskStore, Stored, is_full
 from antinode._interruptions import is_interruption
@@ -348,6 +349,32 @@ class Spooler:
         """When the store has something to give again; if it is now, the core says whether it wants it."""
         is_held_up = core.spooled is not None and core.spooled.is_held_up
         return self._disk.reads_again_at if is_held_up else float("inf")
+
+    # Users who want to be forgotten.
+
+    def forget(
+        self, core: Core, is_meant: IsMeant, deciding: AbstractContextManager[object]
+    ) -> tuple[TakenOut, int]:
+        """Take out what is meant, in memory and on disk. Returns also how many of it living processes hold.
+
+        Raises what the disk does.
+        """
+        spooled = core.spooled
+        assert spooled is not None  # noqa: S101 - there is a store
+        with self._tending:
+            with deciding:
+                with core.settlement.guard:
+                    ends = self._disk.ends()
+                    held = {record.place for record in core.pending_records()}
+                taken = core.forgetting.take_out(is_meant)
+            if not self.is_open:
+                return taken, 0
+            unread = self._disk.forget(is_meant, held, ends)
+            with deciding:
+                spooled.forget([item for item in unread if item.is_own], FORGOTTEN)
+            self._acknowledge()
+            left, in_use = self._disk.forget_left(is_meant)
+        return taken._replace(stored=len(unread) + left), in_use
 
     # The end.
 

@@ -1,0 +1,1 @@
+"""Forgetting users: in the queue, in the spool, in dead letters, and at Amplitude."""
