@@ -549,3 +549,29 @@ def test_reading_while_another_thread_appends_keeps_the_order(pauses: list[bool]
         expected = [b"buffered %d" % n for n in range(total) if pauses and pauses[n % len(pauses)]]
         assert buffered == expected
         spool.close()
+
+
+@settings(max_examples=30)
+@given(
+    ends=st.lists(
+        st.tuples(st.integers(0, 99), st.integers(-5, 99), st.sampled_from([DELIVERED, DROPPED])), max_size=8
+    )
+)
+def test_a_range_of_places_ends_as_its_places_do(
+    tmp_path_factory: pytest.TempPathFactory, ends: list[tuple[int, int, int]]
+) -> None:
+    """Whatever had ended before, in one segment or beyond it, and whether or not there are such records."""
+    left = []
+    for is_range in (True, False):
+        spool = opened(path := tmp_path_factory.mktemp("spool"), max_bytes=300_000)
+        places = [spool.append(b"%02000d" % number, 0.0, direct=True) for number in range(100)]
+        assert places[0] >> 32 != places[-1] >> 32
+        for first, count, code in ends:
+            run = range(places[first], places[first] + count)
+            spool.acknowledge(run if is_range else list(run), code)
+        spool.close()
+        heir = opened(path)
+        heir.adopt()
+        left.append(bodies(drain(heir)))
+        heir.close()
+    assert left[0] == left[1]

@@ -8,6 +8,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeGuard
 
 import msgspec
@@ -216,10 +217,11 @@ class _Answer:
         code = self.json.get("code")
         if 200 <= status < 300 and _is_integer(code) and code >= 400:
             self.code = code
-        self.said = self._said(body)
 
-    def _said(self, body: bytes) -> str:
-        texts = (self.json.get("error"), self.json.get("message")) if self.is_object else (body,)
+    @cached_property
+    def said(self) -> str:
+        """What it says of a failure, on one line."""
+        texts = (self.json.get("error"), self.json.get("message")) if self.is_object else (self._body,)
         text = next((each for each in texts if isinstance(each, str | bytes)), "")
         return one_line(text) or f"HTTP {self.code}"
 
@@ -235,9 +237,11 @@ class _Answer:
     @property
     def is_page(self) -> bool:
         """Whether the body is a page for people: HTML, or XML."""
+        if self._is_json:
+            return False
         text = self._body[:_LONGEST_PREFIX].removeprefix(BOM_UTF8).lstrip()
         kind = (self.header("content-type") or "").lower()
-        return not self._is_json and bool(text) and (text.startswith(b"<") or "html" in kind)
+        return bool(text) and (text.startswith(b"<") or "html" in kind)
 
     @property
     def form(self) -> str:

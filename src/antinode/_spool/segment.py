@@ -113,6 +113,11 @@ class Segment:
             acks = self.acks
         except OSError:
             return 0
+        if isinstance(nths, range) and _are_pending(acks, nths):
+            acks[nths.start : nths.stop] = bytes([code]) * len(nths)
+            self.acked += len(nths)
+            self._store_acks(nths.start, nths.stop - 1)
+            return len(nths)
         fresh = []
         for nth in nths:
             if nth < len(acks) and not acks[nth]:
@@ -205,6 +210,15 @@ class AdoptedSegment(Segment):
     @property
     def is_settled(self) -> bool:
         return self.is_read and self.acked >= self.given
+
+
+def _are_pending(acks: bytearray, nths: range) -> bool:
+    """Whether these are records one behind the other, and there are some, none of which has ended."""
+    return (
+        nths.step == 1
+        and 0 <= nths.start < nths.stop <= len(acks)
+        and acks.count(0, nths.start, nths.stop) == len(nths)
+    )
 
 
 def is_claimed(disk: Disk, descriptor: int) -> bool:

@@ -17,6 +17,7 @@ from antinode._interruptions import is_interruption
 from antinode._protocol.status import Status
 
 _EPOCH = attrgetter("epoch")
+_PLACE = attrgetter("place")
 
 OUT_OF_MEMORY = Outcome(
     DROPPED, Status.FAILED, "out_of_memory", message="there was no memory to keep the event in"
@@ -41,7 +42,7 @@ class Settlement:
         """Whether records may have places in a store, which has to hear of their ends."""
         # Any thread may append while another takes records out.
         self._settled: deque[Record] = deque()
-        self._ended: deque[tuple[str, list[int]]] = deque()
+        self._ended: deque[tuple[str, Sequence[int]]] = deque()
 
     def refuse(self, record: Record, outcome: Outcome, *, is_kept: bool = False) -> None:
         """Settle a record that never got in: accepted and ended in the same instant.
@@ -145,7 +146,10 @@ class Settlement:
                 self.end(outcome.kind, [record.place])
 
     def _places(self, records: Sequence[Record]) -> list[int]:
-        return [record.place for record in records if record.place != NOT_STORED] if self.is_stored else []
+        if not self.is_stored:
+            return []
+        places = list(map(_PLACE, records))
+        return [place for place in places if place != NOT_STORED] if NOT_STORED in places else places
 
     def _write_outcome(self, records: list[Record], outcome: Outcome, sent: int) -> None:
         settled = self._settled
@@ -176,7 +180,7 @@ class Settlement:
 
     def end(self, kind: str, places: Iterable[int]) -> None:
         """Note for the store that these places are not needed any more."""
-        self._ended.append((kind, list(places)))
+        self._ended.append((kind, _as_range(list(places))))
 
     def settle_unread(self, handles: Sequence[Record], outcome: Outcome) -> None:
         """Settle all records that are in the store alone, `handles` being those that somebody holds."""
@@ -214,10 +218,18 @@ class Settlement:
             self.end(outcome.kind, [victim.place])
         return True
 
-    def take_ended(self) -> list[tuple[str, list[int]]]:
+    def take_ended(self) -> list[tuple[str, Sequence[int]]]:
         """Places in the store of records that ended since the last call, by the kind of outcome."""
         return [self._ended.popleft() for _ in range(len(self._ended))]
 
     def take_settled(self) -> list[Record]:
         """Records settled since the last call whose callbacks, or whose outcome, somebody wants."""
         return [self._settled.popleft() for _ in range(len(self._settled))]
+
+
+def _as_range(places: list[int]) -> Sequence[int]:
+    """The same places as a range, if they follow one another, as those of one upload mostly do."""
+    if not places:
+        return places
+    whole = range(places[0], places[0] + len(places))
+    return whole if places[-1] == whole[-1] and places == list(whole) else places

@@ -190,8 +190,11 @@ class SpooledQueue:
 
     def find(self) -> None:
         """Notice records of dead processes in the store: they come before what is logged from now on."""
-        with self._settlement.guard:
-            self.is_behind = self.is_behind or (not self.has_ended and self._store.has_unread)
+        # What is logged meanwhile notices by itself: the guard, which it waits for, is not taken in vain.
+        if self._store.has_unread:
+            with self._settlement.guard:
+                if not self.has_ended and self._store.has_unread:
+                    self.is_behind = True
 
     @property
     def wanted(self) -> int:

@@ -67,7 +67,7 @@ class Collector:
         except Exception:
             write(logging.ERROR, "keeping dead letters failed", exc_info=True)
 
-    def take_ends(self) -> list[tuple[str, list[int]]]:
+    def take_ends(self) -> list[tuple[str, Sequence[int]]]:
         """What the store may forget, once the records that failed are handed over."""
         with self._locks.deciding:
             ended = self._core.settlement.take_ended()

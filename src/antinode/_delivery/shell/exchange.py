@@ -89,7 +89,7 @@ class Exchanger:
     def exchange(self, upload: Upload, timeout: float, post: Callable[[Reply], object]) -> None:
         """Make one request within `timeout` seconds, and post what came of it, whatever happened."""
         verdict: Verdict | None
-        verdict = unreached(Status.SYSTEM_ERROR, "the thread that made the request was ended")
+        verdict = _ENDED
         withheld: Withheld | None = None
         size, seconds, begun = 0, None, 0.0
         try:
@@ -147,6 +147,9 @@ class Exchanger:
         if cancels:
             transport.cancel_all()
         transport.close()
+
+
+_ENDED = unreached(Status.SYSTEM_ERROR, "the thread that made the request was ended")
 
 
 def _tell(url: str, events: int, size: int, verdict: Verdict, seconds: float) -> None:

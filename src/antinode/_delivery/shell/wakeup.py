@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 
 from antinode._delivery.core.schedule import NEVER
 
@@ -42,8 +41,10 @@ class Wakeup:
 
     def ring(self) -> None:
         """Wake the coordinator, or whoever does its work; nothing if it rings already."""
-        with suppress(RuntimeError):
+        try:  # noqa: SIM105 - a third of what a context manager costs each small upload
             self._bell.release()
+        except RuntimeError:
+            pass
 
     def wait(self, seconds: float | None) -> None:
         """Sleep until it rings, for so many seconds at most; None: for as long as it takes."""
