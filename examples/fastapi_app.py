@@ -4,15 +4,18 @@
     curl localhost:8000/songs/blue-in-green
 
 AMPLITUDE_API_KEY is the key; ANTINODE_SERVER_URL sends elsewhere, as to `antinode serve`;
-UPLOAD_INTERVAL is in seconds.
+UPLOAD_INTERVAL is in seconds. Prometheus scrapes /metrics, for the dashboard in
+examples/grafana-dashboard.json.
 """
 
 import os
 from typing import Annotated
 
 from fastapi import Cookie, FastAPI, Response
+from prometheus_client import make_asgi_app
 
 import antinode
+from antinode.integrations import prometheus
 from antinode.integrations.asgi import AntinodeMiddleware, lifespan
 
 app = FastAPI(
@@ -22,8 +25,13 @@ app = FastAPI(
     )
 )
 app.add_middleware(
-    AntinodeMiddleware, capture=("path", "method", "language"), exclude="/health", browser_identity=True
+    AntinodeMiddleware,
+    capture=("path", "method", "language"),
+    exclude=("/health", "/metrics"),
+    browser_identity=True,
 )
+prometheus.register()
+app.mount("/metrics", make_asgi_app())
 
 
 @app.post("/login/{user}")

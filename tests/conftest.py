@@ -26,6 +26,7 @@ MARKED = {
         "integrations/test_on_commit_django.py",
         "integrations/test_hosts.py",
         "integrations/test_pools.py",
+        "integrations/test_prometheus.py",
         "integrations/test_readme.py",
         "integrations/test_rq.py",
         "integrations/test_sqlalchemy.py",

@@ -382,6 +382,11 @@ class Client:
             self._refresh()
 
     @property
+    def name(self) -> str | None:
+        """The name under which `get_instance` gives this instance; None for the default one."""
+        return self._name
+
+    @property
     def options(self) -> Options:
         """The options in force."""
         return self._options
