@@ -13,6 +13,8 @@ import pytest
 import antinode
 from antinode import _client
 from antinode._options import Options
+from antinode.amplitude import _destination
+from antinode.amplitude.client import _open
 from antinode.cli.params.destination import LOCAL_URL
 from antinode.testing import Endpoint
 
@@ -46,8 +48,11 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
                 key, msgspec.structs.replace(options, server_url=server, server_zone="US"), name
             )
 
-        monkeypatch.setattr(_client, "make_sender", make_local)
+        for module in (_client, _destination):
+            monkeypatch.setattr(module, "make_sender", make_local)
         yield endpoint
+        for drop_in in tuple(_open):
+            drop_in.shutdown()
         for client in (antinode.get_instance(), antinode.get_instance("billing")):
             client.shutdown()
             for middleware in client._middleware:

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 @click.option("--send", "sends", is_flag=True, help="Send a real test event of the type `antinode doctor`.")
 @click.option("--offline", is_flag=True, help="Leave the network alone.")
 @timeout_option("How long to wait at each step.", 5.0)
+@click.option(
+    "--migrate",
+    type=click.Path(exists=True),
+    metavar="PATH",
+    help="Say instead, line by line, what code that uses another SDK has to change. Runs none of it.",
+)
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON object.")
 def doctor(
     storage: str | None,
@@ -34,6 +40,7 @@ def doctor(
     sends: bool,
     offline: bool,
     timeout: float,
+    migrate: str | None,
     is_json: bool,
     **given: Any,
 ) -> None:
@@ -46,13 +53,24 @@ def doctor(
 
     The exit code is 0 if there is no problem, 1 if there is one; warnings do not count.
 
+    With --migrate, nothing of that is done: the Python files below PATH are read, and every place that uses
+    amplitude-analytics, segment-analytics-python, posthog or mixpanel is named, with the code to write
+    instead. The exit code is 0 if there is nothing to change, and 1 if there is.
+
     \b
     Examples:
       antinode doctor
       antinode doctor --send --zone EU
       antinode doctor --storage /var/spool/my-service/antinode
+      antinode doctor --migrate src
       antinode doctor --local --json | jq '.findings[] | select(.verdict == "problem")'
     """
+    if migrate is not None:
+        from antinode.cli.doctor.migration.report import tell  # noqa: PLC0415 - not for help and completion
+
+        if tell(migrate, is_json=is_json):
+            raise SystemExit(EXIT_FAILED)
+        return
     from antinode.cli.doctor.report import print_finding, print_sum  # noqa: PLC0415 - not for help and completion
 
     destination = read_destination(given)
