@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from antinode._protocol.secrets import without_keys
 from antinode.server.clock import Clock
+from antinode.server.deletions import DeletionAnswer, DeletionRequest, Deletions
 from antinode.server.faults import responses as fault_responses
 from antinode.server.faults.faults import Faults, Strike
 from antinode.server.ingest import responses
@@ -40,7 +41,7 @@ from antinode.server.queries.events import Search
 from antinode.server.queries.history import history
 from antinode.server.queries.series import Recent
 from antinode.server.queries.uploads import Records
-from antinode.server.queries.users import Population
+from antinode.server.queries.users import FoundUsers, Population
 from antinode.server.rules import Rules
 from antinode.server.storage import apply
 from antinode.server.storage.store import EventStore, Taken
@@ -96,6 +97,7 @@ class Amplitude:
         self._records = Records(self._store)
         self._entries = Entries(self._store, self._records.upload)
         self._population = Population(self._store, self._entries)
+        self._deletions = Deletions(self._store)
         self._rates = Rates()
         self._recent = Recent()
         self._started_at = self.clock.now_ms()
@@ -313,10 +315,30 @@ class Amplitude:
         path = export.archive(self._entries.exported(project_id, *span), project_id)
         return path or export.refusal(404, "nothing was received in these hours")
 
+    def project_of(self, api_key: str, secret: str) -> int | None:
+        """The project that these credentials open; None if they open none."""
+        if not export.is_allowed(api_key, secret, self.rules):
+            return None
+        with self._store.transaction():
+            return self._store.project_id(api_key, self.rules)
+
+    def delete_users(self, project_id: int, request: DeletionRequest) -> DeletionAnswer:
+        """Erase users, with all that is stored of them. Raises `UnknownUsers` for ids that nobody has."""
+        return self._deletions.request(project_id, request, self.clock.now_ms())
+
+    def deletions(self, project_id: int, start_day: str, end_day: str) -> list[DeletionAnswer]:
+        """What `delete_users` did within these days. Raises ValueError for what is no day."""
+        return self._deletions.jobs(project_id, start_day, end_day)
+
+    def find(self, project_id: int, user: str) -> FoundUsers:
+        """The users of a project with this user_id, device_id or Amplitude ID."""
+        return self._population.find(project_id, user)
+
     def reset(self, keep: Collection[Keep] = ()) -> None:
         """Forget everything that is stored, and return to the rules, clock and faults of the start, except
         for those that `keep` names."""
         self._store.reset()
+        self._deletions.clear()
         self._rates.reset()
         self._recent = Recent()
         if "rules" not in keep:

@@ -42,6 +42,9 @@ def test_it_lists_every_operation(described):
         "POST /api/reset",
         "GET /api/live",
         "GET /api/2/export",
+        "POST /api/2/deletions/users",
+        "GET /api/2/deletions/users",
+        "GET /api/2/usersearch",
         "GET /api/openapi.json",
     }
 

@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextlib
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -30,9 +28,11 @@ from antinode.server.control import (
     WaitParameters,
 )
 from antinode.server.engine import Amplitude
+from antinode.server.http.basic_auth import CHALLENGE, credentials_of
 from antinode.server.http.engine_thread import Worker
 from antinode.server.http.openapi import document
 from antinode.server.http.operations import Operation, OperationRefused
+from antinode.server.http.privacy import ANALYTICS_HOSTS, PrivacyApi
 from antinode.server.http.streams import ExportFile, LiveStream
 from antinode.server.ingest.requests import IngestResponse
 from antinode.server.models import (
@@ -51,10 +51,6 @@ from antinode.server.models import (
 )
 from antinode.server.quoting import quoted
 from antinode.server.rules import Rules
-
-EXPORT_HOSTS: Final = frozenset({"amplitude.com", "analytics.eu.amplitude.com"})
-"""Where Amplitude's own Export API is. A client of it that finds this server there is answered, if it has the
-key of a project; nothing else is told under these names."""
 
 _T = TypeVar("_T")
 
@@ -179,10 +175,10 @@ class JsonApi:
         return LiveStream(self._worker)
 
     async def export(self, query: ExportParameters, request: Request) -> Response:
-        key, secret = _credentials(request.headers.get("authorization", ""))
+        key, secret = credentials_of(request.headers.get("authorization", ""))
         found = await self._worker.ask(lambda engine: engine.export(key, secret, query.start, query.end))
         if isinstance(found, IngestResponse):
-            headers = {"www-authenticate": 'Basic realm="api_key:secret_key"'} if found.status == 401 else {}
+            headers = CHALLENGE if found.status == 401 else {}
             return Response(
                 found.body,
                 found.status,
@@ -394,7 +390,7 @@ class JsonApi:
                 query=ExportParameters,
                 media_type="application/zip",
                 is_authorized=True,
-                hosts=EXPORT_HOSTS,
+                hosts=ANALYTICS_HOSTS,
                 wants_request=True,
                 statuses={
                     401: "The key or its secret is wrong.",
@@ -402,6 +398,7 @@ class JsonApi:
                 },
                 call=self.export,
             ),
+            *PrivacyApi(self._worker).operations(),
             Operation(
                 method="GET",
                 path="/api/openapi.json",
@@ -426,14 +423,3 @@ def _found(value: _T | None, otherwise: str) -> _T:
     if value is None:
         raise OperationRefused(404, otherwise)
     return value
-
-
-def _credentials(authorization: str) -> tuple[str, str]:
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        key, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return key, secret

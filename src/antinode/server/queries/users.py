@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import orjson
 
 from antinode.server.models import GroupBrief, GroupPage, GroupView, UserBrief, UserPage, UserView
@@ -57,6 +58,28 @@ SELECT id, project_id, first_seen, last_seen, version FROM groups
 WHERE group_type = ?1 AND group_name = ?2 AND (?3 IS NULL OR project_id = ?3)
 ORDER BY last_seq DESC LIMIT 1
 """
+
+
+_FOUND: Final = """
+SELECT id, user_id FROM users WHERE project_id = ?1 AND merged_into = 0 AND (
+    user_id = ?2 OR id = ?3 OR id IN (SELECT user FROM sightings WHERE device_id = ?2 AND project_id = ?1)
+) ORDER BY last_seq DESC
+"""
+
+
+class FoundUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A user as the user search tells of it."""
+
+    amplitude_id: int
+    user_id: str | None
+
+
+class FoundUsers(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user search has found."""
+
+    matches: list[FoundUser]
+    type: str
+    """By what they were found."""
 
 
 class Population:
@@ -113,6 +136,13 @@ class Population:
             last_seen=last_seen,
             events=events + merged_events,
         )
+
+    def find(self, project_id: int, user: str) -> FoundUsers:
+        """The users of a project with this user_id, device_id or Amplitude ID."""
+        number = int(user) - AMPLITUDE_IDS if user.isascii() and user.isdigit() and len(user) < 18 else -1
+        rows = self._all(_FOUND, (project_id, user, number)).fetchall()
+        found = [FoundUser(user_id=user_id, amplitude_id=AMPLITUDE_IDS + each) for each, user_id in rows]
+        return FoundUsers(matches=found, type="match_user_or_device_id" if found else "nomatch")
 
     def count_users(self) -> int:
         """How many users there are, without those that were merged into another."""
