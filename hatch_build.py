@@ -16,6 +16,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = (
     "native/admission.c",
+    "native/chain.c",
     "native/clocks.c",
     "native/complete.c",
     "native/context.c",
@@ -27,6 +28,7 @@ SOURCES = (
     "native/ids.c",
     "native/inert.c",
     "native/json.c",
+    "native/lead.c",
     "native/log.c",
     "native/method.c",
     "native/module.c",

@@ -190,17 +190,61 @@ is_whole(PyObject *event)
     return 1;
 }
 
-PyObject *
-antinode_complete(Log *self, PyObject *event)
+/* A new dict of what an event holds, with what a context (or NULL) has beside it; NULL when it is left to Python, with or
+   without an error set. */
+static PyObject *
+keys_of(Log *self, PyObject *event, PyObject *context)
 {
-    if (!self->has_page || !PyDict_CheckExact(event) || !is_whole(event)) {
+    PyObject *keys = PyDict_New();
+    if (keys != NULL && (PyDict_Update(keys, event) < 0 || antinode_add_absent(self, keys, context) < 0)) {
+        Py_CLEAR(keys);
+    }
+    return keys;
+}
+
+/* The same of an Event object. */
+static PyObject *
+keys_of_object(Log *self, PyObject *event)
+{
+    PyObject *keys = PyDict_New();
+    for (const Slot *each = self->slots; keys != NULL && each < self->slots + self->slot_count; each++) {
+        PyObject *value = Py_XNewRef(*slot(event, each->at));
+        /* A plan or the like may be an object too, and is made a dict in Python. */
+        int is_left = value != NULL && value != Py_None
+            && ((each->field->type == (PyObject *)&PyDict_Type && !PyDict_Check(value))
+                || PyDict_SetItem(keys, each->field->name, value) < 0);
+        Py_XDECREF(value);
+        if (is_left) {
+            Py_CLEAR(keys);
+        }
+    }
+    return keys;
+}
+
+PyObject *
+antinode_complete(Log *self, PyObject *event, PyObject *context)
+{
+    PyObject *given = NULL, *copy = NULL;
+    if (!self->has_page) {
         Py_RETURN_NONE;
     }
-    Memo memo = {.count = 0, .max_layers = self->max_depth + 1};
-    PyObject *copy = copy_of(&memo, event, 0);
-    for (int at = 0; at < memo.count; at++) {
-        Py_DECREF(memo.given[at]);
-        Py_DECREF(memo.copies[at]);
+    if (PyDict_CheckExact(event)) {
+        if (!is_whole(event)) {
+            Py_RETURN_NONE;
+        }
+        given = context == NULL ? Py_NewRef(event) : keys_of(self, event, context);
+    }
+    else if (context == NULL && (PyObject *)Py_TYPE(event) == self->event_class) {
+        given = keys_of_object(self, event);
+    }
+    if (given != NULL) {
+        Memo memo = {.count = 0, .max_layers = self->max_depth + 1};
+        copy = copy_of(&memo, given, 0);
+        for (int at = 0; at < memo.count; at++) {
+            Py_DECREF(memo.given[at]);
+            Py_DECREF(memo.copies[at]);
+        }
+        Py_DECREF(given);
     }
     if (copy != NULL && is_whole(copy) && fill_in(self, copy) == 0) {
         return copy;

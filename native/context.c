@@ -24,18 +24,53 @@ is_of_the_application(Log *self, PyObject *event)
         && PyUnicode_READ_CHAR(type, 0) != '$';
 }
 
-PyObject *
-antinode_encode_in(Log *self, PyObject *event, PyObject *context, Roles *roles)
+int
+antinode_fields_for(Log *self, PyObject *event, PyObject **fields)
 {
-    if (!PyDict_CheckExact(event) || !Py_IS_TYPE(context, (PyTypeObject *)self->context_type)
-        || !is_of_the_application(self, event)) {
-        return NULL;
+    PyObject *context;
+    *fields = NULL;
+    if (PyContextVar_Get(self->context, NULL, &context) < 0) {
+        return -1;
     }
-    /* Never changed, but replaced. */
-    PyObject *fields = Py_XNewRef(*slot(context, self->at_context_fields)), *body = NULL;
-    if (fields != NULL && PyDict_CheckExact(fields) && is_of_the_user(self, event, fields) == 1) {
-        body = antinode_encode(self, event, fields, roles);
+    int is_known = context == Py_None
+        || (PyDict_CheckExact(event) && Py_IS_TYPE(context, (PyTypeObject *)self->context_type)
+            && is_of_the_application(self, event));
+    if (context != Py_None && is_known) {
+        /* Never changed, but replaced. */
+        *fields = Py_XNewRef(*slot(context, self->at_context_fields));
+        is_known = *fields != NULL && PyDict_CheckExact(*fields) && is_of_the_user(self, event, *fields) == 1;
     }
-    Py_XDECREF(fields);
-    return body;
+    Py_DECREF(context);
+    if (!is_known) {
+        Py_CLEAR(*fields);
+        return -1;
+    }
+    return 0;
+}
+
+/* Merge what a context has into a field of an event: 0, or -1 when the slow path has to look, maybe with an error set. */
+static int
+merge(PyObject *event, PyObject *key, PyObject *own, PyObject *value)
+{
+    PyObject *both = PyDict_New();
+    int is_done = both == NULL || !PyDict_CheckExact(own) || PyDict_Update(both, value) < 0 || PyDict_Update(both, own) < 0
+        ? -1 : PyDict_SetItem(event, key, both);
+    Py_XDECREF(both);
+    return is_done;
+}
+
+int
+antinode_add_absent(Log *self, PyObject *event, PyObject *context)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    while (context != NULL && PyDict_Next(context, &position, &key, &value)) {
+        PyObject *own = PyDict_GetItemWithError(event, key);
+        int is_merged = key == self->n_event_properties || key == self->n_groups;
+        if ((own == NULL && PyErr_Occurred()) || own == Py_None
+            || (own == NULL ? PyDict_SetItem(event, key, value) : is_merged ? merge(event, key, own, value) : 0) < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }

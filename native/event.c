@@ -542,34 +542,6 @@ encode_into(Log *self, PyObject *event, PyObject *context, Roles *roles, PyObjec
     return written;
 }
 
-/* Merge what a context has into a field of an event: 0, or -1 when the slow path has to look, maybe with an error set. */
-static int
-merge(PyObject *event, PyObject *key, PyObject *own, PyObject *value)
-{
-    PyObject *both = PyDict_New();
-    int is_done = both == NULL || !PyDict_CheckExact(own) || PyDict_Update(both, value) < 0 || PyDict_Update(both, own) < 0
-        ? -1 : PyDict_SetItem(event, key, both);
-    Py_XDECREF(both);
-    return is_done;
-}
-
-/* Give an event of ours what a context (or NULL) has and it has not: as merge. */
-static int
-add_absent(Log *self, PyObject *event, PyObject *context)
-{
-    Py_ssize_t position = 0;
-    PyObject *key, *value;
-    while (context != NULL && PyDict_Next(context, &position, &key, &value)) {
-        PyObject *own = PyDict_GetItemWithError(event, key);
-        int is_merged = key == self->n_event_properties || key == self->n_groups;
-        if ((own == NULL && PyErr_Occurred()) || own == Py_None
-            || (own == NULL ? PyDict_SetItem(event, key, value) : is_merged ? merge(event, key, own, value) : 0) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 /* The same for a copy of the event, on which checks may call: they may run any code, which may change the event. */
 static PyObject *
 encode_copy(Log *self, PyObject *event, PyObject *context, Roles *roles)
@@ -578,7 +550,7 @@ encode_copy(Log *self, PyObject *event, PyObject *context, Roles *roles)
        event, which a copy by `update` notices. */
     PyObject *copy = PyDict_New(), *inert = NULL, *body = NULL;
     roles->may_call = 1;
-    if (copy != NULL && PyDict_Update(copy, event) == 0 && add_absent(self, copy, context) == 0
+    if (copy != NULL && PyDict_Update(copy, event) == 0 && antinode_add_absent(self, copy, context) == 0
         && are_plain(self, copy, roles) == 1
         && are_good(self, roles) == 1) {
         /* It may hold what changes. */

@@ -6,6 +6,7 @@ and the Python code, which is the reference, does the whole event.
 
 Needs the GIL: it is what makes the counts and the queue change together. */
 
+#include "chain.h"
 #include "clocks.h"
 #include "guard.h"
 #include "json.h"
@@ -72,6 +73,7 @@ static const Given layout[] = {
     {"drop_unmade", OBJECT, AT(drop_unmade)},
     {"unmade_record", OBJECT, AT(unmade)},
     {"stored", MAYBE_NONE, AT(stored)},
+    {"chained", MAYBE_NONE, AT(chained)},
     {"guard", OBJECT, AT(guard_owner)},
     {"ledger", OBJECT, AT(ledger)},
     {"queue", OBJECT, AT(queue)},
@@ -103,25 +105,36 @@ static const Given stored_layout[] = {
     {"interrupting", SLOT, AT(at_interrupting)},
 };
 
+static const Given chained_layout[] = {
+    {"chain", OBJECT, AT(chain)},
+    {"payload_type", OBJECT, AT(payload_type)},
+    {"broken_type", OBJECT, AT(broken_type)},
+    {"payload_event", SLOT, AT(at_payload_event)},
+    {"record_passed", OBJECT, AT(record_passed)},
+    {"refuse_broken", OBJECT, AT(refuse_broken)},
+    {"skip_held_back", OBJECT, AT(skip_held_back)},
+};
+
 #define MANY(table) (sizeof(table) / sizeof *(table))
 
 /* Objects that are held beside those of the layouts. */
 #define HELD(X) X(prefix) X(acquire) X(release) X(guard) X(append)
 
-static PyObject *
-log_event(Log *self, PyObject *event)
+/* Whether a fork has been noticed, if there was one. */
+static int
+is_fresh(Log *self)
 {
-    if (!((const volatile char *)self->page.buf)[0] || !antinode_may_encode(self, event)) {
-        Py_RETURN_NONE;
-    }
+    return ((const volatile char *)self->page.buf)[0] != 0;
+}
+
+/* Log an event with what a context (or NULL) has for it; None when it is left to Python. */
+static PyObject *
+log_with(Log *self, PyObject *event, PyObject *context)
+{
     Roles roles = {0};
-    PyObject *context = NULL, *body = NULL, *stream = NULL, *now = NULL, *record = NULL;
+    PyObject *stream = NULL, *now = NULL, *record = NULL;
     int is_over = 0;
-    if (PyContextVar_Get(self->context, NULL, &context) < 0) {
-        goto end;
-    }
-    body = context == Py_None ? antinode_encode(self, event, NULL, &roles)
-                              : antinode_encode_in(self, event, context, &roles);
+    PyObject *body = antinode_encode(self, event, context, &roles);
     if (body == NULL || (stream = antinode_stream_of(self, &roles)) == NULL
         || (now = antinode_monotonic(self->monotonic)) == NULL) {
         goto end;
@@ -140,7 +153,6 @@ log_event(Log *self, PyObject *event)
         }
     }
 end:
-    Py_XDECREF(context);
     Py_XDECREF(body);
     Py_XDECREF(stream);
     Py_XDECREF(now);
@@ -148,14 +160,45 @@ end:
     return record != NULL ? record : is_over ? NULL : antinode_not_here(self);
 }
 
+PyObject *
+antinode_log_ready(Log *self, PyObject *event)
+{
+    if (!is_fresh(self) || !antinode_may_encode(self, event)) {
+        Py_RETURN_NONE;
+    }
+    return log_with(self, event, NULL);
+}
+
+static PyObject *
+log_event(Log *self, PyObject *event, PyObject *extra)
+{
+    PyObject *fields;
+    if (!is_fresh(self) || !antinode_may_encode(self, event)) {
+        Py_RETURN_NONE;
+    }
+    if (antinode_fields_for(self, event, &fields) < 0) {
+        return antinode_not_here(self);
+    }
+    PyObject *record = self->chained == NULL ? log_with(self, event, fields) : antinode_lead(self, event, fields, extra);
+    Py_XDECREF(fields);
+    return record;
+}
+
 static PyObject *
 Log_vectorcall(PyObject *self, PyObject *const *args, size_t flags, PyObject *names)
 {
-    if (PyVectorcall_NARGS(flags) != 1 || (names != NULL && PyTuple_GET_SIZE(names))) {
-        PyErr_SetString(PyExc_TypeError, "give one event");
+    Py_ssize_t count = PyVectorcall_NARGS(flags);
+    if ((count != 1 && count != 2) || (names != NULL && PyTuple_GET_SIZE(names))) {
+        PyErr_SetString(PyExc_TypeError, "give one event, and what the middleware is to have beside it");
         return NULL;
     }
-    return log_event((Log *)self, args[0]);
+    return log_event((Log *)self, args[0], count == 2 ? args[1] : Py_None);
+}
+
+static PyObject *
+Log_log_ready(PyObject *self, PyObject *event)
+{
+    return antinode_log_ready((Log *)self, event);
 }
 
 static PyObject *
@@ -179,7 +222,7 @@ Log_encode(PyObject *object, PyObject *event)
 static PyObject *
 Log_complete(PyObject *self, PyObject *event)
 {
-    return antinode_complete((Log *)self, event);
+    return antinode_complete((Log *)self, event, NULL);
 }
 
 /* -1 with an error set. */
@@ -240,7 +283,7 @@ static int
 get_ready(Log *self)
 {
     if (!PyAnySet_CheckExact(self->event_types) || !PyAnySet_CheckExact(self->ids)
-        || !PyBytes_CheckExact(self->tail) || !PyType_Check(self->record_type) || !PyUnicode_Check(self->group_identify)) {
+        || !PyBytes_CheckExact(self->tail) || (self->chained != NULL && !antinode_is_chain(self->chain)) || !PyType_Check(self->record_type) || !PyUnicode_Check(self->group_identify)) {
         PyErr_SetString(PyExc_TypeError, "the layout is not as this was compiled for");
         return -1;
     }
@@ -275,6 +318,7 @@ Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     self->vectorcall = Log_vectorcall;
     if (take_layout(self, given, layout, MANY(layout)) < 0
+        || (self->chained != NULL && take_layout(self, self->chained, chained_layout, MANY(chained_layout)) < 0)
         || (self->stored != NULL && take_layout(self, self->stored, stored_layout, MANY(stored_layout)) < 0)
         || get_ready(self) < 0) {
         Py_DECREF(self);
@@ -307,6 +351,9 @@ Log_traverse(PyObject *object, visitproc visit, void *arg)
     for (size_t at = 0; (object_at = next_object(self, stored_layout, MANY(stored_layout), &at)) != NULL;) {
         Py_VISIT(*object_at);
     }
+    for (size_t at = 0; (object_at = next_object(self, chained_layout, MANY(chained_layout), &at)) != NULL;) {
+        Py_VISIT(*object_at);
+    }
 #define VISIT(name) Py_VISIT(self->name);
     HELD(VISIT)
 #undef VISIT
@@ -333,6 +380,9 @@ Log_clear(PyObject *object)
         Py_CLEAR(*object_at);
     }
     for (size_t at = 0; (object_at = next_object(self, stored_layout, MANY(stored_layout), &at)) != NULL;) {
+        Py_CLEAR(*object_at);
+    }
+    for (size_t at = 0; (object_at = next_object(self, chained_layout, MANY(chained_layout), &at)) != NULL;) {
         Py_CLEAR(*object_at);
     }
 #define CLEAR(name) Py_CLEAR(self->name);
@@ -371,12 +421,14 @@ antinode_is_log(PyObject *object)
 }
 
 PyObject *
-antinode_log_event(PyObject *log, PyObject *event)
+antinode_log_event(PyObject *log, PyObject *event, PyObject *extra)
 {
-    return log_event((Log *)log, event);
+    return log_event((Log *)log, event, extra);
 }
 
 static PyMethodDef Log_methods[] = {
+    {"log_ready", Log_log_ready, METH_O,
+     PyDoc_STR("Logs an event that has been through contexts and middleware, as the type does.")},
     {"encode", Log_encode, METH_O,
      PyDoc_STR("The event's final bytes and its stream, or None when it is not plainly ordinary.")},
     {"complete", Log_complete, METH_O,

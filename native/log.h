@@ -1,5 +1,5 @@
-/* What the path of an ordinary event shares: log.c is the type, event.c checks and encodes, complete.c
-   prepares for middleware, admission.c queues. */
+/* What the path of an ordinary event shares: log.c is the type, event.c checks and encodes, context.c fills in, complete.c
+   prepares for middleware, lead.c leads through it, admission.c queues. */
 
 #ifndef ANTINODE_LOG_H
 #define ANTINODE_LOG_H
@@ -90,6 +90,10 @@ typedef struct {
     PyObject *stored;         /* the layout of what follows, if this may put records into a store; else NULL */
     PyObject *spooled;        /* what is in the store; else NULL */
     PyObject *append_stored, *admit_late;
+    PyObject *chained;        /* the layout of what follows, if there is middleware; else NULL */
+    PyObject *chain, *payload_type, *broken_type;
+    Py_ssize_t at_payload_event;
+    PyObject *record_passed, *refuse_broken, *skip_held_back;
     long long memory_events, memory_bytes;
     PyObject *guard_owner;
     PyObject *acquire, *release;
@@ -162,13 +166,29 @@ int antinode_next_id(Log *self, unsigned long long *number);
 
 /* complete.c */
 
-/* A deep copy of an event, with all that it lacks; None when it is left to Python; NULL with an error set. */
-PyObject *antinode_complete(Log *self, PyObject *event);
+/* A deep copy of an event, with all that it lacks; None when it is left to Python; NULL with an error set. `context` is its
+   fields, or NULL. */
+PyObject *antinode_complete(Log *self, PyObject *event, PyObject *context);
 
 /* context.c */
 
-/* The final bytes of an event in a context; NULL when the slow path has to look, maybe with an error set. */
-PyObject *antinode_encode_in(Log *self, PyObject *event, PyObject *context, Roles *roles);
+/* What there is of the context in force for this event (a new reference, or NULL for nothing) in `fields`: 0; -1 when the
+   slow path has to look, maybe with an error set. */
+int antinode_fields_for(Log *self, PyObject *event, PyObject **fields);
+
+/* Give an event of our own what a context has and it has not: 0, or -1 when the slow path has to look, maybe with an error
+   set. */
+int antinode_add_absent(Log *self, PyObject *event, PyObject *context);
+
+/* lead.c */
+
+/* Log an event by way of the middleware; None when it is left to Python, before any has run. */
+PyObject *antinode_lead(Log *self, PyObject *event, PyObject *context, PyObject *extra);
+
+/* log.c */
+
+/* Log an event that has been through all of that; None when it is left to Python. */
+PyObject *antinode_log_ready(Log *self, PyObject *event);
 
 /* admission.c */
 

@@ -28,13 +28,26 @@ in_python(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *nam
     return result;
 }
 
+/* What is given beside the event, or None; NULL when the call is unusual. */
+static PyObject *
+extra_of(PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    Py_ssize_t named = names == NULL ? 0 : PyTuple_GET_SIZE(names);
+    if (named == 0) {
+        return count == 1 ? Py_None : count == 2 ? args[1] : NULL;
+    }
+    int is_extra = count == 1 && named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "extra") == 0;
+    return is_extra ? args[1] : NULL;
+}
+
 static PyObject *
 method(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
     PyObject *hot = *slot(self, at_hot);
-    if (count == 1 && names == NULL && hot != NULL && antinode_is_log(hot)) {
+    PyObject *extra = extra_of(args, count, names);
+    if (extra != NULL && hot != NULL && antinode_is_log(hot)) {
         Py_INCREF(hot);
-        PyObject *result = antinode_log_event(hot, args[0]);
+        PyObject *result = antinode_log_event(hot, args[0], extra);
         Py_DECREF(hot);
         if (result != Py_None) {
             return result;

@@ -6,7 +6,7 @@
 #include "slots.h"
 
 int antinode_is_log(PyObject *object);
-PyObject *antinode_log_event(PyObject *log, PyObject *event);
+PyObject *antinode_log_event(PyObject *log, PyObject *event, PyObject *extra);
 PyObject *antinode_log_method(PyObject *module, PyObject *const *args, Py_ssize_t count);
 
 #endif

@@ -1,5 +1,6 @@
 /* antinode._native: the compiled twins of a few Python functions. antinode is complete without it. */
 
+#include "chain.h"
 #include "counts.h"
 #include "guard.h"
 #include "inert.h"
@@ -18,7 +19,7 @@ antinode_place_of(PyObject *descriptor, int kind)
 }
 
 /* As in antinode/_speedups.py: of what the two sides have agreed on. */
-#define REVISION 4
+#define REVISION 5
 
 static int
 native_exec(PyObject *module)
@@ -30,7 +31,8 @@ native_exec(PyObject *module)
     if (antinode_prepare_inert() < 0) {
         return -1;
     }
-    PyType_Spec *const specs[] = {&antinode_log_spec, &antinode_guard_spec, &antinode_counts_spec};
+    PyType_Spec *const specs[] = {&antinode_log_spec, &antinode_guard_spec, &antinode_counts_spec, &antinode_chain_spec,
+                                 &antinode_next_spec};
     for (size_t which = 0; which < sizeof specs / sizeof *specs; which++) {
         PyObject *type = PyType_FromModuleAndSpec(module, specs[which], NULL);
         if (type == NULL) {

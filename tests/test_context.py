@@ -16,11 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import antinode
-from antinode import Client, ConfigurationError, ContextDict, EventDict, Identify, Revenue
+from antinode import (
+    Client,
+    ConfigurationError,
+    ContextDict,
+    EventDict,
+    Identify,
+    MiddlewareNext,
+    MiddlewarePayload,
+    Revenue,
+)
 from antinode import _context as contexts
 from antinode._context import filled_in, merged
 from antinode._protocol.fields import FIELDS
-from tests.memory import Memory, logging_client, sent
+from tests.memory import SONG, Memory, logging_client, sent
 
 
 @pytest.fixture
@@ -261,6 +270,22 @@ def test_middleware_sees_what_was_filled_in(client: Client, memory: Memory) -> N
     assert [each["event_properties"]["list"] for each in said(client, memory)] == [[1, 2]] * 2
 
 
+@pytest.mark.parametrize("is_object", [False, True])
+def test_what_middleware_takes_out_stays_out(client: Client, memory: Memory, is_object: bool) -> None:
+    """A redactor's word is the last: what the context had filled in is not filled in again behind it."""
+
+    def anonymise(payload: MiddlewarePayload, next: MiddlewareNext) -> None:
+        del payload.event["ip"], payload.event["event_properties"]["email"]
+        next(payload)
+
+    client.add_event_middleware(anonymise)
+    with antinode.context(ip="203.0.113.9", event_properties={"email": "a@b.example", "plan": "pro"}):
+        client.log_event(antinode.Event.from_dict(SONG) if is_object else SONG)
+    (event,) = sent(client, memory)
+    assert "ip" not in event
+    assert event["event_properties"] == {"plan": "pro"}
+
+
 def test_it_may_be_left_elsewhere(client: Client) -> None:
     """A generator is closed in another context than it was begun in; entering twice is told."""
 
@@ -331,7 +356,8 @@ EVENTS = st.fixed_dictionaries(
 def test_compiled_and_python_fill_in_the_same(cases: list[tuple[Any, Any]]) -> None:
     """What is sent of an event in a context is what is sent of the event filled in."""
     memory = Memory()
-    with logging_client(memory, min_id_length=1) as client:
+    # One connection, so that events of different users arrive in order, too.
+    with logging_client(memory, min_id_length=1, connections=1) as client:
         for event, fields in cases * 2:
             with antinode.context(**fields):
                 client.log_event(event)

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
+import re
 import subprocess
 import sys
 import sysconfig
 from collections import deque
+from contextlib import ExitStack, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import antinode
 from antinode import (
     Client,
     Event,
+    MiddlewarePayload,
     Outcome,
     Status,
     _speedups,
@@ -31,7 +38,9 @@ from antinode._encoding import encoder
 from antinode._encoding.encoder import EventEncoder
 from antinode._encoding.refusal import Refused
 from antinode._hot_path import make_hot
-from antinode._middleware import own_copy
+from antinode._middleware import own_copy, run_chain
+from antinode._pipeline.pipeline import Pipeline
+from antinode._pipeline.stages import RunMiddleware, stages_of
 from antinode._protocol.fields import RESERVED_EVENT_TYPES
 from antinode._protocol.ids import INVALID_IDS, is_good_id
 from antinode._spool import writers
@@ -307,6 +316,132 @@ def test_what_is_rare_is_copied_by_the_python_code(client: Any, value: Any) -> N
     assert client._compiled.complete({**SONG, "event_properties": {"value": value}}) is None
 
 
+# What a middleware of a chain does, one after the other; see `acting`.
+ACTS = (
+    "pass", "change", "hold back", "pass twice", "catch", "raise", "raise afterwards", "pass the event",
+    "pass another", "pass a subclass", "spoil", "delete", "awaitable", "keep", "interrupt",
+    "remove time", "return 7",
+)  # fmt: skip
+
+
+class Interrupting(BaseException):
+    """Not for antinode to catch."""
+
+
+class OwnPayload(MiddlewarePayload):
+    """One of the application's own."""
+
+
+async def nothing() -> None:
+    """Nobody awaits it."""
+
+
+def acting(act: str, said: list[Any]) -> Any:
+    """A middleware that does so, and says what it was given and what it saw."""
+
+    def middleware(payload: Any, next: Any) -> object:
+        event = payload.event
+        said.append((act, ordered(event) if isinstance(event, dict) else event, payload.extra))
+        if act == "change":
+            event["event_properties"] = {**event.get("event_properties", {}), "seen": len(said)}
+        if act == "hold back":
+            return None
+        if act == "raise":
+            raise LookupError("about the event")
+        if act == "interrupt":
+            raise Interrupting
+        if act == "remove time":
+            event.pop("time", None)
+        if act == "spoil":
+            payload.event = "no event"
+        if act == "delete":
+            del payload.event
+        if act == "keep":
+            event["groups"] = {"kept": "yes"}
+            said.append(next)
+        if act == "pass another":
+            next(MiddlewarePayload({**event, "event_type": "Another"}, "other"))
+        elif act == "pass a subclass":
+            next(OwnPayload(event, payload.extra))
+        elif act == "pass the event":
+            next(event)
+        elif act == "catch":
+            try:
+                next(payload)
+            except Exception as error:
+                said.append(repr(error))
+        else:
+            next(payload)
+        if act == "pass twice":
+            next(payload)
+        if act == "raise afterwards":
+            raise ValueError("too late")
+        return nothing() if act == "awaitable" else 7 if act == "return 7" else None
+
+    return middleware
+
+
+def made_python(client: Any) -> None:
+    """Have a client do all in Python; as it would be without its compiled parts."""
+    client._hot = client._compiled = None
+    chain = partial(run_chain, tuple(client._middleware))
+    client._pipeline = Pipeline(
+        [*stages_of(client._encoder.defaults, client._middleware)[:1], RunMiddleware(chain)]
+    )
+
+
+@given(
+    st.lists(st.sampled_from(ACTS), min_size=1, max_size=4),
+    events,
+    st.sampled_from([None, "extra"]),
+    st.booleans(),
+    st.sampled_from([None, {"user_id": "user-20391", "event_properties": {"of": "the context", "deep": {}}}]),
+)
+@example(["change", "catch", "raise"], SONG, "extra", False, None)
+@example(["keep", "pass twice"], SONG, None, True, {"ip": "203.0.113.9"})
+def test_an_event_is_led_through_middleware_as_by_the_python_code(
+    chained: tuple[Any, Any], acts: list[str], event: Any, extra: Any, is_strict: bool, fields: Any
+) -> None:
+    """Each middleware is given the same; the event has the same outcome, and is sent with the same bytes."""
+    ends = []
+    for client, memory in chained:
+        said: list[Any] = []
+        client._middleware[:] = [acting(act, said) for act in acts]
+        client._options = msgspec.structs.replace(client._options, strict=is_strict)
+        client._refresh()
+        if client is chained[1][0]:
+            made_python(client)
+        memory.requests.clear()
+        with antinode.context(**fields) if fields is not None else nullcontext():
+            try:
+                delivery = client.log_event(event, extra)
+            except Exception as error:
+                end: Any = repr(error), repr(error.__cause__)
+            except Interrupting as error:
+                end = repr(error)
+            else:
+                client.flush(10)
+                outcome = delivery.outcome
+                end = outcome.kind, outcome.reason, outcome.message, delivery.event()
+        for place, each in enumerate(said):
+            if callable(each):
+                with pytest.raises(RuntimeError) as caught:
+                    each(MiddlewarePayload({}))
+                said[place] = str(caught.value)
+        ends.append(repr([said, end, memory.events]))
+    made_up = re.compile(r"('time', |'time': )\d{13}|[0-9a-f]{8}-[0-9a-f-]{27,40}")
+    ours, theirs = (made_up.sub("", each) for each in ends)
+    assert ours == theirs
+
+
+@pytest.fixture(scope="module")
+def chained(native: Any) -> Any:
+    """Two clients of a kind, the second of which is to be without its compiled parts."""
+    with ExitStack() as stack:
+        memories = Memory(), Memory()
+        yield [(stack.enter_context(logging_client(memory)), memory) for memory in memories]
+
+
 def test_completing_leaks_nothing(client: Any) -> None:
     """Completing leaves nothing behind, whatever it was given."""
     events: list[Any] = [
@@ -561,8 +696,9 @@ def test_encoding_leaks_nothing(client: Any, event: dict[str, Any]) -> None:
     assert growth(lambda: client._hot.encode(event)) < NOISE
 
 
-def test_logging_leaks_nothing(native: Any) -> None:
+def test_logging_leaks_nothing(native: Any, caplog: pytest.LogCaptureFixture) -> None:
     """From the call to the end of the delivery."""
+    caplog.set_level(logging.CRITICAL, logger="antinode")  # or what is said would be kept
     memory = Memory()
     with logging_client(memory, max_queue_events=100) as client:
 
@@ -597,11 +733,45 @@ def test_loops_leak_nothing(native: Any) -> None:
     assert growth(call) < NOISE
 
 
-def test_a_client_that_is_let_go_is_collected(native: Any) -> None:
-    """Though it and its compiled path refer to each other."""
+def test_leading_leaks_nothing(native: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever becomes of an event, and whoever keeps its `next`."""
+    caplog.set_level(logging.CRITICAL, logger="antinode")
+    calls = 0
+
+    def whimsical(payload: Any, go_on: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls % 5 == 0:
+            raise LookupError
+        if calls % 5 == 1:
+            payload.event["user_properties"] = {"next": go_on, "payload": payload}
+            return
+        if calls % 5 == 2:
+            payload.event["event_properties"] = {1, 2}
+        go_on(payload)
+        if calls % 5 == 3:
+            go_on(payload)
+
+    memory = Memory()
+    with logging_client(memory) as client:
+        client.add_event_middleware(whimsical).add_event_middleware(lambda payload, go_on: go_on(payload))
+
+        def call() -> None:
+            client.log_event(SONG, memory)
+            client.flush(10)
+            memory.requests.clear()
+
+        assert growth(call) < NOISE
+
+
+@pytest.mark.parametrize("has_middleware", [False, True])
+def test_a_client_that_is_let_go_is_collected(native: Any, has_middleware: bool) -> None:
+    """Though it and its compiled path refer to each other, and its middleware to it."""
     before = len([each for each in gc.get_objects() if type(each) is native.Log])
     for _ in range(5):
         client = Client().init(KEY, transport=Memory())
+        if has_middleware:
+            client.add_event_middleware(lambda payload, go_on, own=client: go_on(payload))  # type: ignore[misc]
         client.log_event(SONG)
         client.shutdown(5)
         del client

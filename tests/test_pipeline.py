@@ -30,7 +30,7 @@ def seen_by(name: str) -> Stage:
 def test_an_event_goes_through_the_stages_in_their_order(encoder: EventEncoder) -> None:
     """What the last stage leaves is what is to be encoded, and what may be kept of the event."""
     passage = Passage(SONG)
-    assert Pipeline(encoder, [seen_by("context"), seen_by("middleware")]).lead(passage)
+    assert Pipeline([seen_by("context"), seen_by("middleware")]).lead(passage)
     assert passage.event["event_properties"] == {"seen by": ["context", "middleware"]}
     assert passage.kept == passage.event
 
@@ -43,7 +43,7 @@ def test_an_event_that_is_held_back_goes_no_further(encoder: EventEncoder) -> No
         seen.append(passage)
         return True
 
-    assert Pipeline(encoder, [lambda _: False, notice]).lead(Passage(SONG)) is False
+    assert Pipeline([lambda _: False, notice]).lead(Passage(SONG)) is False
     assert seen == []
 
 
@@ -55,7 +55,7 @@ def test_nothing_is_kept_of_an_event_that_breaks_a_stage(encoder: EventEncoder) 
 
     passage = Passage(SONG)
     with pytest.raises(LookupError):
-        Pipeline(encoder, [breaking]).lead(passage)
+        Pipeline([breaking]).lead(passage)
     assert passage.kept is None
 
 
@@ -63,14 +63,14 @@ def test_what_is_refused_before_the_stages_is_kept(encoder: EventEncoder) -> Non
     """Whoever asks why gets to see what was logged."""
     passage = Passage(SONG, once="")
     with pytest.raises(Refused, match="once"):
-        Pipeline(encoder, []).lead(passage)
+        Pipeline([]).lead(passage)
     assert passage.kept is SONG
 
 
 def test_without_middleware_an_event_goes_straight_to_the_encoder(encoder: EventEncoder) -> None:
     """No stage, no copy: the encoder fills in what nobody looks at."""
     passage = Passage(SONG)
-    pipeline = Pipeline(encoder, stages_of(encoder.defaults, []))
+    pipeline = Pipeline(stages_of(encoder.defaults, []))
     assert pipeline.is_direct
     pipeline.lead(passage)
     assert passage.event is SONG
@@ -85,8 +85,8 @@ def test_middleware_sees_the_complete_event(encoder: EventEncoder) -> None:
         next(payload)
 
     stages = stages_of(encoder.defaults, [look])
-    assert not Pipeline(encoder, stages).is_direct
+    assert not Pipeline(stages).is_direct
     passage = Passage(SONG)
-    Pipeline(encoder, stages).lead(passage)
+    Pipeline(stages).lead(passage)
     assert seen == [passage.event]
     assert passage.event.keys() - SONG.keys() == {"time", "insert_id", "library"}

@@ -70,8 +70,9 @@ def test_it_is_in_force_again(native: Any) -> None:
 
         client.add_event_middleware(middleware)
         client.log_event(SONG)
-        assert client._hot is None
-        assert client._compiled.taken == 1
+        client.log_event(SONG, "for the middleware")
+        client.log_event(SONG, extra="for the middleware")
+        assert client._hot.taken == 3
         assert repr(client).endswith("| compiled>")
         client.remove_event_middleware(middleware)
         client.init(KEY, transport=Memory())

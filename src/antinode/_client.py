@@ -18,7 +18,6 @@ from antinode._context import current
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.outcome import Delivery, Outcome
 from antinode._delivery.record import Record
-from antinode._delivery.shell.log_limiter import write
 from antinode._encoding.encoder import EventEncoder
 from antinode._errors import ConfigurationError
 from antinode._events import MYPY, Event
@@ -29,11 +28,10 @@ from antinode._interruptions import is_interruption
 from antinode._lifecycle import fork
 from antinode._middleware import Middleware, check_middleware
 from antinode._options import Options, read_options
-from antinode._pipeline.log_lines import described, tell_notes
 from antinode._pipeline.pipeline import Pipeline
+from antinode._pipeline.recorder import Recorder
 from antinode._pipeline.stages import Passage, stages_of
-from antinode._pipeline.unsent import DISABLED, HELD_BACK, NOT_INITIALISED, OPTED_OUT, refuse
-from antinode._protocol.words import size
+from antinode._pipeline.unsent import DISABLED, HELD_BACK, NOT_INITIALISED, OPTED_OUT
 from antinode._public import public
 from antinode._revenue import Revenue
 
@@ -77,8 +75,10 @@ class Client:
         """Why events are skipped at present; None when they are not."""
         self._pipeline: Pipeline | None = None
         """What any event goes through."""
-        self._ready: tuple[Callable[..., Any], Sender] | None = None
-        """What a plain dict goes through; None where it has to go through the pipeline, or is skipped."""
+        self._recorder: Recorder | None = None
+        """What an event comes to in the end."""
+        self._ready: Callable[[Any], Delivery] | None = None
+        """What logs a plain dict; None where it has to go through the pipeline, or is skipped."""
         self._hot: CompiledLog | None = None
         """The compiled way of a plain dict, where there is one; it returns None for what is not ordinary."""
         self._compiled: CompiledLog | None = None
@@ -156,18 +156,23 @@ class Client:
             self._why_off = DISABLED
         else:
             self._why_off = OPTED_OUT if options.opt_out else None
-        self._ready = self._hot = self._compiled = self._pipeline = None
         if sender is None or encoder is None:
+            self._recorder = self._pipeline = self._compiled = self._ready = self._hot = None
             return
         # With `debug` each event is told of, which is not for the quick way.
         is_quick = self._why_off is None and not options.debug and not sender.is_tapped
-        self._compiled = compiled = make_hot(encoder, sender) if is_quick else None
+        recorder = Recorder(encoder, sender, is_strict=options.strict, is_debug=options.debug)
+        middleware = tuple(self._middleware)
+        # Consent that is asked for at the door is asked for in Python.
+        is_asking = options.consent is not None and options.consent.asks_at_door
+        chained = recorder.layout(middleware) if middleware else None
+        compiled = make_hot(encoder, sender, chained) if is_quick else None
         complete = None if compiled is None else compiled.complete
-        stages = stages_of(encoder.defaults, self._middleware, complete, options.consent)
-        self._pipeline = pipeline = Pipeline(encoder, stages)
-        if is_quick and pipeline.is_direct:
-            self._ready = (encoder.encode, sender)
-            self._hot = compiled
+        pipeline = Pipeline(stages_of(encoder.defaults, middleware, complete, options.consent))
+        # At no moment is there none: other threads log meanwhile.
+        self._recorder, self._pipeline, self._compiled = recorder, pipeline, compiled
+        self._ready = recorder.record if is_quick and pipeline.is_direct else None
+        self._hot = None if is_asking else compiled
 
     if not MYPY:
         # The dict comes last: of a call that fits neither, pyright explains the last one, key by key.
@@ -195,20 +200,7 @@ class Client:
         ready = self._ready
         if ready is None or once is not None or type(event) is not dict or _context() is not None:
             return self._log_unusual(event, extra, once)
-        encode, sender = ready
-        try:
-            body, stream, notes = encode(event)
-            record = sender.make_record(body, stream, _monotonic())
-        except MemoryError:
-            return sender.drop_unmade()
-        except Exception as error:
-            if is_interruption(error):
-                raise
-            return self._refuse(sender, event, error)
-        sender.submit(record)
-        if notes:
-            tell_notes(sender, event, notes)
-        return record
+        return ready(event)
 
     _log_in_python = log_event
     """`log_event` in Python, to which the compiled one leaves unusual calls."""
@@ -217,47 +209,31 @@ class Client:
         """Log what may not go straight to the encoder: still without I/O, in a few microseconds more."""
         if self._sender is None:
             _taps.adopt(self)
-        sender, pipeline, compiled = self._sender, self._pipeline, self._compiled
-        if self._why_off is not None or sender is None or pipeline is None:
+        recorder, pipeline, compiled = self._recorder, self._pipeline, self._compiled
+        if self._why_off is not None or recorder is None or pipeline is None:
             return self._skip(self._why_off or NOT_INITIALISED)
         try:
             passage = Passage(event, extra, once)
             if not pipeline.lead(passage):
-                return self._skip(passage.held_back_as or HELD_BACK)
-            if compiled is not None and (logged := compiled(passage.event)) is not None:
-                return logged
-            body, stream, notes = pipeline.encoder.encode(passage.event)
-            record = sender.make_record(body, stream, _monotonic())
+                return recorder.skip(passage.held_back_as or HELD_BACK)
         except MemoryError:
-            return sender.drop_unmade()
+            return recorder.drop_unmade()
         except Exception as error:
             if is_interruption(error):
                 raise
-            return self._refuse(sender, passage.kept, error)
-        sender.submit(record)
-        if self._options.debug:
-            write(logging.DEBUG, f"an event was accepted ({described(passage.event)}): {size(len(body))}")
-        if notes:
-            tell_notes(sender, passage.event, notes)
-        return record
-
-    def _refuse(self, sender: Sender, event: object, error: Exception) -> Delivery:
-        """Settle an event that cannot be sent, and say why; under `strict`, raise instead."""
-        try:
-            return refuse(sender, event, error, is_strict=self._options.strict)
-        except MemoryError:
-            return sender.drop_unmade()
+            return recorder.refuse(passage.kept, error)
+        if compiled is not None and (logged := compiled.log_ready(passage.event)) is not None:
+            return logged
+        return recorder.record(passage.event)
 
     def _skip(self, outcome: Outcome) -> Delivery:
-        record = Record(b"", 0, _monotonic(), outcome=outcome)
-        if self._sender is not None:
-            self._sender.skip(record, outcome)
-        else:
-            self._skipped_before += 1
-            if not self._has_warned:
-                self._has_warned = True
-                _startup.warn_not_initialised(self._name)
-        return record
+        if self._recorder is not None:
+            return self._recorder.skip(outcome)
+        self._skipped_before += 1
+        if not self._has_warned:
+            self._has_warned = True
+            _startup.warn_not_initialised(self._name)
+        return Record(b"", 0, _monotonic(), outcome=outcome)
 
     @overload
     def identify(
@@ -339,10 +315,10 @@ class Client:
             fork.renew()
         if self._sender is None:
             _taps.adopt(self)
-        sender = self._sender
-        if self._why_off is not None or sender is None:
+        recorder = self._recorder
+        if self._why_off is not None or recorder is None:
             return self._skip(self._why_off or NOT_INITIALISED)
-        return self._refuse(sender, refused.kept, refused)
+        return recorder.refuse(refused.kept, refused)
 
     def add_event_middleware(self, fn: Middleware) -> Self:
         """Run `fn(payload, next)` on each event, after the ones added before. Returns the client.

@@ -1,4 +1,4 @@
-"""The compiled path of an ordinary event (`native/log.c`, `event.c`, `admission.c`), where there is one."""
+"""The compiled path of an ordinary event (`native/log.c`, `event.c`, `chain.c`, …), where there is one."""
 
 from __future__ import annotations
 
@@ -29,8 +29,11 @@ def use_compiled_log_event(client: type[Any]) -> None:
 class CompiledLog(Protocol):
     """What logs an ordinary event of one client: it returns None for others, and nothing has happened."""
 
-    def __call__(self, event: object, /) -> Delivery | None:
-        """Log the event."""
+    def __call__(self, event: object, extra: object = None, /) -> Delivery | None:
+        """Log the event, through the client's middleware."""
+
+    def log_ready(self, event: object, /) -> Delivery | None:
+        """Log an event that has been through all of it."""
 
     def complete(self, event: object, /) -> dict[str, Any] | None:
         """A deep copy of the event with all that it lacks."""
@@ -39,11 +42,11 @@ class CompiledLog(Protocol):
         """The event's final bytes and its stream."""
 
 
-def layout_of(encoder: EventEncoder, sender: Sender) -> dict[str, Any]:
+def layout_of(encoder: EventEncoder, sender: Sender, chained: dict[str, Any] | None = None) -> dict[str, Any]:
     """All that the compiled path uses of Python objects: each under the one name by which it knows it.
 
-    Attributes that it reads or writes where they lie are given as their descriptors, so that one that is gone
-    is an error here.
+    `chained` is what events with middleware need beside. Attributes that it reads or writes where they lie
+    are given as their descriptors, so that one that is gone is an error here.
     """
     return {
         **encoder.layout(),
@@ -54,14 +57,17 @@ def layout_of(encoder: EventEncoder, sender: Sender) -> dict[str, Any]:
         "context_fields": slot(Context, "fields"),
         "time_ns": time.time_ns,
         "monotonic": time.monotonic,
+        "chained": chained,
     }
 
 
-def make_hot(encoder: EventEncoder, sender: Sender) -> CompiledLog | None:
+def make_hot(
+    encoder: EventEncoder, sender: Sender, chained: dict[str, Any] | None = None
+) -> CompiledLog | None:
     """What logs an ordinary event of this client; None if not compiled."""
     if _speedups.native is None:
         return None
-    layout = layout_of(encoder, sender)
+    layout = layout_of(encoder, sender, chained)
     try:
         log: CompiledLog = _speedups.native.Log(layout)
     except (TypeError, BufferError) as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
+from antinode import _speedups
 from antinode._changing import items_at_once
 from antinode._errors import ConfigurationError
 from antinode._protocol.limits import MAX_DEPTH
@@ -53,42 +54,66 @@ def check_middleware(fn: object) -> None:
             )
 
 
-class ChainRun:
-    """The way of one event through the chain."""
+class Broken(NamedTuple):
+    """The end of an event whose middleware broke: what was raised, and by which one."""
 
-    __slots__ = ("_end", "arrived", "breaker", "broken_by", "chain", "is_over")
+    error: Exception
+    by: Middleware
+
+
+Chain: TypeAlias = Callable[[MiddlewarePayload], "MiddlewarePayload | Broken | None"]
+"""Leads a payload through several middlewares; see `run_chain`."""
+
+
+def chain_of(middleware: Iterable[Middleware]) -> Chain:
+    """What leads a payload through these, in their order: compiled, where that can be."""
+    functions = tuple(middleware)
+    if _speedups.native is None:
+        return functools.partial(run_chain, functions)
+    chain: Chain = _speedups.native.Chain(functions, MiddlewarePayload, Broken, check_call, check_returned)
+    return chain
+
+
+def run_chain(chain: tuple[Middleware, ...], payload: MiddlewarePayload) -> MiddlewarePayload | Broken | None:
+    """What comes out at the end of the chain, or None if a middleware did not pass the event on.
+
+    `Broken` if a middleware has raised, even if it had called `next` already, and even if one before it
+    caught the exception: the event is not sent then. It tells of what was raised out of the chain, or else of
+    the first to break. Raises what is no `Exception`.
+    """
+    run = _Run(chain)
+    if not chain:
+        return payload
+    try:
+        run.step(0, payload)
+    except Exception:
+        return run.last
+    finally:
+        run.is_over = True
+    return run.first or run.arrived
+
+
+class _Run:
+    """The way of one event through the chain; `native/chain.c` does the same."""
+
+    __slots__ = ("_end", "arrived", "chain", "first", "is_over", "last")
 
     def __init__(self, chain: tuple[Middleware, ...]) -> None:
         self.chain = chain
         self._end = len(chain) - 1
         self.arrived: MiddlewarePayload | None = None
-        self.broken_by: Exception | None = None
-        self.breaker = ""
-        """The name of the first middleware to break."""
+        self.first: Broken | None = None
+        """What was raised first, whoever caught it."""
+        self.last: Broken | None = None
+        """And last, by the one that raised it."""
         self.is_over = False
-
-    def __call__(self, payload: MiddlewarePayload) -> MiddlewarePayload | None:
-        """What comes out at the end of the chain, or None if a middleware did not pass the event on.
-
-        Raises what the first middleware to break raised, even if it had called `next` already, and even if
-        one before it caught the exception: the event is not sent then.
-        """
-        if not self.chain:
-            return payload
-        try:
-            self.step(0, payload)
-        finally:
-            self.is_over = True
-        if self.broken_by is not None:
-            raise self.broken_by
-        return self.arrived
 
     def step(self, position: int, payload: MiddlewarePayload) -> None:
         """Run the middleware at this place, and by its `next` the others."""
         fn = self.chain[position]
         was_called = False
 
-        def pass_on(changed: MiddlewarePayload) -> None:
+        def pass_on(changed: MiddlewarePayload, /) -> None:
             nonlocal was_called
             if self.is_over or was_called or type(changed) is not MiddlewarePayload:
                 self._check(fn, changed, was_called)
@@ -100,36 +125,46 @@ class ChainRun:
 
         try:
             returned = fn(payload, pass_on)
-            if returned is not None and hasattr(returned, "__await__"):
-                _close(returned)
-                raise TypeError(f"the middleware {name_of(fn)} returned an awaitable; write a plain function")
+            if returned is not None:
+                check_returned(fn, returned)
         except Exception as error:
             self._break(fn, error)
             raise
 
     def _check(self, fn: Middleware, payload: object, was_called: bool) -> None:
-        """Raise for a call of `next` that is wrong: the event is not sent then, even if that is caught."""
-        if self.is_over:
-            raise RuntimeError(f"the middleware {name_of(fn)} called next() after it had returned")
-        error: Exception | None = None
-        if was_called:
-            error = RuntimeError(f"the middleware {name_of(fn)} called next() twice for one event")
-        elif not isinstance(payload, MiddlewarePayload):
-            error = TypeError(f"next() takes the payload, not {type(payload).__name__}: write next(payload)")
-        if error is not None:
-            self._break(fn, error)
-            raise error
+        try:
+            check_call(fn, payload, was_called, self.is_over)
+        except Exception as error:
+            if not self.is_over:
+                self._break(fn, error)
+            raise
 
     def _break(self, fn: Middleware, error: Exception) -> None:
-        if self.broken_by is None:
-            self.broken_by, self.breaker = error, name_of(fn)
+        """Keep the event from being sent, even if this is caught."""
+        if self.last is None or self.last.error is not error:
+            self.last = Broken(error, fn)
+        self.first = self.first or self.last
 
 
-def _close(awaitable: object) -> None:
+def check_call(fn: Middleware, payload: object, was_called: bool, is_over: bool) -> None:
+    """Raise for a call of `next` that is wrong."""
+    if is_over:
+        raise RuntimeError(f"the middleware {name_of(fn)} called next() after it had returned")
+    if was_called:
+        raise RuntimeError(f"the middleware {name_of(fn)} called next() twice for one event")
+    if not isinstance(payload, MiddlewarePayload):
+        raise TypeError(f"next() takes the payload, not {type(payload).__name__}: write next(payload)")
+
+
+def check_returned(fn: Middleware, returned: object) -> None:
+    """Raise if it has returned something that would have to be awaited."""
+    if not hasattr(returned, "__await__"):
+        return
     # A coroutine that is neither awaited nor closed makes Python warn.
-    close = getattr(awaitable, "close", None)
+    close = getattr(returned, "close", None)
     if close is not None:
         close()
+    raise TypeError(f"the middleware {name_of(fn)} returned an awaitable; write a plain function")
 
 
 def name_of(fn: object) -> str:

@@ -74,7 +74,7 @@ class Call(NamedTuple):
 
 CLIENT, SENDER, CORE = "_client", "_delivery.shell.sender", "_delivery.core.core"
 COORDINATOR = "_delivery.shell.coordinator"
-PIPELINE, STAGES = "_pipeline.pipeline", "_pipeline.stages"
+PIPELINE, STAGES, RECORDER = "_pipeline.pipeline", "_pipeline.stages", "_pipeline.recorder"
 HANDLER, EXCHANGE = "_delivery.core.response_handler", "_delivery.shell.exchange"
 
 STEPS = {
@@ -84,6 +84,7 @@ STEPS = {
     ),
     "defaults": Step(TOP, STAGES, "FillIn.__call__", "time, insert_id, plan, …; antinode's own copy"),
     "middleware": Step(TOP, STAGES, "RunMiddleware.__call__", "may change it or hold it back"),
+    "record": Step(TOP, RECORDER, "Recorder.record", "the end of the caller's part"),
     "encode": Step("_encoding", "_encoding.encoder", "EventEncoder.encode", "checks; the final bytes"),
     "submit": Step("_delivery.shell", SENDER, "Sender._submit", "wakes the coordinator at the threshold"),
     "admit": Step("_delivery.core", CORE, "Core._admit", "room in memory, the backlog"),
@@ -104,12 +105,13 @@ STEPS = {
 
 CALLS = (
     Call("log", "pipeline", "lead", "unless it is a plain dict", CLIENT, "Client._log_unusual"),
-    Call("log", "encode", "encode", "a plain dict, and no middleware"),
+    Call("log", "record", "record", "a plain dict, and no middleware", CLIENT, "Client._refresh"),
     Call("pipeline", "defaults", "FillIn", "if there is middleware", STAGES, "stages_of"),
     Call("defaults", "middleware", "RunMiddleware", "", STAGES, "stages_of"),
-    Call("pipeline", "encode", "encode", "", CLIENT, "Client._log_unusual"),
-    Call("middleware", "encode", "encode", "", CLIENT, "Client._log_unusual"),
-    Call("encode", "submit", "submit", "a record", CLIENT, "Client.log_event"),
+    Call("pipeline", "record", "record", "", CLIENT, "Client._log_unusual"),
+    Call("middleware", "record", "record", "", CLIENT, "Client._log_unusual"),
+    Call("record", "encode", "encode"),
+    Call("encode", "submit", "submit", "a record", RECORDER, "Recorder.record"),
     Call("submit", "admit", "admit"),
     Call("admit", "step", "_ring", "the bell, or the time", SENDER, "Sender._submit"),
     Call("step", "next", "next_uploads", "", COORDINATOR, "Coordinator._decide"),

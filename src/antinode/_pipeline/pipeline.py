@@ -9,15 +9,13 @@ from antinode._context import current, filled_in
 from antinode._pipeline.intake import as_dict, with_business_key
 
 if TYPE_CHECKING:
-    from antinode._encoding.encoder import EventEncoder
     from antinode._pipeline.stages import Passage, Stage
 
 
 class Pipeline:
-    """Leads one event after the other through `stages` to the encoder."""
+    """Leads one event after the other through `stages`, to be encoded."""
 
-    def __init__(self, encoder: EventEncoder, stages: Sequence[Stage]) -> None:
-        self.encoder = encoder
+    def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = tuple(stages)
 
     @property

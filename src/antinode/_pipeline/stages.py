@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from antinode._delivery.outcome import SKIPPED, Outcome
 from antinode._encoding.refusal import Refused
 from antinode._interruptions import is_interruption
-from antinode._middleware import ChainRun, Middleware, MiddlewarePayload, own_copy
+from antinode._middleware import (
+    Broken,
+    Chain,
+    Middleware,
+    MiddlewarePayload,
+    chain_of,
+    name_of,
+    own_copy,
+)
 from antinode._pipeline.intake import as_dict
 from antinode._protocol.ids import as_text
 from antinode._protocol.status import Status
@@ -50,7 +58,7 @@ def stages_of(
     """The stages, in their order. None without middleware: the encoder fills in what nobody looks at."""
     stages: tuple[Stage, ...] = ()
     if middleware:
-        stages = (FillIn(defaults, complete), RunMiddleware(middleware))
+        stages = (FillIn(defaults, complete), RunMiddleware(chain_of(middleware)))
     # Last, so that it is asked for the ids by which it is asked again when the event leaves.
     return stages if consent is None or not consent.asks_at_door else (*stages, AskConsent(consent.may_log))
 
@@ -74,26 +82,30 @@ def _leave(event: object) -> None:
 class RunMiddleware:
     """Runs the application's middleware on the event, in the order in which it was added."""
 
-    def __init__(self, chain: Sequence[Middleware]) -> None:
-        self._chain = tuple(chain)
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
 
     def __call__(self, passage: Passage) -> bool:
-        run = ChainRun(self._chain)
-        try:
-            passed = run(MiddlewarePayload(passage.event, passage.extra))
-        except MemoryError:
-            raise
-        except Exception as error:
-            if is_interruption(error):
-                raise
-            message = (
-                f"the middleware {run.breaker:.80} raised {type(error).__name__}, so the event was not sent"
-            )
-            raise Refused(Status.FAILED, MIDDLEWARE_ERROR, message) from error
+        passed = self._chain(MiddlewarePayload(passage.event, passage.extra))
         if passed is None:
             return False
+        if isinstance(passed, Broken):
+            raise refused_for(passed)
         passage.event = as_dict(passed.event)
         return True
+
+
+def refused_for(broken: Broken) -> Refused:
+    """The refusal of an event whose middleware broke. Raises what is not about the event."""
+    error = broken.error
+    if isinstance(error, MemoryError) or is_interruption(error):
+        raise error
+    message = (
+        f"the middleware {name_of(broken.by):.80} raised {type(error).__name__}, so the event was not sent"
+    )
+    refused = Refused(Status.FAILED, MIDDLEWARE_ERROR, message)
+    refused.__cause__ = error
+    return refused
 
 
 class AskConsent:
