@@ -16,6 +16,7 @@ from antinode._delivery.retry import Response, RetryPolicy
 from antinode._errors import ConfigurationError
 from antinode._events import IngestionMetadata, IngestionMetadataDict, Plan, PlanDict
 from antinode._protocol.limits import DEDUPLICATION_WINDOW_SECONDS
+from antinode._protocol.urls import split_url
 from antinode._protocol.words import with_article
 from antinode._public import public
 
@@ -284,11 +285,9 @@ def _has_methods(protocol: str, *methods: str) -> Check:
 def _server_url(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise _wrong(name, value, 'a URL such as "https://api2.amplitude.com/2/httpapi"')
-    from urllib.parse import urlsplit  # noqa: PLC0415 - only for custom servers
-
     try:
-        parts = urlsplit(value)
-        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        parts = split_url(value)
+        is_usable = parts.scheme in {"http", "https"} and bool(parts.host) and parts.port != 0
     except ValueError:
         is_usable = False
     if not is_usable or parts.fragment or not value.isascii() or not value.isprintable() or " " in value:

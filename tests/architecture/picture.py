@@ -36,6 +36,7 @@ TOP = "antinode"
 SMALL = frozenset(
     {
         "_changing",
+        "_digests",
         "_interruptions",
         "_json",
         "_json.by_msgspec",

@@ -15,6 +15,8 @@ REJECTED = "rejected"
 DROPPED = "dropped"
 SKIPPED = "skipped"
 SPOOLED = "spooled"
+ENDS = frozenset({DELIVERED, REJECTED, DROPPED})
+"""Kinds of outcomes after which a store need not keep a record."""
 
 
 @public

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED
-
 
 class Stored(Protocol):
     """A record as it is read back."""
@@ -44,10 +42,6 @@ class Store(Protocol):
 
     def lost(self, places: Iterable[int]) -> set[int]:
         """The places, of those given, whose files have been removed."""
-
-
-ENDS = frozenset({DELIVERED, REJECTED, DROPPED})
-"""Kinds of outcomes after which a record need not be kept."""
 
 
 def is_full(error: BaseException | None) -> bool:

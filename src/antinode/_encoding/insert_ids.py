@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
+
+from antinode._digests import sha256
 
 
 class InsertIds:
@@ -47,5 +48,5 @@ def from_business_key(event_type: str, once: str) -> str:
     """
     # The length keeps apart pairs that are equal when written one after the other.
     fact = f"{len(event_type)}:{event_type}{once}".encode(errors="surrogatepass")
-    digest = hashlib.sha256(fact).hexdigest()
+    digest = sha256(fact).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -16,9 +16,7 @@ from antinode._protocol.limits import (
     MAX_EVENTS_PER_REQUEST,
 )
 from antinode._protocol.responses import Verdict, judge
-
-if TYPE_CHECKING:
-    from urllib.parse import SplitResult
+from antinode._protocol.urls import Url, split_url
 
 Zone = Literal["US", "EU"]
 """Where a project's data lives. An EU project works only with EU hosts and an EU key."""
@@ -80,7 +78,7 @@ def url(endpoint: Endpoint, zone: Zone = "US") -> str:
 def is_amplitude_host(server_url: str) -> bool:
     """Whether `server_url` names one of Amplitude's own ingestion hosts, on any port."""
     parts = _split(server_url)
-    return parts is not None and (parts.hostname or "").rstrip(".") in AMPLITUDE_HOSTS
+    return parts is not None and (parts.host or "").rstrip(".") in AMPLITUDE_HOSTS
 
 
 def endpoint_of(server_url: str) -> Endpoint | None:
@@ -102,15 +100,11 @@ def sibling(server_url: str, endpoint: Endpoint) -> str | None:
     if present is None or parts is None:
         return None
     before = parts.path.rstrip("/")[: -len(present.path)]
-    return parts._replace(path=before + endpoint.path).geturl()
+    return parts.with_path(before + endpoint.path)
 
 
-def _split(server_url: str) -> SplitResult | None:
-    from urllib.parse import urlsplit  # noqa: PLC0415 - only a custom server_url needs it
-
+def _split(server_url: str) -> Url | None:
     try:
-        parts = urlsplit(server_url)
-        _ = parts.hostname  # an unclosed IPv6 bracket shows up only here or above, by Python version
+        return split_url(server_url)
     except ValueError:
         return None
-    return parts

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -26,18 +26,20 @@ from antinode._delivery.core.pending import Pending
 from antinode._delivery.core.response_handler import Note, ResponseHandler, Retried
 from antinode._delivery.core.schedule import FOREVER, UploadSchedule
 from antinode._delivery.core.settlement import OUT_OF_MEMORY, UNMADE, Settlement
-from antinode._delivery.core.spooled_queue import SpooledQueue
 from antinode._delivery.core.withholding import Withheld, Withholding
 from antinode._delivery.epoch import Epoch
 from antinode._delivery.ledger import Ledger, Report, Stats
 from antinode._delivery.outcome import DROPPED, SPOOLED, Outcome
 from antinode._delivery.record import NOT_STORED, Record
-from antinode._delivery.storage import Store, Stored
 from antinode._interruptions import is_interruption
 from antinode._protocol.responses import Action, Verdict
 from antinode._protocol.status import Status
 from antinode._protocol.words import agreeing, counted
 from antinode._speedups import slot
+
+if TYPE_CHECKING:
+    from antinode._delivery.core.spooled_queue import SpooledQueue
+    from antinode._delivery.storage import Store, Stored
 
 QUEUE_FULL = Outcome(
     DROPPED,
@@ -140,6 +142,8 @@ class Core:
 
     def _spooled_queue(self, store: Store) -> SpooledQueue:
         config = self.config
+        from antinode._delivery.core.spooled_queue import SpooledQueue  # noqa: PLC0415 - only with a store
+
         return SpooledQueue(
             store,
             self.settlement,

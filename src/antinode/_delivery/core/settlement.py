@@ -10,9 +10,8 @@ from operator import attrgetter
 
 from antinode._delivery.core.loops import deliver, total_size
 from antinode._delivery.ledger import Ledger
-from antinode._delivery.outcome import DELIVERED, DROPPED, REJECTED, SPOOLED, Outcome
+from antinode._delivery.outcome import DELIVERED, DROPPED, ENDS, REJECTED, SPOOLED, Outcome
 from antinode._delivery.record import NOT_STORED, Record
-from antinode._delivery.storage import ENDS
 from antinode._interruptions import is_interruption
 from antinode._protocol.status import Status
 
@@ -21,6 +20,12 @@ _PLACE = attrgetter("place")
 
 OUT_OF_MEMORY = Outcome(
     DROPPED, Status.FAILED, "out_of_memory", message="there was no memory to keep the event in"
+)
+SPOOL_FULL = Outcome(
+    DROPPED,
+    Status.FAILED,
+    "spool_full",
+    message="the spool was full: raise max_spool_bytes, or see why events do not leave",
 )
 UNMADE = Record(b"", 0, 0.0, outcome=OUT_OF_MEMORY)
 """The handle of every event for which there was no memory, made ahead since nothing can be made then."""

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from antinode._delivery.core.backlog import Backlog, ids_of, is_event
 from antinode._delivery.core.pending import Pending
-from antinode._delivery.core.settlement import Settlement
+from antinode._delivery.core.settlement import SPOOL_FULL, Settlement
 from antinode._delivery.ledger import Ledger
 from antinode._delivery.outcome import DROPPED, Outcome
 from antinode._delivery.record import NOT_STORED, Record, SpooledRecord, anchor
@@ -27,12 +27,6 @@ from antinode._speedups import slot
 # The guard, which logging threads wait for, is released after so many records.
 SLICE_RECORDS = 500
 
-SPOOL_FULL = Outcome(
-    DROPPED,
-    Status.FAILED,
-    "spool_full",
-    message="the spool was full: raise max_spool_bytes, or see why events do not leave",
-)
 INVALID = Outcome(
     DROPPED, Status.INVALID, "unreadable", message="the spool gave what is not one JSON object with valid ids"
 )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from string import ascii_letters, digits
 
 import msgspec
+
+from antinode._protocol.urls import split_url
 
 _PORTS = {"http": 80, "https": 443}
 # What a path and a query may hold, and what is escaped already.
 _AS_IT_IS = "!$%&'()*+,/:;=?@[]~"
+_PLAIN = frozenset(ascii_letters + digits + "-._~/")
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -40,11 +43,19 @@ def parse_target(url: str) -> tuple[Address, str]:
 
     Raises `ValueError` when it is not an absolute http or https URL.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
+    parts = split_url(url)
+    if parts.scheme not in _PORTS or not parts.host:
         raise ValueError("the URL must begin with http:// or https:// and name a host")
-    path = quote(parts.path or "/", safe=_AS_IT_IS)
+    path = _escaped(parts.path or "/")
     if parts.query:
-        path += "?" + quote(parts.query, safe=_AS_IT_IS)
-    host = parts.hostname.replace("%25", "%", 1)  # an IPv6 address's zone, as RFC 6874 writes it
+        path += "?" + _escaped(parts.query)
+    host = parts.host.replace("%25", "%", 1)  # an IPv6 address's zone, as RFC 6874 writes it
     return Address(parts.scheme, host, parts.port or _PORTS[parts.scheme]), path
+
+
+def _escaped(text: str) -> str:
+    if _PLAIN.issuperset(text):
+        return text
+    from urllib.parse import quote  # noqa: PLC0415 - loaded by then: such a URL was not split without it
+
+    return quote(text, safe=_AS_IT_IS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -45,6 +44,8 @@ def parse_proxy(text: str) -> Proxy:
 
     Raises `ValueError` when it cannot be understood and `ImportError` for SOCKS without PySocks.
     """
+    from urllib.parse import unquote, urlsplit  # noqa: PLC0415 - only where a proxy is named
+
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
         host, port = parts.hostname, parts.port

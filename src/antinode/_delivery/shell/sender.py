@@ -10,8 +10,7 @@ from typing import Any
 from antinode._delivery.core.core import QUEUE_FULL, Core
 from antinode._delivery.core.forgetting import IsMeant, TakenOut
 from antinode._delivery.core.response_handler import Note
-from antinode._delivery.core.settlement import OUT_OF_MEMORY
-from antinode._delivery.core.spooled_queue import SPOOL_FULL
+from antinode._delivery.core.settlement import OUT_OF_MEMORY, SPOOL_FULL
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.outcome import DROPPED, Outcome
 from antinode._delivery.record import INHERITED, NOT_STORED, Record, SpooledRecord
