@@ -4,6 +4,8 @@ VENV   ?= .venv
 # More than the cores of a small machine: many tests wait for processes, sockets or a browser.
 WORKERS ?= 4
 BIN    := $(VENV)/bin
+# The tests start hundreds of processes, of which each would compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 STAMP  := $(VENV)/.installed
 
 .PHONY: help demo test test-fast test-minimum coverage changelog check lint format types accidents barrier sanitize sanitize-quick portable test-python bench bench-growth bench-quick bench-server bench-import soak clean

@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import signal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,12 @@ MARKED = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of the rooms that are marked as a whole."""
     for item in items:
-        places = {item.path, *item.path.parents}
-        for marker, names in MARKED.items():
-            if any(TESTS / name in places for name in names):
-                item.add_marker(marker)
+        for marker in markers_of(item.path):
+            item.add_marker(marker)
+
+
+@cache
+def markers_of(path: Path) -> list[str]:
+    """The markers of a module: there are thousands of tests, but hundreds of modules."""
+    places = {path, *path.parents}
+    return [marker for marker, names in MARKED.items() if any(TESTS / name in places for name in names)]
