@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ("pytester",)
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GUIDE = (Path(__file__).parents[2] / "docs" / "testing.md").read_text(encoding="utf-8")
 
 SHOP = """
@@ -182,3 +184,14 @@ def test_the_guide(pytester: pytest.Pytester) -> None:
         pytester.makepyfile(**{f"test_guide_{number}": block})
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:asyncio")
     result.assert_outcomes(passed=len(blocks))
+
+
+@pytest.mark.parametrize("name", ["fastapi", "flask", "django"])
+def test_the_examples_pass_their_own_tests(pytester: pytest.Pytester, name: str) -> None:
+    """Written with the kit, for applications as they are served in production."""
+    pytest.importorskip(name)
+    copied = pytester.mkdir("examples")
+    for file in (f"{name}_app.py", f"test_{name}_app.py", "conftest.py"):
+        shutil.copy(EXAMPLES / file, copied / file)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:asyncio", "examples")
+    result.assert_outcomes(passed=2 if name == "fastapi" else 1)
