@@ -19,8 +19,14 @@ from typing import Any
 
 from antinode.testing import Endpoint
 from tests.lifecycle.driver import KEY
+from tests.needs import absent
 
 ROOT = Path(__file__).parents[2]
+GUNICORN = ("gunicorn", "--bind=127.0.0.1:PORT")
+UWSGI = (
+    str(Path(sys.executable).parent / "uwsgi"), "--http-socket=127.0.0.1:PORT", "--enable-threads",
+    f"--home={sys.prefix}", f"--pythonpath={ROOT}", "--need-app", "--master", "--die-on-term",
+)  # fmt: skip
 _STARTS_WITHIN = 60.0
 
 
@@ -32,6 +38,8 @@ def served(
 
     The command is a module of Python's or the path of a program; `PORT` in it stands for a free port.
     """
+    if command[:1] == UWSGI[:1] and not os.path.exists(command[0]):
+        absent("needs uWSGI: `pip install pyuwsgi`")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     words = [word.replace("PORT", port) for word in command]

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 
 import pytest
 
 from antinode.testing import Endpoint
-from tests.integrations.servers import get, served, stop
+from tests.integrations.servers import GUNICORN, UWSGI, get, served, stop
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="these servers do not run on this system")
 
-GUNICORN = ("gunicorn", "--bind=127.0.0.1:PORT")
 UVICORN_WORKER = "--worker-class=uvicorn_worker.UvicornWorker"
-UWSGI = (
-    str(Path(sys.executable).parent / "uwsgi"), "--http-socket=127.0.0.1:PORT", "--enable-threads",
-    f"--home={sys.prefix}", f"--pythonpath={os.getcwd()}", "--need-app", "--master", "--die-on-term",
-)  # fmt: skip
 APPS = "tests.integrations.apps"
 
 WITHOUT_EFFECT = {

@@ -9,9 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from antinode.testing import Endpoint
-from tests.integrations.servers import as_json, expected, get, seen, served, stop, use
+from tests.integrations.servers import GUNICORN, UWSGI, as_json, expected, get, seen, served, stop, use
 
-GUNICORN = ("gunicorn", "--bind=127.0.0.1:PORT")
 SERVERS = {
     "fastapi-uvicorn": ("uvicorn", "examples.fastapi_app:app", "--port=PORT"),
     "flask-gunicorn": (*GUNICORN, "examples.flask_app:app"),
@@ -21,6 +20,13 @@ SERVERS = {
     ),
     "django-gunicorn": (*GUNICORN, "examples.django_app:application", "--threads=4"),
     "django-uvicorn": ("uvicorn", "examples.django_app:asgi", "--port=PORT"),
+    "fastapi-preload": (
+        *GUNICORN, "examples.fastapi_app:app", "--preload", "--worker-class=uvicorn_worker.UvicornWorker",
+    ),
+    "flask-gevent": (*GUNICORN, "examples.flask_app:app", "--worker-class=gevent"),
+    "flask-uwsgi": (*UWSGI, "--module=examples.flask_app:app", "--threads=2"),
+    "aiohttp": ("aiohttp.web", "--hostname=127.0.0.1", "--port=PORT", "examples.aiohttp_app:make_app"),
+    "litestar": ("uvicorn", "examples.litestar_app:app", "--port=PORT"),
     "flask-preload": (*GUNICORN, "examples.flask_app:app", "--workers=2", "--threads=4", "--preload"),
 }  # fmt: skip
 
@@ -40,7 +46,7 @@ def test_every_event_has_its_own_request_and_none_is_lost(endpoint: Endpoint, se
     assert arrived == wanted, written
 
 
-@pytest.mark.parametrize("server", ["fastapi-uvicorn", "flask-gunicorn", "django-gunicorn"])
+@pytest.mark.parametrize("server", ["fastapi-uvicorn", "flask-gunicorn", "django-gunicorn", "aiohttp"])
 def test_server_events_join_the_session_of_the_browser(endpoint: Endpoint, server: str) -> None:
     """The cookie of Amplitude's browser SDK gives device and session, and no user over one signed in."""
     held = {"deviceId": "b7a1e1c0-5d4c", "userId": "somebody", "sessionId": 1764358072000, "optOut": False}

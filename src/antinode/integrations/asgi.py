@@ -19,7 +19,8 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+# Each framework has types of its own for what ASGI says of scope, receive and send.
+App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class AntinodeMiddleware:
@@ -46,7 +47,7 @@ class AntinodeMiddleware:
             capture, exclude=exclude, browser_identity=browser_identity, context=context
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection."""
         fields = None
         if scope["type"] in ("http", "websocket"):
@@ -102,14 +103,14 @@ def lifespan(
     return manage
 
 
-def with_lifespan(app: Callable[[Any, Any, Any], Awaitable[None]]) -> App:
+def with_lifespan(app: App) -> App:
     """An application that has sent what all instances hold when its server ends, within `shutdown_timeout`.
 
     For one whose lifespan is not yours to write, or that has none: `with_lifespan(get_asgi_application())`
     with Django. A lifespan that it has runs as before; what that logs at its end is sent as well.
     """
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await _Lifespan(receive, send).run(app, scope)
         else:
@@ -127,7 +128,7 @@ class _Lifespan:
         self._heard: list[str] = []
         self._said: list[str] = []
 
-    async def run(self, app: Callable[[Any, Any, Any], Awaitable[None]], scope: Scope) -> None:
+    async def run(self, app: App, scope: Scope) -> None:
         failure = None
         try:
             await app(scope, self._hear, self._say)
