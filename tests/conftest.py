@@ -28,6 +28,8 @@ MARKED = {
         "integrations/test_hosts.py",
         "integrations/test_pools.py",
         "integrations/test_prometheus.py",
+        "integrations/test_lambda.py",
+        "integrations/test_pyinstaller.py",
         "integrations/test_readme.py",
         "integrations/test_rq.py",
         "integrations/test_sqlalchemy.py",
