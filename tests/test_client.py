@@ -560,6 +560,19 @@ def test_time_is_that_of_the_call(memory):
         assert before <= sent(client, memory)[0]["time"] <= after
 
 
+@pytest.mark.parametrize(("group", "is_warned"), [("", False), ("localhost|", True)])
+def test_sub_interpreter_of_mod_wsgi_is_warned_about(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, group: str, is_warned: bool
+) -> None:
+    """Apache ends it without exit handlers; its main interpreter runs them. SIGTERM it keeps in both."""
+    mod_wsgi = types.ModuleType("mod_wsgi")
+    mod_wsgi.application_group = group  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "mod_wsgi", mod_wsgi)
+    with Client("mod_wsgi").init("k" * 32, transport=Memory(), drain_on_sigterm=True):
+        assert ("write WSGIApplicationGroup %{GLOBAL}" in caplog.text) == is_warned
+        assert "mod_wsgi keeps SIGTERM to itself. Leave drain_on_sigterm out" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("options", "is_warned"),
     [

@@ -54,6 +54,12 @@ def warn_of_surroundings(options: Options) -> None:
             "uWSGI runs without threads, so antinode cannot send in the background: "
             "start uWSGI with --enable-threads, or call flush() after each request",
         )
+    if getattr(sys.modules.get("mod_wsgi"), "application_group", ""):
+        write(
+            logging.WARNING,
+            "mod_wsgi may end this sub-interpreter without its exit handlers, and what is queued then is "
+            "lost: write WSGIApplicationGroup %{GLOBAL} in Apache's configuration",
+        )
 
 
 def warn_not_initialised(name: str | None) -> None:

@@ -61,6 +61,11 @@ class Drain:
                 "uWSGI takes SIGTERM itself once it has loaded the application. Start it with --master and "
                 "--die-on-term instead: its workers send what is queued when they end"
             )
+        if "mod_wsgi" in sys.modules:
+            return (
+                "mod_wsgi keeps SIGTERM to itself. Leave drain_on_sigterm out: its processes send what is "
+                "queued when they end"
+            )
         previous = signal.getsignal(signal.SIGTERM)
         if previous is None:
             return "SIGTERM has a handler that was not installed from Python, and could not be given back"
