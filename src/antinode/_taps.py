@@ -45,6 +45,9 @@ class Tappable(Protocol):
     _sender: Sender | None
     _options: Options
 
+    def _make_sender(self, key: str, options: Options) -> Sender:
+        """The sender of a client that nobody taps."""
+
     def _reroute(self, sender: Sender | None, options: Options) -> None:
         """Log to another sender from now on; None makes the client one that was never initialised."""
 
@@ -140,7 +143,7 @@ def _tapped(client: Tappable, route: _Route) -> Sender:
 
 def _real(client: Tappable, route: _Route) -> Sender | None:
     if route.real is None and route.key is not None:
-        route.real = make_sender(route.key, route.options, client._name)
+        route.real = client._make_sender(route.key, route.options)
         if route.options.enabled:
             route.real.open_store()
     return route.real

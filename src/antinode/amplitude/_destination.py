@@ -30,7 +30,7 @@ class _DestinationClient(Client):
     def __init__(self, configuration: Config) -> None:
         super().__init__()
         self._configuration = configuration
-        self.carrier: Carrier
+        self.carrier = Carrier(configuration)
 
     def start(self) -> None:
         """Make it ready to log. Raises `ConfigurationError`."""
@@ -38,8 +38,7 @@ class _DestinationClient(Client):
 
     def _make_sender(self, key: str, options: Options) -> Sender:
         given = self._configuration.api_key
-        _, _, make = destination(options)
-        self.carrier = Carrier(make, self._configuration)
+        _, _, self.carrier.make = destination(options)
         options = msgspec.structs.replace(options, transport=self.carrier)
         return make_sender(given.strip() if isinstance(given, str) else key, options, self._name)
 

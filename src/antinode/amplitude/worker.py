@@ -21,8 +21,9 @@ _UNKNOWN_KEY: Final = b"Invalid API key"
 class Carrier:
     """The transport of one client's delivery. Says in the configured log when the server refuses the key."""
 
-    def __init__(self, make: Callable[[], FullTransport], configuration: Config) -> None:
-        self._make = make
+    def __init__(self, configuration: Config) -> None:
+        self.make: Callable[[], FullTransport] = _connected_to_nothing
+        """What makes the transport. A client whose events a test takes is never told where to send."""
         self._made: FullTransport | None = None
         self._configuration = configuration
         self.sent: Counter[str] = Counter()
@@ -59,7 +60,7 @@ class Carrier:
     def _transport(self) -> FullTransport:
         if self._made is None:
             # Two threads may come here at once: the transport of one is never used.
-            self._made = self._make()
+            self._made = self.make()
         return self._made
 
     def _ask_replacement(self, request: Request) -> HttpResponse:
@@ -71,6 +72,10 @@ class Carrier:
         except Exception as error:
             raise TransportError(f"the replaced HttpClient.post raised {type(error).__name__}") from error
         return _as_answer(answer, len(events))
+
+
+def _connected_to_nothing() -> FullTransport:
+    raise TransportError("the client was not told where to send")
 
 
 def _as_answer(answer: Any, count: int) -> HttpResponse:
