@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         Plan,
         PlanDict,
     )
-    from antinode._forgetting.forgetting import Forgotten
+    from antinode._forgetting.results import DeletionError, DeletionJob, Forgotten
     from antinode._identify import Identify
     from antinode._instances import (
         flush,
@@ -63,7 +63,7 @@ else:
             "antinode._errors": "AntinodeError ConfigurationError EventError MiddlewareError",
             "antinode._events": "ContextDict Event EventDict IngestionMetadata IngestionMetadataDict Plan"
             " PlanDict",
-            "antinode._forgetting.forgetting": "Forgotten",
+            "antinode._forgetting.results": "DeletionError DeletionJob Forgotten",
             "antinode._identify": "Identify",
             "antinode._instances": "flush get_instance get_instances group_identify identify init log_event"
             " revenue set_group shutdown",
@@ -87,6 +87,8 @@ __all__ = [
     "Consent",
     "Context",
     "ContextDict",
+    "DeletionError",
+    "DeletionJob",
     "Delivery",
     "Event",
     "EventDict",

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from antinode._delivery.shell.sender import Sender
     from antinode._events import EventDict, Loggable
-    from antinode._forgetting.forgetting import Forgotten
+    from antinode._forgetting.results import Forgotten
     from antinode._options import OptionsDict
 
 _log = logging.getLogger("antinode")
@@ -87,6 +87,7 @@ class Client:
         """Held while the attributes above are changed, never while anything is sent or waited for."""
         self._has_warned = False
         self._skipped_before = 0
+        self._api_key = ""
         self._masked_key = ""
         self._drain: Any = None
         _taps.clients.add(self)
@@ -119,6 +120,7 @@ class Client:
             elif self._opt_out is not None:
                 checked = msgspec.structs.replace(checked, opt_out=self._opt_out)
             self._options = checked
+            self._api_key = key
             self._masked_key = f"…{key[-4:]}" if len(key) >= 16 else "…"
             self._sender = sender
             self._encoder = make_encoder(checked, sender)
@@ -433,20 +435,27 @@ class Client:
         user_id: str | Iterable[str] | None = None,
         *,
         device_id: str | Iterable[str] | None = None,
+        secret_key: str | None = None,
+        requester: str = "",
     ) -> Forgotten:
         """Remove a user's events, or several users', from queue, spool and dead letters; see `Forgotten`.
 
         `user_id` is the one under which events leave, whatever their device; `device_id` means events that
-        have no user_id. They settle as dropped, with the reason `forgotten`. Waits for the disk, not for
-        the network. What is logged later is not affected. Raises `ValueError` and `TypeError` for what is no
-        id, and what a disk raises that refuses: what was removed by then is.
+        have no user_id. They settle as dropped, with the reason `forgotten`. What is logged later is not
+        affected. With the project's `secret_key` Amplitude is asked to delete the users as well, on behalf of
+        `requester`. Blocks: for the disk, and for Amplitude's answer. Raises `ValueError` and `TypeError` for
+        what is no id, `OSError` when a disk refuses, and `DeletionError` when Amplitude does.
         """
         if not _page[0]:
             fork.renew()
-        from antinode._forgetting.forgetting import forget_here  # noqa: PLC0415 - seldom called
-        from antinode._forgetting.people import people_of  # noqa: PLC0415 - the same
+        from antinode._forgetting import forgetting, people, user_privacy  # noqa: PLC0415 - seldom called
 
-        return forget_here(self._sender, self._options, people_of(user_id, device_id))
+        meant = people.people_of(user_id, device_id)
+        api = None
+        if secret_key is not None:
+            api = user_privacy.UserPrivacyApi(self._options, self._api_key, secret_key)
+        found = forgetting.forget_here(self._sender, self._options, meant)
+        return found if api is None else forgetting.forget_there(api, meant, requester, found)
 
     def __enter__(self) -> Self:
         return self

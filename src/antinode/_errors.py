@@ -2,8 +2,9 @@
 
 AntinodeError
 ├── ConfigurationError (also ValueError)  the call of `init` is wrong: mend it
-└── EventError (also ValueError)          `strict=True` only: an event is wrong
-    └── MiddlewareError                   `strict=True` only: a middleware broke
+├── EventError (also ValueError)          `strict=True` only: an event is wrong
+│   └── MiddlewareError                   `strict=True` only: a middleware broke
+└── DeletionError                         `forget` only, and defined there: ask Amplitude again
 """
 
 from __future__ import annotations

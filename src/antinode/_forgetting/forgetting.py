@@ -7,28 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from antinode._public import public
+from antinode._forgetting.results import DeletionError, Forgotten
 
 if TYPE_CHECKING:
     from antinode._delivery.shell.sender import Sender
     from antinode._forgetting.people import PeopleToForget
+    from antinode._forgetting.user_privacy import UserPrivacyApi
     from antinode._options import Options
-
-
-@public
-class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
-    """How many events of the users that were to be forgotten were where."""
-
-    queued: int = 0
-    """Taken out of the queue in memory, and out of the spool with it."""
-    spooled: int = 0
-    """Removed from the spool alone: this process's own, and what ended processes have left there."""
-    dead_letters: int = 0
-    """Blanked in the file of dead letters and in those set aside."""
-    in_flight: int = 0
-    """In requests under way: they may arrive. Those that fail are dropped instead of being repeated."""
-    in_use: int = 0
-    """In the spool, of other living processes, which alone may remove them: call `forget` there too."""
 
 
 def forget_here(sender: Sender | None, options: Options, people: PeopleToForget) -> Forgotten:
@@ -61,3 +46,15 @@ def forget_in_spool(directory: str, people: PeopleToForget) -> Forgotten:
 
     left = forget_left(directory, people.own)
     return Forgotten(spooled=left.forgotten, in_use=left.in_use)
+
+
+def forget_there(api: UserPrivacyApi, people: PeopleToForget, requester: str, found: Forgotten) -> Forgotten:
+    """Ask Amplitude to delete people too. Raises `DeletionError`, which tells what was `found` here."""
+    try:
+        jobs = api.delete(people, requester)
+    except DeletionError as error:
+        error.forgotten = found
+        raise
+    finally:
+        api.close()
+    return msgspec.structs.replace(found, jobs=tuple(jobs))

@@ -23,6 +23,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Look into the directory of storage=, and send what is left there.",
     ),
     "replay": ("antinode.cli.replay.command:replay", "Send dead letters again, mended or not."),
+    "forget": (
+        "antinode.cli.forget.command:forget",
+        "Remove a user from spools and dead letters, and ask Amplitude to.",
+    ),
     "doctor": (
         "antinode.cli.doctor.command:doctor",
         "Check whether events would arrive, and say what to do.",

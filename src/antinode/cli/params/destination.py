@@ -36,7 +36,7 @@ _OPTIONS: Final = (
         help="Where the project's data lives: US unless given.",
     ),
 )
-_MORE_OPTIONS: Final = (
+_WAY_OPTIONS: Final = (
     click.option(
         "--proxy",
         metavar="URL",
@@ -48,7 +48,6 @@ _MORE_OPTIONS: Final = (
         metavar="PATH",
         help="Trust these certificates: a PEM file, or a directory of them.",
     ),
-    min_id_length_option(),
 )
 
 
@@ -127,7 +126,25 @@ def destination_options(*, usual: Api = "http-v2") -> Callable[[_Command], _Comm
     """Give a command the options of `Destination`, which `read_destination` takes out of its arguments."""
 
     def add(command: _Command) -> _Command:
-        for option in reversed((*_OPTIONS, api_option("Send to", usual), *_MORE_OPTIONS)):
+        for option in reversed(
+            (
+                *_OPTIONS,
+                api_option("Send to", usual),
+                *_WAY_OPTIONS,
+                min_id_length_option(),
+            )
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def address_options() -> Callable[[_Command], _Command]:
+    """As `destination_options`, for a command that sends no events."""
+
+    def add(command: _Command) -> _Command:
+        for option in reversed((*_OPTIONS, *_WAY_OPTIONS)):
             command = option(command)
         return command
 
@@ -135,13 +152,13 @@ def destination_options(*, usual: Api = "http-v2") -> Callable[[_Command], _Comm
 
 
 def read_destination(given: dict[str, Any], *, usual: Api = "http-v2") -> Destination:
-    """Takes the options of `destination_options` out of `given`, the keyword arguments of a command.
+    """Takes the options of `destination_options`, or of `address_options`, out of a command's arguments.
 
     The API is the `usual` one where neither an option nor the end of the URL names one.
     """
     api_key = given.pop("api_key")
     server_url, zone, proxy = given.pop("server_url"), given.pop("zone"), given.pop("proxy")
-    is_batch = given.pop("is_batch")
+    is_batch = given.pop("is_batch", None)
     if given.pop("local"):
         if server_url or zone:
             raise click.UsageError("--local says where to send: leave --server-url and --zone out")
@@ -158,7 +175,7 @@ def read_destination(given: dict[str, Any], *, usual: Api = "http-v2") -> Destin
         "endpoint": None if is_batch is None else "batch" if is_batch else "http-v2",
         "proxy": False if proxy == "none" else proxy,
         "ca_bundle": given.pop("ca_bundle"),
-        "min_id_length": given.pop("min_id_length"),
+        "min_id_length": given.pop("min_id_length", None),
     }
     return Destination(api_key, {name: value for name, value in options.items() if value is not None})
 
