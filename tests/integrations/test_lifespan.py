@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import antinode
+from antinode import _instances
 from antinode.integrations.asgi import with_lifespan
 from tests.lifecycle.driver import KEY
 from tests.memory import Memory
@@ -17,7 +18,9 @@ STARTED, ENDED = "lifespan.startup.complete", "lifespan.shutdown.complete"
 
 
 @pytest.fixture
-def memory() -> Iterator[Memory]:
+def memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Memory]:
+    """What a default instance of the test's own sends to."""
+    monkeypatch.setattr(_instances, "_default", antinode.Client())
     transport = Memory()
     antinode.init(KEY, transport=transport, upload_interval_in_sec=600)
     yield transport
