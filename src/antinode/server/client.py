@@ -21,6 +21,8 @@ from antinode.server.models import (
     GroupBrief,
     GroupPage,
     GroupView,
+    SchemaPage,
+    SeenEventType,
     Stats,
     UploadDetail,
     UploadPage,
@@ -165,6 +167,13 @@ class Api:
         """A group with its properties; None if it is not known."""
         path = f"/api/groups/{_segment(group_type)}/{_segment(group_name)}"
         return self._find(path, GroupView, {"project_id": project_id})
+
+    def schema(self) -> list[SeenEventType]:
+        """The event types that came, those seen most often first, with what their properties were like."""
+        while True:
+            page = self._get("/api/schema", SchemaPage)
+            if not page.unread:
+                return page.event_types
 
     def stats(self, *, span_s: int = 300) -> Stats:
         """Counts, with a series over the last `span_s` seconds."""

@@ -26,6 +26,7 @@ from antinode.server.models import (
     EventView,
     GroupPage,
     GroupView,
+    SchemaPage,
     Stats,
     Totals,
     UploadDetail,
@@ -39,6 +40,7 @@ from antinode.server.queries import export
 from antinode.server.queries.entries import Entries
 from antinode.server.queries.events import Search
 from antinode.server.queries.history import history
+from antinode.server.queries.seen import Seen
 from antinode.server.queries.series import Recent
 from antinode.server.queries.uploads import Records
 from antinode.server.queries.users import FoundUsers, Population
@@ -98,6 +100,7 @@ class Amplitude:
         self._entries = Entries(self._store, self._records.upload)
         self._population = Population(self._store, self._entries)
         self._deletions = Deletions(self._store)
+        self._seen = Seen(self._store)
         self._rates = Rates()
         self._recent = Recent()
         self._started_at = self.clock.now_ms()
@@ -276,6 +279,13 @@ class Amplitude:
         """A group that an event named; without `project_id` as in `user`."""
         return self._population.group(group_type, group_name, project_id)
 
+    def schema(self) -> SchemaPage:
+        """The event types and properties of accepted events, since the start or the last `reset`.
+
+        Of many events that were not looked at yet, 50 ms' worth are; `unread` says how many remain.
+        """
+        return self._seen.page()
+
     def stats(self, span_s: int = 300) -> Stats:
         """Counts, with a series over the last `span_s` seconds: by the second up to 600, else by the minute,
         up to 24 hours. After a restart the series counts the uploads that are kept."""
@@ -324,7 +334,11 @@ class Amplitude:
 
     def delete_users(self, project_id: int, request: DeletionRequest) -> DeletionAnswer:
         """Erase users, with all that is stored of them. Raises `UnknownUsers` for ids that nobody has."""
-        return self._deletions.request(project_id, request, self.clock.now_ms())
+        try:
+            return self._deletions.request(project_id, request, self.clock.now_ms())
+        finally:
+            # Its examples may be values of theirs.
+            self._seen.clear()
 
     def deletions(self, project_id: int, start_day: str, end_day: str) -> list[DeletionAnswer]:
         """What `delete_users` did within these days. Raises ValueError for what is no day."""
@@ -339,6 +353,7 @@ class Amplitude:
         for those that `keep` names."""
         self._store.reset()
         self._deletions.clear()
+        self._seen.clear()
         self._rates.reset()
         self._recent = Recent()
         if "rules" not in keep:

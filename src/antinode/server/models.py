@@ -207,6 +207,34 @@ class GroupPage(msgspec.Struct, frozen=True, kw_only=True):
     """Those seen last first."""
 
 
+class SeenProperty(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    events: int
+    """How many events have it."""
+    types: dict[str, int]
+    """How many of them with a value of which type, in JSON Schema's words; the most frequent first."""
+    examples: list[str]
+    """Some of its first values, as JSON text."""
+    first_seen: int
+    last_seen: int
+
+
+class SeenEventType(msgspec.Struct, frozen=True, kw_only=True):
+    event_type: str
+    events: int
+    first_seen: int
+    last_seen: int
+    properties: list[SeenProperty]
+    """Event properties, those seen most often first; of `$identify` and `$groupidentify`, what changes."""
+
+
+class SchemaPage(msgspec.Struct, frozen=True, kw_only=True):
+    event_types: list[SeenEventType]
+    """Those seen most often first."""
+    unread: int
+    """How many entries have not been looked at: ask again."""
+
+
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """Counted since the server's store was begun or reset; what was forgotten since is counted still."""
 

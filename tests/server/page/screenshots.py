@@ -134,6 +134,8 @@ def make(folder: Path) -> None:
             "event-light": (f"live?event={problem}", "event-problems", DESK),
             "users-light": ("users/user_0070", "user-timeline", DESK),
             "uploads-dark": (f"uploads?upload={failed}", "upload-answer", DESK),
+            "schema-light": ("schema/product_view", "schema-title", DESK),
+            "schema-dark": ("schema/product_view", "schema-title", DESK),
             "overview-light": ("overview", "chart-libraries", DESK),
             "overview-dark": ("overview", "chart-libraries", DESK),
             "faults-light": ("faults", "rules-form", DESK),

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.server.conftest import API_KEY, event
 
-VIEWS = ("live", "users", "groups", "uploads", "overview", "faults")
+VIEWS = ("live", "users", "groups", "uploads", "schema", "overview", "faults")
 
 # Each sets `executed` if any part of it ever runs.
 MARKUP = (

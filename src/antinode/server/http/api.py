@@ -41,6 +41,7 @@ from antinode.server.models import (
     EventQuery,
     GroupPage,
     GroupView,
+    SchemaPage,
     Stats,
     Totals,
     UploadDetail,
@@ -90,6 +91,9 @@ class JsonApi:
     async def group(self, type: str, name: str, query: ProjectParameters) -> GroupView:
         view = await self._worker.ask(lambda engine: engine.group(type, name, query.project_id))
         return _found(view, f"there is no group {quoted(name)} of type {quoted(type)}")
+
+    async def schema(self) -> SchemaPage:
+        return await self._worker.ask(lambda engine: engine.schema())
 
     async def stats(self, query: StatsParameters) -> Stats:
         return await self._worker.ask(lambda engine: engine.stats(query.span_s))
@@ -275,6 +279,14 @@ class JsonApi:
                 answer=GroupView,
                 statuses={404: "There is no such group."},
                 call=self.group,
+            ),
+            Operation(
+                method="GET",
+                path="/api/schema",
+                name="getSchema",
+                summary="Event types and properties as they have been seen.",
+                answer=SchemaPage,
+                call=self.schema,
             ),
             Operation(
                 method="GET",

@@ -78,6 +78,7 @@ export const user = (id, projectId, signal) =>
 export const groups = (search, signal) => call("GET", "groups", { query: { search, limit: 100 }, signal });
 export const group = (type, name, projectId, signal) =>
   call("GET", `groups/${part(type)}/${part(name)}`, { query: { project_id: projectId }, signal });
+export const schema = (signal) => call("GET", "schema", { signal });
 export const stats = (spanSeconds, signal) =>
   call("GET", "stats", { query: { span_s: spanSeconds }, signal });
 export const faults = async (signal) => (await call("GET", "faults", { signal })).faults;

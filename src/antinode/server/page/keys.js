@@ -3,7 +3,7 @@
 import { html, useEffect, useRef } from "./dom.js";
 import { go, hrefWith, replace, route } from "./router.js";
 
-export const VIEWS = ["live", "users", "groups", "uploads", "overview", "faults"];
+export const VIEWS = ["live", "users", "groups", "uploads", "schema", "overview", "faults"];
 
 const KEYS = [
   ["j or ↓, k or ↑", "next, previous in the list"],

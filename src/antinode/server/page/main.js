@@ -12,6 +12,7 @@ import { connect, useLive } from "./live.js";
 import { Overview } from "./overview.js";
 import { Failure } from "./parts.js";
 import { useRoute } from "./router.js";
+import { SchemaView } from "./schema-view.js";
 import { nextTheme, onTheme, theme } from "./theme.js";
 import { UploadsView } from "./uploads-view.js";
 import { UsersView } from "./users-view.js";
@@ -21,6 +22,7 @@ const NAMED = {
   users: UsersView,
   groups: GroupsView,
   uploads: UploadsView,
+  schema: SchemaView,
   overview: Overview,
   faults: FaultsView,
 };
@@ -31,6 +33,7 @@ const ICONS = {
   users: "M10 10a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Zm-6.5 7c.5-3.5 3-5 6.5-5s6 1.5 6.5 5",
   groups: "M3 3h6v6H3zM11 3h6v6h-6zM3 11h6v6H3zM11 11h6v6h-6z",
   uploads: "M10 13V3m-4 4 4-4 4 4M3 13v4h14v-4",
+  schema: "M4 4h3v3H4zM4 13h3v3H4zM10 5.5h7M10 14.5h7M5.5 7v6",
   overview: "M3 17h14M5 14V9m5 5V4m5 10v-3",
   faults: "M11 2 4 11.5h5L8.5 18 16 8.5h-5.5Z",
 };

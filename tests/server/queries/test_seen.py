@@ -1,0 +1,125 @@
+"""What event types and properties have been seen, as the page's Schema shows it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antinode.server.deletions import DeletionRequest
+from antinode.server.engine import Amplitude
+from antinode.server.models import SeenEventType
+from antinode.server.queries.seen import Seen
+from antinode.server.rules import KNOWN_API_KEY, Rules
+from tests.server.ingesting import AT_MS, event, fixed, identify, send
+
+
+@pytest.fixture
+def amplitude() -> Iterator[Amplitude]:
+    with Amplitude(clock=fixed(), rules=Rules()) as amplitude:
+        yield amplitude
+
+
+def seen(amplitude: Amplitude) -> dict[str, SeenEventType]:
+    """All event types, once everything is read."""
+    page = amplitude.schema()
+    while page.unread:
+        page = amplitude.schema()
+    return {each.event_type: each for each in page.event_types}
+
+
+def test_types_shares_and_examples(amplitude: Amplitude) -> None:
+    """How many events have a property, with which types, and its first values, long ones left out."""
+    for number, value in enumerate([1, 2.5, "x" * 100, "x", None, [1], {"a": 1}, True]):
+        send(amplitude, event(number, event_properties={"value": value, "ok": True}))
+    send(amplitude, event(8))
+    found = seen(amplitude)["Song Played"]
+    value, ok = sorted(found.properties, key=lambda each: each.name, reverse=True)
+    assert (found.events, value.name, value.events, ok.events) == (9, "value", 8, 8)
+    assert value.types == {
+        "string": 2, "integer": 1, "number": 1, "null": 1, "array": 1, "object": 1, "boolean": 1,
+    }  # fmt: skip
+    assert value.examples == ["1", "2.5", '"x"', "null", "[1]"]
+    assert ok.types == {"boolean": 8}
+    assert ok.examples == ["true"]
+
+
+def test_identifies_show_what_they_change(amplitude: Amplitude) -> None:
+    """The properties in their operations, not the operations."""
+    send(amplitude, identify(1, {"$set": {"plan": "pro"}, "$add": {"visits": 1}}))
+    assert {each.name for each in seen(amplitude)["$identify"].properties} == {"plan", "visits"}
+
+
+def test_only_what_was_accepted_counts(amplitude: Amplitude) -> None:
+    """Neither duplicates nor what was refused."""
+    send(amplitude, event(1))
+    send(amplitude, event(1))
+    send(amplitude, event(2, time="yesterday"))
+    assert seen(amplitude)["Song Played"].events == 1
+
+
+def test_a_reset_and_a_deletion_leave_no_example(amplitude: Amplitude) -> None:
+    """A value of a user who was deleted is not shown; nor anything after a reset."""
+    send(amplitude, event(1, user_id="user-1", event_properties={"email": "somebody@example.com"}))
+    send(amplitude, event(2, user_id="user-2", event_properties={"email": "else@example.com"}))
+    (email,) = seen(amplitude)["Song Played"].properties
+    assert len(email.examples) == 2
+    project = amplitude.project_of(KNOWN_API_KEY, "secret")
+    assert project is not None
+    amplitude.delete_users(project, DeletionRequest(user_ids=["user-1"], requester="test"))
+    (email,) = seen(amplitude)["Song Played"].properties
+    assert email.examples == ['"else@example.com"']
+    amplitude.reset()
+    assert seen(amplitude) == {}
+
+
+def test_long_readings_go_on_later(amplitude: Amplitude) -> None:
+    """A reading ends after its time, says how much is left, and the next goes on."""
+    for start in range(0, 3000, 1000):
+        send(amplitude, *(event(number) for number in range(start, start + 1000)))
+    ticks = iter(range(1000))
+    slow = Seen(amplitude._store, timer=lambda: next(ticks) * 0.04)
+    first = slow.page()
+    assert 0 < first.unread < 3000
+    assert first.event_types[0].events + first.unread == 3000
+    while (page := slow.page()).unread:
+        pass
+    assert page.event_types[0].events == 3000
+
+
+VALUES = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-1, 1) | st.text("ab", max_size=3)
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["A", "B"]), st.dictionaries(st.sampled_from(["x", "y", "z"]), VALUES, max_size=3)
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=30)
+@given(EVENTS)
+def test_counts_are_those_of_the_events(events: list[tuple[str, dict[str, Any]]]) -> None:
+    """Whatever came, each property is counted once for each event that has it."""
+    with Amplitude(clock=fixed()) as amplitude:
+        for number, (event_type, properties) in enumerate(events):
+            send(
+                amplitude,
+                event(number, event_type=event_type, event_properties=properties, time=AT_MS),
+            )
+        found = seen(amplitude)
+    assert {name: each.events for name, each in found.items()} == Counter(name for name, _ in events)
+    for name, each in found.items():
+        wanted = Counter(key for own, properties in events if own == name for key in properties)
+        assert {held.name: held.events for held in each.properties} == wanted
+        for held in each.properties:
+            values = [json.loads(text) for text in held.examples]
+            assert all(
+                any(own == name and properties.get(held.name) == value for own, properties in events)
+                for value in values
+            )
