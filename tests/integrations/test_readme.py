@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from antinode import Client, _instances
 from antinode.testing import Endpoint
 from tests.integrations.brokers import run, told
 
@@ -99,3 +101,13 @@ def test_snippet_does_what_it_shows(endpoint: Endpoint, tmp_path: Path, name: st
     run(tmp_path, endpoint, "-c", _START + _USE[name])
     of_a_task = ("Invoice Sent", "user-7", "{'order': 'order-1'}")
     assert told(endpoint.events) == [of_a_task if name == "Celery" else _OF_A_REQUEST]
+
+
+def test_integration_of_ones_own_does_what_its_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example of docs/own-integration.md passes the test that stands beside it."""
+    monkeypatch.setattr(_instances, "_default", Client())
+    page = (README.parent / "docs" / "own-integration.md").read_text("utf-8")
+    names: dict[str, Any] = {"__name__": "__page__"}
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(code, names)  # noqa: S102 - our own page
+    names["test_handlers_log_as_who_published"]()
