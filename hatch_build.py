@@ -33,6 +33,7 @@ SOURCES = (
     "native/method.c",
     "native/module.c",
     "native/loops.c",
+    "native/stored.c",
     "native/texts.c",
 )
 

@@ -1,4 +1,4 @@
-/* A record is counted and queued: what Core.admit does, and SpooledQueue.admit. */
+/* A record is counted and queued: what Core.admit does. */
 
 #include "counts.h"
 #include "guard.h"
@@ -35,22 +35,8 @@ antinode_not_here(Log *self)
     Py_RETURN_NONE;
 }
 
-/* The truth of what lies in a slot; -1 with an error set. */
-static int
-is_true(PyObject *object, Py_ssize_t at)
-{
-    PyObject *value = Py_XNewRef(*slot(object, at));
-    int truth = value == NULL ? -1 : PyObject_IsTrue(value);
-    if (value == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "a slot is empty");
-    }
-    Py_XDECREF(value);
-    return truth;
-}
-
-/* Queue the record and count it, which nothing can part: 0, or -1 with an error set. */
-static int
-enter(Log *self, PyObject *record, PyObject *epoch, Py_ssize_t size)
+int
+antinode_enter(Log *self, PyObject *record, PyObject *epoch, Py_ssize_t size)
 {
     /* What can fail comes first. */
     long long accepted = antinode_count_at(epoch, self->at_epoch_accepted);
@@ -69,17 +55,16 @@ enter(Log *self, PyObject *record, PyObject *epoch, Py_ssize_t size)
     return 0;
 }
 
-static int
-acquire(Log *self)
+int
+antinode_acquire(Log *self)
 {
     PyObject *done = PyObject_CallNoArgs(self->acquire);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
 }
 
-/* Give the guard back, whatever error is set. */
-static void
-release(Log *self)
+void
+antinode_release(Log *self)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
@@ -90,71 +75,13 @@ release(Log *self)
     }
 }
 
-/* The place in the store, for a record that is in memory too; NULL with or without an error set. */
-static PyObject *
-place_of(Log *self, PyObject *body, PyObject *now)
-{
-    PyObject *arguments[2] = {body, now};
-    PyObject *place = PyObject_Vectorcall(self->append_stored, arguments, 2, NULL);
-    if (place != NULL && !PyLong_CheckExact(place)) {
-        Py_CLEAR(place);
-    }
-    return place;
-}
-
-/* As SpooledQueue.admit, where all is well and nothing older is unread: 1: taken; 0: the Python code has to look, and
-   nothing has changed; -1: an error is set. */
-static int
-admit_stored(Log *self, PyObject *record, PyObject *body, PyObject *now)
-{
-    if (acquire(self) < 0) {
-        return -1;
-    }
-    int taken = 0;
-    PyObject *ledger = self->ledger, *spooled = self->spooled;
-    Py_ssize_t size = PyBytes_GET_SIZE(body);
-    if (is_true(spooled, self->at_is_admitting) || is_true(spooled, self->at_is_behind) || is_true(spooled, self->at_rear)
-        || is_true(spooled, self->at_has_ended) || is_true(spooled, self->at_interrupting)
-        || *count_in(ledger, self->at_pending) - antinode_count_at(ledger, self->at_on_disk) >= self->memory_events
-        || *count_in(ledger, self->at_pending_bytes) - antinode_count_at(ledger, self->at_on_disk_bytes) >= self->memory_bytes
-        || *slot(ledger, self->at_epoch) == NULL) {
-        goto end;
-    }
-    /* A signal handler may log in the middle of what the store does. */
-    replace(spooled, self->at_is_admitting, Py_NewRef(Py_True));
-    PyObject *place = place_of(self, body, now);
-    if (place != NULL) {
-        replace(record, self->at_record_place, place);
-        PyObject *epoch = Py_NewRef(*slot(ledger, self->at_epoch));
-        taken = enter(self, record, epoch, size) < 0 ? -1 : 1;
-        Py_DECREF(epoch);
-    }
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    replace(spooled, self->at_is_admitting, Py_NewRef(Py_False));
-    if (is_true(spooled, self->at_interrupting) == 1) {
-        PyObject *done = PyObject_CallNoArgs(self->admit_late);
-        Py_XDECREF(done);
-    }
-    if (type != NULL) {
-        PyErr_Clear();
-        PyErr_Restore(type, value, traceback);
-    }
-end:
-    release(self);
-    if (taken == 0 && PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_Exception)) {
-        PyErr_Clear(); /* the store refuses: the Python code sees it too, and knows what follows */
-    }
-    return PyErr_Occurred() ? -1 : taken;
-}
-
 /* As Core._admit: 1: taken; 0: there is no room; -1: an error is set, and nothing has changed. */
 static int
 admit(Log *self, PyObject *record, Py_ssize_t size)
 {
     /* From here to the end the interpreter's lock is not given up: a guard that nobody else holds need not be taken. */
     int takes_guard = self->guard == NULL || antinode_guard_is_elsewhere(self->guard);
-    if (takes_guard && acquire(self) < 0) {
+    if (takes_guard && antinode_acquire(self) < 0) {
         return -1;
     }
     int taken = -1;
@@ -169,11 +96,11 @@ admit(Log *self, PyObject *record, Py_ssize_t size)
         taken = 0;
         goto end;
     }
-    taken = enter(self, record, epoch, size) < 0 ? -1 : 1;
+    taken = antinode_enter(self, record, epoch, size) < 0 ? -1 : 1;
 end:
     Py_XDECREF(epoch);
     if (takes_guard) {
-        release(self);
+        antinode_release(self);
     }
     return PyErr_Occurred() ? -1 : taken;
 }
@@ -204,7 +131,7 @@ antinode_deliver(Log *self, PyObject *record, PyObject *body, PyObject *now)
 {
     int taken = 0;
     if (self->spooled != NULL) {
-        taken = admit_stored(self, record, body, now);
+        taken = antinode_admit_stored(self, record, body, now);
     }
     else if (self->submit == NULL) {
         taken = admit(self, record, PyBytes_GET_SIZE(body));

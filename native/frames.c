@@ -4,7 +4,6 @@
 #include "slots.h"
 
 #define MAGIC 0xF5A5CB9Du
-#define FRAME_SIZE 24
 
 /* CRC-32 as zlib has it, eight bytes at a time. */
 static uint32_t table[8][256];
@@ -50,6 +49,24 @@ put_u32(unsigned char *to, uint32_t number)
     }
 }
 
+void
+antinode_put_frame(unsigned char *to, uint32_t salt, uint32_t nth, double logged_at, PyObject *body)
+{
+    unsigned char head[FRAME_SIZE];
+    uint64_t clock;
+    const unsigned char *data = (const unsigned char *)PyBytes_AS_STRING(body);
+    Py_ssize_t length = PyBytes_GET_SIZE(body);
+    memcpy(&clock, &logged_at, sizeof clock);
+    put_u32(head + 4, MAGIC);
+    put_u32(head + 8, nth);
+    put_u32(head + 12, (uint32_t)length);
+    put_u32(head + 16, (uint32_t)clock);
+    put_u32(head + 20, (uint32_t)(clock >> 32));
+    put_u32(head, crc_of(crc_of(salt, head + 4, FRAME_SIZE - 4), data, length));
+    memcpy(to, head, FRAME_SIZE);
+    memcpy(to + FRAME_SIZE, data, (size_t)length);
+}
+
 /* store_frame(mapped, start, salt, nth, logged_at, body): the mapped memory must have the room. */
 PyObject *
 antinode_store_frame(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
@@ -72,19 +89,7 @@ antinode_store_frame(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssiz
         PyErr_SetString(PyExc_ValueError, "the frame does not fit there");
         return NULL;
     }
-    unsigned char head[FRAME_SIZE];
-    uint64_t clock;
-    memcpy(&clock, &logged_at, sizeof clock);
-    put_u32(head + 4, MAGIC);
-    put_u32(head + 8, (uint32_t)nth);
-    put_u32(head + 12, (uint32_t)length);
-    put_u32(head + 16, (uint32_t)clock);
-    put_u32(head + 20, (uint32_t)(clock >> 32));
-    const unsigned char *body = (const unsigned char *)PyBytes_AS_STRING(args[5]);
-    put_u32(head, crc_of(crc_of((uint32_t)salt, head + 4, FRAME_SIZE - 4), body, length));
-    unsigned char *to = (unsigned char *)mapped.buf + start;
-    memcpy(to, head, FRAME_SIZE);
-    memcpy(to + FRAME_SIZE, body, (size_t)length);
+    antinode_put_frame((unsigned char *)mapped.buf + start, (uint32_t)salt, (uint32_t)nth, logged_at, args[5]);
     PyBuffer_Release(&mapped);
     Py_RETURN_NONE;
 }

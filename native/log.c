@@ -103,6 +103,22 @@ static const Given stored_layout[] = {
     {"rear", SLOT, AT(at_rear)},
     {"has_ended", SLOT, AT(at_has_ended)},
     {"interrupting", SLOT, AT(at_interrupting)},
+    {"mapped", MAYBE_NONE, AT(mapped)},
+};
+
+static const Given mapped_layout[] = {
+    {"spool", OBJECT, AT(spool)},
+    {"mapped_type", OBJECT, AT(mapped_type)},
+    {"buffered", SLOT, AT(at_buffered)},
+    {"taken", SLOT, AT(at_taken)},
+    {"current", SLOT, AT(at_current)},
+    {"map", SLOT, AT(at_map)},
+    {"end", SLOT, AT(at_end)},
+    {"count", SLOT, AT(at_count)},
+    {"limit", SLOT, AT(at_limit)},
+    {"slots", SLOT, AT(at_slots)},
+    {"salt", SLOT, AT(at_salt)},
+    {"base", SLOT, AT(at_base)},
 };
 
 static const Given chained_layout[] = {
@@ -320,6 +336,7 @@ Log_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (take_layout(self, given, layout, MANY(layout)) < 0
         || (self->chained != NULL && take_layout(self, self->chained, chained_layout, MANY(chained_layout)) < 0)
         || (self->stored != NULL && take_layout(self, self->stored, stored_layout, MANY(stored_layout)) < 0)
+        || (self->mapped != NULL && take_layout(self, self->mapped, mapped_layout, MANY(mapped_layout)) < 0)
         || get_ready(self) < 0) {
         Py_DECREF(self);
         return NULL;
@@ -354,6 +371,9 @@ Log_traverse(PyObject *object, visitproc visit, void *arg)
     for (size_t at = 0; (object_at = next_object(self, chained_layout, MANY(chained_layout), &at)) != NULL;) {
         Py_VISIT(*object_at);
     }
+    for (size_t at = 0; (object_at = next_object(self, mapped_layout, MANY(mapped_layout), &at)) != NULL;) {
+        Py_VISIT(*object_at);
+    }
 #define VISIT(name) Py_VISIT(self->name);
     HELD(VISIT)
 #undef VISIT
@@ -383,6 +403,9 @@ Log_clear(PyObject *object)
         Py_CLEAR(*object_at);
     }
     for (size_t at = 0; (object_at = next_object(self, chained_layout, MANY(chained_layout), &at)) != NULL;) {
+        Py_CLEAR(*object_at);
+    }
+    for (size_t at = 0; (object_at = next_object(self, mapped_layout, MANY(mapped_layout), &at)) != NULL;) {
         Py_CLEAR(*object_at);
     }
 #define CLEAR(name) Py_CLEAR(self->name);

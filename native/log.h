@@ -1,5 +1,6 @@
 /* What the path of an ordinary event shares: log.c is the type, event.c checks and encodes, context.c fills in, complete.c
-   prepares for middleware, lead.c leads through it, admission.c queues. */
+   prepares for middleware, lead.c leads through it, admission.c queues, stored.c puts
+   into a store. */
 
 #ifndef ANTINODE_LOG_H
 #define ANTINODE_LOG_H
@@ -95,6 +96,10 @@ typedef struct {
     Py_ssize_t at_payload_event;
     PyObject *record_passed, *refuse_broken, *skip_held_back;
     long long memory_events, memory_bytes;
+    PyObject *mapped;         /* the layout of what follows, if this may store frames itself; else NULL */
+    PyObject *spool, *mapped_type;
+    Py_ssize_t at_buffered, at_taken, at_current;                     /* in the spool */
+    Py_ssize_t at_map, at_end, at_count, at_limit, at_slots, at_salt, at_base;   /* in a mapped segment */
     PyObject *guard_owner;
     PyObject *acquire, *release;
     PyObject *guard;          /* if it is one of guard.c; else NULL, and only the two above are known of it */
@@ -194,6 +199,21 @@ PyObject *antinode_log_ready(Log *self, PyObject *event);
 
 /* None, for the Python code to do it all again, or what there is to raise. */
 PyObject *antinode_not_here(Log *self);
+
+/* Queue the record and count it, which nothing can part: 0, or -1 with an error set. */
+int antinode_enter(Log *self, PyObject *record, PyObject *epoch, Py_ssize_t size);
+
+/* Take the guard: 0, or -1 with an error set. And give it back, whatever error is set. */
+int antinode_acquire(Log *self);
+void antinode_release(Log *self);
+
+/* stored.c */
+
+/* As SpooledQueue.admit, where all is well and nothing older is unread: 1: taken; 0: the Python code has to look, and
+   nothing has changed; -1: an error is set. */
+int antinode_admit_stored(Log *self, PyObject *record, PyObject *body, PyObject *now);
+
+/* admission.c again */
 
 /* Hand the record over: 0, or -1 with an error set. */
 int antinode_deliver(Log *self, PyObject *record, PyObject *body, PyObject *now);

@@ -39,6 +39,10 @@ extern PyType_Spec antinode_log_spec;
 extern PyMethodDef antinode_pass_methods[];
 
 PyObject *antinode_fork_flag(PyObject *module, PyObject *nothing);
+
+/* A frame of the spool: the head of a record, and its body, which is of bytes. `to` must have the room. */
+#define FRAME_SIZE 24
+void antinode_put_frame(unsigned char *to, uint32_t salt, uint32_t nth, double logged_at, PyObject *body);
 PyObject *antinode_store_frame(PyObject *module, PyObject *const *args, Py_ssize_t count);
 void antinode_make_crc_table(void);
 PyObject *antinode_exceeds_of(PyObject *module, PyObject *const *args, Py_ssize_t count);

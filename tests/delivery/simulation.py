@@ -278,6 +278,9 @@ class ModelStore:
         self._unread = list(self.kept)
         self._given = 0
 
+    def mapped_layout(self) -> None:
+        """Has nothing mapped."""
+
     def append(self, body: bytes, logged_at: float, *, direct: bool) -> int:
         if direct and self.has_unread:
             raise ValueError("older records are unread")

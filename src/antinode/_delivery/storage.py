@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Stored(Protocol):
@@ -33,6 +33,9 @@ class Store(Protocol):
         `direct`: the caller keeps it in memory too, so that `read` does not give it again; only while there
         is nothing unread. Raises when it cannot be kept; with a true `is_full` when a bound was reached.
         """
+
+    def mapped_layout(self) -> dict[str, Any] | None:
+        """What compiled code uses to do the same for `direct` records; None: it calls `append`."""
 
     @property
     def has_unread(self) -> bool: ...

@@ -21,6 +21,9 @@ INDEX_MASK = (1 << PLACE_BITS) - 1
 class Segment:
     """A segment this process may acknowledge in. The file is opened when needed, and closed when idle."""
 
+    # Compiled code finds `base` where it lies.
+    __slots__ = ("__dict__", "__weakref__", "base")
+
     is_own = False
 
     def __init__(

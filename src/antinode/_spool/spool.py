@@ -7,9 +7,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from antinode._locks import is_owned, let_go
+from antinode._speedups import slot
 from antinode._spool import fates, owners
 from antinode._spool.adoption import MOST_HELD, Adoption
 from antinode._spool.directory import SpoolDirectory
@@ -29,7 +30,7 @@ from antinode._spool.recovering import RecordReading, Recovered
 from antinode._spool.segment import PLACE_BITS, Segment
 from antinode._spool.stats import SpoolRemainder, SpoolStats
 from antinode._spool.upkeep import Upkeep
-from antinode._spool.writers import OwnSegment, RefusingSegment
+from antinode._spool.writers import MappedSegment, OwnSegment, RefusingSegment
 
 if TYPE_CHECKING:
     from antinode._spool.forgetting import IsMeant, LeftForgotten
@@ -58,6 +59,9 @@ class Spool:
     is_mapped: None (default) maps files into memory where that is safe; False never does. The clocks and
     `disk` are for tests. Raises ValueError for arguments that make no sense; touches no file before `open`.
     """
+
+    # Compiled code finds these where they lie.
+    __slots__ = ("__dict__", "__weakref__", "_buffered", "_current", "_taken")
 
     def __init__(
         self,
@@ -221,6 +225,16 @@ class Spool:
         return f"<Spool {self.path!r} {state} | segments: {len(self._segments)}, unread: {self.unread}>"
 
     # Appending.
+
+    def mapped_layout(self) -> dict[str, Any]:
+        """What compiled code uses to append `direct` records itself, where there is nothing to decide."""
+        return {
+            "spool": self,
+            "buffered": slot(Spool, "_buffered"),
+            "taken": slot(Spool, "_taken"),
+            "current": slot(Spool, "_current"),
+            **MappedSegment.layout(),
+        }
 
     def append(self, body: bytes, logged_at: float, *, direct: bool) -> int:
         """Write a record; returns its place. A store into memory, unless a segment is full and none is spare.

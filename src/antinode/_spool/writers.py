@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from zlib import crc32
 
-from antinode._speedups import compiled
+from antinode._speedups import compiled, slot
 from antinode._spool.disk import HAS_POSITION, Disk, write_whole
 from antinode._spool.errors import SpoolError
 from antinode._spool.format import (
@@ -53,7 +53,12 @@ def store_frame(mapped: mmap.mmap, start: int, salt: int, nth: int, logged_at: f
 
 
 class OwnSegment(Segment):
-    """One that this process made. `append`, called by one thread at a time, alone moves its end and count."""
+    """One that this process made. `append`, called by one thread at a time, alone moves its end and count.
+
+    So does `native/stored.c`, for segments that are mapped.
+    """
+
+    __slots__ = ("_limit", "_salt", "_slots", "count", "end")
 
     is_own = True
     is_mapped = False
@@ -170,6 +175,8 @@ class OwnSegment(Segment):
 class MappedSegment(OwnSegment):
     """Appended to by storing into mapped memory: no system call, and the interpreter lock is kept."""
 
+    __slots__ = ("_map",)
+
     is_mapped = True
 
     def __init__(
@@ -185,6 +192,20 @@ class MappedSegment(OwnSegment):
         super().__init__(disk, path, header, serial, status, descriptor)
         self._mapping = mapping
         self._map = mapping.memory
+
+    @classmethod
+    def layout(cls) -> dict[str, Any]:
+        """What the compiled twin of `append` uses."""
+        return {
+            "mapped_type": cls,
+            "map": slot(cls, "_map"),
+            "end": slot(cls, "end"),
+            "count": slot(cls, "count"),
+            "limit": slot(cls, "_limit"),
+            "slots": slot(cls, "_slots"),
+            "salt": slot(cls, "_salt"),
+            "base": slot(cls, "base"),
+        }
 
     def append(self, body: bytes, logged_at: float) -> int:
         start, nth, length = self.end, self.count, len(body)

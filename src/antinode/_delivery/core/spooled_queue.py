@@ -103,6 +103,7 @@ class SpooledQueue:
             "rear": slot(SpooledQueue, "rear"),
             "has_ended": slot(SpooledQueue, "has_ended"),
             "interrupting": slot(SpooledQueue, "_interrupting"),
+            "mapped": self._store.mapped_layout(),
         }
 
     def admit(self, record: Record) -> bool:

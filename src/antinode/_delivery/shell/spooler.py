@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from antinode._delivery.core.forgetting import FORGOTTEN, IsMeant, TakenOut
 from antinode._delivery.core.response_handler import Note
@@ -114,6 +114,10 @@ class Spooler:
     def _append_in_trouble(self, body: bytes, logged_at: float, *, direct: bool) -> NoReturn:  # noqa: ARG002
         """Refuse a record at once: while the store cannot be opened, logging does not try with each event."""
         raise OSError(f"{self._trouble}")
+
+    def mapped_layout(self) -> dict[str, Any] | None:
+        # While `append` is another method than the disk's, the disk has no segment to append to.
+        return self._disk.mapped_layout()
 
     @property
     def has_unread(self) -> bool:
