@@ -29,6 +29,7 @@ def test_it_lists_every_operation(described):
         "GET /api/users/{id}",
         "GET /api/groups",
         "GET /api/groups/{type}/{name}",
+        "GET /api/schema",
         "GET /api/stats",
         "GET /api/wait",
         "GET /api/rules",

@@ -102,9 +102,9 @@ _CALLS: Final = {
     "flush": rules.plain("client.flush()"),
 }
 _SETTINGS: Final = {
-    "token": rules.Setting("{}", rules.KEY_NOTE),
-    "consumer": rules.Setting(note="not needed: events are batched, and sent in the background"),
-    "serializer": rules.Setting(note="not needed: dates, Decimals and UUIDs are written as JSON"),
+    "token": rules.SdkSetting("{}", rules.KEY_NOTE),
+    "consumer": rules.SdkSetting(note="not needed: events are batched, and sent in the background"),
+    "serializer": rules.SdkSetting(note="not needed: dates, Decimals and UUIDs are written as JSON"),
 }
 MIXPANEL: Final = Sdk(
     "mixpanel",

@@ -82,13 +82,13 @@ _CALLS: Final = {
     },
 }
 _SETTINGS: Final = {
-    "project_api_key": rules.Setting("{}", rules.KEY_NOTE),
-    "api_key": rules.Setting("{}", rules.KEY_NOTE),
+    "project_api_key": rules.SdkSetting("{}", rules.KEY_NOTE),
+    "api_key": rules.SdkSetting("{}", rules.KEY_NOTE),
     "host": rules.HOST,
     "debug": rules.DEBUG,
     "max_queue_size": rules.QUEUE,
     "send": rules.SEND,
-    "disabled": rules.Setting("enabled=not {}"),
+    "disabled": rules.SdkSetting("enabled=not {}"),
     "on_error": rules.ON_ERROR,
     "flush_at": rules.BATCH,
     "flush_interval": rules.INTERVAL,
@@ -97,9 +97,9 @@ _SETTINGS: Final = {
     "sync_mode": rules.SYNC,
     "timeout": rules.TIMEOUT,
     "thread": rules.THREAD,
-    "before_send": rules.Setting(note="client.add_event_middleware(fn), where fn takes (payload, next)"),
-    "super_properties": rules.Setting(note="antinode.add_context(event_properties={…})"),
-    "personal_api_key": rules.Setting(note=_FLAGS),
+    "before_send": rules.SdkSetting(note="client.add_event_middleware(fn), where fn takes (payload, next)"),
+    "super_properties": rules.SdkSetting(note="antinode.add_context(event_properties={…})"),
+    "personal_api_key": rules.SdkSetting(note=_FLAGS),
 }
 _MAKE: Final = Call(("project_api_key", "host", "debug"), rules.make_client(_SETTINGS, "project_api_key"))
 POSTHOG: Final = Sdk(

@@ -63,7 +63,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Setting:
+class SdkSetting:
     """An argument of the SDK's client: the option of `init` for it, as `name={}`, or why there is none."""
 
     option: str = ""
@@ -83,7 +83,7 @@ class Sdk:
     calls: Mapping[str, Call] = field(default_factory=dict)
     clients: Mapping[str, Call] = field(default_factory=dict)
     """The classes whose objects have these calls, and what making one becomes."""
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+    settings: Mapping[str, SdkSetting] = field(default_factory=dict)
     """Attributes of the module, or arguments of the client."""
     key: str = ""
     """The setting that holds the key."""
@@ -174,7 +174,7 @@ def plain(write: str, note: str = "") -> Call:
     return Call((), lambda given: Change(write, note))  # noqa: ARG005 - as above
 
 
-def make_client(settings: Mapping[str, Setting], key: str) -> Rule:
+def make_client(settings: Mapping[str, SdkSetting], key: str) -> Rule:
     """Making a client: `antinode.init` with the options that stand for the arguments."""
 
     def rule(given: Given) -> Change:
@@ -206,20 +206,22 @@ OPERATIONS: Final = {
 """The methods of `Identify`, and the operations that they write."""
 
 # What is an option of several SDKs under the same name.
-DEBUG: Final = Setting("debug={}")
-HOST: Final = Setting(
+DEBUG: Final = SdkSetting("debug={}")
+HOST: Final = SdkSetting(
     note="antinode sends to Amplitude; server_zone='EU' for a project whose data lives there"
 )
-ON_ERROR: Final = Setting("on_outcome={}", "called with each delivery that has ended; see delivery.outcome")
-SEND: Final = Setting("enabled={}")
-SYNC: Final = Setting(
+ON_ERROR: Final = SdkSetting(
+    "on_outcome={}", "called with each delivery that has ended; see delivery.outcome"
+)
+SEND: Final = SdkSetting("enabled={}")
+SYNC: Final = SdkSetting(
     note="log_event never waits: call client.flush(), or .result() of what log_event returns"
 )
-THREAD: Final = Setting(note="not needed: see `connections`")
-RETRIES: Final = Setting(note="not needed: attempts are not limited; see `retry_timeouts`")
-TIMEOUT: Final = Setting("request_timeout_millis={} * 1000")
-GZIP: Final = Setting("compress={}")
-QUEUE: Final = Setting("max_queue_events={}")
-BATCH: Final = Setting("max_cached_events={}")
-INTERVAL: Final = Setting("upload_interval_in_sec={}")
-PROXIES: Final = Setting(note="proxy='http://host:port', or the environment's HTTPS_PROXY")
+THREAD: Final = SdkSetting(note="not needed: see `connections`")
+RETRIES: Final = SdkSetting(note="not needed: attempts are not limited; see `retry_timeouts`")
+TIMEOUT: Final = SdkSetting("request_timeout_millis={} * 1000")
+GZIP: Final = SdkSetting("compress={}")
+QUEUE: Final = SdkSetting("max_queue_events={}")
+BATCH: Final = SdkSetting("max_cached_events={}")
+INTERVAL: Final = SdkSetting("upload_interval_in_sec={}")
+PROXIES: Final = SdkSetting(note="proxy='http://host:port', or the environment's HTTPS_PROXY")

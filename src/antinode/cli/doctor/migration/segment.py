@@ -82,7 +82,7 @@ _CALLS: Final = {
     "shutdown": rules.plain("client.shutdown()"),
 }
 _SETTINGS: Final = {
-    "write_key": rules.Setting("{}", rules.KEY_NOTE),
+    "write_key": rules.SdkSetting("{}", rules.KEY_NOTE),
     "host": rules.HOST,
     "debug": rules.DEBUG,
     "max_queue_size": rules.QUEUE,
@@ -96,7 +96,7 @@ _SETTINGS: Final = {
     "thread": rules.THREAD,
     "upload_size": rules.BATCH,
     "upload_interval": rules.INTERVAL,
-    "log_handler": rules.Setting(note="logging.getLogger('antinode').addHandler(…)"),
+    "log_handler": rules.SdkSetting(note="logging.getLogger('antinode').addHandler(…)"),
 }
 SEGMENT: Final = Sdk(
     "segment-analytics-python",
