@@ -10,10 +10,12 @@ import os
 from collections import UserString
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 
-class Fields(NamedTuple):
+class Fields(msgspec.Struct, frozen=True):
     """What an object with named fields holds."""
 
     items: Iterable[tuple[str, Any]]
@@ -21,7 +23,7 @@ class Fields(NamedTuple):
     """What to write instead; empty where the object is as good as a dict."""
 
 
-class Substitute(NamedTuple):
+class Substitute(msgspec.Struct, frozen=True):
     """A plain value that stands for another."""
 
     value: Any

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from antinode._delivery.core.loops import fitting, total_size
 from antinode._delivery.record import Record
@@ -108,7 +109,7 @@ class Batch:
         return pulled
 
 
-class Upload(NamedTuple):
+class Upload(msgspec.Struct, frozen=True):
     """One request to make; its shell answers with `Core.respond`."""
 
     number: int

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from antinode import _json
 from antinode._delivery.core.backlog import Backlog, ids_of
 from antinode._delivery.core.batch import NO_LIMIT, Batch, halves
@@ -45,7 +47,7 @@ class Note(NamedTuple):
     text: str
 
 
-class Retried(NamedTuple):
+class Retried(msgspec.Struct, frozen=True):
     """A repeated request was answered: the arguments of `on_retry`."""
 
     response: Response

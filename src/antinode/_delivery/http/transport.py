@@ -54,7 +54,7 @@ class HttpTransport:
     # Guarded by _lock: these three and each origin's list of idle connections.
     _under_way: set[Exchange]
     _origins: dict[Address, Origin]
-    _routes: dict[str, tuple[Origin, str]]  # by URL, so that each is parsed once
+    _routes: dict[str, tuple[Origin, str, str]]  # by URL, so that each is parsed once
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class HttpTransport:
         with self._lock:
             self._under_way.add(exchange)
         try:
-            origin, path = self._route(request.url)
+            origin, target, host = self._route(request.url)
             headers = self._headers_for(request, origin)
             body = request.body
             if (
@@ -106,7 +106,7 @@ class HttpTransport:
             ):
                 body = self._compress(body)
                 headers["Content-Encoding"] = "gzip"
-            return self._carry(exchange, origin, _head(path, origin, headers, len(body)), body)
+            return self._carry(exchange, origin, _head(target, host, headers, len(body)), body)
         finally:
             with self._lock:
                 self._under_way.discard(exchange)
@@ -150,8 +150,8 @@ class HttpTransport:
         self._origins = {}
         self._routes = {}
 
-    def _route(self, url: str) -> tuple[Origin, str]:
-        """The server that `url` leads to, and what a request line there names."""
+    def _route(self, url: str) -> tuple[Origin, str, str]:
+        """The server that `url` leads to, and what a request line and a Host header there name."""
         route = self._routes.get(url)
         if route is not None:
             return route
@@ -160,13 +160,14 @@ class HttpTransport:
             proxy = self._proxy
             if self._follows_environment:
                 proxy = proxy_from_environment(address.scheme, address.host, address.port)
+            origin = Origin(address, proxy, self._tls_context)
+            target, host = origin.request_target(path), origin.host_header
         except (ValueError, ImportError) as error:
             # Without its context, and masked: a message may quote the URL.
             raise TransportError(f"no way to the server: {without_secrets(str(error))}") from None
-        origin = Origin(address, proxy, self._tls_context)
         with self._lock:
             origin = self._origins.setdefault(address, origin)
-            route = origin, origin.request_target(path)
+            route = origin, target, host
             self._routes[url] = route
         return route
 
@@ -261,9 +262,9 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
         raise ValueError(f"headers: {error}") from None
 
 
-def _head(target: str, origin: Origin, headers: Mapping[str, str], length: int) -> bytes:
+def _head(target: str, host: str, headers: Mapping[str, str], length: int) -> bytes:
     try:
-        return request_head(target, origin.host_header, headers, length)
+        return request_head(target, host, headers, length)
     except ValueError as error:
         # Without its context, which quotes what it could not encode.
         raise TransportError(f"the request cannot be made: {error}") from None

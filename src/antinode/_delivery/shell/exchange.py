@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -36,7 +36,7 @@ class UploadRoute(msgspec.Struct, frozen=True):
         return "UploadRoute()"  # a URL's query and the envelope may hold secrets
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True):
     """What came of an upload."""
 
     number: int
@@ -97,7 +97,7 @@ class Exchanger:
                 raise TransportTimeout("there was no time left for a request")
             if self._desk is not None:
                 allowed, withheld = self._desk.sort(upload.records, timeout)
-                upload = upload._replace(records=allowed)
+                upload = msgspec.structs.replace(upload, records=allowed)
                 if not allowed:
                     verdict = None
                     return
