@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from antinode._protocol.words import counted
-from antinode.cli.doctor.migration.scan import SourceReading, Step, read
+from antinode.cli.doctor.migration.scan import SourceScan, Step, read
 from antinode.cli.ui import console
 from antinode.cli.ui.console import printable
 from antinode.cli.ui.output import write_json
@@ -35,7 +35,7 @@ def tell(path: str, *, is_json: bool) -> bool:
     return bool(reading.steps)
 
 
-def _print(out: Console, reading: SourceReading) -> None:
+def _print(out: Console, reading: SourceScan) -> None:
     for path, steps in groupby(reading.steps, lambda step: step.path):
         for step in steps:
             _print_step(out, path, step)
@@ -65,7 +65,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _sum(reading: SourceReading) -> str:
+def _sum(reading: SourceScan) -> str:
     files = counted(reading.files, "file")
     if not reading.steps:
         return f"Nothing to change in {files}."

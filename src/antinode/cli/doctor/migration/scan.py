@@ -48,7 +48,7 @@ class Unread:
 
 
 @dataclass(frozen=True)
-class SourceReading:
+class SourceScan:
     """What was found in a code base."""
 
     files: int
@@ -56,7 +56,7 @@ class SourceReading:
     unread: list[Unread]
 
 
-def read(root: Path) -> SourceReading:
+def read(root: Path) -> SourceScan:
     """What to change below `root`, a directory or a file, in the order of files and lines."""
     trees: dict[Path, ast.Module] = {}
     unread: list[Unread] = []
@@ -70,7 +70,7 @@ def read(root: Path) -> SourceReading:
     steps: list[Step] = []
     for path, tree in trees.items():
         steps += _in_file(tree, _shown(path, root), bind(tree, sdks, shared), sdks)
-    return SourceReading(len(trees), steps, unread)
+    return SourceScan(len(trees), steps, unread)
 
 
 def _files(root: Path) -> Iterator[Path]:
