@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 from uuid import UUID
 
 import pytest
@@ -31,7 +32,7 @@ from antinode.amplitude import (
 )
 from antinode.amplitude.http_client import HttpClient, HttpStatus
 from antinode.amplitude.storage import InMemoryStorage, InMemoryStorageProvider, StorageProvider
-from antinode.testing import Answer, Endpoint, faults
+from antinode.testing import Answer, Endpoint, capture, faults
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -579,3 +580,24 @@ def test_durations_arrive(make: Callable[..., Amplitude], endpoint: Endpoint) ->
     client.track(event(took=timedelta(minutes=2)))
     flush(client)
     assert arrived(endpoint) == [{"took": 120}]
+
+
+def test_a_test_kit_takes_what_is_tracked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a capture nothing is sent; a replaced `post` gets the events all the same, also later on."""
+    post = MagicMock()
+    client = Amplitude(KEY)
+    with capture() as taken:
+        client.track(event(n=1))
+        assert [each["event_properties"] for each in taken] == [{"n": 1}]
+    with monkeypatch.context() as replaced:
+        replaced.setattr(HttpClient, "post", post)
+        client.track(event(n=2))
+        flush(client)
+        assert [
+            json.loads(call.args[1])["events"][0]["event_properties"] for call in post.call_args_list
+        ] == [{"n": 2}]
+    with capture() as taken:
+        client.track(event(n=3))
+        client.shutdown()
+        assert len(taken) == 1
+    assert post.call_count == 1

@@ -13,7 +13,7 @@ from antinode import Client, Delivery
 from antinode._factory import destination, make_sender
 from antinode.amplitude import _outcomes
 from antinode.amplitude.event import EventOptions, body_of
-from antinode.amplitude.worker import Carrier
+from antinode.amplitude.worker import Carrier, is_replaced
 
 if TYPE_CHECKING:
     from antinode import Options
@@ -31,15 +31,33 @@ class _DestinationClient(Client):
         super().__init__()
         self._configuration = configuration
         self.carrier = Carrier(configuration)
+        self._is_for_replacement = False
 
     def start(self) -> None:
         """Make it ready to log. Raises `ConfigurationError`."""
-        self.init(_in_one_word(self._configuration.api_key), **self._configuration.delivery_options())
+        options = self._configuration.delivery_options()
+        self._is_for_replacement = is_replaced()
+        if self._is_for_replacement:
+            # A transport that is given sends to nobody else's machine, as far as a test kit is concerned.
+            options["transport"] = self.carrier
+        self.init(_in_one_word(self._configuration.api_key), **options)
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether events go where they should by now: a test may have replaced, or taken, what sends."""
+        if not is_replaced():
+            return not self._is_for_replacement
+        return self._sender is not None and not self._sender.is_tapped
+
+    def end(self, seconds: float) -> None:
+        """Send what is queued, for so many seconds at most; not at all if it was for a test that is over."""
+        self.flush(0 if self._is_for_replacement and not is_replaced() else seconds)
 
     def _make_sender(self, key: str, options: Options) -> Sender:
         given = self._configuration.api_key
-        _, _, self.carrier.make = destination(options)
-        options = msgspec.structs.replace(options, transport=self.carrier)
+        if options.transport is not self.carrier:
+            _, _, self.carrier.make = destination(options)
+            options = msgspec.structs.replace(options, transport=self.carrier)
         return make_sender(given.strip() if isinstance(given, str) else key, options, self._name)
 
     def flush_later(self) -> Future[None]:
@@ -73,7 +91,7 @@ class AntinodeDestination:
         )
         while True:
             client = self._client
-            if client is None or self._version != configuration._version:
+            if client is None or self._version != configuration._version or not client.is_fit:
                 client = self._renew()
                 if client is None:
                     _outcomes.tell(configuration, event, -1, "The configuration is not valid.")
@@ -82,7 +100,7 @@ class AntinodeDestination:
             # It may have ended between being looked up and being used, since the configuration has changed.
             if delivery.outcome is None or client is self._client or delivery.outcome.reason != "shutdown":
                 break
-        if client.carrier.is_replaced or _outcomes.is_wanted(configuration, event):
+        if is_replaced() or _outcomes.is_wanted(configuration, event):
             kept = event.snapshot() if isinstance(event, EventOptions) and not configuration.fast else event
             delivery.add_done_callback(partial(self._tell, client.carrier, kept))
 
@@ -94,7 +112,7 @@ class AntinodeDestination:
             done.set_result(None)
             return done
         future = client.flush_later()
-        if client.carrier.is_replaced:
+        if is_replaced():
             # Tests that replace what sends look at once at what was sent.
             client.flush(_MOCK_SECONDS)
         return future
@@ -114,7 +132,7 @@ class AntinodeDestination:
             version = configuration._version
             if self._failed == version:
                 return None
-            if self._client is not None and self._version == version:
+            if self._client is not None and self._version == version and self._client.is_fit:
                 return self._client
             former = self._client
             client = _DestinationClient(configuration)
@@ -122,7 +140,7 @@ class AntinodeDestination:
                 if not configuration.api_key or not isinstance(configuration.api_key, str):
                     raise ValueError("there is no API key")
                 if former is not None:
-                    former.flush(former.options.shutdown_timeout)
+                    former.end(former.options.shutdown_timeout)
                 client.start()
             except ValueError as error:
                 self._failed = version
@@ -130,7 +148,7 @@ class AntinodeDestination:
                 return None
             self._client, self._version = client, version
         if former is not None:
-            former.shutdown()
+            former.shutdown(0 if not former.is_fit else None)
         return client
 
     def _tell(self, carrier: Carrier, event: Any, delivery: Delivery) -> None:
