@@ -37,16 +37,17 @@ def _is_card_number(digits: str) -> bool:
     return _CARD_NETWORKS.fullmatch(digits) is not None and _passes_luhn(digits)
 
 
-# As the networks publish them (ISO/IEC 7812): Visa, Mastercard, American Express, Diners, Discover, JCB,
+# As the networks publish them (ISO/IEC 7812): Visa, Mastercard, Mir, American Express, Diners, Discover, JCB,
 # UnionPay, Maestro.
 _CARD_NETWORKS = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})"
     r"|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"
+    r"|220[0-4]\d{12,15}"
     r"|3[47]\d{13}"
     r"|3(?:0[0-5]|[689]\d)\d{11,16}"
     r"|6(?:011|4[4-9]\d|5\d\d)\d{12,15}"
-    r"|35(?:2[89]|[3-8]\d)\d{12,15}"
-    r"|62\d{14,17}"
+    r"|35(?:2[89]|[3-8]\d)\d{12,15}|(?:2131|1800)\d{11}"
+    r"|(?:62|81)\d{14,17}"
     r"|(?:50|5[6-9]|6\d)\d{10,17}",
     re.ASCII,
 )
@@ -58,7 +59,9 @@ def _hide_cards(text: str, replacement: str) -> str:
     return _DIGIT_GROUPS.sub(lambda run: _hide_in_run(run[0], replacement), text)
 
 
-_DIGIT_GROUPS = re.compile(r"(?<![\d.])\d{2,}(?:[ -]\d{2,})*(?!\d)", re.ASCII)
+# Between groups of digits: a space or a dash of any width, or a dot.
+_GAP = r"[ .\-\u00a0\u2007\u2009\u202f\u2010-\u2014]"
+_DIGIT_GROUPS = re.compile(rf"(?<![\d.])\d{{2,}}(?:{_GAP}\d{{2,}})*(?!\d)", re.ASCII)
 
 
 def _hide_in_run(run: str, replacement: str) -> str:
@@ -87,17 +90,64 @@ def _passes_luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-def _is_iban(text: str) -> bool:
-    """ISO 13616: the country's and the check characters to the end, letters as numbers, remainder 1 of 97."""
-    characters = re.sub(r"\s", "", text).upper()
+def _hide_ibans(text: str, replacement: str) -> str:
+    """IBANs replaced: as long as their country's are, with the right check digits, in groups or not."""
+    made: list[str] = []
+    kept_to = at = 0
+    while (found := _IBAN_START.search(text, at)) is not None:
+        at = found.end()
+        end = _end_of_iban(text, found.start())
+        if end is not None:
+            made += (text[kept_to : found.start()], replacement)
+            kept_to = at = end
+    return "".join((*made, text[kept_to:]))
+
+
+def _end_of_iban(text: str, start: int) -> int | None:
+    """Where the IBAN that begins here ends; None if there is none."""
+    length = _IBAN_LENGTHS.get(text[start : start + 2].upper())
+    if length is None:
+        return None
+    characters = ""
+    at = start
+    while len(characters) < length:
+        if at + 1 < len(text) and characters and _IS_GAP(text[at]):
+            at += 1
+        if at >= len(text) or not (text[at].isascii() and text[at].isalnum()):
+            return None
+        characters += text[at].upper()
+        at += 1
+    if at < len(text) and text[at].isascii() and text[at].isalnum():
+        return None
+    # ISO 13616: the country's and the check characters to the end, letters as numbers, remainder 1 of 97.
     moved = characters[4:] + characters[:4]
-    return int("".join(str(int(each, 36)) for each in moved)) % 97 == 1
+    return at if int("".join(str(int(each, 36)) for each in moved)) % 97 == 1 else None
+
+
+_IBAN_LENGTHS: Final = {
+    country: length
+    for length, countries in {
+        15: "NO", 16: "BE", 18: "DK FI FO GL NL", 19: "MK SI", 20: "AT BA EE KZ LT LU XK", 21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        25: "LY PT ST", 26: "IS TR", 27: "FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB PL SV",
+        29: "BR EG PS QA UA", 30: "JO KW MU", 31: "MT SC", 32: "LC", 33: "RU",
+    }.items()
+    for country in countries.split()
+}  # fmt: skip
+"""As the registry of IBANs has them."""
+_IS_GAP = re.compile(_GAP).fullmatch
+_IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d", re.ASCII)
 
 
 def _is_phone_number(text: str) -> bool:
-    return 8 <= len(re.sub(r"\D", "", text)) <= 15 and _DATE.match(text) is None
+    digits = len(re.sub(r"\D", "", _EXTENSION.sub("", text)))
+    return 8 <= digits <= 15 and _DATE.match(text) is None
 
 
+# Spaces, dashes, slashes and dots, as they stand in phone numbers.
+_SIGN = _GAP.replace(".", "./", 1)
+
+_EXTENSION = re.compile(r"[x#e].*")
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}", re.ASCII)
 
 
@@ -111,49 +161,78 @@ def _is_ip_address(text: str) -> bool:
 
 _DIGIT = re.compile(r"\d", re.ASCII)
 
+_FORMS = re.compile(
+    r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*"  # JSON Web Tokens
+    r"|\b(?:"
+    r"(?:sk|pk|rk)_(?:live|test)_\w{8,}|whsec_\w{16,}|sk-[\w-]{20,}"
+    r"|gh[opsur]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"
+    r"|xox[abeoprs]-[\w-]{10,}"
+    r"|(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|AIza[\w-]{30,}|ya29\.[\w-]{16,}|GOCSPX-[\w-]{16,}"
+    r"|npm_\w{30,}|pypi-[\w-]{30,}|hf_\w{20,}|dop_v1_\w{40,}|shp(?:at|ca|pa|ss)_\w{20,}"
+    r"|SG\.[\w-]{16,64}\.[\w-]{16,}|SK[0-9a-f]{32}\b|key-[0-9a-f]{32}\b"
+    r"|\d{8,10}:AA[\w-]{30,}|[MNO][\w-]{22,26}\.[\w-]{6}\.[\w-]{25,}"  # of bots
+    r"|AGE-SECRET-KEY-1\w{6,}"
+    r")"
+)
+_LONG = re.compile(r"[\w.:-]{15}")
+"""What has one of these forms is at least so long."""
+_SCHEMES = re.compile(
+    r"(?i:\b(?:bearer|basic)\s+(?=[\w~+/.-]{0,256}[\d=])[\w~+/.=-]{8,})"
+    r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?"
+)
+_NAMES = (
+    r"(?:password|passwd|passphrase|pwd|secret|token|sessionid"
+    r"|(?:api|access|account|private|secret|signing)[_-]?key)"
+)
+# `password=…`, `"secret": "…"`, `X-Api-Key: …`, `Cookie: …`, in a query, and before the host of an address.
+_NAMED = re.compile(
+    rf"{_NAMES}(?:[\"']? ?=>? ?[\"']?[^\s\"'&;,]+|[\"'] ?: ?[\"'][^\"']{{1,512}}"
+    r"| ?: ?(?=[^\s\d]{0,64}\d)[^\s,;]+)"
+    r"|\b(?:set-)?cookie: ?[^\r\n]+"
+    r"|(?<=[?&;])(?:key|auth|session|signature)=[^&\s#]+"
+    r"|(?<=//)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)",
+    re.IGNORECASE,
+)
+
+
+def _hide_tokens(text: str, replacement: str) -> str:
+    """Tokens known by their form, by the scheme before them, or by their name; each only where it may be."""
+
+    def hidden(_: re.Match[str]) -> str:
+        return replacement
+
+    if _LONG.search(text) is not None:
+        text = _FORMS.sub(hidden, text)
+    text = _SCHEMES.sub(hidden, text)
+    return _NAMED.sub(hidden, text) if "=" in text or ":" in text else text
+
+
 PATTERNS: Final[dict[str, Pattern]] = {
     "email": Pattern(
-        re.compile(r"[^\s@<>\"'(),;:=&?/\\\[\]{}|]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+"),
-        needs=re.compile("@|%40"),
+        re.compile(
+            r"(?:[^\s@\uff20<>\"'(),;:=&?/\\\[\]{}|]{1,64}|\"[^\"@\r\n]{1,62}\")"
+            r"(?:@|%40|\uff20|&#64;|\\u0040| ?[\[(]at[\])] ?)[\w-]{1,63}(?:\.[\w-]{1,63})+"
+        ),
+        needs=re.compile(r"[@\uff20]|%40|&#64;|\\u0040|[\[(]at[\])]"),
     ),
     "card": Pattern(_DIGIT_GROUPS, needs=re.compile(r"\d{2}", re.ASCII), replace=_hide_cards),
-    "iban": Pattern(
-        re.compile(
-            r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])", re.ASCII
-        ),
-        _is_iban,
-        needs=_DIGIT,
-    ),
+    "iban": Pattern(_IBAN_START, needs=_DIGIT, replace=_hide_ibans),
     "phone": Pattern(
         re.compile(
             r"(?<![\w.])(?:"
-            r"(?:\+[1-9]|00[1-9]\d{0,2}[ .-])(?:[ ./()-]{0,2}\d){7,14}"  # with the country's code
-            r"|(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}"  # North America
-            r"|0[1-9](?:[ ./-]?\d){7,9}"  # with the national prefix
-            r"|\(0\d{1,4}\) ?\d(?:[ ./-]?\d){4,8}"
-            r")(?!\w)",
+            rf"(?:\+[1-9]|00[1-9]\d{{0,2}}{_GAP})(?:(?:{_SIGN}|[()]){{0,2}}\d){{7,14}}"  # a country's code
+            rf"|(?:\(\d{{3}}\) ?|\d{{3}}{_GAP})\d{{3}}{_GAP}\d{{4}}"  # North America
+            rf"|0[1-9](?:{_SIGN}?\d){{7,11}}"  # with the national prefix
+            rf"|\(0\d{{1,4}}\)[ -]?\d(?:{_SIGN}?\d){{4,8}}"
+            rf"|\(\+?\d{{2,4}}\){_SIGN}{{0,2}}\d(?:{_SIGN}?\d){{5,10}}"
+            r")(?: ?(?:x|ext\.?|#) ?\d{1,6})?(?!\w)",
             re.ASCII,
         ),
         _is_phone_number,
         needs=_DIGIT,
     ),
-    "token": Pattern(
-        re.compile(
-            r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*"  # JSON Web Tokens
-            r"|(?i:\b(?:bearer|basic)\s+(?=[\w~+/.-]{0,256}[\d=])[\w~+/.=-]{8,})"
-            r"|\b(?:sk|pk|rk)_(?:live|test)_\w{8,}|\bwhsec_\w{16,}"
-            r"|\bsk-[\w-]{20,}"
-            r"|\bgh[opsur]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
-            r"|\bxox[abeoprs]-[\w-]{10,}"
-            r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
-            r"|\bAIza[\w-]{30,}"
-            r"|\bnpm_\w{30,}|\bpypi-[\w-]{30,}"
-            r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?"
-            r"|(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)"  # a user and a password in an address
-            r"|(?i:(?<=[?&;])(?:access_token|refresh_token|id_token|token|api_?key|key|secret|client_secret"
-            r"|password|passwd|pwd|auth|session|sessionid|signature)=[^&\s#]+)"
-        )
-    ),
+    "token": Pattern(_FORMS, replace=_hide_tokens),
     "ip": Pattern(
         re.compile(
             r"(?<![\w.:])(?:(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4})(?![\w:]|\.\d)",

@@ -24,29 +24,70 @@ SENSITIVE_KEYS: Final = (
     "passwd",
     "pwd",
     "passphrase",
+    "password_confirmation",
+    "password_hash",
     "secret",
     "client_secret",
     "token",
     "access_token",
     "refresh_token",
     "id_token",
-    "csrf_token",
+    "csrf",
+    "jwt",
     "api_key",
     "private_key",
+    "access_key",
+    "secret_key",
+    "encryption_key",
+    "signing_key",
+    "ssh_key",
+    "connection_string",
+    "database_url",
+    "otp",
+    "mfa_code",
+    "security_answer",
     "authorization",
     "cookie",
     "set_cookie",
     "session_cookie",
     "credit_card",
     "card_number",
+    "cc_number",
     "cvv",
     "cvc",
     "iban",
+    "bank_account",
+    "account_number",
+    "routing_number",
+    "sort_code",
     "ssn",
     "social_security_number",
     "tax_id",
+    "national_id",
+    "passport",
+    "passport_no",
     "passport_number",
+    "driver_license",
+    "drivers_license",
+    "driving_license",
     "date_of_birth",
+    "birth_date",
+    "birthday",
+    "dob",
+    "first_name",
+    "last_name",
+    "full_name",
+    "given_name",
+    "family_name",
+    "maiden_name",
+    "surname",
+    "street_address",
+    "home_address",
+    "phone",
+    "phone_number",
+    "mobile_number",
+    "telephone",
+    "fax_number",
 )
 """Names of properties that `redact` hides whatever they hold, unless it is told others."""
 
@@ -64,8 +105,8 @@ def redact(
     """Takes out of the properties and groups of an event what its key or its text gives away.
 
     `keys` are names of properties, at any depth, whose values are replaced whole. They stand for all names
-    that end with their words, however those are joined: "api_key" for "apiKey" and "X-Api-Key". A key that is
-    a field of events, such as "ip", has that field removed.
+    that end with their words, however those are joined, and a number behind them: "api_key" for "apiKey",
+    "X-Api-Key" and "api_key_2". A key that is a field of events, such as "ip", has that field removed.
 
     `patterns` are found in texts, in keys, and in whole numbers (a card's): names of `PATTERNS` ("email",
     "card", "iban", "phone", "token", "ip") or compiled regular expressions; all but "ip" unless you say
@@ -120,6 +161,7 @@ def _words(name: str) -> list[str]:
     return re.split(r"[\W_]+", _WITHIN_CAMEL_CASE.sub(" ", name).casefold())
 
 
+_NUMBER_BEHIND = re.compile(r"[\W_]*\d+$")
 _WITHIN_CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -134,6 +176,7 @@ class _Hiding:
 
     def _has_sensitive_end(self, name: str) -> bool:
         end = ""
+        name = _NUMBER_BEHIND.sub("", name) or name
         for word in reversed(_words(name)):
             end = word + end
             if end in self._names:
