@@ -34,11 +34,21 @@ _STEADY = {**os.environ, "PYTHONHASHSEED": "0"}
 PAIRS, PAIRED_EVENTS = 5, 40_000
 ATTEMPT = 120
 """Seconds after which a run under valgrind is given up."""
-CONTENDERS = ("encoding", "floor", "log_event", "antinode", "middleware", "Event", "spool")
+CONTENDERS = (
+    "encoding",
+    "floor",
+    "log_event",
+    "antinode",
+    "middleware",
+    "three middlewares",
+    "Event",
+    "spool",
+)
 RATIOS = (
     ("antinode to the floor", "antinode", "floor"),
     ("log_event to encoding alone", "log_event", "encoding"),
     ("a middleware to none", "middleware", "antinode"),
+    ("three of them to none", "three middlewares", "antinode"),
     ("an Event object to its dict", "Event", "antinode"),
     ("the spool to none", "spool", "antinode"),
 )
@@ -63,8 +73,9 @@ def contend(contender: str, events: int) -> None:
         KEY, transport=Nowhere(), upload_interval_in_sec=3600, max_cached_events=10**9, **options
     )
     log: Callable[[Any], object] = client.log_event
-    if contender == "middleware":
-        client.add_event_middleware(_stamp)
+    if "middleware" in contender:
+        for _ in range(3 if contender == "three middlewares" else 1):
+            client.add_event_middleware(_stamp)
     elif contender == "Event":
         log = lambda event: client.log_event(antinode.Event(**event))  # noqa: E731 - the other is no function
     for number in range(events):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 TIMES = "×"  # noqa: RUF001 - the sign for people to read
+PLAIN_CALL = "a plain dict"
+"""The row of a call with nothing else to it."""
 NOTHING = "–"  # noqa: RUF001 - the same
 
 

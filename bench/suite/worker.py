@@ -175,6 +175,16 @@ def hot_path(spec: Figures, _open_session: Callable[[], Session], make: Make) ->
     _say(run(make, spec["settings"]["encoder"], spec["rounds"]))
 
 
+def parts(spec: Figures, _open_session: Callable[[], Session], make: Make) -> None:
+    """What a part of antinode adds to a call; see `bench.suite.parts`."""
+    if without := spec["without"]:
+        sys.modules[without] = None  # type: ignore[assignment]  # as where it is not installed
+    from bench.suite.parts import run  # noqa: PLC0415 - loads antinode, with or without
+
+    _say({"cpu": run(spec["part"], make)})
+    _leave_at_once()
+
+
 def _leave_at_once() -> None:
     """End without waiting for what a peer would still wait for: its exit is measured on its own."""
     import os  # noqa: PLC0415 - at the end only
@@ -189,6 +199,7 @@ TASKS: dict[str, Callable[[Figures, Callable[[], Session], Make], None]] = {
     "leave": leave,
     "trickle": trickle,
     "hot_path": hot_path,
+    "parts": parts,
 }
 
 if __name__ == "__main__":

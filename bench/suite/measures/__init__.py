@@ -13,6 +13,7 @@ from bench.suite.measures import (
     leaving,
     memory,
     pace,
+    parts,
     start,
     threads,
     variants,
@@ -20,6 +21,7 @@ from bench.suite.measures import (
 
 MEASURES: dict[str, ModuleType] = {
     "variants": variants,
+    "parts": parts,
     "delivery": delivery,
     "pace": pace,
     "threads": threads,
