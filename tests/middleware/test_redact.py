@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antinode import Client, ConfigurationError, MiddlewarePayload
-from antinode.middleware import PATTERNS, allow, drop, hash_ids, redact
+from antinode.middleware import PATTERNS, _patterns, allow, drop, hash_ids, redact
 from antinode.testing import Endpoint, faults
 from tests.lifecycle.driver import KEY
 from tests.middleware.conftest import Through, event
@@ -370,3 +370,40 @@ def test_any_text_is_taken(text: str) -> None:
         given_event = seen[-1] if seen else event(event_properties={"x": text, text: "x"})
         redact()(MiddlewarePayload(given_event), lambda payload: seen.append(payload.event))
     assert seen[0] == seen[1]
+
+
+def bare(pattern: _patterns.Pattern) -> _patterns.Pattern:
+    """The same without its shortcuts."""
+    return dataclasses.replace(pattern, needs=None, least=0)
+
+
+PIECES = st.sampled_from(
+    [text for texts in HIDDEN.values() for text in texts]
+    + [
+        "pwd=x",
+        "?key=x",
+        "//a:b@",
+        "basic a1234567",
+        "ba\u017f\u0131c a1234567",
+        "a@b.c",
+        "x",
+        "7",
+        " ",
+        "::1",
+        "-----",
+    ]
+)
+
+
+@given(st.lists(st.one_of(PIECES, st.text(max_size=6), st.integers().map(str)), max_size=3), st.data())
+def test_shortcuts_change_nothing(pieces: list[str], data: st.DataObject) -> None:
+    """What a text must hold, and how long it must be, only saves a search that finds nothing."""
+    whole = "".join(pieces)
+    start = data.draw(st.integers(0, len(whole)))
+    text = whole[start : data.draw(st.integers(start, len(whole)))]
+    for name, pattern in _patterns.PATTERNS.items():
+        assert pattern.hide(text, "*") == bare(pattern).hide(text, "*"), name
+    # The shortcut within that of tokens.
+    assert _patterns._may_have_scheme(text) or _patterns._SCHEMES.search(text) is None
+    found = _patterns._SCHEMES.search(text)
+    assert found is None or len(found[0]) >= _patterns._SHORTEST_SCHEME

@@ -20,10 +20,12 @@ class Pattern:
     """What a text must hold for it to be worth a search."""
     replace: Callable[[str, str], str] | None = None
     """Does it in place of `find`."""
+    least: int = 0
+    """How many characters whatever is found has at least."""
 
     def hide(self, text: str, replacement: str) -> str:
         """The text with what is found replaced."""
-        if self.needs is not None and self.needs.search(text) is None:
+        if len(text) < self.least or (self.needs is not None and self.needs.search(text) is None):
             return text
         if self.replace is not None:
             return self.replace(text, replacement)
@@ -175,7 +177,8 @@ _FORMS = re.compile(
     r"|AGE-SECRET-KEY-1\w{6,}"
     r")"
 )
-_LONG = re.compile(r"[\w.:-]{15}")
+_LEAST_OF_FORMS = 15
+_LONG = re.compile(rf"[\w.:-]{{{_LEAST_OF_FORMS}}}")
 """What has one of these forms is at least so long."""
 _SCHEMES = re.compile(
     r"(?i:\b(?:bearer|basic)\s+(?=[\w~+/.-]{0,256}[\d=])[\w~+/.=-]{8,})"
@@ -196,15 +199,27 @@ _NAMED = re.compile(
 )
 
 
+_SHORTEST_SCHEME = len("basic a1234567")
+
+
+def _may_have_scheme(text: str) -> bool:
+    # Letters that are not ASCII may count as those of "basic" when case does not matter.
+    if not text.isascii() or "-----BEGIN" in text:
+        return True
+    lowered = text.lower()
+    return "bearer" in lowered or "basic" in lowered
+
+
 def _hide_tokens(text: str, replacement: str) -> str:
     """Tokens known by their form, by the scheme before them, or by their name; each only where it may be."""
 
     def hidden(_: re.Match[str]) -> str:
         return replacement
 
-    if _LONG.search(text) is not None:
+    if len(text) >= _LEAST_OF_FORMS and _LONG.search(text) is not None:
         text = _FORMS.sub(hidden, text)
-    text = _SCHEMES.sub(hidden, text)
+    if len(text) >= _SHORTEST_SCHEME and _may_have_scheme(text):
+        text = _SCHEMES.sub(hidden, text)
     return _NAMED.sub(hidden, text) if "=" in text or ":" in text else text
 
 
@@ -214,10 +229,11 @@ PATTERNS: Final[dict[str, Pattern]] = {
             r"(?:[^\s@\uff20<>\"'(),;:=&?/\\\[\]{}|]{1,64}|\"[^\"@\r\n]{1,62}\")"
             r"(?:@|%40|\uff20|&#64;|\\u0040| ?[\[(]at[\])] ?)[\w-]{1,63}(?:\.[\w-]{1,63})+"
         ),
-        needs=re.compile(r"[@\uff20]|%40|&#64;|\\u0040|[\[(]at[\])]"),
+        needs=re.compile(r"[@\uff20%&\\\[(]"),  # a class of characters, since that is found quickest
+        least=5,
     ),
-    "card": Pattern(_DIGIT_GROUPS, needs=re.compile(r"\d{2}", re.ASCII), replace=_hide_cards),
-    "iban": Pattern(_IBAN_START, needs=_DIGIT, replace=_hide_ibans),
+    "card": Pattern(_DIGIT_GROUPS, needs=re.compile(r"\d{2}", re.ASCII), replace=_hide_cards, least=12),
+    "iban": Pattern(_IBAN_START, needs=_DIGIT, replace=_hide_ibans, least=min(_IBAN_LENGTHS.values())),
     "phone": Pattern(
         re.compile(
             r"(?<![\w.])(?:"
@@ -231,8 +247,9 @@ PATTERNS: Final[dict[str, Pattern]] = {
         ),
         _is_phone_number,
         needs=_DIGIT,
+        least=8,
     ),
-    "token": Pattern(_FORMS, replace=_hide_tokens),
+    "token": Pattern(_FORMS, replace=_hide_tokens, least=5),
     "ip": Pattern(
         re.compile(
             r"(?<![\w.:])(?:(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4})(?![\w:]|\.\d)",

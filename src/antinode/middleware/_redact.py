@@ -6,7 +6,7 @@ import enum
 import logging
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from antinode import ConfigurationError, Middleware, MiddlewareNext, MiddlewarePayload
 from antinode._protocol.fields import FIELDS, PROPERTY_FIELDS
@@ -172,7 +172,9 @@ class _Hiding:
         self._names = frozenset("".join(_words(name)) for name in names)
         self._patterns = patterns
         self._replacement = replacement
+        self._least = min((each.least for each in patterns), default=0)
         self._is_sensitive = _remembered(self._has_sensitive_end)
+        self._in_key = _remembered(self._in_text)
 
     def _has_sensitive_end(self, name: str) -> bool:
         end = ""
@@ -222,7 +224,7 @@ class _Hiding:
             elif self._is_sensitive(key):
                 made[key] = self._replacement
             else:
-                made[self._in_text(key)] = self._in_value(value, path, known, layer)
+                made[self._in_key(key)] = self._in_value(value, path, known, layer)
 
     def _in_object(self, value: Any, path: str, known: dict[int, Any], layer: int) -> Any:
         notes: list[Remark] = []
@@ -236,16 +238,21 @@ class _Hiding:
         return self._in_value(made, path, known, layer)
 
     def _in_text(self, text: str) -> str:
+        if len(text) < self._least:
+            return text
         for pattern in self._patterns:
             text = pattern.hide(text, self._replacement)
         return text
 
 
-def _remembered(judge: Callable[[str], bool]) -> Callable[[str], bool]:
-    """`judge`, which does not judge again the names that it has seen, as long as they are few."""
-    known: dict[str, bool] = {}
+_T = TypeVar("_T")
 
-    def judged(name: str) -> bool:
+
+def _remembered(judge: Callable[[str], _T]) -> Callable[[str], _T]:
+    """`judge`, which does not judge again the names that it has seen, as long as they are few."""
+    known: dict[str, _T] = {}
+
+    def judged(name: str) -> _T:
         verdict = known.get(name)
         if verdict is None:
             verdict = judge(name)
