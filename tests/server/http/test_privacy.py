@@ -8,6 +8,7 @@ import zipfile
 import pytest
 import urllib3
 
+from antinode.server.models import SchemaPage
 from tests.server.conftest import API_KEY, event
 
 DAY = "2026-11-04"
@@ -64,6 +65,10 @@ def test_whoever_is_deleted_is_nowhere(server, post, delete):
     shown = [server.api.upload(each.id) for each in server.api.uploads()]
     assert "user-a" not in str(shown)
     assert len(shown) == 5
+    assert "secret-plan" not in str(server.api._get("/api/schema", SchemaPage))
+    stats = server.api.stats()
+    assert "user-a" not in str(stats.problems)
+    assert (stats.totals.events, stats.users) == (4, 1)
 
 
 def test_a_deleted_user_may_come_again(server, post, delete):

@@ -2,9 +2,10 @@
 
 import re
 
+import urllib3
 from playwright.sync_api import expect
 
-from tests.server.conftest import event
+from tests.server.conftest import API_KEY, event
 
 CUT_OFF = '{"events": [{"event_type": "Song'
 
@@ -241,3 +242,22 @@ def test_the_schema_has_no_type_that_did_not_come(visit, post):
     expect(page.get_by_text("No events yet.")).to_be_visible()
     post(event(1, event_type="Order Placed"))
     expect(page.get_by_text("No event of this type has properties.")).to_be_visible()
+
+
+def test_a_deleted_user_leaves_the_page(visit, post, server, http):
+    """Without a reload: out of the users, and out of the events."""
+    post(event(1, user_id="user-ada"), event(2, user_id="user-bob"))
+    users, live = visit("users"), visit("live")
+    expect(users.get_by_test_id("user-row")).to_have_count(2)
+    expect(live.get_by_text("user-ada").first).to_be_visible()
+    answer = http.request(
+        "POST",
+        f"{server.url}/api/2/deletions/users",
+        json={"user_ids": ["user-ada"]},
+        headers=urllib3.make_headers(basic_auth=f"{API_KEY}:any"),
+    )
+    assert answer.status == 200
+    expect(users.get_by_test_id("user-row")).to_have_count(1)
+    expect(users.get_by_test_id("user-row")).to_contain_text("user-bob")
+    expect(live.get_by_text("user-ada")).to_have_count(0)
+    expect(live.get_by_text("user-bob").first).to_be_visible()

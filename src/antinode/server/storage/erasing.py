@@ -86,5 +86,7 @@ def _erase_entries(store: EventStore, seqs: Collection[int]) -> None:
         " WHERE id = (SELECT upload FROM entries WHERE seq = ?) AND status <> 200",
         each,
     )
+    # The words of a problem may quote the event.
+    write("UPDATE problems SET message = code WHERE seq = ?", each)
     write("DELETE FROM notes WHERE seq = ?", each)
     write("DELETE FROM entries WHERE seq = ?", each)
