@@ -117,6 +117,21 @@ def test_event_is_never_logged_when_the_transaction_does_not_commit(
     assert log.seen == ["stays"]
 
 
+@pytest.mark.parametrize("end", ["commit", "rollback", "close"])
+def test_session_that_lives_on_holds_nothing_of_ended_transactions(
+    engine: sqlalchemy.Engine, log: Recorder, end: str
+) -> None:
+    """Neither of those that committed nor of the others, savepoints included."""
+
+    with Session(engine) as session:
+        for begin in (lambda: None, session.begin_nested):
+            session.execute(text("SELECT 1"))
+            begin()
+            log_on_commit(session, {"event_type": "Ordered"}, client=log)  # type: ignore[arg-type]
+            getattr(session, end)()
+        assert not any(session.info.values())
+
+
 def test_event_of_a_commit_that_the_database_refuses_is_not_logged(
     engine: sqlalchemy.Engine, log: Recorder
 ) -> None:
