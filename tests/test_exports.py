@@ -36,13 +36,14 @@ def test_public_modules_are_themes():
         "cli",
         "integrations",
         "middleware",
+        "plan",
         "server",
         "testing",
     }
 
 
 @pytest.mark.parametrize(
-    "package", ["antinode", "antinode.middleware", "antinode.server", "antinode.testing"]
+    "package", ["antinode", "antinode.middleware", "antinode.plan", "antinode.server", "antinode.testing"]
 )
 def test_no_module_has_the_name_of_an_export(package: str) -> None:
     """Whichever module is imported first, a public name stands for what is exported, not for a module."""
@@ -90,7 +91,7 @@ def test_the_init_module_holds_only_imports():
     assert isinstance(names, ast.Assign)
 
 
-@pytest.mark.parametrize("package", ["antinode", "antinode.server"])
+@pytest.mark.parametrize("package", ["antinode", "antinode.plan", "antinode.server"])
 def test_what_type_checkers_see_is_what_is_there(package):
     """A name comes from the module that the imports for type checkers name, and no other name is given."""
     module = import_module(package)

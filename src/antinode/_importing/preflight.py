@@ -112,8 +112,12 @@ class Preflight:
         encoding: str | None = None,
         allows_missing: bool = False,
         judges: bool = False,
+        command: str | None = None,
     ) -> None:
-        """With `judges`, rows are not sent, and whoever looks at them says what they lack."""
+        """With `judges`, rows are not sent, and whoever looks at them says what they lack.
+
+        `command` is the one that messages write, if not `validate` or `import`.
+        """
         self._sources = sources
         self._columns = columns
         self._open = open_reading
@@ -121,7 +125,7 @@ class Preflight:
         self._allows_missing = allows_missing
         self._encoding = encoding
         self._judges = judges
-        self._command = "validate" if judges else "import"
+        self._command = command or ("validate" if judges else "import")
         self._kept: dict[int, Reading] = {}
 
     def open(self, number: int) -> Reading:

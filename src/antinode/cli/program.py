@@ -18,6 +18,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "antinode.cli.validate.command:validate",
         "Say what Amplitude would object to in files of events.",
     ),
+    "plan": (
+        "antinode.cli.plan.command:plan",
+        "Keep a tracking plan: infer it, check events, see what breaks.",
+    ),
     "spool": (
         "antinode.cli.spool.command:spool",
         "Look into the directory of storage=, and send what is left there.",

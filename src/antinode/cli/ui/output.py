@@ -42,6 +42,14 @@ def write_lines(lines: Iterable[bytes]) -> None:
     out.flush()
 
 
+def write_text(text: str) -> None:
+    """Text of several lines, `escaped` but for their ends. Raises BrokenPipeError as above."""
+    from antinode._protocol.escaping import escaped  # noqa: PLC0415 - not for help and completion
+
+    sys.stdout.buffer.write("\n".join(map(escaped, text.split("\n"))).encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
 def write_json(*values: Any) -> None:
     """Each value (dictionaries, dataclasses, structs, and what they hold) on a line; as `write_lines`."""
     write_lines(map(_json, values))

@@ -1,0 +1,1 @@
+"""`antinode plan`: a tracking plan inferred, compared with events and with another, and shown."""
