@@ -79,8 +79,8 @@ NEVER = [
     ("options", "besides"),
     [
         ("", []),
-        ("server_url='http://127.0.0.1:9'", ["ssl"]),
-        ("server_url='http://127.0.0.1:9', storage=sys.argv[1]", ["ssl"]),
+        ("server_url='http://127.0.0.1:9'", ["encodings.idna", "ssl"]),
+        ("server_url='http://127.0.0.1:9', storage=sys.argv[1]", ["encodings.idna", "ssl"]),
         ("transport=Transport()", ["antinode._delivery.http", "socket", "ssl"]),
         (
             "transport=Transport(), storage=sys.argv[1]",

@@ -243,9 +243,12 @@ def _transport_maker(options: Options, server_url: str) -> Callable[[], FullTran
     if transport is not None:
         return lambda: CompletedTransport(transport)
     from antinode._delivery.http.compression import Compressor  # noqa: PLC0415 - loads the same
+    from antinode._delivery.http.connection import import_for_names, is_ipv4  # noqa: PLC0415 - the same
     from antinode._delivery.http.environment import import_for_proxies  # noqa: PLC0415 - loads the same
     from antinode._delivery.http.transport import HttpTransport  # noqa: PLC0415 - loads sockets
 
+    if not is_ipv4(split_url(server_url).host or ""):
+        import_for_names()
     if server_url[:6].lower() == "https:":
         import antinode._delivery.http.tls  # noqa: F401, PLC0415 - loads ssl
     import_for_proxies(options.proxy)

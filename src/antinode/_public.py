@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 def public(kind: "Class") -> "Class":
     """A class that says it is `antinode.X` in tracebacks and reprs, and is found there when it is unpickled.
 
-    Its annotations are looked up here, since nobody could do so later: their names are those of the module
-    that it is defined in. Those of a TypedDict are types already, and from Python 3.14 on its subclasses
-    would lose what is written here.
+    Its annotations that are texts are looked up here, since nobody could do so later: their names are those
+    of the module that it is defined in. Those of a TypedDict are types already, and from Python 3.14 on its
+    subclasses would lose what is written here.
     """
-    if kind.__annotations__ and not typing.is_typeddict(kind):
+    if any(isinstance(each, str) for each in kind.__annotations__.values()) and not typing.is_typeddict(kind):
         hints = typing.get_type_hints(kind, include_extras=True)
         kind.__annotations__ = {name: hints[name] for name in kind.__annotations__}
     kind.__module__ = "antinode"

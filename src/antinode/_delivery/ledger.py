@@ -1,7 +1,6 @@
 """The books: how many events came in, how each ended, and what is still under way."""
 
-from __future__ import annotations
-
+# No postponed annotations: `public` would have to evaluate them one by one.
 from collections.abc import Mapping, Sequence
 
 import msgspec

@@ -1,7 +1,6 @@
 """What passes between a shell and its transport: one request, one response, or the lack of one."""
 
-from __future__ import annotations
-
+# No postponed annotations: `public` would have to evaluate them one by one.
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 

@@ -1,7 +1,6 @@
 """What an application sees of an event that it logged: how it ended, and the handle that tells it."""
 
-from __future__ import annotations
-
+# No postponed annotations: `public` would have to evaluate them one by one.
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
@@ -45,7 +44,7 @@ class Outcome(msgspec.Struct, frozen=True):
         """Whether the server accepted the event."""
         return self.kind == DELIVERED
 
-    def after(self, attempts: int) -> Outcome:
+    def after(self, attempts: int) -> "Outcome":
         return self if attempts == self.attempts else _with_attempts(self, attempts)
 
 
@@ -86,7 +85,7 @@ class Delivery:
         """
         raise NotImplementedError
 
-    def add_done_callback(self, fn: Callable[[Delivery], object]) -> None:
+    def add_done_callback(self, fn: "Callable[[Delivery], object]") -> None:
         """Call `fn(delivery)` once the event has settled; at once if it already has.
 
         It runs on antinode's own thread, so it should be quick. What it raises is logged, nothing more.

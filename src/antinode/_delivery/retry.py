@@ -1,7 +1,6 @@
 """How long to wait before the same events are sent again, and when to give them up."""
 
-from __future__ import annotations
-
+# No postponed annotations: `public` would have to evaluate them one by one.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 

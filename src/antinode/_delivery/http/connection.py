@@ -28,8 +28,15 @@ from antinode._delivery.messages import HttpResponse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Resolving a name looks this codec up, which imports it: too late at the end of the interpreter.
-codecs.lookup("idna")
+
+def is_ipv4(host: str) -> bool:
+    """Whether it is such an address, which goes as bytes: text takes a codec that is loaded for it."""
+    return host.isascii() and host.replace(".", "").isdigit()
+
+
+def import_for_names() -> None:
+    """Import now what looking a name up needs: when the interpreter ends it is too late."""
+    codecs.lookup("idna")
 
 
 class ConnectTimeout(OSError):
@@ -220,7 +227,8 @@ class BoundedConnect(BoundedIO):
             handle.close()
 
     def _new_conn(self) -> socket.socket:
-        addresses = socket.getaddrinfo(self.host, self.port, 0, socket.SOCK_STREAM)
+        host = self.host.encode() if is_ipv4(self.host) else self.host
+        addresses = socket.getaddrinfo(host, self.port, 0, socket.SOCK_STREAM)
         end, is_whole_time = self.exchange.connect_deadline()
         for untried in range(len(addresses), 0, -1):
             family, kind, protocol, _, address = addresses[-untried]

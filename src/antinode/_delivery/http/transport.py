@@ -1,6 +1,7 @@
 """HTTP requests over kept-alive, verified, proxied connections, each within its total time.
 
-Nothing here imports while it sends: a destructor may log when the interpreter is past importing.
+Nothing here imports while it sends, where `init` has loaded what its options need: a destructor may log when
+the interpreter is past importing.
 """
 
 from __future__ import annotations
