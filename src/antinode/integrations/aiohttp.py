@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 
 import antinode
 from antinode.integrations._requests import Capture, ServedRequest
 
 if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler, Middleware
     from typing_extensions import Unpack
 
 __all__ = ["antinode_middleware", "running"]
