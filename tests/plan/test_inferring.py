@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 
 from antinode.plan import TrackingPlan, parse_plan, violations
-from antinode.plan._inferring import Seen, TooVaried
+from antinode.plan._inferring import EventShapes, TooVaried
 from antinode.plan._writing import to_yaml
 from tests.plan.strategies import EVENTS
 
 
 def inferred(events: list[dict[str, Any]]) -> TrackingPlan:
-    seen = Seen()
+    seen = EventShapes()
     for event in events:
         seen.add(event)
     return seen.plan()
@@ -45,7 +45,7 @@ def made(**properties: Any) -> dict[str, Any]:
 
 def test_what_is_told_of_properties() -> None:
     """Types, what is required, enums of few values seen often, examples of others, and shares."""
-    seen = Seen()
+    seen = EventShapes()
     for number in range(100):
         event = made(
             order_id=str(number), total=number + (0.5 if number % 2 else 0), plan=["free", "pro"][number % 2]
@@ -90,7 +90,7 @@ def test_names_that_hold_ids_are_not_listed() -> None:
 
 def test_memory_is_bounded() -> None:
     """Event types without end are an error that says so."""
-    seen = Seen()
+    seen = EventShapes()
     for number in range(2_000):
         seen.add({"event_type": f"view {number}"})
     with pytest.raises(TooVaried, match=r"more than 2,000 event types.*does their name hold an id"):
@@ -99,7 +99,7 @@ def test_memory_is_bounded() -> None:
 
 def test_users_and_groups() -> None:
     """Properties that operations write are planned, and never required."""
-    seen = Seen()
+    seen = EventShapes()
     users = {"$set": {"plan": "pro"}, "$unset": {"old": "-"}}
     seen.add({"event_type": "$identify", "user_properties": users})
     group = {"groups": {"company": "a"}, "group_properties": {"$set": {"seats": 3}}}

@@ -32,7 +32,7 @@ class TooVaried(ValueError):
     """There are more event types or properties than any plan has. The message says what to do."""
 
 
-class Seen:
+class EventShapes:
     """What a number of events hold. Raises TooVaried where that grows without bound."""
 
     def __init__(self) -> None:

@@ -52,7 +52,7 @@ def infer(
       antinode plan infer --local -o tracking-plan.yaml
     """
     from antinode.cli.plan.events import GivenEvents  # noqa: PLC0415
-    from antinode.plan._inferring import Seen, TooVaried  # noqa: PLC0415
+    from antinode.plan._inferring import EventShapes, TooVaried  # noqa: PLC0415
     from antinode.plan._writing import SCHEMA_NAME, file_schema, to_json, to_yaml  # noqa: PLC0415 - not for help
 
     events = GivenEvents(
@@ -66,7 +66,7 @@ def infer(
         allows_missing=allows_missing,
         given=given,
     )
-    seen = Seen()
+    seen = EventShapes()
     try:
         with console.Waiting() as waiting:
             for each in events.read(waiting):
