@@ -81,7 +81,7 @@ def review() -> None:
     """Ask the tap again about each client that is there: it takes from others than before."""
     for client in list(clients):
         sender: Sender | None = client._sender
-        if sender is None or sender.is_closed:
+        if sender is None:
             continue
         route = _routes.get(client)
         if route is None:
@@ -89,6 +89,7 @@ def review() -> None:
         if _takes(route.options):
             if not sender.is_tapped:
                 route.real = sender
+            if not sender.is_tapped or sender.is_closed:
                 client._reroute(_tapped(client, route), _enabled(client._options))
         elif sender.is_tapped:
             client._reroute(_real(client, route), _as_given(client._options, route.options))

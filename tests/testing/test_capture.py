@@ -65,6 +65,19 @@ def test_any_instance_will_do(amplitude: Captured) -> None:
     assert [event.instance for event in amplitude] == ["unready", "off", "keyless", None]
 
 
+def test_an_instance_that_was_shut_down_is_heard_again(client: antinode.Client) -> None:
+    """Its application ended in an earlier test, or an earlier capture; afterwards it is as it was."""
+    with Endpoint() as endpoint:
+        client.init(KEY, server_url=endpoint.url).shutdown()
+        for _ in range(2):
+            with capture() as amplitude:
+                client.log_event(ORDER)
+                client.shutdown()
+            amplitude.only("Order Placed")
+        assert client.log_event(ORDER).result(0).reason == "shutdown"
+        assert endpoint.events == []
+
+
 def test_nothing_is_written(amplitude: Captured, tmp_path: Any) -> None:
     """An instance with a spool and dead letters touches neither."""
     client = antinode.Client().init(
