@@ -157,6 +157,17 @@ def test_it_is_asked_once_for_each_user_of_a_request_and_off_the_callers_thread(
         assert threading.current_thread().name not in register.threads
 
 
+@pytest.mark.parametrize(
+    "consent", [None, antinode.Consent(Register(), at_door=False)], ids=["none", "leaving"]
+)
+def test_what_asks_nothing_at_the_door_costs_nothing_there(consent: antinode.Consent | None) -> None:
+    """A plain dict goes straight to the encoder, and where there are compiled parts, through them."""
+    with logging_client(Memory(), consent=consent) as client, logging_client(Memory()) as plain:
+        assert client._pipeline is not None
+        assert client._pipeline.is_direct
+        assert (client._hot is None) == (plain._hot is None)
+
+
 def test_both_moments_ask_by_the_same_ids() -> None:
     """Those under which the event leaves: behind the middleware, of context, devices and numbers."""
     register = Register()
