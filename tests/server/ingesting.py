@@ -8,6 +8,7 @@ from typing import Any
 from antinode.server.clock import Clock
 from antinode.server.engine import Amplitude
 from antinode.server.ingest.requests import IngestResponse, Received
+from antinode.server.models import EventQuery, EventView
 from antinode.server.rules import KNOWN_API_KEY
 
 AT_MS = 1_793_817_970_000
@@ -51,3 +52,15 @@ def event(number: int, **more: Any) -> dict[str, Any]:
 def identify(number: int, user_properties: Any, **more: Any) -> dict[str, Any]:
     """An identify that nothing is wrong with."""
     return event(number, event_type="$identify", user_properties=user_properties, **more)
+
+
+def views(amplitude: Amplitude, limit: int = 10_000, **query: Any) -> list[EventView]:
+    """The events that a query finds, however often a busy machine has the search stop before its end."""
+    held: list[EventView] = []
+    before: int | None = query.pop("before", None)
+    while len(held) < limit:
+        page = amplitude.events(EventQuery(limit=limit - len(held), before=before, **query))
+        held += page.events
+        if (before := page.next_before) is None:
+            break
+    return held

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from antinode._protocol import exact
 from antinode.server.engine import Amplitude
 from antinode.server.ingest.requests import IngestResponse
-from antinode.server.models import EventQuery
 from antinode.server.rules import KNOWN_API_KEY
-from tests.server.ingesting import AT_MS, event, fixed, send
+from tests.server.ingesting import AT_MS, event, fixed, send, views
 
 LONG = 123456789012345678901234
 
@@ -118,7 +117,7 @@ def test_long_ids_keep_their_digits_and_stay_apart(amplitude: Amplitude) -> None
         for at in range(3)
     ]
     assert send(amplitude, *events).status == 200
-    stored = amplitude.events(EventQuery(event_type="Paid")).events
+    stored = views(amplitude, event_type="Paid")
     assert {each.user_id for each in stored} == {str(2**64 + at) for at in range(3)}
     assert {each.outcome for each in stored} == {"accepted"}
     rows = exported(amplitude)
@@ -150,7 +149,7 @@ def test_an_id_that_has_lost_digits_is_refused(
     answer = send(amplitude, {**good, field: json.loads(value % number)})
     assert answer.status == 400
     assert field in json.loads(answer.body)["events_with_invalid_fields"]
-    (stored,) = amplitude.events(EventQuery()).events
+    (stored,) = views(amplitude)
     assert "lost digits" in stored.problems[0].message
 
 

@@ -19,7 +19,7 @@ from antinode.server.rules import ApiKey, Rules
 from antinode.server.storage.profiles import EMPTY
 from antinode.server.storage.profiles import after as profile_after
 from antinode.server.storage.property_operations import apply, is_same
-from tests.server.ingesting import AT_MS, event, fixed, identify, post, send
+from tests.server.ingesting import AT_MS, event, fixed, identify, post, send, views
 from tests.server.storage.test_property_operations import MIXED
 
 DAY_MS = 86_400_000
@@ -37,7 +37,7 @@ def history(amplitude: Amplitude, insert_id: str) -> EventHistory:
 
 def found(amplitude: Amplitude, **query: Any) -> list[str | None]:
     """The insert_ids of the events that a query finds, newest first."""
-    return [each.insert_id for each in amplitude.events(EventQuery(**query)).events]
+    return [each.insert_id for each in views(amplitude, **query)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -119,11 +119,11 @@ def test_the_event_is_kept_as_it_was_sent() -> None:
     )
     with Amplitude(clock=fixed()) as amplitude:
         post(amplitude, ('{"api_key":"k","events":[' + text + "]}").encode())
-        (one,) = amplitude.events(EventQuery()).events
+        (one,) = views(amplitude)
         assert text.encode() == bytes(one.event)
         assert (one.event_type, one.user_id, one.time) == ("Song Played", "1234567", AT_MS)
         assert one.problems
-        assert [one] == amplitude.events(EventQuery(user="1234567", event_type="Song Played")).events
+        assert [one] == views(amplitude, user="1234567", event_type="Song Played")
 
 
 @pytest.mark.parametrize("same", ["Song Played", "$identify"])
@@ -179,7 +179,7 @@ def test_any_insert_id_is_recognised(insert_id: str) -> None:
             send(amplitude, event(1, insert_id=insert_id))
         assert amplitude.totals().duplicates == 1
         assert len(history(amplitude, insert_id).arrivals) == 2
-        assert len(amplitude.events(EventQuery(insert_id=insert_id)).events) == 2
+        assert len(views(amplitude, insert_id=insert_id)) == 2
 
 
 def test_insert_ids_that_share_a_checksum_are_two() -> None:
@@ -423,7 +423,7 @@ def test_uploads_are_told_of_once_committed() -> None:
     with Amplitude(clock=fixed(), on_upload=hear) as amplitude:
         send(amplitude, *(event(number) for number in range(30)))
         post(amplitude, b"")
-        newest = amplitude.events(EventQuery(limit=20)).events
+        newest = views(amplitude, limit=20)
     assert newest == told[0][1]
     assert told[0][2].events == 30
     assert told[1][1] == []
@@ -495,10 +495,10 @@ def test_a_reset_is_a_new_start() -> None:
         assert (changed, AT_MS + 5000) == (amplitude.rules, amplitude.clock.now_ms())
         assert Totals() == amplitude.totals()
         assert send(amplitude, event(1)).status == 200
-        assert amplitude.events(EventQuery()).events[0].seq == 1
+        assert views(amplitude)[0].seq == 1
         amplitude.reset()
         assert (first_rules, AT_MS) == (amplitude.rules, amplitude.clock.now_ms())
-        assert amplitude.events(EventQuery()).events == []
+        assert views(amplitude) == []
         assert amplitude.users().users == []
         assert sum(amplitude.stats(600).series.uploads) == 0
         assert send(amplitude, event(1)).status == 500

@@ -16,18 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antinode.server.engine import Amplitude
-from antinode.server.models import EventQuery, UploadQuery
+from antinode.server.models import UploadQuery
 from antinode.server.rules import Rules
 from antinode.server.storage import schema
 from antinode.server.storage.schema import DataInUse, DataUnreadable
-from tests.server.ingesting import AT_MS, event, fixed, identify, post, send
+from tests.server.ingesting import AT_MS, event, fixed, identify, post, send, views
 
 
 def everything(amplitude: Amplitude) -> dict[str, Any]:
     """All that can be asked, but for when the server began."""
     users = amplitude.users(limit=1000).users
     groups = amplitude.groups(limit=1000).groups
-    found = amplitude.events(EventQuery(limit=1000)).events
+    found = views(amplitude)
     stats = amplitude.stats(3600)
     return {
         "events": found,
@@ -107,8 +107,8 @@ def test_the_newest_are_kept(uploads: list[list[Any]], max_events: int) -> None:
             send(whole, *({**each, "insert_id": f"{len(uploads)}-{id(each)}"} for each in upload))
             send(bounded, *({**each, "insert_id": f"{len(uploads)}-{id(each)}"} for each in upload))
         everything(bounded)
-        kept = bounded.events(EventQuery(limit=1000)).events
-        all_events = whole.events(EventQuery(limit=1000)).events
+        kept = views(bounded)
+        all_events = views(whole)
         assert len(kept) == min(max_events, len(all_events)) == bounded.stats().stored_events
         assert [each.seq for each in all_events[: len(kept)]] == [each.seq for each in kept]
         assert whole.totals() == bounded.totals()
@@ -151,7 +151,7 @@ def test_old_versions_of_a_living_profile_are_forgotten() -> None:
         for number in range(200):
             send(amplitude, identify(number, {"n": number}))
         assert rows(amplitude)["profiles"] <= 21
-        kept = amplitude.events(EventQuery()).events
+        kept = views(amplitude)
         for each in kept:
             arrival = amplitude.event(each.insert_id or "").arrivals[0]  # type: ignore[union-attr]
             assert {"n": each.seq - 1} == arrival.user_properties
@@ -167,7 +167,7 @@ def test_refused_uploads_are_bounded_too() -> None:
         assert amplitude.totals().uploads == 101
         assert amplitude.stats().stored_events == 0
         send(amplitude, event(2))
-        assert len(amplitude.events(EventQuery()).events) == 1
+        assert len(views(amplitude)) == 1
 
 
 def test_names_are_bounded() -> None:
