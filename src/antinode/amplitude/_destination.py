@@ -31,13 +31,14 @@ class _DestinationClient(Client):
         super().__init__()
         self._configuration = configuration
         self.carrier = Carrier(configuration)
-        self._is_for_replacement = False
+        self.is_for_replacement = False
+        """Whether it was made while a test had replaced what sends."""
 
     def start(self) -> None:
         """Make it ready to log. Raises `ConfigurationError`."""
         options = self._configuration.delivery_options()
-        self._is_for_replacement = is_replaced()
-        if self._is_for_replacement:
+        self.is_for_replacement = is_replaced()
+        if self.is_for_replacement:
             # A transport that is given sends to nobody else's machine, as far as a test kit is concerned.
             options["transport"] = self.carrier
         self.init(_in_one_word(self._configuration.api_key), **options)
@@ -46,12 +47,12 @@ class _DestinationClient(Client):
     def is_fit(self) -> bool:
         """Whether events go where they should by now: a test may have replaced, or taken, what sends."""
         if not is_replaced():
-            return not self._is_for_replacement
+            return not self.is_for_replacement
         return self._sender is not None and not self._sender.is_tapped
 
     def end(self, seconds: float) -> None:
         """Send what is queued, for so many seconds at most; not at all if it was for a test that is over."""
-        self.flush(0 if self._is_for_replacement and not is_replaced() else seconds)
+        self.flush(0 if self.is_for_replacement and not is_replaced() else seconds)
 
     def _make_sender(self, key: str, options: Options) -> Sender:
         given = self._configuration.api_key
@@ -91,7 +92,12 @@ class AntinodeDestination:
         )
         while True:
             client = self._client
-            if client is None or self._version != configuration._version or not client.is_fit:
+            is_test = is_replaced()
+            if (
+                client is None
+                or self._version != configuration._version
+                or ((is_test or client.is_for_replacement) and not client.is_fit)
+            ):
                 client = self._renew()
                 if client is None:
                     _outcomes.tell(configuration, event, -1, "The configuration is not valid.")
@@ -100,7 +106,7 @@ class AntinodeDestination:
             # It may have ended between being looked up and being used, since the configuration has changed.
             if delivery.outcome is None or client is self._client or delivery.outcome.reason != "shutdown":
                 break
-        if is_replaced() or _outcomes.is_wanted(configuration, event):
+        if is_test or _outcomes.is_wanted(configuration, event):
             kept = event.snapshot() if isinstance(event, EventOptions) and not configuration.fast else event
             delivery.add_done_callback(partial(self._tell, client.carrier, kept))
 

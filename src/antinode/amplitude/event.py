@@ -306,12 +306,12 @@ class BaseEvent(EventOptions):
 
     else:
 
-        def __init__(self, *given: Any, **fields: Any) -> None:
+        def __init__(self, event_type: Any, *given: Any, **fields: Any) -> None:
             if given:
-                _join(type(self), given, fields)
-            if "event_type" not in fields:
-                raise TypeError(f"{type(self).__name__} misses the argument 'event_type'")
-            self._fill(fields)
+                _join(type(self), (event_type, *given), fields)
+            self.__dict__["event_type"] = event_type
+            if fields:
+                self._fill(fields)
 
     def load_event_options(self, event_options: EventOptions | None) -> None:
         """Take over everything that `event_options` has; it wins over what the event had."""

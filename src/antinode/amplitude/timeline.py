@@ -67,9 +67,10 @@ class Timeline:
             return event
         result = event
         for kind in _TYPES:
-            result = self.apply_plugins(kind, result)
-            if not result:
-                break
+            if self.plugins[kind]:
+                result = self.apply_plugins(kind, result)
+                if not result:
+                    break
         return result
 
     def apply_plugins(self, plugin_type: PluginType, event: Any) -> Any:

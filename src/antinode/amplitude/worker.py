@@ -25,6 +25,7 @@ class Carrier:
         self.make: Callable[[], FullTransport] = _connected_to_nothing
         """What makes the transport. A client whose events a test takes is never told where to send."""
         self._made: FullTransport | None = None
+        self._first: dict[str, FullTransport] = {}
         self._configuration = configuration
         self.sent: Counter[str] = Counter()
         """By insert_id, how many requests to a replaced `post` an event was in."""
@@ -54,8 +55,8 @@ class Carrier:
     @property
     def _transport(self) -> FullTransport:
         if self._made is None:
-            # Two threads may come here at once: the transport of one is never used.
-            self._made = self.make()
+            # Uploads may come here at once: all go on with the first transport, and the others open nothing.
+            self._made = self._first.setdefault("transport", self.make())
         return self._made
 
     def _ask_replacement(self, request: Request) -> HttpResponse:
