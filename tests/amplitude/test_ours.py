@@ -391,6 +391,45 @@ def test_a_changed_configuration_holds_from_the_next_event_on(
         assert (arrived(endpoint), arrived(other)) == ([{"n": 1}], [{"n": 2}, {"n": 3}])
 
 
+@pytest.mark.parametrize("answer", [Answer(500), faults.invalid_api_key()], ids=["outage", "wrong key"])
+def test_what_could_not_be_sent_follows_the_configuration(
+    make: Callable[..., Amplitude], endpoint: Endpoint, answer: Any
+) -> None:
+    """Events of before a change go, in order and first, where the later ones go; each is told once."""
+    endpoint.answer = answer
+    heard: list[int] = []
+    with Endpoint() as other:
+        client = make(antinode_options={"shutdown_timeout": 0.2})
+        client.track(event(n=1))
+        client.track(event(n=2))
+        client.flush()
+        client.configuration.server_url = other.url
+        client.configuration.callback = lambda each, code, message: heard.append(code)
+        client.track(event(n=3))
+        flush(client)
+        assert arrived(other) == [{"n": 1}, {"n": 2}, {"n": 3}]
+        assert heard == [200]
+
+
+def test_who_waits_for_an_event_hears_of_it_where_it_went(
+    make: Callable[..., Amplitude], endpoint: Endpoint
+) -> None:
+    """A callback of before a change of the configuration is called once, when the event has arrived."""
+    endpoint.answer = Answer(500)
+    heard: list[tuple[Any, int]] = []
+    with Endpoint() as other:
+        client = make(
+            antinode_options={"shutdown_timeout": 0.2},
+            callback=lambda each, code, message: heard.append((each.event_properties["n"], code)),
+        )
+        client.track(event(n=1))
+        client.flush()
+        client.configuration.server_url = other.url
+        client.track(event(n=2))
+        flush(client)
+        assert heard == [(1, 200), (2, 200)]
+
+
 @pytest.mark.parametrize(
     ("key", "configuration"),
     [(None, {}), ("", {}), (KEY, {"server_url": "nonsense"}), (KEY, {"antinode_options": {"overflow": "x"}})],

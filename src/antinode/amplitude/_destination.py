@@ -16,6 +16,8 @@ from antinode.amplitude.event import EventOptions, body_of
 from antinode.amplitude.worker import Carrier, is_replaced
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from antinode import Options
     from antinode._delivery.shell.sender import Sender
     from antinode.amplitude.config import Config
@@ -53,6 +55,20 @@ class _DestinationClient(Client):
     def end(self, seconds: float) -> None:
         """Send what is queued, for so many seconds at most; not at all if it was for a test that is over."""
         self.flush(0 if self.is_for_replacement and not is_replaced() else seconds)
+
+    def take_left(self) -> list[tuple[dict[str, Any], list[Callable[[Delivery], object]]]]:
+        """What could not be sent, and who waits for it, for another client to log; this one is to end.
+
+        Nothing where a spool or a file of dead letters keeps it.
+        """
+        sender, options = self._sender, self.options
+        if sender is None or options.storage is not None or options.dead_letters is not None:
+            return []
+        left = []
+        for record in sender.unsettled():
+            callbacks, record.callbacks = record.callbacks or [], None
+            left.append((record.event(), list(callbacks)))
+        return left
 
     def _make_sender(self, key: str, options: Options) -> Sender:
         given = self._configuration.api_key
@@ -152,9 +168,14 @@ class AntinodeDestination:
                 self._failed = version
                 configuration.logger.error("Events cannot be sent: %s", error)
                 return None
+            left = [] if former is None or not former.is_fit else former.take_left()
+            for body, callbacks in left:
+                delivery = client.log_event(body)  # type: ignore[arg-type]  # it was an event before
+                for callback in callbacks:
+                    delivery.add_done_callback(callback)
             self._client, self._version = client, version
         if former is not None:
-            former.shutdown(0 if not former.is_fit else None)
+            former.shutdown(0 if left or not former.is_fit else None)
         return client
 
     def _tell(self, carrier: Carrier, event: Any, delivery: Delivery) -> None:

@@ -370,6 +370,11 @@ class Sender:
         finally:
             self._locks.deciding.release()
 
+    def unsettled(self) -> list[Record]:
+        """What is pending in memory at this instant, each stream in order."""
+        with self._locks.deciding:
+            return [record for record in self._core.pending_records() if record.outcome is None]
+
     @property
     def host(self) -> str:
         """Where uploads go, without path and credentials."""
