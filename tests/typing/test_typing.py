@@ -15,7 +15,11 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("version", ["3.10", "3.14"])
 def test_usage_type_checks(version):
     """Right usage passes, and each marked misuse is an error."""
-    usage = [f"tests/typing/{what}_{how}.py" for what in ("usage", "frameworks") for how in ("ok", "bad")]
+    usage = [
+        f"tests/typing/{what}_{how}.py"
+        for what in ("usage", "frameworks", "amplitude")
+        for how in ("ok", "bad")
+    ]
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", ".mypy_cache"]
     checked = subprocess.run(
         [*command, "--python-version", version, *usage],
