@@ -50,6 +50,8 @@ TARGETS = (
     Target(f"caller's p99.9 under load, to {_PEER}'", "calls", "paced", "p999", _PEER, 1 / 10, 1 / 20),
     Target("memory per queued event, to its encoded size", "memory", "queued", "ratio", "", 2.5, 1.8),
     Target(f"import time, to {_PEER}'", "import", "fresh", "time", _PEER, 1.5, 1.0),
+    Target(f"cold start to first arrival, to {_PEER}'", "cold start", "first event", "time", _PEER, 1.2, 1.0),
+    Target(f"exit with an empty queue, to {_PEER}'", "exit", "empty", "time", _PEER, 1.2, 1.0),
     Target("end to end with 50 ms latency, to the work without", "latency", "50 ms", "ratio", "", 1.3, 1.1),
     Target("or to what 4 connections let through, if longer", "latency", "50 ms", "overlap", "", 1.3, 1.1),
 )  # fmt: skip
