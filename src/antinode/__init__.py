@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from antinode._options import Options, OptionsDict
     from antinode._protocol.status import Status
     from antinode._revenue import Revenue
+    from antinode._typed_events import TypedEvent
 else:
     from antinode._lazy import exports as _exports
     from antinode._lifecycle import exit as process_exit  # noqa: F401 - takes its place among the exit handlers
@@ -70,6 +71,7 @@ else:
             "antinode._middleware": "Middleware MiddlewareNext MiddlewarePayload",
             "antinode._options": "Options OptionsDict",
             "antinode._revenue": "Revenue",
+            "antinode._typed_events": "TypedEvent",
             "antinode._lifecycle.serverless": "flushing",
             "antinode._delivery.ledger": "Report Stats",
             "antinode._delivery.messages": "HttpResponse Request Transport TransportError TransportTimeout",
@@ -117,6 +119,7 @@ __all__ = [
     "Transport",
     "TransportError",
     "TransportTimeout",
+    "TypedEvent",
     "__version__",
     "add_context",
     "context",

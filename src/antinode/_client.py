@@ -34,6 +34,7 @@ from antinode._pipeline.stages import Passage, stages_of
 from antinode._pipeline.unsent import DISABLED, HELD_BACK, NOT_INITIALISED, OPTED_OUT
 from antinode._public import public
 from antinode._revenue import Revenue
+from antinode._typed_events import TypedEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -42,9 +43,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from antinode._delivery.shell.sender import Sender
-    from antinode._events import EventDict, Loggable
+    from antinode._events import EventDict
     from antinode._forgetting.results import Forgotten
     from antinode._options import OptionsDict
+    from antinode._typed_events import Loggable
 
 _log = logging.getLogger("antinode")
 _page = fork.page
@@ -179,7 +181,9 @@ class Client:
     if not MYPY:
         # The dict comes last: of a call that fits neither, pyright explains the last one, key by key.
         @overload
-        def log_event(self, event: Event, extra: object = None, *, once: str | None = None) -> Delivery: ...
+        def log_event(
+            self, event: Event | TypedEvent, extra: object = None, *, once: str | None = None
+        ) -> Delivery: ...
         @overload
         def log_event(
             self, event: EventDict, extra: object = None, *, once: str | None = None
@@ -209,6 +213,10 @@ class Client:
 
     def _log_unusual(self, event: object, extra: object, once: object) -> Delivery:
         """Log what may not go straight to the encoder: still without I/O, in a few microseconds more."""
+        if isinstance(event, TypedEvent):
+            event, hot = event._event, self._hot
+            if hot is not None and once is None and (logged := hot(event)) is not None:
+                return logged
         if self._sender is None:
             _taps.adopt(self)
         recorder, pipeline, compiled = self._recorder, self._pipeline, self._compiled

@@ -345,12 +345,6 @@ class Event(_TakenAsDict):
         return f"<Event {_short(self.event_type)}{': ' if others else ''}{', '.join(others)}>"
 
 
-if MYPY:  # noqa: SIM108 - which is an alias to it, unlike an expression
-    Loggable = EventDict
-else:
-    Loggable = EventDict | Event
-
-
 def event_slots() -> dict[str, Any]:
     """Where compiled code finds the keys of an `Event`, in their order, as descriptors."""
     return {key: getattr(Event, attribute) for key, attribute in _ATTRIBUTE_OF.items()}

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from antinode._delivery.ledger import Report
     from antinode._delivery.outcome import Delivery
-    from antinode._events import Event, EventDict, Loggable
+    from antinode._events import Event, EventDict
     from antinode._identify import Identify
     from antinode._options import OptionsDict
     from antinode._revenue import Revenue
+    from antinode._typed_events import Loggable, TypedEvent
 
 _default = Client()
 _instances: dict[str, Client] = {}
@@ -85,7 +86,9 @@ copyreg.pickle(Client, _as_name)
 if not MYPY:
 
     @overload
-    def log_event(event: Event, extra: object = None, *, once: str | None = None) -> Delivery: ...
+    def log_event(
+        event: Event | TypedEvent, extra: object = None, *, once: str | None = None
+    ) -> Delivery: ...
     @overload
     def log_event(event: EventDict, extra: object = None, *, once: str | None = None) -> Delivery: ...
 

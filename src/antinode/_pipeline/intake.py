@@ -10,6 +10,7 @@ from antinode._encoding.refusal import invalid
 from antinode._events import Event, as_event_dict
 from antinode._interruptions import is_interruption
 from antinode._protocol.foreign import fields_of
+from antinode._typed_events import TypedEvent
 
 _LONGEST_NAME: Final = 60
 """Characters of a string that may be an event type, and not an event that was written as JSON."""
@@ -19,6 +20,8 @@ def as_dict(event: Any) -> dict[str, Any]:
     """The event as a dict: the very same one if it is one. Raises `Refused` for what is no event."""
     if type(event) is dict:
         return event
+    if isinstance(event, TypedEvent):
+        return event._event
     try:
         fields = None if isinstance(event, (Mapping, Event)) else fields_of(event)
         return as_event_dict(event if fields is None else dict(fields.items))

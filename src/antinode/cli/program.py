@@ -22,6 +22,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "antinode.cli.plan.command:plan",
         "Keep a tracking plan: infer it, check events, see what breaks.",
     ),
+    "codegen": (
+        "antinode.cli.codegen.command:codegen",
+        "Write a Python module of typed events from the plan.",
+    ),
     "spool": (
         "antinode.cli.spool.command:spool",
         "Look into the directory of storage=, and send what is left there.",

@@ -1,0 +1,1 @@
+"""`antinode codegen`: from a plan to a module of typed events."""
