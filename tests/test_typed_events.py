@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 import antinode
-from antinode.testing import Endpoint
+from antinode.integrations._held import HeldEvent
+from antinode.testing import Endpoint, capture
 
 if TYPE_CHECKING:
     from somewhere import OnlyForCheckers
@@ -30,13 +31,17 @@ class OrderGiven(OrderPlaced, event_type="order given"):
     to: OnlyForCheckers
 
 
+class Tagged(antinode.TypedEvent):
+    tags: list[str]
+
+
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
     with Endpoint() as endpoint:
         yield endpoint
 
 
-def sent(endpoint: Endpoint, *ways: bool) -> antinode.Client:
+def sent(endpoint: Endpoint) -> antinode.Client:
     return antinode.Client().init("0" * 32, server_url=endpoint.url)
 
 
@@ -108,3 +113,14 @@ def test_a_value_as_others() -> None:
     with pytest.raises(AttributeError):
         event.total = 3  # type: ignore[misc]
     assert repr(event) == "<OrderPlaced: Order ID, total, source, device_id>"
+
+
+def test_until_a_transaction_commits() -> None:
+    """What is held for a commit has the time and the values of the call, and is not the event itself."""
+    tags = ["new"]
+    held = HeldEvent(Tagged(tags=tags, user_id="user-20391"), client=None, once=None)
+    tags.append("later")
+    with capture() as captured:
+        held.log()
+    (event,) = captured.events
+    assert event["event_properties"] == {"tags": ["new"]}

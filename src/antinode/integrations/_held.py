@@ -12,8 +12,9 @@ import antinode
 from antinode._middleware import own_copy
 
 if TYPE_CHECKING:
-    from antinode import Client, Event, EventDict
+    from antinode import Client, Event, EventDict, TypedEvent
 
+_OBJECTS = (antinode.Event, antinode.TypedEvent)
 _log = logging.getLogger("antinode")
 
 
@@ -22,8 +23,10 @@ class HeldEvent:
 
     __slots__ = ("_client", "_event", "_moment", "_once")
 
-    def __init__(self, event: EventDict | Event, *, client: Client | None, once: str | None) -> None:
-        held: Any = event.to_dict() if isinstance(event, antinode.Event) else event
+    def __init__(
+        self, event: EventDict | Event | TypedEvent, *, client: Client | None, once: str | None
+    ) -> None:
+        held: Any = event.to_dict() if isinstance(event, _OBJECTS) else event
         if isinstance(held, Mapping):
             held = own_copy(dict(held))
             if held.get("time") is None:

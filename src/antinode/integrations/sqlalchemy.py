@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
     from sqlalchemy.orm import scoped_session
 
-    from antinode import Client, Event, EventDict
+    from antinode import Client, Event, EventDict, TypedEvent
 
     AnySession: TypeAlias = Session | AsyncSession | scoped_session[Any] | async_scoped_session[Any]
 
@@ -27,7 +27,7 @@ _KEY: Final = "antinode.log_on_commit"
 
 def log_on_commit(
     session: AnySession,
-    event: EventDict | Event,
+    event: EventDict | Event | TypedEvent,
     *,
     client: Client | None = None,
     once: str | None = None,

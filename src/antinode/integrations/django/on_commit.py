@@ -9,11 +9,11 @@ from django.db import transaction
 from antinode.integrations._held import HeldEvent
 
 if TYPE_CHECKING:
-    from antinode import Client, Event, EventDict
+    from antinode import Client, Event, EventDict, TypedEvent
 
 
 def log_on_commit(
-    event: EventDict | Event,
+    event: EventDict | Event | TypedEvent,
     *,
     using: str | None = None,
     client: Client | None = None,
