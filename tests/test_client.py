@@ -198,7 +198,7 @@ def test_what_is_no_identify_is_refused_with_the_right_form(client, caplog):
     """The message shows a call that works, and what is known of the event is kept."""
     delivery = client.identify("user-20391", {"plan": "pro"})
     assert "write identify(…, antinode.Identify().set('plan', 'pro'))" in delivery.result().message
-    assert delivery.event() == {"event_type": "$identify", "user_id": "user-20391", "device_id": None}
+    assert delivery.event() == {"event_type": "$identify", "user_id": "user-20391"}
     assert client.revenue("user-20391", 19.99).event()["event_type"] == "revenue_amount"
 
 

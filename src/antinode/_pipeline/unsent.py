@@ -59,7 +59,9 @@ def refuse(sender: Sender, event: object, error: Exception, *, is_strict: bool) 
 def _remains(event: object) -> bytes:
     """What of a refused event can be kept for whoever asks why."""
     try:
-        kept = as_event_dict(event)  # type: ignore[arg-type]  # whatever it is
+        given = as_event_dict(event)  # type: ignore[arg-type]  # whatever it is
+        # A field of an object that is not set says nothing.
+        kept = {key: value for key, value in given.items() if value is not None}
         reserve(kept)
         return msgspec.json.encode(kept)
     except MemoryError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from antinode._protocol.words import counted
 from antinode.plan._schemas import PropertySchema
 
 
@@ -37,4 +38,4 @@ class TrackingPlan:
     description: str = ""
 
     def __repr__(self) -> str:
-        return f"<TrackingPlan {self.name!r:.60}: {len(self.events)} events>"
+        return f"<TrackingPlan {self.name!r:.60}: {counted(len(self.events), 'event')}>"
