@@ -93,6 +93,8 @@ def test_wrong_names_raise_where_they_are_written() -> None:
     """A missing or misspelt property is a TypeError of the constructor, as of any function."""
     with pytest.raises(TypeError, match=r"OrderPlaced.__init__\(\) missing 1 required .*'total'"):
         OrderPlaced(order_id="1")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="OrderPlaced takes named arguments only"):
+        OrderPlaced("user-20391", order_id="1", total=1)  # type: ignore[misc]
     with pytest.raises(TypeError, match="unexpected keyword argument 'totl'"):
         OrderPlaced(order_id="1", total=1, totl=2)
     with pytest.raises(TypeError, match=r"user_id is a name that every event has: write user_id_ and names="):

@@ -201,6 +201,11 @@ class Client:
         Raises nothing for what the event contains: a bad event settles as invalid, is logged and counted.
         Under `strict=True` it raises `EventError`, and `MiddlewareError` if a middleware broke.
         """
+        if type(event) is not dict and once is None and isinstance(event, TypedEvent):
+            # In a new process, too, the compiled path leaves the event to what follows.
+            hot = self._hot
+            if hot is not None and (logged := hot(event._event)) is not None:
+                return logged
         if not _page[0]:
             fork.renew()
         ready = self._ready
@@ -213,10 +218,6 @@ class Client:
 
     def _log_unusual(self, event: object, extra: object, once: object) -> Delivery:
         """Log what may not go straight to the encoder: still without I/O, in a few microseconds more."""
-        if isinstance(event, TypedEvent):
-            event, hot = event._event, self._hot
-            if hot is not None and once is None and (logged := hot(event)) is not None:
-                return logged
         if self._sender is None:
             _taps.adopt(self)
         recorder, pipeline, compiled = self._recorder, self._pipeline, self._compiled

@@ -136,10 +136,18 @@ def _annotated(kind: type) -> list[str]:
 def _make_init(kind: Any) -> Any:
     """The constructor of a class, as it would be written by hand."""
     names, defaults = kind._names, kind._defaults
-    parameters = [f"{name}=_defaults[{name!r}]" if name in defaults else name for name in names]
-    parameters += [f"{key}=None" for key in KEYS]
+    # Defaults of keyword-only parameters are looked up one by one; these are filled in at once.
+    parameters = ["_self", "_unnamed=None", *(f"{key}=None" for key in KEYS)]
+    parameters += [f"{name}=_defaults[{name!r}]" for name in names if name in defaults]
+    if required := [name for name in names if name not in defaults]:
+        parameters += ["*", *required]
     filled = ", ".join(f"{key!r}: {name}" for name, key in names.items() if name not in defaults)
-    lines = [f"def __init__(_self, *, {', '.join(parameters)}):", f"    _properties = {{{filled}}}"]
+    lines = [
+        f"def __init__({', '.join(parameters)}):",
+        "    if _unnamed is not None:",
+        f"        raise TypeError('{kind.__name__} takes named arguments only')",
+        f"    _properties = {{{filled}}}",
+    ]
     for name, key in names.items():
         if name in defaults:
             lines += [f"    if {name} is not None:", f"        _properties[{key!r}] = {name}"]
