@@ -9,12 +9,14 @@ from unittest.mock import MagicMock
 import pytest
 
 from antinode.testing import Endpoint
-from tests.amplitude.sdks import OFFICIAL, OURS, Sdk
+from tests.amplitude.sdks import OFFICIAL, OURS, Sdk, collect_leftovers
 
 
 @pytest.fixture(scope="session", params=[OFFICIAL, OURS])
-def sdk(request: pytest.FixtureRequest) -> Sdk:
-    return Sdk(request.param)
+def sdk(request: pytest.FixtureRequest) -> Iterator[Sdk]:
+    yield Sdk(request.param)
+    if request.param == OFFICIAL:
+        collect_leftovers()
 
 
 @pytest.fixture

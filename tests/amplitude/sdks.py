@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import warnings
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -39,6 +41,13 @@ def wait_for(futures: list[Any]) -> None:
     for future in futures:
         if future is not None:
             future.result(10)
+
+
+def collect_leftovers() -> None:
+    """Collect what the official SDK leaves open, whose warnings are not about ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 assert "antinode.amplitude" not in str(sys.modules.get(OFFICIAL)), "the official SDK has to be the real one"

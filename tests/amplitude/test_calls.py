@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from antinode.testing import Endpoint
-from tests.amplitude.sdks import OFFICIAL, OURS, Sdk, wait_for
+from tests.amplitude.sdks import OFFICIAL, OURS, Sdk, collect_leftovers, wait_for
 
 Call = Callable[[Sdk, Any], object]
 SDKS = (Sdk(OFFICIAL), Sdk(OURS))
@@ -169,6 +169,7 @@ def test_every_call_arrives_alike() -> None:
         (theirs, their_options), (ours, our_options) = (received(sdk, call) for sdk in SDKS)
         assert list(map(masked, ours)) == list(map(masked, theirs)), name
         assert our_options == their_options, name
+        collect_leftovers()
         assert len({event["insert_id"] for event in ours}) == len({event["insert_id"] for event in theirs})
 
 

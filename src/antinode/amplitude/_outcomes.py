@@ -71,7 +71,9 @@ def _is_logged(configuration: Config) -> bool:
     level = configuration.event_log_level
     if level is EventLogLevel.NONE:
         return False
-    is_enabled = getattr(configuration.logger, "isEnabledFor", None)
-    return not callable(is_enabled) or bool(
-        is_enabled(logging.DEBUG if level is EventLogLevel.DEBUG else logging.INFO)
-    )
+    number = logging.DEBUG if level is EventLogLevel.DEBUG else logging.INFO
+    logger = configuration.logger
+    if type(logger) is logging.Logger:
+        return logger.isEnabledFor(number)
+    is_enabled = getattr(logger, "isEnabledFor", None)
+    return not callable(is_enabled) or bool(is_enabled(number))

@@ -31,8 +31,9 @@ def is_validate_object(obj: dict[Any, Any]) -> bool:
 
 def objection_to(properties: dict[Any, Any]) -> str | None:
     """Why these may not be the properties of an event, in words; None if they may."""
+    plain = _PLAIN
     for key, value in properties.items():
-        if type(key) is str and type(value) in _PLAIN:
+        if type(value) in plain and type(key) is str:
             continue
         why = objection(key, value)
         if why is not None:

@@ -200,8 +200,9 @@ class EventOptions:
         values = self.__dict__
         kind_of = _FULL_EVENT.get
         for name, value in fields.items():
-            if type(value) is kind_of(name):
-                if type(value) is not dict or _is_good(name, value):
+            kind = type(value)
+            if kind is kind_of(name):
+                if kind is not dict or objection_to(value) is None or _is_good(name, value):
                     values[name] = value
             else:
                 self._set_unusual(name, value)

@@ -176,9 +176,9 @@ class ContextPlugin(Plugin):
             if configuration.fast:
                 return event
         values = event.__dict__
-        if not event.time:
+        if not values.get("time"):
             values["time"] = utils.current_milliseconds()
-        if not event.insert_id:
+        if not values.get("insert_id"):
             values["insert_id"] = _random_id()
         self.apply_context_data(event)
         return event

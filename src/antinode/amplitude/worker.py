@@ -25,6 +25,7 @@ class Carrier:
         self.make: Callable[[], FullTransport] = _connected_to_nothing
         """What makes the transport. A client whose events a test takes is never told where to send."""
         self._made: FullTransport | None = None
+        self._is_closed = False
         self._first: dict[str, FullTransport] = {}
         self._configuration = configuration
         self.sent: Counter[str] = Counter()
@@ -32,13 +33,18 @@ class Carrier:
 
     def send(self, request: Request) -> HttpResponse:
         """Send it, and return the answer. Raises `TransportError` when there is none."""
-        answer = self._ask_replacement(request) if is_replaced() else self._transport.send(request)
+        try:
+            answer = self._ask_replacement(request) if is_replaced() else self._transport.send(request)
+        finally:
+            if self._is_closed:
+                self.close()  # this request began too late for anybody else to close what it leaves open
         if answer.status == 400 and _UNKNOWN_KEY in answer.body:
             self._configuration.logger.error("Invalid API Key")
         return answer
 
     def close(self) -> None:
-        """Let connections go."""
+        """Let connections go, also those of requests that begin later."""
+        self._is_closed = True
         if self._made is not None:
             self._made.close()
 
