@@ -1,7 +1,7 @@
 """Django with a context for each request: `gunicorn examples.django_app:application`, or `uvicorn …:asgi`.
 
 AMPLITUDE_API_KEY is the key; ANTINODE_SERVER_URL sends elsewhere, as to `antinode serve`;
-UPLOAD_INTERVAL is in seconds.
+ANTINODE_STORAGE is a directory for a spool; UPLOAD_INTERVAL is in seconds.
 """
 
 import os
@@ -25,6 +25,7 @@ settings.configure(
     MIDDLEWARE=["antinode.integrations.django.middleware.antinode_middleware"],
     ANTINODE={
         "server_url": os.environ.get("ANTINODE_SERVER_URL"),
+        "storage": os.environ.get("ANTINODE_STORAGE"),
         "upload_interval_in_sec": int(os.environ.get("UPLOAD_INTERVAL", "0")),
         "capture": ["path", "method", "language"],
         "exclude": "/health",

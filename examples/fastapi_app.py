@@ -4,8 +4,8 @@
     curl localhost:8000/songs/blue-in-green
 
 AMPLITUDE_API_KEY is the key; ANTINODE_SERVER_URL sends elsewhere, as to `antinode serve`;
-UPLOAD_INTERVAL is in seconds. Prometheus scrapes /metrics, for the dashboard in
-examples/grafana-dashboard.json.
+ANTINODE_STORAGE is a directory for a spool; UPLOAD_INTERVAL is in seconds. Prometheus
+scrapes /metrics, for the dashboard in examples/grafana-dashboard.json.
 """
 
 import os
@@ -21,6 +21,7 @@ from antinode.integrations.asgi import AntinodeMiddleware, lifespan
 app = FastAPI(
     lifespan=lifespan(
         server_url=os.environ.get("ANTINODE_SERVER_URL"),
+        storage=os.environ.get("ANTINODE_STORAGE"),
         upload_interval_in_sec=int(os.environ.get("UPLOAD_INTERVAL", "0")),
     )
 )

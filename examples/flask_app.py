@@ -1,7 +1,7 @@
 """Flask with a context for each request: `gunicorn examples.flask_app:app`.
 
 AMPLITUDE_API_KEY is the key; ANTINODE_SERVER_URL sends elsewhere, as to `antinode serve`;
-UPLOAD_INTERVAL is in seconds.
+ANTINODE_STORAGE is a directory for a spool; UPLOAD_INTERVAL is in seconds.
 """
 
 import os
@@ -15,6 +15,7 @@ from antinode.integrations.flask import Antinode
 app = Flask(__name__)
 app.config["ANTINODE_OPTIONS"] = {
     "server_url": os.environ.get("ANTINODE_SERVER_URL"),
+    "storage": os.environ.get("ANTINODE_STORAGE"),
     "upload_interval_in_sec": int(os.environ.get("UPLOAD_INTERVAL", "0")),
 }
 Antinode(app, capture=("path", "method", "language"), exclude="/health", browser_identity=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import os
 import signal
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from antinode.testing import Endpoint
+from tests.integrations.brokers import wait_until
 from tests.integrations.servers import GUNICORN, UWSGI, as_json, expected, get, seen, served, stop, use
 
 SERVERS = {
@@ -69,3 +72,34 @@ def test_an_interrupted_server_sends_what_it_holds(endpoint: Endpoint) -> None:
         use(url, users=2)
         written = stop(process, signal.SIGINT)
     assert seen(endpoint.events) == expected(users=2), written
+
+
+def test_a_reload_loses_nothing(endpoint: Endpoint) -> None:
+    """gunicorn replaces its workers on SIGHUP: the old ones send what they hold, the new ones go on."""
+    workers = (*SERVERS["flask-threads"], "--workers=2")
+    with served(endpoint, *workers) as (url, process):
+        use(url, users=3)
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: sum(map(len, seen(endpoint.events).values())) == 18, process)
+        use(url, users=3)
+        written = stop(process)
+    arrived = {user: sorted(each, key=str) for user, each in seen(endpoint.events).items()}
+    assert arrived == {user: sorted([*each, *each], key=str) for user, each in expected(users=3).items()}, (
+        written
+    )
+
+
+@pytest.mark.parametrize("server", ["fastapi-uvicorn", "flask-gunicorn", "django-gunicorn"])
+def test_a_killed_server_has_lost_nothing_with_a_spool(
+    endpoint: Endpoint, tmp_path: Path, server: str
+) -> None:
+    """Everything that it has answered for is there when it is started again, in each person's order."""
+    spool = str(tmp_path / "spool")
+    with served(endpoint, *SERVERS[server], ANTINODE_STORAGE=spool) as (url, process):
+        use(url, users=3)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert endpoint.events == []
+    with served(endpoint, *SERVERS[server], ANTINODE_STORAGE=spool) as (_, process):
+        written = stop(process)
+    assert seen(endpoint.events) == expected(users=3), written
