@@ -11,9 +11,7 @@ def watch_restores(run: Callable[[], object]) -> None:
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
         return
     try:
-        from snapshot_restore_py import (  # type: ignore[import-not-found] # noqa: PLC0415 - comes with that platform
-            register_after_restore,
-        )
+        from snapshot_restore_py import register_after_restore  # noqa: PLC0415 - there on that platform alone
     except ImportError:
         return
     register_after_restore(run)
