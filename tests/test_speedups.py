@@ -145,12 +145,26 @@ def test_usual_values_take_it(native: Any, value: Any) -> None:
 
 
 FORK_IN_C = """
-import ctypes, os
+import ctypes, os, sys, threading, time
 from antinode._lifecycle import fork
 from tests.memory import SONG, Memory, logging_client
 assert type(fork.page) is memoryview
+
+def where():
+    return {thread: frame.f_lasti for thread, frame in sys._current_frames().items() if thread != here}
+
+def rest():
+    # A thread that was just taking the interpreter's lock would leave it locked in the child, in any program.
+    at, since = where(), time.monotonic()
+    while time.monotonic() - since < 0.1:
+        time.sleep(0.01)
+        if (now := where()) != at:
+            at, since = now, time.monotonic()
+
+here = threading.get_ident()
 with logging_client(Memory()) as client:
     assert client.log_event(SONG).result(30).ok
+    rest()
     libc = ctypes.PyDLL(None)
     child = libc.fork()
     if child == 0:
@@ -172,6 +186,7 @@ def test_a_fork_is_told_without_the_page_that_linux_has(native: Any, tmp_path: A
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
     assert done.stdout.splitlines() == ["0 True 1 1", "2 1"], done.stderr
 

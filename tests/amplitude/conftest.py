@@ -13,10 +13,8 @@ from tests.amplitude.sdks import OFFICIAL, OURS, Sdk, collect_leftovers
 
 
 @pytest.fixture(scope="session", params=[OFFICIAL, OURS])
-def sdk(request: pytest.FixtureRequest) -> Iterator[Sdk]:
-    yield Sdk(request.param)
-    if request.param == OFFICIAL:
-        collect_leftovers()
+def sdk(request: pytest.FixtureRequest) -> Sdk:
+    return Sdk(request.param)
 
 
 @pytest.fixture
@@ -25,9 +23,11 @@ def ours() -> Sdk:
 
 
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
+def endpoint(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
     with Endpoint() as running:
         yield running
+    if "sdk" in request.fixturenames and not request.getfixturevalue("sdk").is_ours:
+        collect_leftovers()
 
 
 @pytest.fixture
