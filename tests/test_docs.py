@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ def snippets(page: Path) -> list[str]:
     return [re.sub(f"^{indent}", "", block, flags=re.MULTILINE) for indent, block in SNIPPET.findall(text)]
 
 
+def official_modules() -> list[str]:
+    """What `import amplitude` has left in this process."""
+    return [name for name in sys.modules if name.partition(".")[0] == "amplitude"]
+
+
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     """A local endpoint that stands in for Amplitude, and for `antinode serve` where that is to be running.
@@ -50,7 +56,12 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 
         for module in (_client, _destination):
             monkeypatch.setattr(module, "make_sender", make_local)
+        # The drop-in takes this name, unless another test of this process has imported the official SDK.
+        for name in official_modules():
+            monkeypatch.delitem(sys.modules, name)
         yield endpoint
+        for name in official_modules():
+            del sys.modules[name]
         for drop_in in tuple(_open):
             drop_in.shutdown()
         for client in (antinode.get_instance(), antinode.get_instance("billing")):

@@ -61,6 +61,10 @@ class Round:
         self._profiles = chance.random() < 0.3
         self._signals = chance.random() < 0.6
         self._raises = self._signals and chance.random() < 0.4
+        if sys.version_info < (3, 12):
+            # There a handler that raises where a profile function is about to run spoils the caller's stack:
+            # seen in Python code alone, too.
+            self._raises = self._raises and not self._profiles
         self._is_armed = False
         self._threshold = chance.choice([1, 20, 700])
         options: dict[str, Any] = {"overflow": chance.choice(["drop_newest", "drop_oldest"])}

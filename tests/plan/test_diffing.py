@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from antinode.plan import TrackingPlan, parse_plan, violations
 from antinode.plan._diffing import diff_plans
@@ -28,7 +28,7 @@ def test_equal_plans_have_no_changes(events: list[dict[str, Any]]) -> None:
     assert diff_plans(inferred(events), inferred(list(reversed(events)))) == []
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(SCHEMAS, SCHEMAS, VALUES)
 def test_nothing_breaks_unsaid(old: dict[str, Any], new: dict[str, Any], value: Any) -> None:
     """Where no change breaks, what conformed to the old plan conforms to the new one."""
