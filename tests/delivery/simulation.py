@@ -659,12 +659,13 @@ class Simulation:
         Except for events that were given up while a request with them was lost on its way, and arrived.
         """
         for stream, numbers in self.server.accepted.items():
-            kept = [number for number in numbers if not self._is_dropped(number)]
+            kept = [number for number in numbers if not self._is_given_up(number)]
             assert kept == sorted(kept), f"{stream} is out of order: {kept}"
 
-    def _is_dropped(self, number: int) -> bool:
+    def _is_given_up(self, number: int) -> bool:
+        """Whether it was dropped, or left to the next process at an end."""
         outcome = self.records[number].outcome
-        return outcome is not None and outcome.kind == DROPPED
+        return outcome is not None and outcome.kind in (DROPPED, SPOOLED)
 
     def check_end(self) -> None:
         """What must hold when everything has settled."""

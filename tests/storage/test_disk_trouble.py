@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
+import ctypes
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -17,6 +18,10 @@ from antinode.testing import Endpoint, faults
 from tests.lifecycle.driver import sequence
 from tests.memory import Memory
 from tests.storage.spooling import NOBODY, MakeClient, run_with, tick, until
+
+# Of Linux's renameat2(2).
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
 
 
 class Trouble:
@@ -35,14 +40,21 @@ class Trouble:
         """Leave nothing behind."""
 
 
+def exchange(one: Path, other: Path) -> None:
+    """Give each the other's name, so that at no moment there is nothing of either name."""
+    renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    if renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
+        pytest.skip(f"this file system cannot exchange names: {os.strerror(ctypes.get_errno())}")
+
+
 class Removed(Trouble):
     def begin(self) -> None:
-        for attempt in itertools.count():
-            # In one step: the client may be making a file in it, or making it anew.
-            self.directory.rename(self.directory.with_name(f"gone-{attempt}"))
-            with suppress(IsADirectoryError):
-                self.directory.write_bytes(b"in the way")
-                return
+        if not sys.platform.startswith("linux"):
+            pytest.skip("only Linux exchanges names in one step")
+        # Between two steps the client would make the directory anew, and be out of trouble.
+        in_the_way = self.directory.with_name("in-the-way")
+        in_the_way.write_bytes(b"")
+        exchange(self.directory, in_the_way)
 
     def end(self) -> None:
         self.directory.unlink()

@@ -15,7 +15,6 @@ from antinode.cli.ui.errors import EXIT_FAILED
 from antinode.cli.ui.output import unread_is_fine, write_json
 
 if TYPE_CHECKING:
-    from antinode._importing.readers.detect import Format
     from antinode.plan._findings import PlanFinding
 
 
@@ -33,18 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "is_json", is_flag=True, help="Print JSON lines: each finding, then the sum.")
 @mapping_options
-def check(
-    files: tuple[str, ...],
-    local: bool,
-    url: str | None,
-    path: Path,
-    is_json: bool,
-    format: Format | None,
-    columns: str | None,
-    encoding: str | None,
-    allows_missing: bool,
-    **given: Any,
-) -> None:
+def check(path: Path, is_json: bool, **given: Any) -> None:
     """Say which events in FILES, or in a local Amplitude, do not conform to the plan, and in what.
 
     One line for each way in which events do not: how many, their type, what is wrong, the nearest name in
@@ -63,17 +51,7 @@ def check(
     from antinode.plan._findings import PlanFindings  # noqa: PLC0415 - not for help and completion
 
     plan = load_plan(path)
-    events = GivenEvents(
-        "plan check",
-        files,
-        local=local,
-        url=url,
-        format=format,
-        columns=columns,
-        encoding=encoding,
-        allows_missing=allows_missing,
-        given=given,
-    )
+    events = GivenEvents("plan check", given)
     findings = PlanFindings(plan)
     with console.Waiting() as waiting:
         for each in events.read(waiting):

@@ -29,28 +29,19 @@ class Placed(NamedTuple):
 class GivenEvents:
     """The events that a command was given, one after the other."""
 
-    def __init__(
-        self,
-        command: str,
-        files: Sequence[str],
-        *,
-        local: bool,
-        url: str | None,
-        format: Format | None,
-        columns: str | None,
-        encoding: str | None,
-        allows_missing: bool,
-        given: dict[str, Any],
-    ) -> None:
+    def __init__(self, command: str, given: dict[str, Any]) -> None:
+        """`given` is what `files_argument`, `local_option` and `mapping_options` make of the command line."""
+        files: Sequence[str] = given.pop("files")
+        local, url, columns = given.pop("local"), given.pop("url"), given.pop("columns")
         if bool(files) == bool(local or url):
             raise click.UsageError("Name files of events, or --local, and not both.")
         self._command = command
         self._files = files
-        self._url = (url or LOCAL_URL) if local or url else None
-        self._format = format
-        self._header = None if columns is None else columns.split(",")
-        self._encoding = encoding
-        self._allows_missing = allows_missing
+        self._url: str | None = (url or LOCAL_URL) if local or url else None
+        self._format: Format | None = given.pop("format")
+        self._header: list[str] | None = None if columns is None else columns.split(",")
+        self._encoding: str | None = given.pop("encoding")
+        self._allows_missing: bool = given.pop("allows_missing")
         self._given = given
         self.unread = 0
         """Rows of which no event could be made."""

@@ -14,7 +14,7 @@ from antinode.cli.ui import console
 from antinode.cli.ui.errors import EXIT_FAILED, Failed
 
 if TYPE_CHECKING:
-    from antinode._importing.readers.detect import Format
+    pass
 
 
 @click.command(short_help="Write a plan from the events that there are.")
@@ -23,18 +23,7 @@ if TYPE_CHECKING:
 @output_option("Write the plan here, and its schema for editors beside it. JSON if the name ends in .json.")
 @click.option("--no-examples", is_flag=True, help="Write no values that were seen, but those of enums.")
 @mapping_options
-def infer(
-    files: tuple[str, ...],
-    local: bool,
-    url: str | None,
-    output: Path | None,
-    no_examples: bool,
-    format: Format | None,
-    columns: str | None,
-    encoding: str | None,
-    allows_missing: bool,
-    **given: Any,
-) -> None:
+def infer(output: Path | None, no_examples: bool, **given: Any) -> None:
     """Write a plan from the events in FILES, or in a local Amplitude, to which all of them conform.
 
     FILES are what `antinode import` reads: events, Amplitude's exports, tables. A property is required if
@@ -55,17 +44,7 @@ def infer(
     from antinode.plan._inferring import EventShapes, TooVaried  # noqa: PLC0415
     from antinode.plan._writing import SCHEMA_NAME, file_schema, to_json, to_yaml  # noqa: PLC0415 - not for help
 
-    events = GivenEvents(
-        "plan infer",
-        files,
-        local=local,
-        url=url,
-        format=format,
-        columns=columns,
-        encoding=encoding,
-        allows_missing=allows_missing,
-        given=given,
-    )
+    events = GivenEvents("plan infer", given)
     seen = EventShapes()
     try:
         with console.Waiting() as waiting:
