@@ -37,6 +37,7 @@ def test_public_modules_are_themes():
         "integrations",
         "middleware",
         "plan",
+        "relay",
         "server",
         "testing",
     }

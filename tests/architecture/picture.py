@@ -19,6 +19,7 @@ PAGE = REPOSITORY / "docs" / "architecture.md"
 
 ROOMS = (
     "cli",
+    "relay",
     "server",
     "testing",
     "_importing",
