@@ -612,6 +612,9 @@ knows_pairs(void)
     return is_same;
 }
 
+/* `_protocol.ids.stream_of`. */
+#define STREAM_MASK (((uint64_t)1 << 60) - 1)
+
 PyObject *
 antinode_stream_of(Log *self, const Roles *roles)
 {
@@ -625,7 +628,7 @@ antinode_stream_of(Log *self, const Roles *roles)
     else {
         stream = hash_of_tuple(user, device);
     }
-    return stream == -1 ? NULL : PyLong_FromSsize_t(stream);
+    return stream == -1 ? NULL : PyLong_FromUnsignedLongLong((uint64_t)stream & STREAM_MASK);
 }
 
 int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from antinode import middleware as ready_made
 from antinode._delivery.http.compression import Compressor
 from antinode._interruptions import is_interruption
 from antinode._json import dumps
+from antinode.plan import TrackingPlan, conform, parse_plan
 
 BODY_EVENTS = 1_900
 """As many as a request of antinode's holds of this size."""
@@ -55,8 +57,17 @@ def _part(name: str, event: Any) -> Part:
         "`hash_ids`": lambda: Part((ready_made.hash_ids(b"a key of the application's"),)),
         "`redact`": lambda: Part((ready_made.redact(),)),
         "`tee`, to a function": lambda: Part((ready_made.tee(lambda _: None),)),
+        "`conform`, to a plan of this event": lambda: Part((conform(_plan_of(event)),)),
     }
     return ours.get(name, Part)()
+
+
+def _plan_of(event: dict[str, Any]) -> TrackingPlan:
+    """A plan that names each property of the event, and its type."""
+    types = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+    properties = {name: {"type": types[type(value)]} for name, value in event["event_properties"].items()}
+    events = {event["event_type"]: {"properties": properties, "required": list(properties)}}
+    return parse_plan(json.dumps({"version": 1, "events": events}), is_json=True)
 
 
 def _calling(part: Part, event: Any) -> Callable[[], float]:

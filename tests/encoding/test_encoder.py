@@ -20,7 +20,7 @@ from antinode._encoding.encoder import EventEncoder, _may_exceed
 from antinode._encoding.refusal import Refused
 from antinode._events import as_event_dict
 from antinode._protocol.fields import FIELDS
-from antinode._protocol.ids import INVALID_IDS
+from antinode._protocol.ids import INVALID_IDS, stream_of
 from antinode._protocol.status import Status
 from antinode._protocol.validation import examine
 from tests.memory import SONG
@@ -216,7 +216,7 @@ def test_both_paths_agree(event, with_defaults):
             assert complete.pop(made)
             expected.pop(made)
         assert comparable(complete) == comparable(expected)
-        assert stream == hash((complete.get("user_id"), complete.get("device_id")))
+        assert stream == stream_of(complete.get("user_id"), complete.get("device_id"))
         assert told == notes
     assert repr(event) == before
 

@@ -28,6 +28,7 @@ ROWS = (
     "`hash_ids`",
     "`redact`",
     "`tee`, to a function",
+    "`conform`, to a plan of this event",
     f"{PLAIN_CALL}, encoded by msgspec",
     f"{PLAIN_CALL}, all in Python",
     "gzip by ISA-L",

@@ -28,7 +28,8 @@ class Variant(NamedTuple):
 
 PRODUCTION = "with TLS and gzip"
 SPOOL, ONE, THREE = "with the spool", "with a middleware", "with three middlewares"
-EVENT, IDENTIFY, REVENUE = "logging Event objects", "calling identify", "calling revenue"
+EVENT, TYPED = "logging Event objects", "logging typed events"
+IDENTIFY, REVENUE = "calling identify", "calling revenue"
 IDENTIFY_DICT, REVENUE_DICT = "logging identify as a dict", "logging revenue as a dict"
 VARIANTS = (
     Variant(PRODUCTION, {"gzip": True}, has_floor=True, is_secure=True),
@@ -39,6 +40,7 @@ VARIANTS = (
     Variant(ONE, {"middleware": 1}),
     Variant(THREE, {"middleware": 3}),
     Variant(EVENT, {"form": "Event"}),
+    Variant(TYPED, {"form": "typed"}),
     Variant(IDENTIFY, {"form": "identify"}),
     Variant(IDENTIFY_DICT, {"form": "identify as a dict"}),
     Variant(REVENUE, {"form": "revenue"}),

@@ -15,7 +15,7 @@ from antinode._encoding.refusal import Refused, invalid
 from antinode._events import Event, IngestionMetadata, Plan, event_slots
 from antinode._interruptions import is_interruption
 from antinode._protocol.fields import FIELDS, GROUP_IDENTIFY, RESERVED_EVENT_TYPES, FieldKind
-from antinode._protocol.ids import INVALID_IDS, is_good_id
+from antinode._protocol.ids import INVALID_IDS, is_good_id, stream_of
 from antinode._protocol.limits import (
     DEFAULT_MIN_ID_LENGTH,
     MAX_DEPTH,
@@ -216,7 +216,7 @@ class EventEncoder:
         body = body[:-1] + tail
         if len(body) > self._max_event_bytes:
             raise self._too_large(len(body))
-        return body, hash((user_id, device_id)), ()
+        return body, stream_of(user_id, device_id), ()
 
     def _is_plain(self, key: Any, value: Any, takes_unknown: bool = False) -> bool:
         """Whether a value that `_PLAIN` does not vouch for is one that needs no more than encoding."""
@@ -311,7 +311,7 @@ class EventEncoder:
         body = _json.dumps(complete)
         if len(body) > self._max_event_bytes:
             raise self._too_large(len(body))
-        return body, hash((complete.get("user_id"), complete.get("device_id"))), examined.notes
+        return body, stream_of(complete.get("user_id"), complete.get("device_id")), examined.notes
 
     def _too_large(self, size: int) -> Refused:
         return Refused(

@@ -29,6 +29,17 @@ INVALID_IDS: Final = frozenset(
 """Placeholders that would throw many people together under one id, in lower case."""
 
 
+STREAM_BITS: Final = 60
+"""How much of the hash tells streams apart: an int of no more bits takes 16 bytes less, in every record."""
+
+_STREAM_MASK = (1 << STREAM_BITS) - 1
+
+
+def stream_of(user_id: str | None, device_id: str | None) -> int:
+    """The number of the stream, the unit of order, that events of this user and device are in."""
+    return hash((user_id, device_id)) & _STREAM_MASK
+
+
 def is_invalid_id(value: str) -> bool:
     """Whether `value`, stripped and in lower case, is one of the ids the API refuses."""
     return value.strip().lower() in INVALID_IDS

@@ -21,6 +21,7 @@ from antinode._delivery.outcome import DROPPED, Outcome
 from antinode._delivery.record import NOT_STORED, Record, SpooledRecord, anchor
 from antinode._delivery.storage import Store, Stored, is_full
 from antinode._interruptions import is_interruption
+from antinode._protocol.ids import stream_of
 from antinode._protocol.status import Status
 from antinode._speedups import slot
 
@@ -415,7 +416,7 @@ def _sound_record_of(item: Stored) -> Record:
 
 def _record_of(item: Stored) -> Record:
     record = SpooledRecord(bytes(item.body), 0, float(item.logged_at), place=item.place)
-    record.stream = hash(ids_of(record))
+    record.stream = stream_of(*ids_of(record))
     return record
 
 
