@@ -69,8 +69,9 @@ def song(number: int = 1, **more: Any) -> Any:
 
 
 def letters(path: Path) -> list[Letter]:
-    """What is kept, oldest first; each line must be whole."""
-    return [decode(line) for name in files_of(str(path)) for line in Path(name).read_bytes().splitlines()]
+    """What is kept, oldest first; each line must be whole, or blank."""
+    lines = [line for name in files_of(str(path)) for line in Path(name).read_bytes().splitlines()]
+    return [decode(line) for line in lines if line]
 
 
 def settled(kind: str, body: bytes, message: str = "") -> Record:
@@ -260,7 +261,7 @@ WRITER = """
 
 @pytest.mark.parametrize("bound", [MAX_BYTES, 40_000], ids=["one file", "rotating"])
 def test_many_processes_share_a_file(path: Path, bound: int) -> None:
-    """No line is torn, none is missing, and each process's are in order; rotation loses only the oldest."""
+    """No letter is torn, none is missing, and each process's are in order; rotation loses only the oldest."""
     writers = [start(WRITER.format(path=str(path), bound=bound)) for _ in range(5)]
     for writer in writers:
         assert writer.stdin is not None
@@ -280,6 +281,36 @@ def test_many_processes_share_a_file(path: Path, bound: int) -> None:
         assert all(numbers[-1] == 399 for numbers in found.values())
         assert len(files_of(str(path))) <= KEPT_FILES + 1
         assert not [name for name in os.listdir(path.parent) if name.endswith(".rotating")]
+
+
+def test_a_line_that_another_process_is_writing_is_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be stopped in the midst of it for a while; no blank line comes of that."""
+    letter = encode(Outcome("dropped", Status.FAILED, "shutdown"), b'{"n":1}')
+    path.write_bytes(letter[:50])
+    waits = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 10:
+            with path.open("ab") as file:
+                file.write(letter[50:])
+
+    monkeypatch.setattr("antinode._deadletters.time.sleep", wait)
+    DeadLetters(str(path)).bury([settled("dropped", b'{"n":2}')])
+    assert [decode(line).event for line in path.read_bytes().splitlines()] == [{"n": 1}, {"n": 2}]
+    assert len(waits) == 10
+
+
+def test_a_letter_does_not_continue_a_torn_line(path: Path) -> None:
+    """What a process that was killed has left unfinished costs no letter after it."""
+    path.write_bytes(b'{"buried_at":"2026-')
+    kept = DeadLetters(str(path))
+    for number in (1, 2):
+        kept.bury([settled("dropped", b'{"n":%d}' % number)])
+    _, *whole = path.read_bytes().splitlines()
+    assert [decode(line).event for line in whole] == [{"n": 1}, {"n": 2}]
 
 
 def test_a_directory_in_its_place_is_said_once(

@@ -1,4 +1,8 @@
-"""Dead letters: a file of the events that were rejected or dropped, each with its reason, as JSON lines."""
+"""Dead letters: a file of the events that were rejected or dropped, each with its reason, as JSON lines.
+
+A letter is one whole line. A blank line may stand between two: where a line is torn, or seems to be, the next
+writer begins a new one, and `forget` overwrites a letter with blanks.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +31,9 @@ KEPT_FILES = 4
 _PIECE_BYTES = 1024 * 1024
 # A process that has been setting files aside for so long counts as dead.
 _ROTATES_FOR_SECONDS = 60.0
-# A line that looks torn is looked at so often, at this interval.
+# A line without its end is torn if it still has none after so many looks at this interval.
 _LOOK_AGAIN_SECONDS = 0.002
-_LOOKS = 5
+_LOOKS = 25
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows only
 # Not on Windows: a link is not followed, and a FIFO that nobody reads keeps nobody waiting.
 _SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -84,7 +88,9 @@ class DeadLetters:
                 raise OSError(errno.EINVAL, "it is not a regular file")
             if problem := refusal(status):
                 raise OSError(errno.EPERM, problem)
-            rest = memoryview(b"\n" + lines if _ends_torn(file) else lines)
+            # After a failure the torn line is this writer's own, and there is nobody to wait for.
+            is_torn = _ends_torn(file, looks=1 if self._is_in_trouble else _LOOKS)
+            rest = memoryview(b"\n" + lines if is_torn else lines)
             while rest:
                 rest = rest[os.write(file, rest) :]
         finally:
@@ -115,24 +121,23 @@ class DeadLetters:
                 os.rmdir(guard)
 
 
-def _ends_torn(file: int) -> bool:
-    """Whether the last line was written in part, on a full disk or by a process that was killed."""
-    try:
-        size = -1
-        for _ in range(_LOOKS):
-            former, size = size, os.fstat(file).st_size
+def _ends_torn(file: int, looks: int) -> bool:
+    """Whether the last line was written in part, on a full disk or by a process that was killed.
+
+    In doubt it was: a blank line is passed over by readers, a letter that continues a torn line is lost.
+    """
+    with suppress(OSError):
+        for look in range(looks):
+            if look:
+                # Another process may be in the midst of writing.
+                time.sleep(_LOOK_AGAIN_SECONDS)
+            size = os.fstat(file).st_size
             if size == 0:
                 return False
             os.lseek(file, size - 1, os.SEEK_SET)
             if os.read(file, 1) == b"\n":
                 return False
-            if size == former:
-                return True
-            # Another process may be writing at this very moment: then it has gone on after this.
-            time.sleep(_LOOK_AGAIN_SECONDS)
-    except OSError:
-        pass  # no regular file
-    return False
+    return True
 
 
 def open_letters(path: str) -> BinaryIO:
