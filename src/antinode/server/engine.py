@@ -165,7 +165,8 @@ class Amplitude:
             assert project_id is not None  # noqa: S101 - a request whose key is not known was refused
             taken = apply.take(self._store, verdict, project_id, now_ms)
             self._rates.count(verdict, project_id, now_ms)
-            answer, told = responses.accepted(verdict.reading, received, now_ms), None
+            count = len(verdict.reading.events)
+            answer, told = responses.accepted(verdict.reading.api, count, received, now_ms), None
         if strike is not None:
             if strike.status is not None and strike.stored:
                 told = fault_responses.refusal(strike, received.path, reading)
