@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antinode.relay.front.reading import Reader, Taken
+from antinode.relay.front.reading import Reader, TakenEvents
 from antinode.relay.projects import Projects
 from antinode.relay.streams import stream_of
 from antinode.server.ingest.requests import IngestResponse, Received
@@ -29,9 +29,9 @@ def upload(*events: Any, api_key: str = WEB.api_key, **more: Any) -> bytes:
     return json.dumps({"api_key": api_key, "events": events, **more}).encode()
 
 
-def read(received: Received, now_ms: int = NOW_MS) -> Taken:
+def read(received: Received, now_ms: int = NOW_MS) -> TakenEvents:
     taken = READER.read(received, now_ms)
-    assert isinstance(taken, Taken), taken
+    assert isinstance(taken, TakenEvents), taken
     return taken
 
 

@@ -22,7 +22,7 @@ from antinode._delivery.shell.log_limiter import LogLimiter
 from antinode.relay.figures import Delivering, DeliveryFigures
 from antinode.relay.front.meter import Meter
 from antinode.relay.front.metrics import delivery_metrics, front_metrics
-from antinode.relay.front.reading import APIS, Reader, Taken
+from antinode.relay.front.reading import APIS, Reader, TakenEvents
 from antinode.relay.intake import Intake, IntakeStats, NotKept
 from antinode.relay.projects import Projects
 from antinode.relay.prometheus import CONTENT_TYPE
@@ -102,7 +102,7 @@ class Front:
     async def _take(self, received: Received) -> IngestResponse:
         now_ms = self._now_ms()
         taken = self._reader.read(received, now_ms)
-        if not isinstance(taken, Taken):
+        if not isinstance(taken, TakenEvents):
             return taken
         began = time.perf_counter()
         try:

@@ -31,7 +31,7 @@ LARGEST_EVENT: Final = HTTP_V2_BODY_LIMIT_BYTES - 1_000
 """Bytes of an event that delivery can have in a request of either API."""
 
 
-class Taken(NamedTuple):
+class TakenEvents(NamedTuple):
     """What a request brought."""
 
     api: IngestApi
@@ -46,18 +46,18 @@ class Reader:
         self._projects = projects
         self._rules = Rules(api_keys=tuple(each.api_key for each in projects))
 
-    def read(self, received: Received, now_ms: int) -> Taken | IngestResponse:
+    def read(self, received: Received, now_ms: int) -> TakenEvents | IngestResponse:
         """The events of a request that came at `now_ms`, or why it is refused. Raises nothing."""
         unpacked = unpack(received, APIS)
         if isinstance(unpacked, Refusal):
             return unpacked.answer()
         stamp = Stamp(received, unpacked.body, now_ms)
         found = self._quickly(unpacked, stamp) or self._closely(unpacked, received, stamp)
-        if isinstance(found, Taken) and any(len(event.body) > LARGEST_EVENT for event in found.events):
+        if isinstance(found, TakenEvents) and any(len(event.body) > LARGEST_EVENT for event in found.events):
             return responses.too_large(found.api).answer()
         return found
 
-    def _quickly(self, unpacked: Unpacked, stamp: Stamp) -> Taken | None:
+    def _quickly(self, unpacked: Unpacked, stamp: Stamp) -> TakenEvents | None:
         """What a request without any peculiarity brought; None for any other."""
         api, body = unpacked
         if not api.speaks_json:
@@ -80,9 +80,9 @@ class Reader:
             if shape is None or not is_clear(shape, shortest) or shape.ip == REMOTE:
                 return None
             events.append(_of_shape(shape, bytes(text), index, stamp, uploaded))
-        return Taken(api, project, events)
+        return TakenEvents(api, project, events)
 
-    def _closely(self, unpacked: Unpacked, received: Received, stamp: Stamp) -> Taken | IngestResponse:
+    def _closely(self, unpacked: Unpacked, received: Received, stamp: Stamp) -> TakenEvents | IngestResponse:
         reading = read_unpacked(unpacked, received, self._rules)
         if isinstance(reading, Refusal):
             return reading.answer()
@@ -91,7 +91,7 @@ class Reader:
             return checked.answer()
         project = self._projects.of_key(reading.api_key)
         assert project is not None  # noqa: S101 - a request whose key is not known was refused
-        return Taken(reading.api, project, list(_of_checked(checked, stamp)))
+        return TakenEvents(reading.api, project, list(_of_checked(checked, stamp)))
 
 
 class _Options(msgspec.Struct, forbid_unknown_fields=True):
