@@ -1,9 +1,16 @@
-"""What the core and its shells ask of a store: a queue on disk that outlives the process."""
+"""What the core and its shells ask of a store: a queue that outlives the process.
+
+Every store can be read, and hears of ends. A `KeepingStore` takes what this process logs, and a `DiskStore`
+is one whose files are looked after; a `FedStore` is filled by others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from antinode._delivery.record import Record
 
 
 class Stored(Protocol):
@@ -26,6 +33,43 @@ class Stored(Protocol):
 
 class Store(Protocol):
     """Keeps records until they are acknowledged; whatever a process leaves behind, the next one is given."""
+
+    @property
+    def has_unread(self) -> bool: ...
+
+    def acknowledge(self, places: Iterable[int], code: Any) -> None:
+        """Hear that these records have ended, in the way that the code says, and need not be kept."""
+
+    @property
+    def reads_again_at(self) -> float:
+        """When `read` can go on: after a refusal not at once; infinite when something else comes before."""
+
+
+class FedStore(Store, Protocol):
+    """A store that others fill. All methods are called by the coordinator's thread. None of them waits."""
+
+    @property
+    def name(self) -> str:
+        """What it is, as texts for the user call it."""
+
+    def read(self, max_events: int, max_bytes: int) -> Sequence[Record]:
+        """The next records, with place and stream, in order; each is given once."""
+
+    def acknowledge(self, places: Iterable[int], code: str) -> None:
+        """Hear that these records have ended; the code is the kind of their outcome."""
+
+    def ring_for_news(self, ring: Callable[[], object]) -> None:
+        """Have `ring` called when there is something to read again. On any thread."""
+
+    def parks(self, head: Record, waiting: int) -> bool:
+        """Whether a throttled stream, whose first record and whose length these are, waits here no longer."""
+
+    def park(self, records: Sequence[Record]) -> None:
+        """Take back a stream's records, and keep those that come after them, until they are given again."""
+
+
+class KeepingStore(Protocol):
+    """What takes the records of this process, as the core knows it."""
 
     def append(self, body: bytes, logged_at: float, *, direct: bool) -> int:
         """Keep a record, and return its place. Makes no system call, but for a rare one.
@@ -75,14 +119,13 @@ class DiskStats(Protocol):
         """Files of dead processes that are not read to their end."""
 
 
-class DiskStore(Store, Protocol):
+class DiskStore(KeepingStore, Store, Protocol):
     """A store with what its spooler has to do for it. All of it raises when the disk refuses."""
 
     def open(self, *, will_adopt: bool = False) -> None:
         """`will_adopt`: what dead processes may have left counts as unread until `adopt` was called."""
 
-    def acknowledge(self, places: Iterable[int], code: int) -> None:
-        """Hear that these records have ended, in the way that the code says, and need not be kept."""
+    def acknowledge(self, places: Iterable[int], code: int) -> None: ...
 
     def adopt(self, *, max_owners: int = ...) -> int:
         """Take over what dead processes left, which is then unread. Returns how many files it was.

@@ -38,8 +38,9 @@ from antinode._protocol.words import agreeing, counted
 from antinode._speedups import slot
 
 if TYPE_CHECKING:
+    from antinode._delivery.core.fed_queue import FedQueue
     from antinode._delivery.core.spooled_queue import SpooledQueue
-    from antinode._delivery.storage import Store, Stored
+    from antinode._delivery.storage import FedStore, KeepingStore, Stored
 
 QUEUE_FULL = Outcome(
     DROPPED,
@@ -57,8 +58,9 @@ class Core:
 
     `guard` protects what `admit` touches (the queue's end and the ledger), so that logging threads need no
     other lock; everything else must be called by one thread at a time. `random` gives jitter in [0, 1).
-    With a `store`, records are kept there from the moment they are admitted; see `SpooledQueue`. For
-    `keeps_all` and `keeps_failures` see `Settlement`.
+    With a `store`, records are kept there from the moment they are admitted; see `SpooledQueue`. With `feed`
+    they come from a store that others fill; see `FedQueue`. For `keeps_all` and `keeps_failures` see
+    `Settlement`.
     """
 
     def __init__(
@@ -67,7 +69,8 @@ class Core:
         *,
         random: Callable[[], float],
         guard: AbstractContextManager[object] | None = None,
-        store: Store | None = None,
+        store: KeepingStore | None = None,
+        feed: FedStore | None = None,
         keeps_all: bool = False,
         keeps_failures: bool = False,
     ) -> None:
@@ -88,9 +91,10 @@ class Core:
             config.policy,
             max_bytes=config.max_batch_bytes,
             random=random,
-            is_stored=store is not None,
+            kept_in=feed.name if feed is not None else None if store is None else "the spool",
         )
         self.spooled = None if store is None else self._spooled_queue(store)
+        self.fed = None if feed is None else self._fed_queue(feed)
         self.admit = self._admit if self.spooled is None else self.spooled.admit
         """Take a record, or return False and change nothing when there is no room for it.
 
@@ -131,6 +135,11 @@ class Core:
         return self._response_handler.link
 
     @property
+    def kept_in(self) -> str:
+        """Where events are kept, in words."""
+        return self._response_handler.kept_in
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is pending."""
         return self.ledger.pending == 0
@@ -140,12 +149,7 @@ class Core:
         """How large one upload may be at present: smaller for a while after a 413."""
         return self._response_handler.max_bytes
 
-    @property
-    def throttled(self) -> int:
-        """How many streams wait since a rate limit holds them."""
-        return self.backlog.stream_queues.held
-
-    def _spooled_queue(self, store: Store) -> SpooledQueue:
+    def _spooled_queue(self, store: KeepingStore) -> SpooledQueue:
         config = self.config
         from antinode._delivery.core.spooled_queue import SpooledQueue  # noqa: PLC0415 - only with a store
 
@@ -159,7 +163,21 @@ class Core:
             memory_events=config.memory_events,
             memory_bytes=config.memory_bytes,
             waits_for_room=config.waits_for_room,
-            needs_store=config.needs_store,
+        )
+
+    def _fed_queue(self, store: FedStore) -> FedQueue:
+        config = self.config
+        from antinode._delivery.core.fed_queue import FedQueue  # noqa: PLC0415 - only in the relay
+
+        return FedQueue(
+            store,
+            self.settlement,
+            self.backlog,
+            self._pending,
+            max_events=config.max_events,
+            max_bytes=config.max_bytes,
+            memory_events=config.memory_events,
+            memory_bytes=config.memory_bytes,
         )
 
     # Admitting.
@@ -267,7 +285,14 @@ class Core:
     def wake_at(self, now: float) -> float | None:
         """When `next_uploads` should be called again if nothing happens until then; None: not needed."""
         wake_at = self._schedule.wake_at(now, FOREVER if self.is_idle else self._expiry.due_at)
-        return now if self.spooled is not None and self.spooled.wanted else wake_at
+        stored = self.spooled or self.fed
+        return now if stored is not None and stored.wanted else wake_at
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is anything in a store that has not been read into the queue."""
+        stored = self.spooled or self.fed
+        return stored is not None and stored.is_behind
 
     def ring_at(self) -> int:
         """At which length of the queue logging should wake the shell; to be asked after `wake_at`."""
@@ -465,7 +490,7 @@ class Core:
         Where there is no memory for a list of it, the oldest events end first, as dropped for lack of memory.
         """
         dropped = Outcome(DROPPED, Status.FAILED, reason, message=message)
-        kept = Outcome(SPOOLED, Status.FAILED, reason, message=f"{message}; the spool keeps it")
+        kept = Outcome(SPOOLED, Status.FAILED, reason, message=f"{message}; {self.kept_in} keeps it")
         pending = self._listed()
         if self.spooled is not None:
             pending += self.spooled.give_up(kept)
@@ -514,6 +539,15 @@ class Core:
         """Take in what was read from the store, after `spooled.wanted` asked for it."""
         assert self.spooled is not None  # noqa: S101 - nobody else reads
         self._expiry.expect(self.spooled.refill(items))
+
+    def take_in(self, records: Sequence[Record]) -> None:
+        """Take in what was read from the store that others fill, after `fed.wanted` asked for it."""
+        assert self.fed is not None  # noqa: S101 - nobody else reads
+        self._expiry.expect(self.fed.take_in(records))
+
+    def count_pending(self, is_meant: Callable[[Record], bool]) -> int:
+        """How many of the pending records are meant."""
+        return sum(map(is_meant, self.pending_records()))
 
     # What the shell collects after each step.
 

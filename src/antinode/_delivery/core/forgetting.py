@@ -1,11 +1,14 @@
-"""Forgetting users: what of theirs waits is taken out, and what is in a request is when it comes back."""
+"""Taking records out: what waits at once, and what is in a request when it comes back unsent.
+
+So users are forgotten, and so the part of a store goes that another process delivers from now on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from antinode._delivery.outcome import DROPPED, Outcome
+from antinode._delivery.outcome import DROPPED, SPOOLED, Outcome
 from antinode._delivery.record import Record
 from antinode._protocol.status import Status
 
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from antinode._delivery.core.spooled_queue import SpooledQueue
 
 FORGOTTEN: Final = Outcome(DROPPED, Status.SKIPPED, "forgotten", message="its user was forgotten")
+GIVEN_BACK: Final = Outcome(
+    SPOOLED, Status.UNKNOWN, "given_back", message="left in the store to another process, which delivers it"
+)
 
 IsMeant = Callable[[bytes], bool]
 """Whether the event with this body is to be forgotten. Raises nothing."""
@@ -41,33 +47,47 @@ class Forgetting:
         self._backlog = backlog
         self._pending = pending
         self._spooled = spooled
-        self._returning: list[Record] = []
-        """Records that were in requests when their users were forgotten."""
+        self._returning: list[tuple[Record, Outcome]] = []
+        """Records that were in requests when they were to be taken out, and how they end then."""
 
     def take_out(self, is_meant: IsMeant) -> TakenOut:
         """Settle what waits in memory, and remember what is in requests."""
-        flying = [record for record in self._pending.flying() if is_meant(record.body)]
-        self._returning += flying
-        meant = {id(record) for record in self._pending.records() if is_meant(record.body)}
-        meant.difference_update(map(id, flying))
+        waiting, flying = self._take_out(lambda record: is_meant(record.body), FORGOTTEN)
         rear: list[Record] = []
         if self._spooled is not None and self._spooled.rear:
             with self._settlement.guard:
                 rear = [record for record in self._spooled.rear if is_meant(record.body)]
                 for record in rear:
                     self._spooled.rear.remove(record)
-        return TakenOut(self._settle_waiting(meant) + self._settle(rear), len(flying))
+        return TakenOut(waiting + self._settle(rear, FORGOTTEN), flying)
+
+    def give_back(self, is_meant: Callable[[Record], bool]) -> int:
+        """Leave records to another process that reads the same store. Returns how many are in requests."""
+        return self._take_out(is_meant, GIVEN_BACK)[1]
+
+    def _take_out(self, is_meant: Callable[[Record], bool], outcome: Outcome) -> tuple[int, int]:
+        """Returns how many have ended, and how many are in requests."""
+        flying = [record for record in self._pending.flying() if is_meant(record)]
+        self._returning += [(record, outcome) for record in flying]
+        meant = {id(record) for record in self._pending.records() if is_meant(record)}
+        meant.difference_update(map(id, flying))
+        return self._settle_waiting(meant, outcome), len(flying)
 
     def take_out_returned(self) -> None:
         """Settle what has come back unsent; to be called after each answer."""
         if not self._returning:
             return
         flying = set(map(id, self._pending.flying()))
-        self._returning = [record for record in self._returning if record.outcome is None]
-        self._settle_waiting({id(record) for record in self._returning} - flying)
-        self._returning = [record for record in self._returning if record.outcome is None]
+        self._drop_settled()
+        for outcome in {each.reason: each for _, each in self._returning}.values():
+            meant = {id(record) for record, each in self._returning if each is outcome}
+            self._settle_waiting(meant - flying, outcome)
+        self._drop_settled()
 
-    def _settle_waiting(self, meant: set[int]) -> int:
+    def _drop_settled(self) -> None:
+        self._returning = [pair for pair in self._returning if pair[0].outcome is None]
+
+    def _settle_waiting(self, meant: set[int], outcome: Outcome) -> int:
         if not meant:
             return 0
         gone: list[Record] = []
@@ -75,10 +95,10 @@ class Forgetting:
             gone += batch.remove(lambda record: id(record) in meant)
         with self._settlement.guard:
             gone += self._backlog.take_out(lambda record: id(record) in meant)
-        return self._settle(gone)
+        return self._settle(gone, outcome)
 
-    def _settle(self, records: list[Record]) -> int:
-        self._settlement.settle(records, FORGOTTEN)
+    def _settle(self, records: list[Record], outcome: Outcome) -> int:
+        self._settlement.settle(records, outcome)
         for record in records:
             record.body = b""
         return len(records)

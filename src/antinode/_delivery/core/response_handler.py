@@ -70,8 +70,9 @@ class ResponseHandler:
         *,
         max_bytes: int,
         random: Callable[[], float],
-        is_stored: bool = False,
+        kept_in: str | None = None,
     ) -> None:
+        """`kept_in` names the store where records outlive this process; None: there is none."""
         self.link = Link()
         self.max_bytes = max_bytes
         """Of the records of one upload: what the endpoint allows, or the smaller size that a 413 taught."""
@@ -82,9 +83,11 @@ class ResponseHandler:
         self._policy = policy
         self._full_bytes = max_bytes
         self._random = random
-        self._is_stored = is_stored
+        self._is_stored = kept_in is not None
         """Whether records outlive this process, so that nobody who waits for one needs an answer now."""
-        self._kept = f"events stay in {'the spool' if is_stored else 'memory'}, and are tried again rarely"
+        self.kept_in = kept_in or "memory"
+        """Where events are kept, in words."""
+        self._kept = f"events stay in {self.kept_in}, and are tried again rarely"
         self._successes = 0
         self._refusals = 0
         self._has_told_unconfirmed = False

@@ -19,7 +19,7 @@ from antinode._delivery.core.settlement import SPOOL_FULL, Settlement
 from antinode._delivery.ledger import Ledger
 from antinode._delivery.outcome import DROPPED, Outcome
 from antinode._delivery.record import NOT_STORED, Record, SpooledRecord, anchor
-from antinode._delivery.storage import Store, Stored, is_full
+from antinode._delivery.storage import KeepingStore, Stored, is_full
 from antinode._interruptions import is_interruption
 from antinode._protocol.ids import stream_of
 from antinode._protocol.status import Status
@@ -44,7 +44,7 @@ class SpooledQueue:
 
     def __init__(
         self,
-        store: Store,
+        store: KeepingStore,
         settlement: Settlement,
         backlog: Backlog,
         pending: Pending,
@@ -54,7 +54,6 @@ class SpooledQueue:
         memory_events: int,
         memory_bytes: int,
         waits_for_room: bool,
-        needs_store: bool = False,
     ) -> None:
         self._store = store
         self._settlement = settlement
@@ -64,7 +63,6 @@ class SpooledQueue:
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._waits_for_room = waits_for_room
-        self._needs_store = needs_store
         self._queue_events = min(memory_events, max_events)
         self._queue_bytes = min(memory_bytes, max_bytes)
         self._forgotten: set[int] = set()
@@ -142,7 +140,7 @@ class SpooledQueue:
                 if is_interruption(error):
                     raise
                 self._fail(error)
-                if self._needs_store or (self._waits_for_room and is_full(error)):
+                if self._waits_for_room and is_full(error):
                     return False
         if place == NOT_STORED and (in_memory >= self._max_events or memory + size > self._max_bytes):
             return False

@@ -15,10 +15,10 @@ from antinode._protocol.words import counted
 
 if TYPE_CHECKING:
     from antinode._delivery.core.core import Core
+    from antinode._delivery.shell.keeper import Keeper
     from antinode._delivery.shell.lifetime import Lifetime
     from antinode._delivery.shell.locks import Locks
     from antinode._delivery.shell.notifier import Notifier
-    from antinode._delivery.shell.spooler import Spooler
 
 
 class Barrier:
@@ -57,13 +57,13 @@ class Barriers:
     """All barriers of a sender, guarded by `deciding`."""
 
     def __init__(
-        self, core: Core, locks: Locks, lifetime: Lifetime, notifier: Notifier, spooler: Spooler | None
+        self, core: Core, locks: Locks, lifetime: Lifetime, notifier: Notifier, keeper: Keeper | None
     ) -> None:
         self._core = core
         self._locks = locks
         self._lifetime = lifetime
         self._notifier = notifier
-        self._spooler = spooler
+        self._keeper = keeper
         self._closed: list[Barrier] = []
 
     def __len__(self) -> int:
@@ -126,8 +126,8 @@ class Barriers:
 
     def _is_settled(self, index: int) -> bool:
         """Whether the epochs up to `index` have settled, and with them whatever dead processes have left."""
-        spooler = self._spooler
-        is_left = spooler is not None and not self._lifetime.is_stopped and spooler.has_left
+        keeper = self._keeper
+        is_left = keeper is not None and not self._lifetime.is_stopped and keeper.has_left
         return not is_left and not self._core.ledger.pending_until(index)
 
     def _look_after(self, barrier: Barrier, now: float) -> float | None:

@@ -16,6 +16,7 @@ from antinode._delivery.shell.consent import MayLog
 
 if TYPE_CHECKING:
     from antinode._delivery.shell.exchange import UploadRoute
+    from antinode._delivery.shell.feeder import Feeder
     from antinode._delivery.shell.spooler import Spooler
     from antinode._protocol.endpoints import Endpoint
 
@@ -36,6 +37,8 @@ class SenderConfig(msgspec.Struct, frozen=True):
     on_outcome: Callable[[Delivery], object] | None = None
     spooler: Spooler | None = None
     """Keeps the records on disk; None: they are in memory alone."""
+    feeder: Feeder | None = None
+    """Gives the records that others have put into a store; None: they are logged here."""
     is_strict: bool = False
     """Whether logging waits until the record survives a power cut."""
     on_failures: Callable[[Sequence[Record]], object] | None = None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from antinode._delivery.core.batch import Upload
     from antinode._delivery.shell.barriers import Barrier
     from antinode._delivery.shell.config import SenderConfig
-    from antinode._delivery.shell.spooler import Spooler
+    from antinode._delivery.shell.keeper import Keeper
     from antinode._delivery.shell.works import Works
 
 # While somebody waits, whether a coordinator is alive is checked this often. A shutdown also takes this long
@@ -241,8 +241,8 @@ class Coordinator:
                     job.run()
                     self.ring()
             self._works.collector.bury()
-            if self._works.spooler is not None:
-                wake_at = self._tend(self._works.spooler, now, wake_at)
+            if self._works.keeper is not None:
+                wake_at = self._tend(self._works.keeper, now, wake_at)
             self._notifier.tell()
             self._works.barriers.open(complete)
             self._works.room.wake()
@@ -274,19 +274,19 @@ class Coordinator:
         complete, look_at = self._works.barriers.look_after(now)
         return uploads, complete, earliest(core.wake_at(now), look_at)
 
-    def _tend(self, spooler: Spooler, now: float, wake_at: float | None) -> float | None:
+    def _tend(self, keeper: Keeper, now: float, wake_at: float | None) -> float | None:
         """Do what is due for the store. Returns when to go on."""
         core, deciding = self._core, self._locks.deciding
-        had_left = bool(self._works.barriers) and spooler.has_left
-        again_at = spooler.tend(core, now, deciding)
-        if had_left and not spooler.has_left:
+        had_left = bool(self._works.barriers) and keeper.has_left
+        again_at = keeper.tend(core, now, deciding)
+        if had_left and not keeper.has_left:
             again_at = now  # some may have waited for nothing else
-        notes, spooler.notes = spooler.notes, []
+        notes, keeper.notes = keeper.notes, []
         with deciding:
             self._works.collector.collect()
         self._works.collector.bury()
         self._notifier.add(notes=notes)
-        if core.spooled is not None and core.spooled.is_behind:
+        if core.is_behind:
             with deciding:
                 wake_at = core.wake_at(now)
         return earliest(wake_at, again_at)
@@ -351,7 +351,7 @@ class Coordinator:
             or works.room
             or self.flights.has_replies
             or self._notifier.has_news
-            or works.spooler is not None
+            or works.keeper is not None
             or self._lifetime.close_by is not None
             or (wake_at is not None and (wakes_at is None or wake_at < wakes_at))
             or thread is None
@@ -359,12 +359,12 @@ class Coordinator:
         )
 
     def open_store(self) -> None:
-        """Open the store on disk, and begin to deliver what dead processes have left or will leave there."""
-        spooler, spooled = self._works.spooler, self._core.spooled
-        if spooler is None:
+        """Open the store, and begin to deliver what others have left or will leave there."""
+        keeper, spooled = self._works.keeper, self._core.spooled
+        if keeper is None:
             return
         with self._locks.stepping:
-            spooler.open()
+            keeper.open()
             if spooled is not None:
                 spooled.find()
         # Even if nothing is there yet: nobody else looks for processes that die while this client is idle.

@@ -33,7 +33,7 @@ class Ending:
         self._locks = works.locks
         self._lifetime = works.lifetime
         self._notifier = works.notifier
-        self._spooler = works.spooler
+        self._keeper = works.keeper
         self._clock = works.clock
         self._coordinator = coordinator
         self._waiters = waiters
@@ -115,8 +115,8 @@ class Ending:
     def _close(self, barrier: Barrier | None, *, unless_busy_until: float | None) -> Report | None:
         """Do what `close_now` does; None, and nothing is done, while what is left can still be delivered."""
         core, barriers = self._core, self._works.barriers
-        if self._spooler is not None:
-            self._spooler.make_last_room(core, self._locks.deciding)
+        if self._keeper is not None:
+            self._keeper.make_last_room(core, self._locks.deciding)
         # Under the guard, too: a record that another thread admits now is either seen here, or rings later.
         with self._locks.deciding, self._locks.guard:
             now = self._clock()
@@ -160,7 +160,7 @@ class Ending:
         spooled = core.ledger.spooled
         if spooled:
             events = f"{counted(spooled, 'event')} {agreeing(spooled, 'stays', 'stay')}"
-            text = f"{events} in the spool, for the next process to deliver"
+            text = f"{events} in {core.kept_in}, for the next process to deliver"
             self._notifier.add(notes=(Note("INFO", "spooled", text),))
         self._works.collector.collect()
 
@@ -182,7 +182,7 @@ class Ending:
                     self._works.collector.collect()
                 else:
                     # With a spool, what is logged even later is stored, too.
-                    lifetime.is_closed = lifetime.is_closed or exit_by is None or self._spooler is None
+                    lifetime.is_closed = lifetime.is_closed or exit_by is None or self._keeper is None
                     self._give_up_rest()
             self._close_store()
             self._notifier.tell()
@@ -197,11 +197,11 @@ class Ending:
 
     def _close_store(self) -> None:
         self._works.collector.bury()
-        if self._spooler is not None:
+        if self._keeper is not None:
             try:
-                self._spooler.close(self._core)
+                self._keeper.close(self._core)
             except Exception:
                 write(logging.ERROR, "closing the spool failed", exc_info=True)
-            notes, self._spooler.notes = self._spooler.notes, []
+            notes, self._keeper.notes = self._keeper.notes, []
             self._notifier.add(notes=notes)
             self._notifier.tell()

@@ -9,8 +9,8 @@ from antinode._delivery.shell.locks import Locks, is_interrupting
 
 if TYPE_CHECKING:
     from antinode._delivery.core.core import Core
+    from antinode._delivery.shell.keeper import Keeper
     from antinode._delivery.shell.notifier import Notifier
-    from antinode._delivery.shell.spooler import Spooler
     from antinode._delivery.shell.wakeup import Wakeup
 
 
@@ -23,14 +23,14 @@ class Recovery:
         locks: Locks,
         wakeup: Wakeup,
         notifier: Notifier,
-        spooler: Spooler | None,
+        keeper: Keeper | None,
         ring: Callable[[], object],
     ) -> None:
         self._core = core
         self._locks = locks
         self._wakeup = wakeup
         self._notifier = notifier
-        self._spooler = spooler
+        self._keeper = keeper
         self._ring = ring
         self.is_torn = False
         """Whether an exception may have left the ledger in disagreement with the records."""
@@ -46,8 +46,8 @@ class Recovery:
             return
         self._notifier.recover()
         self._locks.let_go()
-        if self._spooler is not None:
-            self._spooler.recover()
+        if self._keeper is not None:
+            self._keeper.recover()
         with self._locks.deciding:
             self.mend()
         # The record is in the queue, though the exception may have been raised before the bell rang.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from antinode._delivery.shell.consent import ConsentDesk
 from antinode._delivery.shell.coordinator import CHECK_EVERY_SECONDS, Coordinator
 from antinode._delivery.shell.ending import Ending
 from antinode._delivery.shell.exchange import Exchanger
+from antinode._delivery.shell.keeper import Keeper
 from antinode._delivery.shell.lifetime import Lifetime
 from antinode._delivery.shell.locks import Locks
 from antinode._delivery.shell.log_limiter import QUIET_SECONDS
@@ -67,6 +68,7 @@ class Sender:
     def _build(self) -> None:
         """Make all parts, in this process."""
         config, spooler = self.config, self._spooler
+        keeper: Keeper | None = spooler or config.feeder
         self._locks = locks = Locks()
         self.wakeup = Wakeup()
         self._core = core = Core(
@@ -74,6 +76,7 @@ class Sender:
             random=self._random,
             guard=locks.guard,
             store=spooler,
+            feed=None if config.feeder is None else config.feeder.store,
             keeps_all=config.on_outcome is not None,
             keeps_failures=config.on_failures is not None,
         )
@@ -86,7 +89,7 @@ class Sender:
             wakeup=self.wakeup,
             notifier=notifier,
             collector=Collector(core, locks, notifier, config.on_failures),
-            barriers=Barriers(core, locks, self.lifetime, notifier, spooler),
+            barriers=Barriers(core, locks, self.lifetime, notifier, keeper),
             room=RoomQueue(),
             exchanger=Exchanger(
                 config.make_transport,
@@ -95,12 +98,12 @@ class Sender:
                 clock=self._clock,
                 desk=None if config.may_log is None else ConsentDesk(config.may_log, self._clock),
             ),
-            recovery=Recovery(core, locks, self.wakeup, notifier, spooler, self._ring),
-            spooler=spooler,
+            recovery=Recovery(core, locks, self.wakeup, notifier, keeper, self._ring),
+            keeper=keeper,
             clock=self._clock,
         )
-        if spooler is not None:
-            spooler.hear_of_ends(works.collector.take_ends)
+        if keeper is not None:
+            keeper.hear_of_ends(works.collector.take_ends)
         self._coordinator = Coordinator(
             works,
             config,
@@ -126,7 +129,7 @@ class Sender:
         inherited.clear()
 
     def open_store(self) -> None:
-        """Open the store on disk, and begin to deliver what dead processes have left or will leave there."""
+        """Open the store, and begin to deliver what others have left or will leave there."""
         self._coordinator.open_store()
 
     def layout(self) -> dict[str, Any]:
@@ -181,31 +184,6 @@ class Sender:
         except BaseException:
             self._recover()
             raise
-
-    def offer(self, records: Sequence[Record]) -> bool:
-        """Take records, in their order, without a wait for the disk; whether there was room for all.
-
-        Those before the first for which there is none are taken. The others settle in no way: they are left
-        to the caller, as if they had never been offered.
-        """
-        core = self._core
-        try:
-            is_taken = not self.lifetime.is_closed and all(map(core.admit, records))
-            if not is_taken or len(core.queued) >= self.wakeup.threshold:
-                # It also mends a store that has failed.
-                self._ring()
-        except BaseException:
-            self._recover()
-            raise
-        return is_taken
-
-    def make_durable(self, record: Record) -> None:
-        """Return once a record that the store has, and all before it, survive a power cut.
-
-        Threads that wait together share one sync. Raises what the disk does.
-        """
-        if self._spooler is not None and record.place != NOT_STORED:
-            self._spooler.make_durable(record.place)
 
     def drop_unmade(self) -> Record:
         """Settle an event for which there is no memory, without asking for any. Told by the coordinator."""
@@ -353,6 +331,25 @@ class Sender:
             self._core.hurry(self._clock())
         self._ring()
 
+    def wake(self) -> None:
+        """Have the coordinator look at what there is to do, as when a store has news."""
+        self._ring()
+
+    def give_back(self, is_meant: Callable[[Record], bool]) -> int:
+        """Leave records to another process that reads the same store. Returns how many are in requests.
+
+        Those end as usual if their requests succeed; otherwise they are left to the other process, too.
+        """
+        with self._locks.deciding:
+            in_flight = self._core.forgetting.give_back(is_meant)
+        self._ring()
+        return in_flight
+
+    def count_pending(self, is_meant: Callable[[Record], bool]) -> int:
+        """How many of the records that have not ended are meant."""
+        with self._locks.deciding:
+            return self._core.count_pending(is_meant)
+
     def stop_lingering(self) -> None:
         """Send without delay from now on, until this process ends."""
         with self._locks.deciding:
@@ -399,23 +396,6 @@ class Sender:
         """What is pending in memory at this instant, each stream in order."""
         with self._locks.deciding:
             return [record for record in self._core.pending_records() if record.outcome is None]
-
-    @property
-    def throttled(self) -> int:
-        """How many streams wait since their user or device is throttled."""
-        with self._locks.deciding:
-            return self._core.throttled
-
-    @property
-    def store_trouble(self) -> str:
-        """Why the store takes no records, in words; "" while it does, as far as is known."""
-        spooler, spooled = self._spooler, self._core.spooled
-        if spooler is None or spooled is None:
-            return ""
-        trouble = spooler.trouble or spooled.failure
-        if trouble is not None:
-            return str(trouble)
-        return "" if spooler.is_open and not spooled.is_failing else "the spool takes no events"
 
     @property
     def host(self) -> str:

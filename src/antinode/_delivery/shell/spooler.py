@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from antinode._delivery.core.forgetting import FORGOTTEN, IsMeant, TakenOut
 from antinode._delivery.core.response_handler import Note
+from antinode._delivery.shell.keeper import Ends
 from antinode._delivery.storage import DiskStore, Stored, is_full
 from antinode._interruptions import is_interruption
 from antinode._locks import let_go
@@ -16,9 +17,6 @@ from antinode._protocol.words import agreeing, counted
 
 if TYPE_CHECKING:
     from antinode._delivery.core.core import Core
-
-Ends = Sequence[tuple[str, Sequence[int]]]
-"""Places of records that have ended, by the kind of their outcome."""
 
 # How often to look for what processes that died meanwhile have left.
 ADOPT_EVERY_SECONDS = 10.0
@@ -156,17 +154,6 @@ class Spooler:
                     raise
                 text = f"an event that has ended may be sent again after a restart: {type(error).__name__}"
                 self.notes.append(Note("WARNING", "spool ends", text))
-
-    def make_durable(self, place: int) -> None:
-        """Return once the record survives a power cut. Raises what the disk does."""
-        self._disk.wait_durable(place)
-
-    @property
-    def trouble(self) -> Exception | None:
-        """Why the store takes no records, as far as is known."""
-        if self._is_unstored or not self.is_open:
-            return self._trouble
-        return None
 
     def wait_durable(self, place: int, *, alone: bool) -> None:
         """Return once the record survives a power cut; at once if the disk refuses, which is noted later.
@@ -326,9 +313,7 @@ class Spooler:
             return
         self._is_unstored = True
         consequence = "events are kept in memory alone until it can be used again"
-        if core is not None and core.config.needs_store:
-            consequence = "new events are refused until it can be used again"
-        elif is_full(error) and core is not None:
+        if is_full(error) and core is not None:
             consequence = (
                 "new events have to wait, or are dropped"
                 if core.config.waits_for_room

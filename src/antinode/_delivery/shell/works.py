@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from antinode._delivery.shell.barriers import Barriers, RoomQueue
     from antinode._delivery.shell.collector import Collector
     from antinode._delivery.shell.exchange import Exchanger
+    from antinode._delivery.shell.keeper import Keeper
     from antinode._delivery.shell.lifetime import Lifetime
     from antinode._delivery.shell.locks import Locks
     from antinode._delivery.shell.notifier import Notifier
     from antinode._delivery.shell.recovery import Recovery
-    from antinode._delivery.shell.spooler import Spooler
     from antinode._delivery.shell.wakeup import Wakeup
 
 
@@ -33,5 +33,5 @@ class Works(msgspec.Struct, frozen=True):
     room: RoomQueue
     exchanger: Exchanger
     recovery: Recovery
-    spooler: Spooler | None
+    keeper: Keeper | None
     clock: Callable[[], float]
