@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from antinode.server.client import Api
 from tests.cli.nursery import run
 from tests.cli.reading import words
 from tests.cli.serving import KEY, Serving, song
@@ -142,6 +143,20 @@ def test_data_is_kept(tmp_path: Path) -> None:
         serving.line_with("the newest 1,000 events in .*events.db")
         assert serving.post([song()]) == 200
         assert "1 duplicate dropped" in serving.line_with("duplicate")
+
+
+def test_a_plan_is_shown_beside_what_comes(tmp_path: Path) -> None:
+    """`--plan` marks what the API tells, and refuses nothing; a plan that cannot be read ends it with 2."""
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"version": 1, "events": {"Cart Opened": {}}}', encoding="utf-8")
+    with Serving("--plan", str(plan)) as serving:
+        assert serving.post([song(1)]) == 200
+        marks = {each.event_type: each.plan and each.plan.mark for each in Api(serving.url).schema()}
+    assert marks == {"Song Played": "new", "Cart Opened": "missing"}
+    plan.write_text('{"version": 1, "evnts": {}}', encoding="utf-8")
+    done = run("serve", "--port", "0", "--plan", str(plan))
+    assert done.returncode == 2
+    assert "evnts: is no key of a plan: write `events`" in words(done.stderr)
 
 
 def test_data_of_something_else(tmp_path: Path) -> None:

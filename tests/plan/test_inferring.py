@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 from antinode.plan import TrackingPlan, parse_plan, violations
-from antinode.plan._inferring import EventShapes, TooVaried
+from antinode.plan._inferring import EventShapes
+from antinode.plan._shapes import TooVaried
 from antinode.plan._writing import to_yaml
 from tests.plan.strategies import EVENTS
 

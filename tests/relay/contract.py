@@ -12,6 +12,7 @@ from antinode.relay.projects import Project
 from tests.relay.kept import APP, WEB, event, numbers_by_user
 
 WITHIN_S = 30.0
+"""What nothing here may take."""
 
 
 class IntakeBench(Protocol):
@@ -42,6 +43,9 @@ async def keep_at_last(intake: Intake, each: KeptEvent) -> None:
 class IntakeContract:
     """Inherit this in a class `Test…` with a fixture `bench`."""
 
+    closes_within_s = WITHIN_S
+    """What `close` is given."""
+
     @pytest.fixture
     def bench(self) -> IntakeBench:
         raise NotImplementedError
@@ -53,7 +57,7 @@ class IntakeContract:
         await intake.open()
         for start in range(0, len(events), 8):
             await intake.keep(WEB, events[start : start + 8])
-        await intake.close(WITHIN_S)
+        await intake.close(self.closes_within_s)
         found = await bench.read_back(WEB)
         assert sorted(found) == sorted(each.body for each in events)
         assert numbers_by_user(found) == {"user-1": list(range(20)), "user-2": list(range(20))}
@@ -69,7 +73,7 @@ class IntakeContract:
 
         users = [f"user-{number}" for number in range(25)]
         await asyncio.gather(*map(caller, users))
-        await intake.close(WITHIN_S)
+        await intake.close(self.closes_within_s)
         found = await bench.read_back(WEB)
         assert numbers_by_user(found) == {user: list(range(12)) for user in users}
 
@@ -78,7 +82,7 @@ class IntakeContract:
         intake = bench.intake()
         await intake.open()
         await asyncio.gather(intake.keep(WEB, [event(1)]), intake.keep(APP, [event(2)]))
-        await intake.close(WITHIN_S)
+        await intake.close(self.closes_within_s)
         assert await bench.read_back(WEB) == [event(1).body]
         assert await bench.read_back(APP) == [event(2).body]
 
@@ -88,7 +92,7 @@ class IntakeContract:
         intake = bench.intake()
         await intake.open()
         await intake.keep(WEB, events)
-        await intake.close(WITHIN_S)
+        await intake.close(self.closes_within_s)
         assert await bench.read_back(WEB) == [each.body for each in events]
 
     async def test_a_later_intake_goes_on(self, bench: IntakeBench) -> None:
@@ -97,7 +101,7 @@ class IntakeContract:
             intake = bench.intake()
             await intake.open()
             await intake.keep(WEB, [event(number)])
-            await intake.close(WITHIN_S)
+            await intake.close(self.closes_within_s)
         assert sorted(await bench.read_back(WEB)) == [event(number).body for number in range(3)]
 
     async def test_nothing_is_kept_before_open_and_after_close(self, bench: IntakeBench) -> None:
@@ -108,8 +112,8 @@ class IntakeContract:
             await intake.keep(WEB, [event(1)])
         await intake.open()
         assert intake.health().takes, intake.health().why
-        await intake.close(WITHIN_S)
-        await intake.close(WITHIN_S)
+        await intake.close(self.closes_within_s)
+        await intake.close(self.closes_within_s)
         with pytest.raises(NotKept) as after:
             await intake.keep(WEB, [event(2)])
         assert before.value.retry_after > 0
@@ -122,7 +126,7 @@ class IntakeContract:
         intake = bench.intake()
         await intake.open()
         await intake.keep(WEB, [])
-        await intake.close(WITHIN_S)
+        await intake.close(self.closes_within_s)
         assert await bench.read_back(WEB) == []
 
     async def test_a_store_that_refuses_is_told_and_gone_back_to(self, bench: IntakeBench) -> None:
@@ -143,7 +147,7 @@ class IntakeContract:
         await asyncio.wait_for(keep_at_last(intake, event(2)), WITHIN_S)
         assert intake.health().takes
         stats = intake.stats()
-        await intake.close(WITHIN_S)
+        await intake.close(self.closes_within_s)
         assert (stats.kept_events, stats.waiting) == (2, 0)
         assert stats.refused_events >= 1
         assert stats.kept_bytes == len(event(0).body) + len(event(2).body)

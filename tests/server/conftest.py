@@ -12,9 +12,9 @@ API_KEY = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
-def server():
-    """A local Amplitude with nothing in it. What goes wrong inside of it fails the test."""
-    with running() as server:
+def server(request):
+    """A local Amplitude with nothing in it; a parameter is its plan. What goes wrong in it fails the test."""
+    with running(plan=getattr(request, "param", None)) as server:
         yield server
 
 

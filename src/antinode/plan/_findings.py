@@ -24,6 +24,8 @@ class PlanFinding:
     advice: str
     """What is wrong with the first of them, and what to write instead."""
     count: int = 0
+    expected: list[str] = field(default_factory=list)
+    """What the plan says there, in words: each way in which it was not so."""
     examples: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
 
@@ -59,6 +61,8 @@ class PlanFindings:
                 advice = advise(self._plan, event_type, violation)
                 finding = self._kinds[key] = PlanFinding(*key, advice)
             finding.count += 1
+            if violation.expected and violation.expected not in finding.expected:
+                finding.expected.append(violation.expected)
             if len(finding.places) < _MOST_EXAMPLES:
                 finding.places.append(place)
             example = shown(violation.value)

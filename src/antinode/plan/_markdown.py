@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from antinode.plan._models import PlannedEvent, TrackingPlan
-from antinode.plan._schemas import LIMITS, PropertySchema, shown, shown_list
+from antinode.plan._schemas import PropertySchema, enum_words, limit_words, shown
 
 _MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
@@ -81,8 +81,8 @@ def _about(schema: PropertySchema) -> str:
     if schema.is_deprecated:
         parts.append("deprecated")
     if schema.enum is not None:
-        parts.append(f"one of {shown_list(schema.enum)}")
-    parts += [f"{LIMITS[name].words} {at:g}" for name, at in schema.limits.items()]
+        parts.append(enum_words(schema.enum))
+    parts += [limit_words(name, at) for name, at in schema.limits.items()]
     if schema.pattern is not None:
         parts.append(f"fits {schema.pattern.pattern}")
     if schema.examples and schema.enum is None:

@@ -88,7 +88,7 @@ class PropertySchema:
             found.append(Violation("wrong_type", path, value, " or ".join(self.types)))
             return
         if self.enum is not None and not any(are_equal(value, each) for each in self.enum):
-            found.append(Violation("wrong_value", path, value, f"one of {shown_list(self.enum)}"))
+            found.append(Violation("wrong_value", path, value, enum_words(self.enum)))
             return
         if self.limits:
             self._check_limits(kind, value, path, found)
@@ -98,7 +98,7 @@ class PropertySchema:
             for each in value:
                 self.items.check(each, f"{path}[]", found)
         elif kind == "string" and self.pattern is not None and self.pattern.search(value) is None:
-            found.append(Violation("wrong_value", path, value, f"text that fits {self.pattern.pattern}"))
+            found.append(Violation("wrong_value", path, value, pattern_words(self.pattern)))
 
     def check_object(self, value: dict[Any, Any], path: str, found: list[Violation]) -> None:
         """The same for the properties of an object."""
@@ -125,7 +125,22 @@ class PropertySchema:
         for name, at in self.limits.items():
             limit = LIMITS[name]
             if kind in limit.types and not limit.holds(value, at):
-                found.append(Violation("wrong_value", path, value, f"{limit.words} {at:g}"))
+                found.append(Violation("wrong_value", path, value, limit_words(name, at)))
+
+
+def enum_words(enum: tuple[Any, ...]) -> str:
+    """What `enum` expects, as a violation says it."""
+    return f"one of {shown_list(enum)}"
+
+
+def limit_words(name: str, at: float) -> str:
+    """The same for one of `LIMITS`."""
+    return f"{LIMITS[name].words} {at:g}"
+
+
+def pattern_words(pattern: re.Pattern[str]) -> str:
+    """The same for `pattern`."""
+    return f"text that fits {pattern.pattern}"
 
 
 def type_of(value: Any) -> str:

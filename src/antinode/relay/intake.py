@@ -21,6 +21,10 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False):
     stream: int
     """`stream_of` both ids: the unit of order."""
 
+    def __repr__(self) -> str:
+        # Bodies and ids say what somebody did.
+        return f"<KeptEvent {len(self.body):,} bytes>"
+
 
 class NotKept(Exception):
     """Events were not kept, or not all of them; the client is to send the request again.

@@ -19,6 +19,8 @@ except ModuleNotFoundError as _missing:
         name=_missing.name,
     ) from _missing
 
+from antinode.plan._models import TrackingPlan
+from antinode.plan._reading import read_plan
 from antinode.server.client import Api
 from antinode.server.engine import OnUpload
 from antinode.server.faults.faults import Fault, parse
@@ -52,17 +54,19 @@ def running(
     rules: Rules | None = None,
     faults: Sequence[Fault | str] = (),
     seed: int | None = None,
+    plan: TrackingPlan | str | Path | None = None,
     on_upload: OnUpload | None = None,
 ) -> Iterator[Running]:
     """A local Amplitude in a thread of its own, for as long as the block lasts.
 
     Everything is kept in memory, or in the SQLite file `data`; in memory the newest 200,000 events, unless
     `max_events` says otherwise. `faults` are in force from the start, each a `Fault` or spelled as on the
-    command line (`500@10%`); `seed` makes their chances repeatable. `on_upload` is called on the engine's
-    thread after each upload.
+    command line (`500@10%`); `seed` makes their chances repeatable. `plan`, a tracking plan or its file, is
+    what Schema shows beside what comes. `on_upload` is called on the engine's thread after each upload.
 
-    Raises OSError if the address cannot be had and ValueError for a fault that cannot be read; at the end of
-    the block, what went wrong inside of the server, if anything did.
+    Raises OSError if the address or the file cannot be had, ValueError for a fault and `PlanError` of
+    `antinode.plan` for a plan that cannot be read; at the end of the block, what went wrong inside of the
+    server, if anything did.
     """
     settings = ServerSettings(
         host=host,
@@ -72,6 +76,7 @@ def running(
         rules=Rules() if rules is None else rules,
         faults=tuple(parse(each) if isinstance(each, str) else each for each in faults),
         seed=seed,
+        plan=read_plan(plan) if isinstance(plan, (str, Path)) else plan,
         on_upload=on_upload,
     )
     thread = _Thread(settings)

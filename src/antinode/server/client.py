@@ -169,11 +169,25 @@ class Api:
         return self._find(path, GroupView, {"project_id": project_id})
 
     def schema(self) -> list[SeenEventType]:
-        """The event types that came, those seen most often first, with what their properties were like."""
+        """The event types that came, those seen most often first, with what their properties were like.
+
+        Beside a plan, what is planned and never came is at the end.
+        """
+        return self.schema_page().event_types
+
+    def schema_page(self) -> SchemaPage:
+        """The same with the properties of users and groups, and how much is not as planned."""
         while True:
             page = self._get("/api/schema", SchemaPage)
             if not page.unread:
-                return page.event_types
+                return page
+
+    def tracking_plan(self) -> str:
+        """What came as a tracking plan in YAML, merged with the plan that the server was given."""
+        status, body = self._send("GET", "/api/schema/tracking-plan.yaml")
+        if status != 200:
+            raise ApiError(status, _reason(body))
+        return body.decode()
 
     def stats(self, *, span_s: int = 300) -> Stats:
         """Counts, with a series over the last `span_s` seconds."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from antinode._protocol.secrets import without_keys
+from antinode.plan._models import TrackingPlan
 from antinode.server.clock import Clock
 from antinode.server.deletions import DeletionAnswer, DeletionRequest, Deletions
 from antinode.server.faults import responses as fault_responses
@@ -79,13 +80,14 @@ class Amplitude:
         rules: Rules | None = None,
         clock: Clock | None = None,
         faults: Faults | None = None,
+        plan: TrackingPlan | None = None,
         on_upload: OnUpload | None = None,
     ) -> None:
         """`data` is the SQLite file to keep everything in; None keeps it in memory, until the end.
 
-        `max_events` bounds how many entries are kept, of every outcome: the newest; None keeps all. Raises
-        `DataInUse` if another server has the file open, `DataUnreadable` if it is none of ours or of another
-        version.
+        `max_events` bounds how many entries are kept, of every outcome: the newest; None keeps all. `schema`
+        tells what came beside `plan`, which changes nothing about what is accepted. Raises `DataInUse` if
+        another server has the file open, `DataUnreadable` if it is none of ours or of another version.
         """
         if max_events is not None and max_events < 1:
             raise ValueError(f"max_events is {max_events}: write 1 or more, or None to keep all")
@@ -100,7 +102,7 @@ class Amplitude:
         self._entries = Entries(self._store, self._records.upload)
         self._population = Population(self._store, self._entries)
         self._deletions = Deletions(self._store)
-        self._seen = Seen(self._store)
+        self._seen = Seen(self._store, plan)
         self._rates = Rates()
         self._recent = Recent()
         self._started_at = self.clock.now_ms()
@@ -165,7 +167,8 @@ class Amplitude:
             assert project_id is not None  # noqa: S101 - a request whose key is not known was refused
             taken = apply.take(self._store, verdict, project_id, now_ms)
             self._rates.count(verdict, project_id, now_ms)
-            answer, told = responses.accepted(verdict.reading, received, now_ms), None
+            count = len(verdict.reading.events)
+            answer, told = responses.accepted(verdict.reading.api, count, received, now_ms), None
         if strike is not None:
             if strike.status is not None and strike.stored:
                 told = fault_responses.refusal(strike, received.path, reading)
@@ -280,11 +283,20 @@ class Amplitude:
         return self._population.group(group_type, group_name, project_id)
 
     def schema(self) -> SchemaPage:
-        """The event types and properties of accepted events, since the start or the last `reset`.
+        """The event types and properties of accepted events since the start or the last `reset`.
 
         Of many events that were not looked at yet, 50 ms' worth are; `unread` says how many remain.
+        With a plan, what is planned is there, too, and each is marked.
         """
         return self._seen.page()
+
+    def read_on(self) -> int:
+        """Look at accepted events that were not looked at yet, for 50 ms at most; returns how many remain."""
+        return self._seen.read()
+
+    def tracking_plan(self, *, is_json: bool) -> str:
+        """The text of a tracking plan: what was seen until now, merged with the plan of the start."""
+        return self._seen.plan(is_json=is_json)
 
     def stats(self, span_s: int = 300) -> Stats:
         """Counts, with a series over the last `span_s` seconds: by the second up to 600, else by the minute,

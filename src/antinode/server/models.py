@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from antinode.plan._marks import EventMark, PropertyMark
 from antinode.server.numbers import Limit, Natural
 
 EventOutcome: TypeAlias = Literal["accepted", "duplicate", "rejected", "returned"]
@@ -215,24 +216,93 @@ class SeenProperty(msgspec.Struct, frozen=True, kw_only=True):
     """How many of them with a value of which type, in JSON Schema's words; the most frequent first."""
     examples: list[str]
     """Some of its first values, as JSON text."""
-    first_seen: int
-    last_seen: int
+    first_seen: int | None
+    """None: never."""
+    last_seen: int | None
+    plan: PropertyBesidePlan | None = None
+    """None: the server has no plan, or it says nothing of such properties."""
+
+
+class PropertyBesidePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plan says of a property, and whether it was so."""
+
+    mark: PropertyMark
+    """`planned`: as planned. `new`: not planned. `missing`: planned, and never seen. `mistyped`: of another
+    type. `invalid`: of another value, or with something within that is not as planned. `incomplete`:
+    required, and absent in some events. `retired`: its event is."""
+    types: list[str]
+    """Those planned; none: any."""
+    is_required: bool
+    description: str
+    deviations: list[PlanDeviation]
+    """What was not as planned, at the property or within it; the most frequent first."""
+
+
+class PlanDeviation(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which some events are not as planned."""
+
+    code: str
+    """As `antinode plan check` has it: `wrong_type`, `missing_property` …"""
+    path: str
+    """Where, as `items[].sku`."""
+    count: int
+    """How often."""
+    advice: str
+    """What is wrong with the first of them, and what to write instead."""
+    places: list[str]
+    """Some of the events, by their `seq`."""
 
 
 class SeenEventType(msgspec.Struct, frozen=True, kw_only=True):
     event_type: str
     events: int
-    first_seen: int
-    last_seen: int
+    first_seen: int | None
+    """None: never."""
+    last_seen: int | None
     properties: list[SeenProperty]
     """Event properties, those seen most often first; of `$identify` and `$groupidentify`, what changes."""
+    plan: EventBesidePlan | None = None
+    """None: the server has no plan, or the event type is Amplitude's own, which no plan has."""
+
+
+class EventBesidePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plan says of an event type, and whether it was so."""
+
+    mark: EventMark
+    """`planned`: as planned. `new`: not planned. `missing`: planned, and never seen. `retired`: retired, and
+    still seen. `deviating`: some of its properties are not as planned."""
+    description: str
+    owners: list[str]
+
+
+class SeenGroupType(msgspec.Struct, frozen=True, kw_only=True):
+    group_type: str
+    properties: list[SeenProperty]
+    """What identifies wrote of groups of this type, those written most often first."""
+
+
+class PlanBeside(msgspec.Struct, frozen=True, kw_only=True):
+    """The plan that the server was given."""
+
+    name: str
+    events: int
+    """Event types in it, but the retired ones."""
+    deviating: int
+    """How many event types, properties of users and properties of groups are not as planned."""
+    untold: int
+    """Deviations of kinds for which there was no room."""
 
 
 class SchemaPage(msgspec.Struct, frozen=True, kw_only=True):
     event_types: list[SeenEventType]
-    """Those seen most often first."""
+    """Those seen most often first; at the end what is planned and was never seen."""
+    user_properties: list[SeenProperty]
+    """What any event wrote of users, those written most often first."""
+    group_types: list[SeenGroupType]
     unread: int
     """How many entries have not been looked at: ask again."""
+    plan: PlanBeside | None = None
+    """None: the server was given none."""
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from antinode.plan._models import TrackingPlan
 from antinode.server.clock import Clock
 from antinode.server.engine import Amplitude, OnUpload
 from antinode.server.faults.faults import Fault, Faults
@@ -41,6 +42,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Those in force from the start."""
     seed: int | None = None
     """Makes faults with a percentage strike the same requests again."""
+    plan: TrackingPlan | None = None
+    """What is seen is shown beside it; it changes nothing about what is accepted."""
     on_upload: OnUpload | None = None
     """Told of each upload once it is committed, on the engine's thread."""
 
@@ -56,5 +59,6 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             rules=self.rules,
             clock=clock,
             faults=Faults(self.faults, seed=self.seed, now_ms=clock.now_ms()),
+            plan=self.plan,
             on_upload=on_upload,
         )

@@ -30,6 +30,8 @@ def test_it_lists_every_operation(described):
         "GET /api/groups",
         "GET /api/groups/{type}/{name}",
         "GET /api/schema",
+        "GET /api/schema/tracking-plan.yaml",
+        "GET /api/schema/tracking-plan.json",
         "GET /api/stats",
         "GET /api/wait",
         "GET /api/rules",

@@ -8,7 +8,7 @@ from antinode._protocol.responses import Action, judge
 from antinode.server.ingest import responses
 from antinode.server.ingest.apis import IngestApi
 from antinode.server.ingest.parsing import RequestReading, read
-from antinode.server.ingest.requests import Received
+from antinode.server.ingest.requests import IngestResponse, Received
 from antinode.server.ingest.responses import Refusal
 from antinode.server.rules import Rules
 
@@ -27,10 +27,15 @@ def reading(path: str = "/2/httpapi") -> tuple[RequestReading, Received]:
     return found, received
 
 
+def accepted(path: str, now_ms: int) -> IngestResponse:
+    found, received = reading(path)
+    return responses.accepted(found.api, len(found.events), received, now_ms)
+
+
 @pytest.mark.parametrize("path", ["/2/httpapi", "/batch"])
 def test_a_success_counts_events_and_bytes(path: str) -> None:
     """The bytes are those that came, before decompression; the time is the server's."""
-    answer = responses.accepted(*reading(path), 1793817970000)
+    answer = accepted(path, 1793817970000)
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert json.loads(answer.body) == {
         "code": 200,
@@ -43,7 +48,7 @@ def test_a_success_counts_events_and_bytes(path: str) -> None:
 @pytest.mark.parametrize("path", ["/identify", "/"])
 def test_a_success_in_text_is_one_word(path: str) -> None:
     """Of the Identify API and of the legacy one."""
-    answer = responses.accepted(*reading(path), 0)
+    answer = accepted(path, 0)
     assert (answer.status, answer.body, answer.content_type) == (200, b"success", "text/plain; charset=utf-8")
 
 

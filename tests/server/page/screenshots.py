@@ -17,6 +17,7 @@ from typing import Any
 import urllib3
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from antinode.plan import parse_plan
 from antinode.server import Running, running
 from tests import needs
 
@@ -42,6 +43,29 @@ MISTAKES: tuple[Sent, ...] = (
     {"event_type": "product_view", "user_id": "user_0011", "time": START_MS // 1000},
     {"event_type": "checkout_completed", "user_id": "user_0070", "revenue": "49.90", "price": 49.9},
 )
+
+PLANNED = ("home", "catalog", "search", "filter_results", "add_to_cart", "cart", "promo_page", "wishlist_add")
+SESSION = {"session": {"type": "string"}, "channel": {"type": "string"}}
+PLAN = {
+    "version": 1,
+    "name": "Shop",
+    "events": {
+        **{name: {"properties": SESSION, "required": ["session"]} for name in PLANNED},
+        "product_view": {
+            "description": "Somebody looks at a product.",
+            "owners": ["catalogue"],
+            "properties": {
+                "session": {"type": "integer", "description": "As in the shop's database."},
+                "channel": {"type": "string", "enum": ["email", "organic", "paid_search", "social"]},
+                "sku": {"type": "string"},
+            },
+            "required": ["session", "sku"],
+        },
+        "purchase": {"properties": SESSION, "required": ["session"]},
+        "payment_error": {"status": "retired"},
+        "gift_wrapped": {"properties": SESSION},
+    },
+}
 
 
 def clickstream() -> Iterator[Sent]:
@@ -122,7 +146,8 @@ def open_page(browser: Browser, server: Running, view: str, scheme: str, size: d
 def make(folder: Path) -> None:
     """Write every picture into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright, running(seed=1) as server:
+    plan = parse_plan(json.dumps(PLAN), is_json=True)
+    with sync_playwright() as playwright, running(seed=1, plan=plan) as server:
         browser = playwright.chromium.launch(executable_path=needs.chromium(), args=["--no-sandbox"])
         server.api.set_clock(START_MS)
         fill(server)
@@ -144,6 +169,7 @@ def make(folder: Path) -> None:
         for name, (view, shows, size) in pictures.items():
             page = open_page(browser, server, view, "dark" if name.endswith("dark") else "light", size)
             expect(page.get_by_test_id(shows)).to_be_visible()
+            expect(page.get_by_text("still to be read")).to_have_count(0)
             page.screenshot(path=folder / f"{name}.png", animations="disabled")
             page.close()
         browser.close()

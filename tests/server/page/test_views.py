@@ -208,42 +208,6 @@ def test_long_numbers_keep_their_digits_in_every_view(visit, post):
     expect(row(page, "ledger")).to_contain_text(str(longer))
 
 
-def test_the_schema_shows_types_and_properties_as_they_were_seen(visit, post):
-    """Types, how often each is filled, examples; the list is searched by properties too."""
-    post(event(1, event_type="Order Placed", event_properties={"total": 12, "currency": "EUR"}))
-    post(event(2, event_type="Order Placed", event_properties={"total": 12.5}), event(3, event_type="Opened"))
-    page = visit("schema")
-    types = page.get_by_test_id("schema-row")
-    expect(types).to_have_count(2)
-    page.get_by_test_id("schema-search").fill("CURR")
-    expect(types).to_have_count(1)
-    types.first.click()
-    expect(page.get_by_test_id("schema-title")).to_have_text("Order Placed")
-    total, currency = (
-        page.get_by_test_id("schema-property").filter(
-            has=page.get_by_role("rowheader", name=name, exact=True)
-        )
-        for name in ("total", "currency")
-    )
-    expect(total).to_contain_text("integer 50")
-    expect(total).to_contain_text("number 50")
-    expect(total).to_contain_text("100")
-    expect(currency).to_contain_text('"EUR"')
-    expect(currency).to_contain_text("50")
-    post(event(4, event_type="Order Placed", event_properties={"currency": "USD"}))
-    expect(currency).to_contain_text('"USD"')
-    page.get_by_test_id("schema-events").click()
-    expect(page.get_by_test_id("view-live")).to_be_visible()
-
-
-def test_the_schema_has_no_type_that_did_not_come(visit, post):
-    page = visit("schema/Order%20Placed")
-    expect(page.get_by_text("No such event type came.")).to_be_visible()
-    expect(page.get_by_text("No events yet.")).to_be_visible()
-    post(event(1, event_type="Order Placed"))
-    expect(page.get_by_text("No event of this type has properties.")).to_be_visible()
-
-
 def test_a_deleted_user_leaves_the_page(visit, post, server, http):
     """Without a reload: out of the users, and out of the events."""
     post(event(1, user_id="user-ada"), event(2, user_id="user-bob"))

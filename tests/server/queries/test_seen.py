@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from antinode.plan import parse_plan
 from antinode.server.deletions import DeletionRequest
 from antinode.server.engine import Amplitude
 from antinode.server.models import SeenEventType
@@ -90,6 +91,65 @@ def test_long_readings_go_on_later(amplitude: Amplitude) -> None:
     while (page := slow.page()).unread:
         pass
     assert page.event_types[0].events == 3000
+
+
+def test_properties_of_users_and_groups_have_their_own_place(amplitude: Amplitude) -> None:
+    """Whatever event wrote them, each counted once for an event."""
+    send(
+        amplitude, identify(1, {"$set": {"plan": "pro"}, "$setOnce": {"plan": "free"}, "$add": {"visits": 1}})
+    )
+    send(amplitude, event(2, user_properties={"plan": "pro"}))
+    group = {"groups": {"company": "a"}, "group_properties": {"$set": {"seats": 3}}}
+    send(amplitude, event(3, event_type="$groupidentify", **group))
+    page = amplitude.schema()
+    assert {each.name: each.events for each in page.user_properties} == {"plan": 2, "visits": 1}
+    (company,) = page.group_types
+    assert (company.group_type, company.properties[0].types) == ("company", {"integer": 1})
+    assert page.plan is None
+
+
+PLAN = parse_plan("""
+version: 1
+events:
+  Song Played:
+    properties:
+      items:
+        type: array
+        items: {type: object, properties: {sku: {type: string}}}
+    additionalProperties: true
+group_properties:
+  company:
+    seats: {type: integer}
+""")
+
+
+def test_marks_of_what_lies_within() -> None:
+    """A deviation within a property marks it; what an open event takes besides is as planned."""
+    with Amplitude(clock=fixed(), rules=Rules(), plan=PLAN) as beside:
+        send(beside, event(1, event_properties={"items": [{"sku": 7}], "other": 1}))
+        groups = {"company": "a", "team": "b"}
+        written = {"$set": {"seats": "many", "name": "A"}}
+        send(beside, event(2, event_type="$groupidentify", groups=groups, group_properties=written))
+        page = beside.schema()
+    song = page.event_types[1]
+    assert song.plan is not None
+    assert song.plan.mark == "deviating"
+    marks = {each.name: each.plan and each.plan.mark for each in song.properties}
+    assert marks == {"items": "mistyped", "other": "planned"}
+    company, team = page.group_types
+    assert {each.name: each.plan and each.plan.mark for each in company.properties} == {
+        "seats": "mistyped", "name": "new",
+    }  # fmt: skip
+    assert [each.plan for each in team.properties] == [None, None]
+    assert page.plan is not None
+    assert page.plan.deviating == 3
+
+
+def test_event_types_without_end_are_left_out(amplitude: Amplitude) -> None:
+    """Of names that hold ids the first are told, and what is told stays bounded."""
+    for start in range(0, 2_100, 700):
+        send(amplitude, *(event(n, event_type=f"view {n}") for n in range(start, start + 700)))
+    assert len(seen(amplitude)) == 2_000
 
 
 VALUES = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-1, 1) | st.text("ab", max_size=3)

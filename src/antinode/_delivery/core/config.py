@@ -30,6 +30,8 @@ class CoreConfig(msgspec.Struct, frozen=True):
     memory_bytes: int = 16 * 1024 * 1024
     waits_for_room: bool = False
     """Whether new records are refused while a store is full; otherwise the oldest make room for them."""
+    needs_store: bool = False
+    """Whether new records are refused while the store takes none, rather than kept in memory alone."""
     flush_patience: float = FLUSH_PATIENCE_SECONDS
     """How long a flush without a timeout waits while the link fails."""
     endpoint: Endpoint = Endpoint.HTTP_V2

@@ -149,6 +149,11 @@ class Core:
         """How large one upload may be at present: smaller for a while after a 413."""
         return self._response_handler.max_bytes
 
+    @property
+    def throttled(self) -> int:
+        """How many streams wait since a rate limit holds them."""
+        return self.backlog.stream_queues.held
+
     def _spooled_queue(self, store: KeepingStore) -> SpooledQueue:
         config = self.config
         from antinode._delivery.core.spooled_queue import SpooledQueue  # noqa: PLC0415 - only with a store
@@ -163,6 +168,7 @@ class Core:
             memory_events=config.memory_events,
             memory_bytes=config.memory_bytes,
             waits_for_room=config.waits_for_room,
+            needs_store=config.needs_store,
         )
 
     def _fed_queue(self, store: FedStore) -> FedQueue:

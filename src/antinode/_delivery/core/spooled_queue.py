@@ -54,6 +54,7 @@ class SpooledQueue:
         memory_events: int,
         memory_bytes: int,
         waits_for_room: bool,
+        needs_store: bool = False,
     ) -> None:
         self._store = store
         self._settlement = settlement
@@ -63,6 +64,7 @@ class SpooledQueue:
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._waits_for_room = waits_for_room
+        self._needs_store = needs_store
         self._queue_events = min(memory_events, max_events)
         self._queue_bytes = min(memory_bytes, max_bytes)
         self._forgotten: set[int] = set()
@@ -140,7 +142,7 @@ class SpooledQueue:
                 if is_interruption(error):
                     raise
                 self._fail(error)
-                if self._waits_for_room and is_full(error):
+                if self._needs_store or (self._waits_for_room and is_full(error)):
                     return False
         if place == NOT_STORED and (in_memory >= self._max_events or memory + size > self._max_bytes):
             return False

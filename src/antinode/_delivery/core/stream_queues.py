@@ -49,6 +49,11 @@ class StreamQueues:
     def __iter__(self) -> Iterator[StreamQueue]:
         return iter(self.by_stream.values())
 
+    @property
+    def held(self) -> int:
+        """How many streams rate limits hold back at present."""
+        return sum(queue.release_at is not None for queue in self.by_stream.values())
+
     def get(self, stream: int) -> StreamQueue | None:
         return self.by_stream.get(stream)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -184,6 +184,31 @@ class Sender:
         except BaseException:
             self._recover()
             raise
+
+    def offer(self, records: Sequence[Record]) -> bool:
+        """Take records, in their order, without a wait for the disk; whether there was room for all.
+
+        Those before the first for which there is none are taken. The others settle in no way: they are left
+        to the caller, as if they had never been offered.
+        """
+        core = self._core
+        try:
+            is_taken = not self.lifetime.is_closed and all(map(core.admit, records))
+            if not is_taken or len(core.queued) >= self.wakeup.threshold:
+                # It also mends a store that has failed.
+                self._ring()
+        except BaseException:
+            self._recover()
+            raise
+        return is_taken
+
+    def make_durable(self, record: Record) -> None:
+        """Return once a record that the store has, and all before it, survive a power cut.
+
+        Threads that wait together share one sync. Raises what the disk does.
+        """
+        if self._spooler is not None and record.place != NOT_STORED:
+            self._spooler.make_durable(record.place)
 
     def drop_unmade(self) -> Record:
         """Settle an event for which there is no memory, without asking for any. Told by the coordinator."""
@@ -396,6 +421,23 @@ class Sender:
         """What is pending in memory at this instant, each stream in order."""
         with self._locks.deciding:
             return [record for record in self._core.pending_records() if record.outcome is None]
+
+    @property
+    def throttled(self) -> int:
+        """How many streams wait since their user or device is throttled."""
+        with self._locks.deciding:
+            return self._core.throttled
+
+    @property
+    def store_trouble(self) -> str:
+        """Why the store takes no records, in words; "" while it does, as far as is known."""
+        spooler, spooled = self._spooler, self._core.spooled
+        if spooler is None or spooled is None:
+            return ""
+        trouble = spooler.trouble or spooled.failure
+        if trouble is not None:
+            return str(trouble)
+        return "" if spooler.is_open and not spooled.is_failing else "the spool takes no events"
 
     @property
     def host(self) -> str:

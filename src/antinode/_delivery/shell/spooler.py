@@ -155,6 +155,17 @@ class Spooler:
                 text = f"an event that has ended may be sent again after a restart: {type(error).__name__}"
                 self.notes.append(Note("WARNING", "spool ends", text))
 
+    def make_durable(self, place: int) -> None:
+        """Return once the record survives a power cut. Raises what the disk does."""
+        self._disk.wait_durable(place)
+
+    @property
+    def trouble(self) -> Exception | None:
+        """Why the store takes no records, as far as is known."""
+        if self._is_unstored or not self.is_open:
+            return self._trouble
+        return None
+
     def wait_durable(self, place: int, *, alone: bool) -> None:
         """Return once the record survives a power cut; at once if the disk refuses, which is noted later.
 
@@ -313,7 +324,9 @@ class Spooler:
             return
         self._is_unstored = True
         consequence = "events are kept in memory alone until it can be used again"
-        if is_full(error) and core is not None:
+        if core is not None and core.config.needs_store:
+            consequence = "new events are refused until it can be used again"
+        elif is_full(error) and core is not None:
             consequence = (
                 "new events have to wait, or are dropped"
                 if core.config.waits_for_room

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich_click as click
 
@@ -12,9 +12,6 @@ from antinode.cli.params.mapping import mapping_options
 from antinode.cli.plan.options import files_argument, local_option, output_option, write_out
 from antinode.cli.ui import console
 from antinode.cli.ui.errors import EXIT_FAILED, Failed
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(short_help="Write a plan from the events that there are.")
@@ -41,7 +38,8 @@ def infer(output: Path | None, no_examples: bool, **given: Any) -> None:
       antinode plan infer --local -o tracking-plan.yaml
     """
     from antinode.cli.plan.events import GivenEvents  # noqa: PLC0415
-    from antinode.plan._inferring import EventShapes, TooVaried  # noqa: PLC0415
+    from antinode.plan._inferring import EventShapes  # noqa: PLC0415
+    from antinode.plan._shapes import TooVaried  # noqa: PLC0415
     from antinode.plan._writing import SCHEMA_NAME, file_schema, to_json, to_yaml  # noqa: PLC0415 - not for help
 
     events = GivenEvents("plan infer", given)

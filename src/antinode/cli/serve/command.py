@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import rich_click as click
 
+from antinode.cli.plan.options import load_plan
 from antinode.cli.serve import encryption
 from antinode.cli.serve.banner import Listening, is_loopback
 from antinode.cli.serve.feed import FOR_MACHINES, FOR_PEOPLE
@@ -98,6 +99,13 @@ from antinode.cli.ui.errors import Failed, NotSetUp
     metavar="KEY",
     help="Accept only this API key. Repeatable. Without it, any key is accepted.",
 )
+@click.option(
+    "--plan",
+    "plan_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PLAN",
+    help="Show on the page, under Schema, what is not as this tracking plan says. Everything is accepted.",
+)
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in a browser.")
 @click.option("--quiet", is_flag=True, help="Print where it listens, and nothing else.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON lines: where it listens, then each upload.")
@@ -114,6 +122,7 @@ def serve(
     seed: int | None,
     rates: Literal["documented", "unlimited"],
     api_keys: tuple[str, ...],
+    plan_path: Path | None,
     is_opened: bool,
     quiet: bool,
     is_json: bool,
@@ -122,7 +131,7 @@ def serve(
 
     It answers as Amplitude does, shows each upload here and everything else on its web page, and fails on
     purpose if asked to. It runs until Ctrl-C, which is a success: the exit code is 0. It is 1 if the port is
-    taken or the data cannot be used, 2 if an option cannot be understood.
+    taken or the data cannot be used, 2 if an option cannot be understood or the plan cannot be read.
 
     \b
     Examples:
@@ -130,6 +139,7 @@ def serve(
       antinode serve --port 0 --open
       antinode serve --tls
       antinode serve --data events.db --max-events 1000000
+      antinode serve --plan tracking-plan.yaml
       antinode serve --faults 500@10%,delay:2s@20% --rates documented
       antinode serve --json | jq 'select(.type == "upload" and .status != 200)'
     """
@@ -201,6 +211,7 @@ def serve(
         rules=rules.Rules(api_keys=api_keys, rates=rates),
         faults=tuple(given_faults),
         seed=seed,
+        plan=None if plan_path is None else load_plan(plan_path),
         on_upload=output.on_upload,
     )
     try:

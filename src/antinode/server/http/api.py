@@ -95,6 +95,23 @@ class JsonApi:
     async def schema(self) -> SchemaPage:
         return await self._worker.ask(lambda engine: engine.schema())
 
+    async def plan_in_yaml(self) -> Response:
+        return await self._plan("tracking-plan.yaml", is_json=False)
+
+    async def plan_in_json(self) -> Response:
+        return await self._plan("tracking-plan.json", is_json=True)
+
+    async def _plan(self, name: str, *, is_json: bool) -> Response:
+        # In pieces, between which the engine does what else is asked of it.
+        while await self._worker.ask(lambda engine: engine.read_on()):
+            pass
+        text = await self._worker.ask(lambda engine: engine.tracking_plan(is_json=is_json))
+        headers = {
+            "content-type": "application/json" if is_json else "application/yaml",
+            "content-disposition": f'attachment; filename="{name}"',
+        }
+        return Response(text, headers=headers)
+
     async def stats(self, query: StatsParameters) -> Stats:
         return await self._worker.ask(lambda engine: engine.stats(query.span_s))
 
@@ -284,9 +301,25 @@ class JsonApi:
                 method="GET",
                 path="/api/schema",
                 name="getSchema",
-                summary="Event types and properties as they have been seen.",
+                summary="Event types and properties as they have been seen, beside the plan if there is one.",
                 answer=SchemaPage,
                 call=self.schema,
+            ),
+            Operation(
+                method="GET",
+                path="/api/schema/tracking-plan.yaml",
+                name="getPlan",
+                summary="What has been seen as a tracking plan, merged with the one that was given.",
+                media_type="application/yaml",
+                call=self.plan_in_yaml,
+            ),
+            Operation(
+                method="GET",
+                path="/api/schema/tracking-plan.json",
+                name="getPlanAsJson",
+                summary="The same in JSON.",
+                media_type="application/json",
+                call=self.plan_in_json,
             ),
             Operation(
                 method="GET",

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import ipaddress
 import time
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
 
 import msgspec
 from starlette.datastructures import Headers
@@ -16,7 +17,6 @@ from starlette.types import Receive, Scope, Send
 from antinode._protocol.endpoints import Endpoint
 from antinode.server.http.bodies import BODY_WITHIN_S, NO_ROOM, BodyLate, ClientGone, NoRoom, read_body
 from antinode.server.http.connections import cut
-from antinode.server.http.engine_thread import Worker
 from antinode.server.ingest.apis import IngestApi
 from antinode.server.ingest.requests import IngestResponse, Received
 
@@ -40,11 +40,17 @@ _CORS: Final = {
 _ALLOWED_HEADERS: Final = "content-type, content-encoding, accept, x-apikey"
 
 
-class Ingestion:
-    """Reads each request whole, has the engine take it, and answers as it says."""
+Take: TypeAlias = Callable[[Received], Awaitable[IngestResponse]]
+"""Takes one whole request, and says what to answer."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+
+class Ingestion:
+    """Reads each request whole, has `take` take it, and answers as it says."""
+
+    def __init__(self, take: Take, *, proxies: int = 0) -> None:
+        """`proxies`: so many of them are in front, and each has added to `X-Forwarded-For` whom it serves."""
+        self._take = take
+        self._proxies = proxies
         self._closed = asyncio.Event()
 
     def close(self) -> None:
@@ -82,12 +88,12 @@ class Ingestion:
             content_type=headers.get("content-type", ""),
             content_encoding=headers.get("content-encoding", ""),
             user_agent=headers.get("user-agent", ""),
-            address=_address(scope),
+            address=_address(scope, headers, self._proxies),
             is_too_large=body.is_too_large,
             wire_size=body.size,
             started=started,
         )
-        answer = await self._worker.ask(lambda engine: engine.receive(received))
+        answer = await self._take(received)
         if answer.delay_s > 0:
             await self._delay(answer.delay_s)
         if answer.is_cut:
@@ -102,9 +108,16 @@ class Ingestion:
             await asyncio.wait_for(self._closed.wait(), seconds)
 
 
-def _address(scope: Scope) -> str:
-    """The client's address; of one that speaks IPv4 to an IPv6 socket, the IPv4 one."""
+def _address(scope: Scope, headers: Headers, proxies: int) -> str:
+    """The client's address; of one that speaks IPv4 to an IPv6 socket, the IPv4 one.
+
+    What a header says beyond the proxies that are known may be made up; without as many entries there is no
+    address that can be trusted.
+    """
     host, _ = scope.get("client") or ("", 0)
+    if proxies:
+        forwarded = ",".join(headers.getlist("x-forwarded-for")).split(",")
+        host = forwarded[-proxies].strip() if len(forwarded) >= proxies else ""
     try:
         address = ipaddress.ip_address(str(host).partition("%")[0])
     except ValueError:

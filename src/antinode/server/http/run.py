@@ -39,7 +39,7 @@ def collect_rarely() -> None:
 
 async def _serve(settings: ServerSettings, announce: Callable[[str], None]) -> None:
     told = asyncio.Event()
-    with _signals(asyncio.get_running_loop(), told):
+    with signals_set(asyncio.get_running_loop(), told):
         site = Site(settings, _log)
         url = await site.open()
         collect_rarely()
@@ -51,7 +51,7 @@ async def _serve(settings: ServerSettings, announce: Callable[[str], None]) -> N
 
 
 @contextlib.contextmanager
-def _signals(loop: asyncio.AbstractEventLoop, told: asyncio.Event) -> Iterator[None]:
+def signals_set(loop: asyncio.AbstractEventLoop, told: asyncio.Event) -> Iterator[None]:
     """Have Ctrl-C and SIGTERM set `told`, and what they did before afterwards."""
     ends = [signal.SIGINT, signal.SIGTERM]
     if sys.platform == "win32":

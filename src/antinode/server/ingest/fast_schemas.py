@@ -61,6 +61,14 @@ def plain(event: Mapping[str, Any]) -> Shape | None:
         return None
 
 
+def plain_text(text: msgspec.Raw) -> Shape | None:
+    """As `plain`, for an event as JSON. None also for what is no JSON."""
+    try:
+        return cast(Shape, _DECODER.decode(text))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def sound(event: Mapping[str, Any]) -> LooseShape | None:
     """`event`, if each value is of a type that its key takes, and its properties are not deep. The ids and
     the event type may be missing, or be some that the API refuses."""
@@ -111,6 +119,7 @@ _PLAIN: Final = _shape(
     },
     forbids_unknown=True,
 )
+_DECODER: Final = msgspec.json.Decoder(_PLAIN)
 
 _SOUND_KINDS: Final[Mapping[FieldKind, Any]] = {
     FieldKind.STRING: str | int | float | None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import orjson
@@ -27,10 +27,12 @@ from antinode.server.models import Problem
 from antinode.server.rules import ApiKey
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from antinode.server.ingest.requests import Received
     from antinode.server.rules import Rules
 
-__all__ = ["IngestApi", "RequestReading", "read"]
+__all__ = ["IngestApi", "RequestReading", "Unpacked", "read", "read_unpacked", "unpack"]
 
 _MAX_QUERY: Final = 8192
 """Characters of a query; the API names no limit, and common servers have this one."""
@@ -65,14 +67,27 @@ class RequestReading:
     """The IP address that the request came from; empty if that is not known."""
 
 
+class Unpacked(NamedTuple):
+    """A request that may be read: its API, and its body out of its encoding, within all bounds."""
+
+    api: IngestApi
+    body: bytes
+
+
 def read(received: Received, rules: Rules) -> RequestReading | Refusal:
     """The events of a request, or why it cannot be taken. Raises nothing, whatever came.
 
     The refusal holds a `reading` when events could be read all the same: with a wrong key, with no key, or
     with entries among them that are no objects. Otherwise there is nothing to keep but the request itself.
     """
+    found = unpack(received)
+    return found if isinstance(found, Refusal) else read_unpacked(found, received, rules)
+
+
+def unpack(received: Received, apis: Container[IngestApi] = frozenset(IngestApi)) -> Unpacked | Refusal:
+    """The first half of `read`, for requests of these `apis` alone."""
     api = _BY_PATH.get(received.path)
-    if api is None or received.method not in api.methods:
+    if api is None or api not in apis or received.method not in api.methods:
         return responses.invalid_path()
     if api.speaks_json and not received.body and not received.is_too_large:
         return responses.missing_body()
@@ -90,6 +105,12 @@ def read(received: Received, rules: Rules) -> RequestReading | Refusal:
         return responses.too_large(api)
     if _is_sprawling(body):
         return responses.too_large(api, len(body))
+    return Unpacked(api, body)
+
+
+def read_unpacked(unpacked: Unpacked, received: Received, rules: Rules) -> RequestReading | Refusal:
+    """The second half of `read`."""
+    api, body = unpacked
     if api.speaks_json:
         return _read_json(api, body, received.address, rules)
     return _read_form(api, body, received, rules)
@@ -126,7 +147,7 @@ def _read_json(api: IngestApi, body: bytes, address: str, rules: Rules) -> Reque
         if malformed:
             entries = [entry if isinstance(entry, dict) else {} for entry in entries]
         shortest = _min_id_length(document.get("options"))
-        uploaded = _from_iso(document.get("client_upload_time"))
+        uploaded = from_iso(document.get("client_upload_time"))
         reading = RequestReading(api, key, entries, texts, shortest, uploaded, len(body), address)
     if not key:
         return responses.missing_field("api_key", reading, len(body), None)
@@ -208,7 +229,8 @@ def _min_id_length(options: Any) -> int:
     return value if type(value) is int else DEFAULT_MIN_ID_LENGTH
 
 
-def _from_iso(value: Any) -> int | None:
+def from_iso(value: Any) -> int | None:
+    """A time as a request has it, in milliseconds since 1970; None for what cannot be read."""
     try:
         moment = msgspec.convert(value, datetime)
     except msgspec.ValidationError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -93,17 +94,32 @@ class Refusal:
         return "rejected" if self.status == 400 else "returned"
 
 
-def accepted(reading: RequestReading, received: Received, now_ms: int) -> IngestResponse:
-    """The answer to a request whose events were stored, or were there already. `now_ms` is the server's."""
-    if not reading.api.speaks_json:
+def accepted(api: IngestApi, events: int, received: Received, now_ms: int) -> IngestResponse:
+    """The answer to a request whose events, so many, were stored, or were there already. `now_ms` is the
+    server's."""
+    if not api.speaks_json:
         return IngestResponse(status=200, body=SUCCESS.encode(), content_type=TEXT)
     told = {
         "code": 200,
-        "events_ingested": len(reading.events),
+        "events_ingested": events,
         "payload_size_bytes": received.wire_size or len(received.body),
         "server_upload_time": now_ms,
     }
     return IngestResponse(status=200, body=_json(told), content_type=JSON)
+
+
+def unavailable(path: str, error: str, retry_after: float) -> IngestResponse:
+    """The answer to a request that cannot be kept at present: the client is to send it again later."""
+    speaks_json = path not in _IN_TEXT
+    return IngestResponse(
+        status=503,
+        body=_json(_body(503, error)) if speaks_json else error.encode(),
+        content_type=JSON if speaks_json else TEXT,
+        headers={"Retry-After": str(max(1, math.ceil(retry_after)))},
+    )
+
+
+_IN_TEXT: Final = frozenset(api.value for api in IngestApi if not api.speaks_json)
 
 
 def invalid_path() -> Refusal:

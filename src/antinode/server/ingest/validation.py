@@ -71,6 +71,11 @@ def find_problems(reading: RequestReading, rules: Rules) -> dict[int, list[Probl
     return work.problems()
 
 
+def is_clear(shape: Shape, shortest: int) -> bool:
+    """Whether an event of this shape has no faults, and can be applied as it is but for a "$remote" `ip`."""
+    return _has_good_ids(shape, shortest) and _has_good_type(shape)
+
+
 def _has_good_ids(shape: Shape, shortest: int) -> bool:
     user_id, device_id = shape.user_id, shape.device_id
     if user_id is not UNSET and (len(user_id) < shortest or user_id.strip().lower() in INVALID_IDS):
@@ -135,7 +140,7 @@ class _Check:
         shortest = self._reading.min_id_length
         for position, event in enumerate(self._reading.events):
             shape = plain(event)
-            if shape is None or not _has_good_ids(shape, shortest) or not _has_good_type(shape):
+            if shape is None or not is_clear(shape, shortest):
                 self.look_closely(position, event)
             else:
                 if _may_be_mended(shape):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
+from antinode.server.ingest.times import happened_at
 from antinode.server.storage.apply import DEFAULT_LIBRARY
 from antinode.server.storage.groups import named_groups
 from antinode.server.storage.profiles import DEVICE_FIELDS, LOCATION_FIELDS, Profile, revenue
@@ -17,7 +18,6 @@ AMPLITUDE_IDS: Final = 1_000_000_000_000
 _EVENT_IDS: Final = 100_000_000
 """Added to `seq`, for the event_id of an event that came without one."""
 
-_SKEW_MS: Final = 60_000
 """From this on, a difference of the client's clock moves its events (section 7)."""
 
 _NAMESPACE: Final = uuid.UUID("d2c7a4a0-4f0a-5b6c-8a35-5f7a0d9e4c21")
@@ -119,10 +119,7 @@ def timestamp(at_ms: int) -> str:
 
 def event_time(event: Mapping[str, Any], received_at: int, client_upload_time: int | None) -> int:
     """When the event happened by the server's clock, in milliseconds (section 7)."""
-    uploaded = received_at if client_upload_time is None else client_upload_time
-    happened = event.get("time", uploaded)
-    skew = received_at - uploaded
-    return int(happened if abs(skew) < _SKEW_MS else happened + skew)
+    return int(happened_at(event.get("time"), received_at, client_upload_time))
 
 
 def event_properties(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,84 +1,90 @@
-"""What event types and properties have been seen: their types, how often they are filled, examples."""
+"""What event types and properties have been seen, by themselves and beside a plan."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from antinode._protocol import exact
 from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY
-from antinode.server.models import SchemaPage, SeenEventType, SeenProperty
+from antinode.plan._checking import is_own, written_properties
+from antinode.plan._inferring import MOST_EVENT_TYPES, EventShapes
+from antinode.plan._marking import BesidePlan, MarkedProperty
+from antinode.plan._merging import merged_plan
+from antinode.plan._models import TrackingPlan
+from antinode.plan._shapes import MOST_NAMES, ShapeRoom, ValueShape
+from antinode.plan._writing import to_json, to_yaml
+from antinode.server.models import (
+    EventBesidePlan,
+    PlanBeside,
+    PlanDeviation,
+    PropertyBesidePlan,
+    SchemaPage,
+    SeenEventType,
+    SeenGroupType,
+    SeenProperty,
+)
 from antinode.server.storage.store import EventStore
 
 _PATIENCE_SECONDS: Final = 0.05
 """How long one reading may take; what it has not come to is read the next time."""
 
-_SLICE_ENTRIES: Final = 1_024
-_MOST_TYPES: Final = 1_000
-_MOST_PROPERTIES: Final = 300
-"""Of one event type. What comes beyond is not listed."""
+_SLICE_ENTRIES: Final = 256
+_MOST_LISTED: Final = 300
+"""Properties of one event type. What comes beyond is not listed."""
 
 _MOST_EXAMPLES: Final = 5
 _LONGEST_EXAMPLE: Final = 60
 """Characters of its JSON text."""
 
 _ENTRIES: Final = """
-SELECT e.event_type, e.event, u.received_at FROM entries AS e JOIN uploads AS u ON u.id = e.upload
+SELECT e.seq, e.event_type, e.event, u.received_at FROM entries AS e JOIN uploads AS u ON u.id = e.upload
 WHERE e.seq >= ? AND e.seq < ? AND e.outcome = 0 ORDER BY e.seq
 """
 
-_KINDS: Final = {
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    list: "array",
-    dict: "object",
-    type(None): "null",
-}
 
+class _Sighting:
+    """When something was seen, how often, and with which first values."""
 
-class _Property:
-    """One property of an event type."""
-
-    __slots__ = ("examples", "first_seen", "kinds", "last_seen")
+    __slots__ = ("count", "examples", "first_seen", "last_seen")
 
     def __init__(self, at: int) -> None:
-        self.kinds = Counter[str]()
+        self.count = 0
         self.examples: dict[str, None] = {}
         self.first_seen = self.last_seen = at
 
-    def add(self, value: Any, at: int) -> None:
-        self.kinds[_KINDS[type(value)]] += 1
+    def add(self, at: int) -> None:
+        self.count += 1
         self.last_seen = at
+
+    def show(self, value: Any) -> None:
         if len(self.examples) < _MOST_EXAMPLES:
             text = exact.dumps(value).decode()
             if len(text) <= _LONGEST_EXAMPLE:
                 self.examples[text] = None
 
 
-class _EventType:
-    """One event type."""
+class _Sightings:
+    """The same of what has properties, and of each of these."""
 
-    __slots__ = ("count", "first_seen", "last_seen", "properties")
+    __slots__ = ("properties", "whole")
 
     def __init__(self, at: int) -> None:
-        self.count = 0
-        self.properties: dict[str, _Property] = {}
-        self.first_seen = self.last_seen = at
+        self.whole = _Sighting(at)
+        self.properties: dict[str, _Sighting] = {}
 
-    def add(self, properties: Iterator[tuple[str, Any]], at: int) -> None:
-        self.count += 1
-        self.last_seen = at
+    def add(self, properties: Iterable[tuple[str, Any]], at: int) -> None:
+        self.whole.add(at)
         for name, value in properties:
             found = self.properties.get(name)
             if found is None:
-                if len(self.properties) == _MOST_PROPERTIES:
+                if len(self.properties) >= MOST_NAMES:
                     continue
-                found = self.properties[name] = _Property(at)
-            found.add(value, at)
+                found = self.properties[name] = _Sighting(at)
+            found.add(at)
+            found.show(value)
 
 
 class Seen:
@@ -87,73 +93,198 @@ class Seen:
     What is forgotten of the oldest events stays counted, until `clear`.
     """
 
-    def __init__(self, store: EventStore, timer: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        plan: TrackingPlan | None = None,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._store = store
+        self._plan = plan
         self._timer = timer
-        self._types: dict[str, _EventType] = {}
-        self._next = 0
+        self.clear()
 
     def clear(self) -> None:
         """Begin anew: the store was emptied, or users were erased whose values are among the examples."""
-        self._types = {}
         self._next = 0
+        self._shapes = EventShapes(is_strict=False)
+        self._room = ShapeRoom(is_strict=False)
+        self._own: dict[str, ValueShape] = {}
+        """Amplitude's own event types, which `_shapes` leaves out; the operations of identifies taken off."""
+        self._types: dict[str, _Sightings] = {}
+        self._users = _Sightings(0)
+        self._groups: dict[str, _Sightings] = {}
+        self._beside = None if self._plan is None else BesidePlan(self._plan)
 
-    def page(self) -> SchemaPage:
-        """What is known by now, the event types seen most often first; reads on for 50 ms at most."""
+    def read(self) -> int:
+        """Read on, for 50 ms at most; returns how many entries are still to be read."""
         progress = self._store.progress
         self._next = max(self._next, progress.floor)
         until = self._timer() + _PATIENCE_SECONDS
         while self._next < progress.next_seq and self._timer() < until:
             end = min(self._next + _SLICE_ENTRIES, progress.next_seq)
-            for event_type, text, at in self._store.connection.execute(_ENTRIES, (self._next, end)):
-                self._add(event_type, exact.loads(text), at)
+            for seq, event_type, text, at in self._store.connection.execute(_ENTRIES, (self._next, end)):
+                self._add(seq, event_type, exact.loads(text), at)
             self._next = end
-        ranked = sorted(self._types.items(), key=lambda each: (-each[1].count, each[0]))
+        return progress.next_seq - self._next
+
+    def page(self) -> SchemaPage:
+        """What is known by now, the event types seen most often first; reads on first."""
+        unread = self.read()
+        if self._beside is not None:
+            self._beside.look()
+        ranked = sorted(self._types.items(), key=lambda each: (-each[1].whole.count, each[0]))
+        types = [self._event_type(name, found) for name, found in ranked]
+        if self._beside is not None:
+            types += [self._event_type(name, None) for name in self._beside.unseen(self._shapes)]
+        users = self._written(self._users, self._shapes.users, None)
+        groups = [
+            SeenGroupType(group_type=kind, properties=self._written(found, self._shapes.groups[kind], kind))
+            for kind, found in sorted(self._groups.items())
+        ]
         return SchemaPage(
-            event_types=[_event_type(name, found) for name, found in ranked],
-            unread=progress.next_seq - self._next,
+            event_types=types,
+            user_properties=users,
+            group_types=groups,
+            unread=unread,
+            plan=self._told(types, users, groups),
         )
 
-    def _add(self, event_type: str, event: Any, at: int) -> None:
-        found = self._types.get(event_type)
-        if found is None:
-            if len(self._types) == _MOST_TYPES:
-                return
-            found = self._types[event_type] = _EventType(at)
-        found.add(_properties(event_type, event), at)
+    def plan(self, *, is_json: bool) -> str:
+        """What has been read as the text of a plan, merged with the plan that there is."""
+        if self._beside is None:
+            plan = self._shapes.plan()
+        else:
+            plan = merged_plan(self._beside.plan, self._shapes, self._beside.findings)
+        return to_json(plan) if is_json else to_yaml(plan, self._shapes.remarks())
+
+    def _add(self, seq: int, event_type: str, event: dict[str, Any], at: int) -> None:
+        self._shapes.add(event)
+        if self._beside is not None:
+            self._beside.add(event, f"{seq}")
+        properties = dict(_properties(event_type, event))
+        if is_own(event_type) and (own := self._own_shape(event_type)) is not None:
+            own.add_object(properties, MOST_NAMES, 0)
+        if (found := _sightings(self._types, event_type, at)) is not None:
+            found.add(properties.items(), at)
+        if isinstance(users := event.get("user_properties"), dict) and users:
+            self._users.add(_written(users), at)
+        groups = event.get("groups")
+        if event_type == GROUP_IDENTIFY and isinstance(groups, dict):
+            written = list(_written(event.get("group_properties")))
+            for kind in groups:
+                if kind in self._shapes.groups and (found := _sightings(self._groups, kind, at)) is not None:
+                    found.add(written, at)
+
+    def _own_shape(self, event_type: str) -> ValueShape | None:
+        shape = self._own.get(event_type)
+        if shape is None and len(self._own) < MOST_EVENT_TYPES and self._room.take():
+            shape = self._own[event_type] = ValueShape(self._room)
+        return shape
+
+    def _event_type(self, name: str, found: _Sightings | None) -> SeenEventType:
+        shape = (self._own if is_own(name) else self._shapes.types).get(name)
+        mark, marked = (None, {}) if self._beside is None else self._beside.event(name, shape)
+        planned = None if self._plan is None else self._plan.events.get(name)
+        return SeenEventType(
+            event_type=name,
+            events=0 if found is None else found.whole.count,
+            first_seen=None if found is None else found.whole.first_seen,
+            last_seen=None if found is None else found.whole.last_seen,
+            properties=_listed(found, shape, marked),
+            plan=None
+            if mark is None
+            else EventBesidePlan(
+                mark=mark,
+                description="" if planned is None else planned.description,
+                owners=[] if planned is None else list(planned.owners),
+            ),
+        )
+
+    def _written(self, found: _Sightings, shape: ValueShape, kind: str | None) -> list[SeenProperty]:
+        marked: dict[str, MarkedProperty] = {}
+        if self._beside is not None:
+            names = found.properties
+            marked = self._beside.users(names) if kind is None else self._beside.group(kind, names)
+        return _listed(found, shape, marked)
+
+    def _told(
+        self, types: list[SeenEventType], users: list[SeenProperty], groups: list[SeenGroupType]
+    ) -> PlanBeside | None:
+        if self._beside is None:
+            return None
+        marks = [each.plan.mark for each in types if each.plan is not None]
+        held = [*users, *(each for group in groups for each in group.properties)]
+        marks_of_held = [each.plan.mark for each in held if each.plan is not None]
+        return PlanBeside(
+            name=self._beside.plan.name,
+            events=sum(not each.is_retired for each in self._beside.plan.events.values()),
+            deviating=sum(mark != "planned" for mark in (*marks, *marks_of_held)),
+            untold=self._beside.findings.untold,
+        )
+
+
+def _sightings(held: dict[str, _Sightings], name: str, at: int) -> _Sightings | None:
+    found = held.get(name)
+    if found is None and len(held) < MOST_EVENT_TYPES:
+        found = held[name] = _Sightings(at)
+    return found
 
 
 def _properties(event_type: str, event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """The properties that an event is about: those of the user or group, where it changes these."""
-    if event_type not in (IDENTIFY, GROUP_IDENTIFY):
-        held = event.get("event_properties")
-        yield from held.items() if isinstance(held, dict) else ()
-        return
-    held = event.get("user_properties" if event_type == IDENTIFY else "group_properties")
-    for name, value in held.items() if isinstance(held, dict) else ():
-        if name.startswith("$") and isinstance(value, dict):
-            yield from value.items()
-        elif not name.startswith("$"):
+    if event_type == IDENTIFY:
+        return _written(event.get("user_properties"))
+    if event_type == GROUP_IDENTIFY:
+        return _written(event.get("group_properties"))
+    held = event.get("event_properties")
+    return iter(held.items()) if isinstance(held, dict) else iter(())
+
+
+def _written(given: object) -> Iterator[tuple[str, Any]]:
+    seen = set()
+    for name, value, _ in written_properties(given):
+        if name not in seen:
+            seen.add(name)
             yield name, value
 
 
-def _event_type(name: str, found: _EventType) -> SeenEventType:
-    return SeenEventType(
-        event_type=name,
-        events=found.count,
-        first_seen=found.first_seen,
-        last_seen=found.last_seen,
-        properties=[
-            SeenProperty(
-                name=each,
-                events=held.kinds.total(),
-                types=dict(held.kinds.most_common()),
-                examples=list(held.examples),
-                first_seen=held.first_seen,
-                last_seen=held.last_seen,
+def _listed(
+    found: _Sightings | None, shape: ValueShape | None, marked: Mapping[str, MarkedProperty]
+) -> list[SeenProperty]:
+    seen = {} if found is None else found.properties
+    fields = {} if shape is None else shape.fields
+    ranked = sorted(seen.items(), key=lambda each: (-each[1].count, each[0]))[:_MOST_LISTED]
+    listed = [_property(name, each, fields.get(name), marked.get(name)) for name, each in ranked]
+    unseen = [(name, each) for name, each in marked.items() if name not in seen][:_MOST_LISTED]
+    return listed + [_property(name, None, None, each) for name, each in unseen]
+
+
+def _property(
+    name: str, found: _Sighting | None, shape: ValueShape | None, marked: MarkedProperty | None
+) -> SeenProperty:
+    kinds = Counter[str]() if shape is None else shape.kinds
+    return SeenProperty(
+        name=name,
+        events=0 if found is None else found.count,
+        types=dict(kinds.most_common()),
+        examples=[] if found is None else list(found.examples),
+        first_seen=None if found is None else found.first_seen,
+        last_seen=None if found is None else found.last_seen,
+        plan=None if marked is None else _beside(marked),
+    )
+
+
+def _beside(marked: MarkedProperty) -> PropertyBesidePlan:
+    return PropertyBesidePlan(
+        mark=marked.mark,
+        types=[] if marked.planned is None else list(marked.planned.types),
+        is_required=marked.is_required,
+        description="" if marked.planned is None else marked.planned.description,
+        deviations=[
+            PlanDeviation(
+                code=each.code, path=each.path, count=each.count, advice=each.advice, places=each.places
             )
-            for each, held in sorted(
-                found.properties.items(), key=lambda item: (-item[1].kinds.total(), item[0])
-            )
+            for each in marked.findings
         ],
     )
