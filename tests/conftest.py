@@ -47,6 +47,7 @@ MARKED = {
         "server/http/test_schemathesis.py",
         "server/storage/test_property_operations.py",
         "server/test_fuzz.py",
+        "relay/test_processes.py",
         "server/test_background.py",
         "server/test_soak.py",
         "spool/test_crash.py",
@@ -63,7 +64,7 @@ MARKED = {
         "test_wheel.py",
     ),
     "browser": ("server/page/test_live_view.py", "server/page/test_safety.py", "server/page/test_views.py"),
-    "clients": ("server/clients", "server/test_real_clients.py"),
+    "clients": ("relay/test_real_clients.py", "server/clients", "server/test_real_clients.py"),
     "bench": ("test_bench.py",),
 }
 """Rooms and modules, below `tests`, whose tests all have the marker."""

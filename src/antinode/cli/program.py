@@ -31,6 +31,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Look into the directory of storage=, and send what is left there.",
     ),
     "replay": ("antinode.cli.replay.command:replay", "Send dead letters again, mended or not."),
+    "relay": (
+        "antinode.cli.relay.command:relay",
+        "Keep events from any SDK durably, and deliver them in order.",
+    ),
     "forget": (
         "antinode.cli.forget.command:forget",
         "Remove a user from spools and dead letters, and ask Amplitude to.",

@@ -218,10 +218,8 @@ def serve(
         run.serve(chosen, announce)
     except schema.DataError as error:
         raise Failed(str(error)) from None
-    except UnicodeError:  # a host that cannot be looked up at all
-        raise Failed(_no_address(host)) from None
-    except OSError as error:
-        raise Failed(_why_not_listening(error, host, port)) from None
+    except (OSError, UnicodeError) as error:
+        raise Failed(why_not_listening(error, host, port)) from None
     finally:
         output.close()
 
@@ -234,7 +232,10 @@ def _open(url: str) -> None:
         console.err().print(f"No browser could be opened: open {url} yourself.", style="yellow")
 
 
-def _why_not_listening(error: OSError, host: str, port: int) -> str:
+def why_not_listening(error: OSError | UnicodeError, host: str, port: int) -> str:
+    """Why a server cannot listen there, and what to do about it."""
+    if isinstance(error, UnicodeError):  # a host that cannot be looked up at all
+        return _no_address(host)
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} of {host} is in use: stop what listens there, "

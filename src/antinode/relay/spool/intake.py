@@ -25,14 +25,15 @@ class SpoolIntake:
     def __init__(self, directory: Path, projects: Projects, options: Mapping[str, Any] | None = None) -> None:
         """`options` are those of `antinode.init` for delivery. Raises `ConfigurationError` about them, and
         about a directory that belongs to somebody else."""
-        self._directory = directory.absolute()
+        self.directory = directory.absolute()
+        """Where it keeps events."""
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigurationError(
-                f"the spool directory {str(self._directory)!r:.200} cannot be made: {error.strerror or error}"
+                f"the spool directory {str(self.directory)!r:.200} cannot be made: {error.strerror or error}"
             ) from None
-        self._lanes = {each.name: Lane(each, self._directory, options or {}) for each in projects}
+        self._lanes = {each.name: Lane(each, self.directory, options or {}) for each in projects}
         self._is_open = self._is_closed = False
         self._quiet = asyncio.Event()
         """Set while no call of `keep` is under way."""

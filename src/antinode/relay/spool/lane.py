@@ -32,6 +32,9 @@ RETRY_AFTER_S: Final = 5.0
 """After how many seconds a client may try again: about as long as the disk is left alone after trouble."""
 
 
+DEAD_LETTERS_SUFFIX: Final = ".dead-letters.jsonl"
+
+
 def spool_directory(directory: Path, fingerprint: str) -> Path:
     """Where the events of the project with this fingerprint are kept, below the relay's directory."""
     return directory / fingerprint
@@ -39,7 +42,7 @@ def spool_directory(directory: Path, fingerprint: str) -> Path:
 
 def dead_letters_file(directory: Path, fingerprint: str) -> Path:
     """Where its dead letters are kept; those set aside have a number behind the name."""
-    return directory / f"{fingerprint}.dead-letters.jsonl"
+    return directory / f"{fingerprint}{DEAD_LETTERS_SUFFIX}"
 
 
 class Lane:
@@ -52,7 +55,7 @@ class Lane:
             project.api_key,
             read_options(
                 {
-                    **_destination(project),
+                    **destination_of(project),
                     **options,
                     # The front has checked the ids, by what each request said of them.
                     "min_id_length": 1,
@@ -138,8 +141,9 @@ def _sender_of_stored(config: SenderConfig, **parts: Any) -> Sender:
     return Sender(msgspec.structs.replace(config, core=core), **parts)
 
 
-def _destination(project: Project) -> dict[str, Any]:
-    """Where a project's events go; by way of the Batch API while there is a backlog, where that is known."""
+def destination_of(project: Project) -> dict[str, Any]:
+    """The options of `antinode.init` for where a project's events go: to the Batch API, too, while there is a
+    backlog, if its address is known."""
     url = project.server_url
     if url is None:
         return {"server_zone": project.server_zone, "endpoint": "auto"}

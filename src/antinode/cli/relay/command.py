@@ -1,0 +1,35 @@
+"""`antinode relay` itself: the table of its commands."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import rich_click as click
+
+from antinode.cli.lazy import LazyGroup, Listed
+
+_COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("antinode.cli.relay.run:run", "Take events from any SDK, keep them on disk, and deliver them."),
+    "status": ("antinode.cli.relay.status:status", "Say how delivery stands, project by project."),
+    "dead": ("antinode.cli.relay.dead:dead", "List what could not be delivered, and send it again."),
+}
+
+
+@click.group(cls=LazyGroup, short_help="Keep events from any SDK durably, and deliver them in order.")
+def relay() -> None:
+    """Take the traffic of any Amplitude SDK, keep it durably, and deliver it in order per user.
+
+    A request is answered 200 once all its events would survive the power cut, and each is delivered under
+    one insert_id, whatever is killed in between. Clients need nothing but its address as their server URL.
+
+    \b
+    Examples:
+      ANTINODE_RELAY_API_KEYS=web=… antinode relay run --spool /var/spool/relay
+      antinode relay run --spool ./spool --local        # to `antinode serve`
+      antinode relay status
+      antinode relay dead ls --spool /var/spool/relay
+    """
+
+
+for _name, (_target, _short_help) in _COMMANDS.items():
+    relay.add_command(Listed(_name, _target, _short_help))
