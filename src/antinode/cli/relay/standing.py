@@ -26,7 +26,7 @@ from antinode.relay.figures import DeliveryFigures
 _WITHIN_S = 10.0
 
 
-class _Standing(msgspec.Struct):
+class _Account(msgspec.Struct):
     """What is read of the answer of `/status`."""
 
     is_ready: bool
@@ -38,7 +38,7 @@ def print_running(url: str, *, is_json: bool) -> bool:
     """Print how the relay at `url` stands. Returns whether it takes events; raises `Failed`."""
     answer = _asked(url)
     try:
-        standing = msgspec.json.decode(answer, type=_Standing)
+        standing = msgspec.json.decode(answer, type=_Account)
     except msgspec.MsgspecError:
         raise Failed(f"{public_url(url)} does not answer as a relay does: is it one?") from None
     with unread_is_fine():
@@ -61,7 +61,7 @@ def _asked(url: str) -> bytes:
         ) from None
 
 
-def _print_standing(standing: _Standing) -> None:
+def _print_standing(standing: _Account) -> None:
     out = console.out()
     if standing.is_ready:
         out.print("It takes events.", style="green")
