@@ -60,7 +60,7 @@ MARKED = {
         "test_demo.py",
         "test_docs.py",
         "test_fuzz_native.py",
-        "test_native.py",
+        "native",
         "test_wheel.py",
     ),
     "browser": ("server/page/test_live_view.py", "server/page/test_safety.py", "server/page/test_views.py"),

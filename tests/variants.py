@@ -27,9 +27,9 @@ SANITIZED = (
     "-fno-sanitize-recover=all",
 )
 PORTABLE = ("-DANTINODE_PORTABLE",)
-OF_NATIVE = ("tests/test_native.py", "tests/test_speedups.py", "tests/encoding")
+OF_NATIVE = ("tests/native", "tests/test_speedups.py", "tests/encoding")
 # What counts blocks of memory, or builds once more, says nothing here.
-QUICK = ("tests/test_native.py", "-n", "0", "-k", "not leak and not hook and not collected")
+QUICK = ("tests/native", "-n", "0", "-k", "not leak and not hook and not collected")
 QUICK_FUZZ = ("--seconds", "15", "--seed", "1")
 CHECK = "from antinode import _speedups; assert '.variants' in _speedups.native.__file__"
 

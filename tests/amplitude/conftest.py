@@ -8,7 +8,9 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from antinode.amplitude import Amplitude, Config
 from antinode.testing import Endpoint
+from tests.amplitude.ours import KEY
 from tests.amplitude.sdks import OFFICIAL, OURS, Sdk, collect_leftovers
 
 
@@ -56,5 +58,21 @@ def make_client(sdk: Sdk) -> Iterator[Callable[..., Any]]:
         return client
 
     yield make
+    for client in made:
+        client.shutdown()
+
+
+@pytest.fixture
+def make(endpoint: Endpoint) -> Iterator[Callable[..., Amplitude]]:
+    """Makes clients of ours that send to the endpoint, and end with the test."""
+    made: list[Amplitude] = []
+
+    def make_one(**configuration: Any) -> Amplitude:
+        configuration.setdefault("server_url", endpoint.url)
+        client = Amplitude(KEY, Config(**configuration))
+        made.append(client)
+        return client
+
+    yield make_one
     for client in made:
         client.shutdown()

@@ -10,7 +10,8 @@ import pytest
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.core.link import FAULT_FIRST_WAIT_SECONDS, FAULT_PROBE_EVENTS
 from antinode._protocol.status import Status
-from tests.delivery.simulation import Answer, Misbehaviour, Server, Simulation, saying
+from tests.delivery.model_server import Answer, Misbehaviour, Server, saying
+from tests.delivery.simulation import Simulation
 from tests.vectors import Vector, answer_body, load
 
 VECTORS = load("client")

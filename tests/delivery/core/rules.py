@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from tests.delivery.simulation import (
-    Answer,
-    Misbehaviour,
-    Simulation,
-)
+from tests.delivery.model_server import Answer, Misbehaviour
+from tests.delivery.simulation import Simulation
 
 HOUR = 3600.0
 

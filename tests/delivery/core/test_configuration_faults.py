@@ -8,10 +8,8 @@ import pytest
 
 from antinode._delivery.core.config import CoreConfig
 from tests.delivery.core.rules import HOUR
-from tests.delivery.simulation import (
-    Answer,
-    Simulation,
-)
+from tests.delivery.model_server import Answer
+from tests.delivery.simulation import Simulation
 
 CONFIGURATION_FAULTS = ["invalid key", "404", "redirect", "missing field"]
 

@@ -12,10 +12,8 @@ from antinode._delivery.record import Record
 from antinode._protocol.responses import Action, Verdict
 from antinode._protocol.status import Status
 from tests.delivery.core.rules import once
-from tests.delivery.simulation import (
-    TIMED_OUT,
-    Simulation,
-)
+from tests.delivery.model_server import TIMED_OUT
+from tests.delivery.simulation import Simulation
 
 
 def test_abandoning_settles_everything() -> None:

@@ -14,15 +14,9 @@ from msgspec.structs import replace
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.retry import Backoff, RetryPolicy, Schedule
 from antinode._protocol.endpoints import Endpoint
-from tests.delivery.simulation import (
-    ENVELOPE,
-    MISBEHAVIOURS,
-    OUTAGES,
-    THROTTLES,
-    ModelStore,
-    Server,
-    Simulation,
-)
+from tests.delivery.model_server import ENVELOPE, MISBEHAVIOURS, OUTAGES, THROTTLES, Server
+from tests.delivery.model_store import ModelStore
+from tests.delivery.simulation import Simulation
 
 # For a deep run: ANTINODE_DEPTH=20 pytest tests/delivery/core/test_core_properties.py
 DEPTH = int(os.environ.get("ANTINODE_DEPTH", "1"))
@@ -75,7 +69,7 @@ class Deliveries(RuleBasedStateMachine):
     def take_one(self) -> None:
         """What a server does that has taken nothing yet is told in `test_refusals`."""
         self.sim.log("user-0")
-        self.sim.advance(1.0)
+        self.sim.advance(self.sim.config.interval + 1.0)
 
     @rule(user=users, device=devices, kind=kinds, size=sizes, count=st.sampled_from([1, 1, 2, 30]))
     def log(self, user: str | None, device: str | None, kind: str, size: int, count: int) -> None:

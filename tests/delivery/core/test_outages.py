@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from tests.delivery.core.rules import HOUR, once, sent
-from tests.delivery.simulation import (
-    NO_ANSWER,
-    Simulation,
-)
+from tests.delivery.model_server import NO_ANSWER
+from tests.delivery.simulation import Simulation
 
 
 def test_an_outage_is_probed_gently_and_with_little() -> None:

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antinode._delivery.core.core import CoreConfig
-from tests.delivery.simulation import Answer, ModelStore, Server, Simulation
+from tests.delivery.model_server import Answer, Server
+from tests.delivery.model_store import ModelStore
+from tests.delivery.simulation import Simulation
 
 HOUR = 3600.0
 WALLS = ["firewall", "400 in HTML", "400 beyond the events", "413 in HTML"]

@@ -12,11 +12,8 @@ from antinode._delivery.retry import Schedule
 from antinode._protocol.responses import Action, Verdict
 from antinode._protocol.status import Status
 from tests.delivery.core.rules import HOUR, once, reasons, sent
-from tests.delivery.simulation import (
-    Answer,
-    Server,
-    Simulation,
-)
+from tests.delivery.model_server import Answer, Server
+from tests.delivery.simulation import Simulation
 
 
 def test_a_hundred_bad_and_a_hundred_good_events_take_a_bounded_number_of_requests() -> None:

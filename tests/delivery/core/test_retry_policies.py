@@ -8,9 +8,7 @@ from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.retry import Response, Schedule
 from antinode._protocol.status import Status
 from tests.delivery.core.rules import reasons, sent
-from tests.delivery.simulation import (
-    Simulation,
-)
+from tests.delivery.simulation import Simulation
 
 
 def test_no_retries_means_one_request_each() -> None:

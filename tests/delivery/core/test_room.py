@@ -15,11 +15,9 @@ from antinode._delivery.core.pending import Pending
 from antinode._delivery.record import NOT_STORED, Record, SpooledRecord
 from antinode._protocol.endpoints import Endpoint
 from tests.delivery.core.rules import once, reasons
-from tests.delivery.simulation import (
-    ModelStore,
-    Simulation,
-    saying,
-)
+from tests.delivery.model_server import saying
+from tests.delivery.model_store import ModelStore
+from tests.delivery.simulation import Simulation
 
 
 def test_events_expire_while_they_wait() -> None:

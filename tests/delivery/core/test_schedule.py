@@ -16,12 +16,8 @@ from antinode._delivery.retry import Schedule
 from antinode._protocol.endpoints import Endpoint
 from antinode._protocol.status import Status
 from tests.delivery.core.rules import once, sent
-from tests.delivery.simulation import (
-    TIMED_OUT,
-    Answer,
-    Simulation,
-    saying,
-)
+from tests.delivery.model_server import TIMED_OUT, Answer, saying
+from tests.delivery.simulation import Simulation
 
 
 def test_the_first_event_goes_at_once_and_those_after_it_together() -> None:

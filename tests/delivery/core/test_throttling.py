@@ -7,10 +7,8 @@ import pytest
 from antinode._delivery.core.config import CoreConfig
 from antinode._delivery.retry import Schedule
 from tests.delivery.core.rules import once
-from tests.delivery.simulation import (
-    Simulation,
-    saying,
-)
+from tests.delivery.model_server import saying
+from tests.delivery.simulation import Simulation
 
 
 def test_a_throttled_user_waits_alone_and_in_order() -> None:

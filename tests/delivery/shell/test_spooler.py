@@ -15,7 +15,7 @@ from antinode._delivery.core.core import Core
 from antinode._delivery.record import SpooledRecord
 from antinode._delivery.shell.spooler import Spooler
 from antinode._delivery.storage import DiskStats, Stored
-from tests.delivery.simulation import ModelStore
+from tests.delivery.model_store import ModelStore
 
 INTERVAL = 1.0
 GUARD = threading.RLock()
