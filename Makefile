@@ -45,7 +45,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal -m "not slow and not browser and not clients" $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal -m "not slow and not browser and not clients and not kafka" $(ARGS)
 
 # Least versions for what antinode itself depends on; the test tools are the newest that fit.
 MINIMUM_TESTS := tests/protocol tests/encoding tests/delivery/http tests/importing tests/server/http \

@@ -23,7 +23,6 @@ _log = logging.getLogger("antinode")
 
 # What a record may have at most: a single event of a request to the Batch API, with room for headers.
 LARGEST_RECORD_BYTES: Final = 21 * 1024 * 1024
-_REQUEST_SECONDS: Final = 15.0
 
 Delivered = Callable[[str | None, int], object]
 """Called when a record was written, with None and its offset, or with why it was not."""
@@ -110,10 +109,9 @@ class RecordProducer:
         """Call back for what was written, waiting so long for the first."""
         self._producer.poll(seconds)
 
-    @property
-    def waiting(self) -> int:
-        """How many records, and calls back, are under way."""
-        return len(self._producer)
+    def probe(self, topic: str, timeout: float) -> None:
+        """Ask the brokers for a topic. Raises `KafkaTrouble` if they do not answer."""
+        _asking(self._producer.list_topics, topic, timeout)
 
     def close(self, within: float) -> None:
         """Wait for what is under way, then have the rest fail."""
@@ -152,6 +150,7 @@ class RecordConsumer:
                 config["group.instance.id"] = settings.instance
         self._consumer: _Consumer = _kafka().Consumer(_config(settings, config), logger=_log)
         self._error: str | None = None
+        self._seconds = settings.request_timeout
 
     def subscribe(
         self,
@@ -228,7 +227,7 @@ class RecordConsumer:
         """What the group has committed, in the same order; None: nothing. Raises `KafkaTrouble`."""
         kafka = _kafka()
         asked = [kafka.TopicPartition(topic, each) for each in partitions]
-        found = {each.partition: each for each in _asking(self._consumer.committed, asked, _REQUEST_SECONDS)}
+        found = {each.partition: each for each in _asking(self._consumer.committed, asked, self._seconds)}
         return [
             None
             if found[each].offset < 0
@@ -239,7 +238,7 @@ class RecordConsumer:
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """The first offset that there is, and the next that will be. Raises `KafkaTrouble`."""
         asked = _kafka().TopicPartition(topic, partition)
-        found = _asking(self._consumer.get_watermark_offsets, asked, _REQUEST_SECONDS)
+        found = _asking(self._consumer.get_watermark_offsets, asked, self._seconds)
         if found is None:
             raise KafkaTrouble("the brokers did not say which offsets there are")
         low, high = found
@@ -264,17 +263,18 @@ class KafkaAdmin:
     """Asks for, makes and deletes topics."""
 
     def __init__(self, settings: KafkaSettings) -> None:
+        self._seconds = settings.request_timeout
         self._admin: AdminClient = _admin().AdminClient(_config(settings, {}), logger=_log)
 
     def facts(self, topic: str) -> TopicFacts | None:
         """What there is to know of a topic; None: it does not exist. Raises `KafkaTrouble`."""
-        found = _asking(self._admin.list_topics, topic, _REQUEST_SECONDS).topics[topic]
+        found = _asking(self._admin.list_topics, topic, self._seconds).topics[topic]
         if found.error is not None or not found.partitions:
             return None
         admin = _admin()
         resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, topic)
         (answer,) = self._admin.describe_configs([resource]).values()
-        config = _asking(answer.result, _REQUEST_SECONDS)
+        config = _asking(answer.result, self._seconds)
         return TopicFacts(
             partitions=len(found.partitions),
             replication=min(len(each.replicas) for each in found.partitions.values()),
@@ -286,7 +286,13 @@ class KafkaAdmin:
         """Make a topic. Raises `KafkaTrouble`, also if it exists."""
         new = _admin().NewTopic(topic, partitions, replication, config=dict(config))
         (answer,) = self._admin.create_topics([new]).values()
-        _asking(answer.result, _REQUEST_SECONDS)
+        _asking(answer.result, self._seconds)
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """Have a topic have so many partitions, more than it has. Raises `KafkaTrouble`."""
+        new = _admin().NewPartitions(topic, partitions)
+        (answer,) = self._admin.create_partitions([new]).values()
+        _asking(answer.result, self._seconds)
 
 
 def _partition(position: PartitionOffset) -> Any:

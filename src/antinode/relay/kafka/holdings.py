@@ -436,7 +436,7 @@ class PartitionFigures(msgspec.Struct, frozen=True):
     """Streams that are parked."""
 
 
-def figures_of(tenure: Tenure) -> PartitionFigures:
+def partition_figures(tenure: Tenure) -> PartitionFigures:
     """How far a worker is with a partition."""
     lanes = tenure.parked.lanes if tenure.parked is not None else None
     return PartitionFigures(
@@ -447,4 +447,4 @@ def figures_of(tenure: Tenure) -> PartitionFigures:
     )
 
 
-__all__ = ["Holdings", "Key", "PartitionFigures", "ProjectFeed", "WrongPartitions", "figures_of"]
+__all__ = ["Holdings", "Key", "PartitionFigures", "ProjectFeed", "WrongPartitions", "partition_figures"]

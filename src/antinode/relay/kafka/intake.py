@@ -25,6 +25,7 @@ _log = logging.getLogger("antinode")
 
 RETRY_AFTER_SECONDS: Final = 2.0
 _SERVE_SECONDS: Final = 0.2
+_PROBE_SECONDS: Final = 2.0
 
 
 class _Call:
@@ -55,6 +56,7 @@ class KafkaIntake:
         self._thread: threading.Thread | None = None
         self._is_over = False
         self._trouble = ""
+        self._probe_at = float("-inf")
         self._telling = threading.Lock()
         self._done: list[_Call] = []
         """Calls of which all records have been told of."""
@@ -139,6 +141,18 @@ class KafkaIntake:
                 _log.exception("antinode relay: the producer failed, and goes on")
                 time.sleep(_SERVE_SECONDS)
             self._hand_over()
+            if self._trouble and time.monotonic() >= self._probe_at:
+                self._probe(producer)
+
+    def _probe(self, producer: RecordProducer) -> None:
+        """Look whether the brokers answer again: while they do not, nobody may be sending anything."""
+        try:
+            producer.probe(self._settings.topic, _PROBE_SECONDS)
+        except KafkaTrouble as error:
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
+        self._probe_at = time.monotonic() + _PROBE_SECONDS
 
     def _hand_over(self) -> None:
         if self._done:

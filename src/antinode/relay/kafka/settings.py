@@ -49,6 +49,8 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """More settings for librdkafka, as for TLS and SASL."""
     keep_timeout: float = 10.0
     """How long the front waits for the brokers before a client is told to send again."""
+    request_timeout: float = 15.0
+    """How long the brokers may take to say what they are asked."""
     session_timeout: float = 45.0
     """After so long without a sign of life, a worker's partitions go to others."""
     drain_timeout: float = 15.0
