@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-fast test-minimum coverage changelog check lint format types accidents barrier sanitize sanitize-quick portable test-python bench bench-growth bench-quick bench-server bench-import soak clean
+.PHONY: help demo test test-fast test-minimum coverage changelog check lint format types accidents barrier sanitize sanitize-quick portable test-python bench bench-growth bench-quick bench-server bench-relay bench-import soak clean
 
 help:
 	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench-growth  how the cost grows, up to ten million events"
 	@echo "make bench-quick   the cost to a bare loop's, in instructions; under a minute"
 	@echo "make bench-server  events a second that the local Amplitude takes on one core"
+	@echo "make bench-relay   what an event costs the relay's front, and the whole of it"
 	@echo "make bench-import  events a second that antinode import sends, and its memory"
 	@echo "make soak          a million events through the local Amplitude, its memory flat"
 	@echo "make test-python   the tests of what has compiled parts, without them"
@@ -122,6 +123,9 @@ bench-quick: $(VENV)-bench/.installed
 
 bench-server: $(STAMP)
 	@$(BIN)/python bench/server_http.py $(ARGS)
+
+bench-relay: $(STAMP)
+	@$(BIN)/python bench/relay.py $(ARGS)
 
 bench-import: $(STAMP)
 	@$(BIN)/python bench/importing.py $(ARGS)

@@ -55,8 +55,12 @@ def disturb(batch: list[dict[str, Any]], number: int) -> None:
 class Connections:
     """Several keep-alive connections to one server, each used by a thread of its own."""
 
-    def __init__(self, url: str, count: int, *, path: str = "/2/httpapi") -> None:
+    def __init__(self, url: str, count: int, *, path: str = "/2/httpapi", is_gzip: bool = False) -> None:
+        """`is_gzip`: what is sent is compressed."""
         self._path = path
+        self._headers = {"Content-Type": "application/json"} | (
+            {"Content-Encoding": "gzip"} if is_gzip else {}
+        )
         self._all = [connect(url) for _ in range(count)]
 
     def send(self, requests: Iterable[bytes]) -> Counter[int]:
@@ -70,7 +74,7 @@ class Connections:
                     body = next(source, None)
                 if body is None:
                     return
-                connection.request("POST", self._path, body, {"Content-Type": "application/json"})
+                connection.request("POST", self._path, body, self._headers)
                 response = connection.getresponse()
                 response.read()
                 with taking:
