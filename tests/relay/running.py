@@ -20,6 +20,7 @@ class RunningRelay(NamedTuple):
     url: str
     """The base URL."""
     front: Front
+    loop: asyncio.AbstractEventLoop
 
     @property
     def server_url(self) -> str:
@@ -39,7 +40,7 @@ def running_relay(
     arguments of `RelaySite`, or settings of the front. A mistake of ours that a request brought to light is
     raised at the end."""
     settings = {key: more.pop(key) for key in list(more) if key in FrontSettings.__struct_fields__}
-    opened: Future[tuple[RunningRelay, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    opened: Future[tuple[RunningRelay, asyncio.Event]] = Future()
     errors: list[BaseException] = []
 
     async def serve() -> None:
@@ -54,7 +55,7 @@ def running_relay(
         )
         url = await site.open()
         told = asyncio.Event()
-        opened.set_result((RunningRelay(url, site.front), asyncio.get_running_loop(), told))
+        opened.set_result((RunningRelay(url, site.front, asyncio.get_running_loop()), told))
         try:
             await told.wait()
         finally:
@@ -71,11 +72,11 @@ def running_relay(
 
     thread = threading.Thread(target=run, name="test-relay", daemon=True)
     thread.start()
-    relay, loop, told = opened.result(30)
+    relay, told = opened.result(30)
     try:
         yield relay
     finally:
-        loop.call_soon_threadsafe(told.set)
+        relay.loop.call_soon_threadsafe(told.set)
         thread.join(60)
     if errors:
         raise errors[0]
