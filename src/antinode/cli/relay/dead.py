@@ -97,7 +97,8 @@ def replay(
     from antinode.cli.params.destination import Destination  # noqa: PLC0415 - not for help and completion
     from antinode.cli.replay.reading import Choice  # noqa: PLC0415
     from antinode.cli.replay.running import run  # noqa: PLC0415
-    from antinode.relay.spool.lane import dead_letters_file, destination_of  # noqa: PLC0415
+    from antinode.relay.delivery import destination  # noqa: PLC0415
+    from antinode.relay.spool.lane import dead_letters_file  # noqa: PLC0415
 
     file = dead_letters_file(directory, project.fingerprint)
     if not file.exists():
@@ -106,7 +107,7 @@ def replay(
     raise SystemExit(
         run(
             (str(file),),
-            Destination(project.api_key, {**destination_of(project), "min_id_length": 1}),
+            Destination(project.api_key, {**destination(project), "min_id_length": 1}),
             Choice(frozenset(reasons), frozenset(outcomes)),
             sets=sets,
             drops=drops,

@@ -14,10 +14,8 @@ from antinode._delivery.record import Record
 from antinode._delivery.shell.config import SenderConfig
 from antinode._delivery.shell.sender import Sender
 from antinode._factory import make_sender
-from antinode._options import read_options
-from antinode._protocol.endpoints import endpoint_of
 from antinode._protocol.ids import stream_of
-from antinode._protocol.urls import split_url
+from antinode.relay.delivery import delivery_options, figures_of
 from antinode.relay.figures import DeliveryFigures
 from antinode.relay.intake import KeptEvent, NotKept
 from antinode.relay.projects import Project
@@ -53,17 +51,13 @@ class Lane:
         self.project = project
         self._sender = make_sender(
             project.api_key,
-            read_options(
-                {
-                    **destination_of(project),
-                    **options,
-                    # The front has checked the ids, by what each request said of them.
-                    "min_id_length": 1,
-                    "storage": spool_directory(directory, project.fingerprint),
-                    "durability": "strict",
-                    "overflow": "drop_newest",
-                    "dead_letters": dead_letters_file(directory, project.fingerprint),
-                }
+            delivery_options(
+                project,
+                options,
+                storage=spool_directory(directory, project.fingerprint),
+                durability="strict",
+                overflow="drop_newest",
+                dead_letters=dead_letters_file(directory, project.fingerprint),
             ),
             f"relay-{project.name}",
             make=_sender_of_stored,
@@ -115,17 +109,7 @@ class Lane:
 
     def figures(self) -> DeliveryFigures:
         """How delivery stands."""
-        stats = self._sender.stats()
-        return DeliveryFigures(
-            pending=stats.pending,
-            pending_bytes=stats.pending_bytes,
-            delivered=stats.delivered,
-            rejected=sum(stats.rejected.values()),
-            dropped=sum(stats.dropped.values()),
-            throttled=self._sender.throttled,
-            oldest_age_s=stats.oldest_age,
-            is_reachable=stats.stalled is None,
-        )
+        return figures_of(self._sender)
 
     async def close(self, within: float) -> None:
         """Deliver for so many seconds, and leave the rest on the disk, for the next process."""
@@ -139,13 +123,3 @@ def _sender_of_stored(config: SenderConfig, **parts: Any) -> Sender:
     """A sender that takes no record which its spool does not take."""
     core = msgspec.structs.replace(config.core, needs_store=True)
     return Sender(msgspec.structs.replace(config, core=core), **parts)
-
-
-def destination_of(project: Project) -> dict[str, Any]:
-    """The options of `antinode.init` for where a project's events go: to the Batch API, too, while there is a
-    backlog, if its address is known."""
-    url = project.server_url
-    if url is None:
-        return {"server_zone": project.server_zone, "endpoint": "auto"}
-    has_both = endpoint_of(url) is not None or split_url(url).path in {"", "/"}
-    return {"server_url": url, **({"endpoint": "auto"} if has_both else {})}
