@@ -10,6 +10,9 @@ from antinode.cli.lazy import LazyGroup, Listed
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("antinode.cli.relay.run:run", "Take events from any SDK, keep them on disk, and deliver them."),
+    "serve": ("antinode.cli.relay.serve:serve", "Take events from any SDK, and keep them in Kafka."),
+    "deliver": ("antinode.cli.relay.deliver:deliver", "Deliver the events that are kept in Kafka."),
+    "topics": ("antinode.cli.relay.topics:topics", "Make the topics of a relay on Kafka, or check them."),
     "status": ("antinode.cli.relay.status:status", "Say how delivery stands, project by project."),
     "dead": ("antinode.cli.relay.dead:dead", "List what could not be delivered, and send it again."),
 }

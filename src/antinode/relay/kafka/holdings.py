@@ -227,7 +227,7 @@ class Holdings:
         if head.partitions != self._partitions:
             raise WrongPartitions(
                 f"a record of {fetched.topic!r} was written for {head.partitions} partitions, and there are "
-                f"{self._partitions}: a user's events are in two of them; `antinode relay grow` moves to more"
+                f"{self._partitions}: a user's events are in two of them; move to a topic with another name"
             )
         feed = self.feeds.get(head.project)
         if feed is None:

@@ -116,7 +116,7 @@ def _check_safety(settings: KafkaSettings, topic: str, facts: TopicFacts) -> Non
 def _changed(topic: str, partitions: int, expected: int) -> str:
     return (
         f"topic {topic!r} has {partitions} partitions, and its events were written for {expected}: a user's "
-        "events would be in two of them, out of order; `antinode relay grow` moves to a topic with more"
+        "events would be in two of them, out of order; move to a topic with another name instead"
     )
 
 

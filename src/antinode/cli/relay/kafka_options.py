@@ -1,0 +1,124 @@
+"""Where the relay's Kafka is: the options, and the settings that they are made into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import rich_click as click
+
+from antinode.cli.ui.errors import Failed, NotSetUp
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from antinode.relay.kafka.settings import KafkaSettings
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_OPTIONS: Final = (
+    click.option(
+        "--kafka",
+        "bootstrap",
+        metavar="HOST:PORT",
+        envvar="ANTINODE_RELAY_KAFKA",
+        required=True,
+        help="Brokers, with commas between them. Also: ANTINODE_RELAY_KAFKA.",
+    ),
+    click.option(
+        "--topic",
+        metavar="NAME",
+        envvar="ANTINODE_RELAY_TOPIC",
+        default="antinode-events",
+        show_default=True,
+        help="Where events wait; NAME-parked and NAME-dead go with it. Also: ANTINODE_RELAY_TOPIC.",
+    ),
+    click.option(
+        "--group",
+        metavar="NAME",
+        envvar="ANTINODE_RELAY_GROUP",
+        default="antinode-relay",
+        show_default=True,
+        help="The consumer group of all workers. Also: ANTINODE_RELAY_GROUP.",
+    ),
+    click.option(
+        "--kafka-config",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        metavar="FILE",
+        envvar="ANTINODE_RELAY_KAFKA_CONFIG",
+        help="Lines of NAME=VALUE for librdkafka, as for TLS and SASL. Also: ANTINODE_RELAY_KAFKA_CONFIG.",
+    ),
+    click.option(
+        "--allow-small-cluster",
+        is_flag=True,
+        help="Take topics with fewer than 3 copies, or that are written with fewer than 2.",
+    ),
+)
+
+
+def kafka_options(command: _Command) -> _Command:
+    """Give a command the options of `read_kafka`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_kafka(
+    bootstrap: str,
+    topic: str,
+    group: str,
+    kafka_config: Path | None,
+    allow_small_cluster: bool,
+    **more: Any,
+) -> KafkaSettings:
+    """The settings. Raises `NotSetUp`."""
+    from antinode._errors import ConfigurationError  # noqa: PLC0415 - not for help and completion
+    from antinode.relay.kafka.settings import KafkaSettings  # noqa: PLC0415
+
+    try:
+        return KafkaSettings(
+            bootstrap=bootstrap,
+            topic=topic,
+            group=group,
+            allow_small_cluster=allow_small_cluster,
+            client={} if kafka_config is None else _lines(kafka_config),
+            **{name: value for name, value in more.items() if value is not None},
+        )
+    except ConfigurationError as error:
+        raise NotSetUp(str(error)) from None
+
+
+def _lines(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotSetUp(f"{path} cannot be read: {type(error).__name__}") from None
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, is_given, value = line.partition("=")
+        if not is_given:
+            raise NotSetUp(f"{path}, line {number}: write NAME=VALUE")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def kafka_errors() -> AbstractContextManager[None]:
+    """Make of what Kafka refuses an error that a user reads."""
+    from contextlib import contextmanager  # noqa: PLC0415 - not for help and completion
+
+    from antinode._errors import ConfigurationError  # noqa: PLC0415
+    from antinode.relay.kafka.client import KafkaTrouble  # noqa: PLC0415
+
+    @contextmanager
+    def told() -> Any:
+        try:
+            yield
+        except ConfigurationError as error:
+            raise NotSetUp(str(error)) from None
+        except KafkaTrouble as error:
+            raise Failed(f"Kafka: {error}") from None
+
+    return told()
