@@ -66,7 +66,12 @@ MARKED = {
     "browser": ("server/page/test_live_view.py", "server/page/test_safety.py", "server/page/test_views.py"),
     "clients": ("relay/test_real_clients.py", "server/clients", "server/test_real_clients.py"),
     "bench": ("test_bench.py",),
-    "kafka": ("relay/kafka/test_commands.py", "relay/kafka/test_delivery.py", "relay/kafka/test_intake.py"),
+    "kafka": (
+        "relay/kafka/test_commands.py",
+        "relay/kafka/test_contract.py",
+        "relay/kafka/test_delivery.py",
+        "relay/kafka/test_intake.py",
+    ),
 }
 """Rooms and modules, below `tests`, whose tests all have the marker."""
 

@@ -288,6 +288,17 @@ class KafkaAdmin:
         (answer,) = self._admin.create_topics([new]).values()
         _asking(answer.result, self._seconds)
 
+    def configure(self, topic: str, config: Mapping[str, str]) -> None:
+        """Change settings of a topic. Raises `KafkaTrouble`."""
+        admin = _admin()
+        entries = [
+            admin.ConfigEntry(name, value, incremental_operation=admin.AlterConfigOpType.SET)
+            for name, value in config.items()
+        ]
+        resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
+        (answer,) = self._admin.incremental_alter_configs([resource]).values()
+        _asking(answer.result, self._seconds)
+
     def grow(self, topic: str, partitions: int) -> None:
         """Have a topic have so many partitions, more than it has. Raises `KafkaTrouble`."""
         new = _admin().NewPartitions(topic, partitions)

@@ -93,6 +93,7 @@ class KafkaIntake:
         finally:
             self._waiting -= 1
         if call.why is not None:
+            self._probe_at = time.monotonic() + _PROBE_SECONDS
             self._trouble = call.why
             self._refused_events += len(events)
             raise NotKept(RETRY_AFTER_SECONDS, f"Kafka did not keep it: {call.why}")
