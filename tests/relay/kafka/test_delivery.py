@@ -228,7 +228,7 @@ def test_a_record_for_another_number_of_partitions_ends_the_worker(settings, end
     worker = KafkaWorker(settings, Projects([web]), OPTIONS)
 
     def write_later():
-        worker.wait_until_assigned(PATIENCE)
+        endpoint.wait_for(1, PATIENCE)
         head = RecordHead(web.fingerprint, now_ms(), 8)
         write(settings, pack([one.stream], [one.body]), headers_of(head), 1)
 
