@@ -56,10 +56,17 @@ def make_topics(settings: KafkaSettings, partitions: int, replication: int = ENO
 def _wait_for(admin: KafkaAdmin, topic: str) -> None:
     """Return once the brokers tell of a topic, which they do a moment after they have made it."""
     end = time.monotonic() + _LOOK_SECONDS
-    while admin.facts(topic) is None:
+    while not _is_told_of(admin, topic):
         if time.monotonic() > end:
             raise KafkaTrouble(f"topic {topic!r} was made, but the brokers do not tell of it")
         time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _is_told_of(admin: KafkaAdmin, topic: str) -> bool:
+    try:
+        return admin.facts(topic) is not None
+    except KafkaTrouble:
+        return False  # one broker knows it, and another does not yet
 
 
 def check_topics(settings: KafkaSettings) -> int:

@@ -41,7 +41,7 @@ _FETCH_SECONDS: Final = 0.1
 _PAUSE_AFTER_SECONDS: Final = 2.0
 _LOOK_AGAIN_SECONDS: Final = 0.02
 _OUTBOX_SECONDS: Final = 5.0
-_TRIES: Final = 5
+_TRIES: Final = 40
 _TRY_AGAIN_SECONDS: Final = 0.5
 
 Asked = TypeVar("Asked")
@@ -70,6 +70,8 @@ class KafkaWorker:
         """By partition, those that this worker has."""
         self._starts_at: dict[int, float] = {}
         """Partitions of which nothing is sent yet, and when that begins: others may be sending still."""
+        self._reading: set[int] = set()
+        """Partitions of which the parked events are read, too."""
         self._scanning: set[int] = set()
         """Partitions that wait until it is known which of their streams are parked."""
         self._senders: dict[str, Sender] = {}
@@ -209,6 +211,7 @@ class KafkaWorker:
             assert parked is not None  # noqa: S101 - of a partition of events
             offset = parked.watermark.offset
             self._reader.assign([PartitionOffset(self._settings.parked_topic, partition, offset)])
+            self._reading.add(partition)
             self._scanning.add(partition)
         self._end_scans()
 
@@ -277,19 +280,24 @@ class KafkaWorker:
         now = self._clock()
         committed = _trying(lambda: consumer.committed(settings.topic, partitions))
         parked = _trying(lambda: consumer.committed(settings.parked_topic, partitions))
-        positions: list[PartitionOffset] = []
-        begun: list[Tenure] = []
-        for partition, last, last_parked in zip(partitions, committed, parked, strict=True):
-            at, progress = self._beginning(settings.topic, partition, last)
-            parked_at, parked_until = self._parked_beginning(partition, last_parked)
-            tenure = self._holdings.begin(partition, at, parked_at, parked_until)
-            self._tenures[partition] = tenure
-            begun.append(tenure)
-            positions.append(PartitionOffset(settings.topic, partition, at[0]))
-            is_free = last is None or progress.is_released
-            self._starts_at[partition] = now if is_free else now + self._request_timeout
-        consumer.assign(positions)
+        found = [
+            (
+                partition,
+                *self._beginning(settings.topic, partition, last),
+                *self._parked_beginning(partition, last_parked),
+                last is None,
+            )
+            for partition, last, last_parked in zip(partitions, committed, parked, strict=True)
+        ]
+        # From here on nothing is asked, so that the partitions are this worker's as a whole or not at all.
+        consumer.assign([PartitionOffset(settings.topic, partition, at[0]) for partition, at, *_ in found])
         consumer.pause(settings.topic, partitions)
+        begun: list[Tenure] = []
+        for partition, at, progress, parked_at, parked_until, is_new in found:
+            tenure = self._tenures[partition] = self._holdings.begin(partition, at, parked_at, parked_until)
+            begun.append(tenure)
+            is_free = is_new or progress.is_released
+            self._starts_at[partition] = now if is_free else now + self._request_timeout
         if partitions:
             # Before anything is sent: whoever comes next has to know that it may be under way.
             if not self._commit(begun, waits=True):
@@ -320,8 +328,12 @@ class KafkaWorker:
         tenures = self._let_go(partitions)
         numbers = self._holdings.stop_giving(tenures)
         is_drained = self._drain(numbers)
-        self._commit(tenures, waits=True, is_released=is_drained)
-        self._unassign(partitions, numbers)
+        # Of those that still waited for the owner before, nobody knows whether that has ended.
+        waited = [each for each in tenures if each.partition in self._starts_at]
+        self._commit(waited, waits=True)
+        rest = [each for each in tenures if each.partition not in self._starts_at]
+        self._commit(rest, waits=True, is_released=is_drained)
+        self._unassign([each.partition for each in tenures], numbers)
         if partitions:
             _log.info("antinode relay: gave back partitions %s", _listed(partitions))
 
@@ -330,17 +342,18 @@ class KafkaWorker:
         tenures = self._let_go(partitions)
         numbers = self._holdings.stop_giving(tenures)
         self._give_back(numbers)
-        self._unassign(partitions, numbers)
+        self._unassign([each.partition for each in tenures], numbers)
         _log.warning("antinode relay: lost partitions %s", _listed(partitions))
 
     def _let_go(self, partitions: Sequence[int]) -> list[Tenure]:
         return [self._tenures.pop(each) for each in partitions if each in self._tenures]
 
     def _unassign(self, partitions: Sequence[int], numbers: set[int]) -> None:
-        reading = [each for each in partitions if each not in self._starts_at]
+        reading = self._reading.intersection(partitions)
         for partition in partitions:
             self._starts_at.pop(partition, None)
             self._scanning.discard(partition)
+            self._reading.discard(partition)
         self._holdings.forget(numbers)
         self._consumer.unassign(self._settings.topic, partitions)
         if reading:
