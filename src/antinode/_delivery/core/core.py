@@ -300,6 +300,13 @@ class Core:
         stored = self.spooled or self.fed
         return stored is not None and stored.is_behind
 
+    @property
+    def room(self) -> object:
+        """Something that is another whenever there may be room where there was none."""
+        spooled, ledger = self.spooled, self.ledger
+        has_ended = ledger.accepted - ledger.pending
+        return has_ended if spooled is None else (has_ended, spooled.is_failing, spooled.is_full)
+
     def ring_at(self) -> int:
         """At which length of the queue logging should wake the shell; to be asked after `wake_at`."""
         return self._schedule.ring_at()

@@ -170,6 +170,7 @@ class RoomQueue:
 
     def __init__(self) -> None:
         self._waiting: deque[threading.Lock] = deque()
+        self._room: object = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -180,6 +181,15 @@ class RoomQueue:
         room.acquire()
         self._waiting.append(room)
         return room
+
+    def look(self, room: object) -> None:
+        """Have the waiting threads look for room again if `room` has changed since this was last called.
+
+        Each of them rings, and would be woken by what it has rung for, again and again.
+        """
+        if room != self._room:
+            self._room = room
+            self.wake()
 
     def wake(self) -> None:
         """Have the waiting threads look for room again."""

@@ -245,7 +245,7 @@ class Coordinator:
                 wake_at = self._tend(self._works.keeper, now, wake_at)
             self._notifier.tell()
             self._works.barriers.open(complete)
-            self._works.room.wake()
+            self._works.room.look(self._core.room)
             self._wakes_at = earliest(wake_at, self.flights.next_loss)
             return self._wakes_at
 
