@@ -510,7 +510,10 @@ def test_a_directory_above_its_bound_is_drained(directory: Path, endpoint: Endpo
     left = pending(directory)
     assert 1000 < left < 10_000
     assert drain(directory, endpoint.url).returncode == 0
-    assert sequence(endpoint.events) == list(range(left))
+    arrived = sequence(endpoint.events)
+    # Which of the newest ones the application dropped depends on when it looked for room.
+    assert (len(arrived), arrived[:1000]) == (left, list(range(1000)))
+    assert arrived == sorted(set(arrived))
 
 
 def test_without_a_key(directory: Path) -> None:

@@ -17,7 +17,7 @@ from antinode._delivery.record import Record
 from antinode._delivery.shell.feeder import PARK_EVERY_SECONDS, WAIT_SECONDS, Feeder
 from antinode._protocol.responses import judge, unreached
 from antinode._protocol.status import Status
-from tests.delivery.simulation import saying
+from tests.delivery.model_server import saying
 
 CONFIG = CoreConfig(max_batch_events=4, connections=2, memory_events=8)
 
