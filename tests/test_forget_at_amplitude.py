@@ -15,8 +15,9 @@ import urllib3
 import antinode
 from antinode import Client, ConfigurationError, DeletionError, DeletionJob
 from antinode._forgetting.people import people_of
-from antinode._forgetting.user_privacy import UserPrivacyApi, origin_of
+from antinode._forgetting.user_privacy import UserPrivacyApi
 from antinode._options import read_options
+from antinode._project_api import origin_of
 from antinode.server import Running, running
 from tests.memory import KEY, Memory
 from tests.test_consent import event

@@ -59,6 +59,8 @@ def _event(old: PlannedEvent, new: PlannedEvent) -> Iterator[PlanChange]:
         )
     if old.description != new.description:
         yield PlanChange(False, name, "", "another description")
+    if old.category != new.category:
+        yield PlanChange(False, name, "", f"category is {new.category or 'none'} now")
     if old.owners != new.owners:
         yield PlanChange(False, name, "", f"owners are {', '.join(new.owners) or 'nobody'} now")
 

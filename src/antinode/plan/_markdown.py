@@ -43,6 +43,8 @@ def _event(event: PlannedEvent) -> Iterator[str]:
     yield from (f"## {_text(event.name)}", "")
     if event.description:
         yield from (_text(event.description), "")
+    if event.category:
+        yield from (f"Category: {_text(event.category)}", "")
     if event.owners:
         yield from (f"Owners: {', '.join(map(_text, event.owners))}", "")
     if event.schema.properties:

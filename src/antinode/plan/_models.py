@@ -17,6 +17,8 @@ class PlannedEvent:
     schema: PropertySchema = field(default_factory=lambda: PropertySchema(takes_others=False))
     description: str = ""
     owners: tuple[str, ...] = ()
+    category: str = ""
+    """Of which group of events it is, as Amplitude shows them."""
     status: Literal["active", "retired"] = "active"
 
     @property

@@ -18,7 +18,7 @@ from antinode.plan._yaml import MAX_BYTES, Lines, Path, load_json, load_yaml
 VERSION: Final = 1
 _TOP: Final = ("version", "name", "description", "events", "user_properties", "group_properties")
 _OBJECT: Final = ("properties", "required", "additionalProperties")
-_EVENT: Final = ("description", "owners", "status", *_OBJECT)
+_EVENT: Final = ("description", "category", "owners", "status", *_OBJECT)
 _KEYWORDS: Final = ("type", "enum", "const", "pattern", "items", *LIMITS, *_OBJECT, *ANNOTATIONS)
 _MOST_TOLD: Final = 20
 
@@ -127,6 +127,7 @@ class _Reader:
             schema=self._object(given, path, takes_others=False),
             description=self._text(given, "description", path),
             owners=tuple(owners),
+            category=self._text(given, "category", path),
             status=status,
         )
 

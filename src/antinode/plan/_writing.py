@@ -55,7 +55,7 @@ def _put(document: dict[str, Any], **values: Any) -> None:
 
 def _event(event: PlannedEvent) -> dict[str, Any]:
     made: dict[str, Any] = {}
-    _put(made, description=event.description, owners=list(event.owners))
+    _put(made, description=event.description, category=event.category, owners=list(event.owners))
     if event.is_retired:
         made["status"] = event.status
     _put(made, properties=_named(event.schema), required=list(event.schema.required))

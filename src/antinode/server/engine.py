@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from antinode._protocol.secrets import without_keys
 from antinode.plan._models import TrackingPlan
@@ -48,11 +48,14 @@ from antinode.server.queries.users import FoundUsers, Population
 from antinode.server.rules import Rules
 from antinode.server.storage import apply
 from antinode.server.storage.store import EventStore, Taken
+from antinode.server.taxonomy import Taxonomy
 
 OnUpload: TypeAlias = Callable[[UploadView, Callable[[], Sequence[EventView]], Totals], None]
 """Told of each upload once it is committed: the upload, a function that gives views of its newest 20 events
 (newest first; call it at once or never, it costs nothing if not called), and the totals. Runs on the engine's
 thread."""
+
+_T = TypeVar("_T")
 
 Keep: TypeAlias = Literal["rules", "clock", "faults"]
 
@@ -102,6 +105,7 @@ class Amplitude:
         self._entries = Entries(self._store, self._records.upload)
         self._population = Population(self._store, self._entries)
         self._deletions = Deletions(self._store)
+        self._taxonomy = Taxonomy(self._store)
         self._seen = Seen(self._store, plan)
         self._rates = Rates()
         self._recent = Recent()
@@ -356,6 +360,17 @@ class Amplitude:
         """What `delete_users` did within these days. Raises ValueError for what is no day."""
         return self._deletions.jobs(project_id, start_day, end_day)
 
+    def plan_taxonomy(self, project_id: int, cost: int, question: Callable[[Taxonomy], _T]) -> _T | None:
+        """What `question` gives of the Taxonomy API's plans; None if the project has asked too much for now.
+
+        All or nothing of what it changes; what it raises is raised.
+        """
+        is_limited = self.rules.rates == "documented"
+        if is_limited and not self._taxonomy.spend(project_id, cost, self.clock.now_ms()):
+            return None
+        with self._store.transaction():
+            return question(self._taxonomy)
+
     def find(self, project_id: int, user: str) -> FoundUsers:
         """The users of a project with this user_id, device_id or Amplitude ID."""
         return self._population.find(project_id, user)
@@ -365,6 +380,7 @@ class Amplitude:
         for those that `keep` names."""
         self._store.reset()
         self._deletions.clear()
+        self._taxonomy.clear()
         self._seen.clear()
         self._rates.reset()
         self._recent = Recent()

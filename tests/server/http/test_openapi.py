@@ -48,6 +48,15 @@ def test_it_lists_every_operation(described):
         "POST /api/2/deletions/users",
         "GET /api/2/deletions/users",
         "GET /api/2/usersearch",
+        *(
+            f"{method} /api/2/taxonomy/{kind}{one}"
+            for kind in ("category", "event", "event-property", "user-property", "group-property")
+            for method, one in (
+                ("GET", ""),
+                ("POST", ""),
+                *((each, "/{name}") for each in ("GET", "PUT", "DELETE")),
+            )
+        ),
         "GET /api/openapi.json",
     }
 
@@ -83,9 +92,14 @@ def test_fields_are_told_in_words(described):
 
 
 def test_failures_have_one_shape(described):
-    """Whatever is refused is answered with an error in words, but for a wait that was in vain."""
+    """Whatever is refused is answered with an error in words, but for a wait that was in vain.
+
+    The Taxonomy API refuses as Amplitude's does.
+    """
     for path, _, operation in operations(described):
         for status, response in operation["responses"].items():
             if status != "200" and (path, status) != ("/api/wait", "408"):
                 schema = response["content"]["application/json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/Failure"}
+                is_taxonomy = path.startswith("/api/2/taxonomy/") and status in ("400", "401", "409", "429")
+                name = "TaxonomyRefusal" if is_taxonomy else "Failure"
+                assert schema == {"$ref": f"#/components/schemas/{name}"}

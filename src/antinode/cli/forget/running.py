@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,9 +117,7 @@ def _disk(path: str) -> Iterator[None]:
 
 
 def _api(destination: Destination) -> UserPrivacyApi:
-    secret_key = os.environ.get("AMPLITUDE_SECRET_KEY") or ("any-secret" if destination.is_local else "")
-    if not secret_key:
-        raise NotSetUp("there is no secret key: set AMPLITUDE_SECRET_KEY to that of the project")
+    secret_key = destination.secret_key()
     try:
         return UserPrivacyApi(destination.check(), destination.key(), secret_key)
     except ConfigurationError as error:

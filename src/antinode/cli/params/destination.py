@@ -97,6 +97,13 @@ class Destination:
         except ConfigurationError as error:
             raise NotSetUp(str(error)) from None
 
+    def secret_key(self) -> str:
+        """The project's secret key, or one that a local server takes. Raises NotSetUp if there is none."""
+        given = os.environ.get("AMPLITUDE_SECRET_KEY") or ("any-secret" if self.is_local else "")
+        if not given:
+            raise NotSetUp("there is no secret key: set AMPLITUDE_SECRET_KEY to that of the project")
+        return given
+
     @property
     def is_local(self) -> bool:
         """Whether events go to this machine."""

@@ -13,6 +13,8 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "check": ("antinode.cli.plan.check:check", "Say which events do not conform to the plan."),
     "diff": ("antinode.cli.plan.diff:diff", "Say what another version of the plan changes, and what breaks."),
     "docs": ("antinode.cli.plan.docs:docs", "Write a Markdown page of the plan."),
+    "pull": ("antinode.cli.plan.pull:pull", "Write what is planned in Amplitude as a plan."),
+    "push": ("antinode.cli.plan.push:push", "Make what is planned in Amplitude be as the plan."),
     "schema": ("antinode.cli.plan.docs:schema", "Print the JSON Schema of plan files, for editors."),
 }
 
@@ -30,6 +32,7 @@ def plan() -> None:
       antinode plan diff old.yaml tracking-plan.yaml
       antinode plan docs -o tracking-plan.md
       antinode codegen -o events.py
+      antinode plan push --dry-run
     """
 
 

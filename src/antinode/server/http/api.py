@@ -34,6 +34,7 @@ from antinode.server.http.openapi import document
 from antinode.server.http.operations import Operation, OperationRefused
 from antinode.server.http.privacy import ANALYTICS_HOSTS, PrivacyApi
 from antinode.server.http.streams import ExportFile, LiveStream
+from antinode.server.http.taxonomy import TaxonomyApi
 from antinode.server.ingest.requests import IngestResponse
 from antinode.server.models import (
     EventHistory,
@@ -444,6 +445,7 @@ class JsonApi:
                 call=self.export,
             ),
             *PrivacyApi(self._worker).operations(),
+            *TaxonomyApi(self._worker).operations(),
             Operation(
                 method="GET",
                 path="/api/openapi.json",

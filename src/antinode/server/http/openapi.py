@@ -32,6 +32,7 @@ _WITH_BODY: Final = {
     413: "The body is too large.",
     422: "The body is JSON, but not of this shape.",
 }
+_WITH_FORM: Final = {status: cause for status, cause in _WITH_BODY.items() if status != 422}
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     kinds: list[Any] = [Failure]
     for operation in operations:
         others = [each[1] for each in operation.statuses.values() if isinstance(each, tuple)]
-        given = (operation.answer, operation.query, operation.body, *others)
+        given = (operation.answer, operation.query, operation.form, operation.body, *others)
         kinds += [kind for kind in given if kind is not None]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     _describe(components)
@@ -48,9 +49,12 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     for operation in operations:
         described = _operation(operation, by_kind, components)
         paths.setdefault(_TYPE.sub("", operation.path), {})[operation.method.lower()] = described
+    changing = [each for each in operations if each.changes]
     for operation in operations:
-        if operation.query is not None:
-            components.pop(operation.query.__name__, None)
+        parameters = [operation.query, operation.form if operation.method == "GET" else None]
+        for kind in parameters:
+            if kind is not None and not any(each.form is kind for each in changing):
+                components.pop(kind.__name__, None)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -74,6 +78,8 @@ def _operation(
         causes |= _CHANGING
     if operation.body is not None:
         causes |= _WITH_BODY
+    if operation.form is not None:
+        causes |= _WITH_FORM
     causes |= operation.statuses
     content: dict[str, Any] = {}
     if operation.answer is not None:
@@ -85,11 +91,19 @@ def _operation(
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "parameters": [*_in_path(operation.path), *_in_query(operation.query, components)],
+        "parameters": [
+            *_in_path(operation.path),
+            *_in_query(operation.query, components),
+            *_in_query(None if operation.changes else operation.form, components),
+        ],
         "responses": responses,
     }
     if operation.is_authorized:
         described["security"] = [{"key": []}]
+    if operation.form is not None and operation.changes:
+        described["requestBody"] = {
+            "content": {"application/x-www-form-urlencoded": {"schema": by_kind[id(operation.form)]}}
+        }
     if operation.body is not None:
         described["requestBody"] = {
             "required": not operation.is_body_optional,

@@ -45,6 +45,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     query: type[msgspec.Struct] | None = None
     body: Any = None
     """A type."""
+    form: type[msgspec.Struct] | None = None
+    """Parameters that are taken from a form in the body and from the query alike, as Amplitude's older APIs
+    do; those that are not known are passed over."""
+    refusal: Callable[[str], Any] | None = None
+    """Makes of a reason the body of the answer 400 to a form that cannot be read; None: `Failure`."""
     is_body_optional: bool = False
     wants_request: bool = False
     is_authorized: bool = False
@@ -105,6 +110,15 @@ class Desk:
             given["query"] = _query(request, operation.query)
         if operation.body is not None:
             given["body"] = await _body(receive, operation)
+        if operation.form is not None:
+            try:
+                given["form"] = await _form(request, receive, operation.form)
+            except OperationRefused as refused:
+                if operation.refusal is None or refused.status != 400:
+                    raise
+                response = _json(operation.refusal(refused.reason))
+                response.status_code = 400
+                return response
         if operation.wants_request:
             given["request"] = request
         answer = await operation.call(**given)
@@ -116,7 +130,8 @@ class Desk:
     def _hosts(self, request: Request) -> frozenset[str]:
         asked = request.scope["raw_path"].decode("ascii").split("/")
         for segments, operation in self._operations:
-            if operation.hosts and operation.method == request.method and segments == asked:
+            is_asked = operation.method == request.method and _match(segments, asked) is not None
+            if operation.hosts and is_asked:
                 return operation.hosts
         return frozenset()
 
@@ -158,13 +173,32 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _query(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
-    text = request.scope["query_string"].decode("latin-1")
+def _parameters(text: str) -> dict[str, str]:
     given: dict[str, str] = {}
-    for key, value in parse_qsl(text, keep_blank_values=True, max_num_fields=100):
+    try:
+        parsed = parse_qsl(text, keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        raise OperationRefused(400, "there are more than 100 parameters") from None
+    for key, value in parsed:
         if key in given:
             raise OperationRefused(400, f"the parameter {quoted(key)} is given twice; give it once")
         given[key] = value
+    return given
+
+
+async def _form(request: Request, receive: Receive, kind: type[msgspec.Struct]) -> msgspec.Struct:
+    body = await _read(receive)
+    known = {field.encode_name for field in msgspec.structs.fields(kind)}
+    given = _parameters(request.scope["query_string"].decode("latin-1"))
+    given |= _parameters(body.decode("utf-8", "replace"))
+    try:
+        return msgspec.convert({key: given[key] for key in given if key in known}, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise OperationRefused(400, _words(error)) from None
+
+
+def _query(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
+    given = _parameters(request.scope["query_string"].decode("latin-1"))
     known = {field.encode_name for field in msgspec.structs.fields(kind)}
     for key in given:
         if key not in known:
@@ -183,7 +217,7 @@ def _query(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
     return query
 
 
-async def _body(receive: Receive, operation: Operation) -> Any:
+async def _read(receive: Receive) -> bytes:
     try:
         body = await read_body(receive, _MAX_BODY_BYTES, BODY_WITHIN_S)
     except BodyLate:
@@ -192,10 +226,15 @@ async def _body(receive: Receive, operation: Operation) -> Any:
         raise OperationRefused(503, NO_ROOM) from None
     if body.is_too_large:
         raise OperationRefused(413, f"the body is larger than {_MAX_BODY_BYTES:,} bytes")
-    if not body.data and operation.is_body_optional:
+    return body.data
+
+
+async def _body(receive: Receive, operation: Operation) -> Any:
+    data = await _read(receive)
+    if not data and operation.is_body_optional:
         return None
     try:
-        return msgspec.json.decode(body.data, type=operation.body)
+        return msgspec.json.decode(data, type=operation.body)
     except msgspec.ValidationError as error:
         raise OperationRefused(422, _words(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -175,6 +175,18 @@ CREATE TABLE progress (
 INSERT INTO progress VALUES (1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0);
 """
 
+ADDED: Final = """
+CREATE TABLE IF NOT EXISTS taxonomy (
+    project_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    name TEXT NOT NULL,
+    entry TEXT NOT NULL,
+    PRIMARY KEY (project_id, kind, holder, name)
+) WITHOUT ROWID
+"""
+"""A table that earlier files of this version lack, and that earlier servers leave alone."""
+
 NAMES: Final = (
     "entries",
     "notes",
@@ -187,6 +199,7 @@ NAMES: Final = (
     "projects",
     "tallies",
     "problems",
+    "taxonomy",
 )
 """The tables to empty for a reset; `progress` begins anew."""
 
@@ -206,7 +219,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
     """
     if path is None:
         connection = _open(":memory:")
-        connection.executescript(f"BEGIN;{TABLES}COMMIT;")
+        connection.executescript(f"BEGIN;{TABLES}{ADDED};COMMIT;")
         return connection
     # Only the owner may read the file, and the files beside it, to which SQLite gives the same rights: events
     # hold what users did. If the file cannot be made, SQLite says why.
@@ -259,6 +272,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute(ADDED)
     connection.execute("COMMIT")
 
 
