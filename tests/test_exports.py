@@ -36,6 +36,7 @@ def test_public_modules_are_themes():
         "cli",
         "integrations",
         "middleware",
+        "outbox",
         "plan",
         "relay",
         "server",

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import msgspec
 
@@ -216,8 +216,26 @@ class Client:
     _log_in_python = log_event
     """`log_event` in Python, to which the compiled one leaves unusual calls."""
 
-    def _log_unusual(self, event: object, extra: object, once: object) -> Delivery:
-        """Log what may not go straight to the encoder: still without I/O, in a few microseconds more."""
+    def encode_event(
+        self, event: Loggable, extra: object = None, *, once: str | None = None
+    ) -> bytes | Outcome:
+        """The event as `log_event` would send it, its JSON text; nothing is sent or counted as accepted.
+
+        For who keeps events elsewhere and sends them later, as `antinode.outbox` does. It has its `time`,
+        its `insert_id`, the context and the defaults, and middleware has run. Where `log_event` would not
+        send it, the `Outcome` with which it has ended, counted and told as usual. Arguments and what is
+        raised are those of `log_event`.
+        """
+        if not _page[0]:
+            fork.renew()
+        made = self._log_unusual(event, extra, once, is_sent=False)
+        return made.outcome or cast("Record", made).body
+
+    def _log_unusual(self, event: object, extra: object, once: object, *, is_sent: bool = True) -> Delivery:
+        """Log what may not go straight to the encoder: still without I/O, in a few microseconds more.
+
+        Unless it `is_sent`, the handle is that of a record that nobody delivers, if it has not settled.
+        """
         if self._sender is None:
             _taps.adopt(self)
         recorder, pipeline, compiled = self._recorder, self._pipeline, self._compiled
@@ -233,6 +251,8 @@ class Client:
             if is_interruption(error):
                 raise
             return recorder.refuse(passage.kept, error)
+        if not is_sent:
+            return recorder.encode(passage.event)
         if compiled is not None and (logged := compiled.log_ready(passage.event)) is not None:
             return logged
         return recorder.record(passage.event)

@@ -73,6 +73,20 @@ class Recorder:
             tell_notes(sender, event, notes)
         return record
 
+    def encode(self, event: dict[str, Any]) -> Delivery:
+        """Encode an event that is not to be sent from here: a record that nobody delivers."""
+        try:
+            body, stream, notes = self._encoder.encode(event)
+        except MemoryError:
+            return self.drop_unmade()
+        except Exception as error:
+            if is_interruption(error):
+                raise
+            return self.refuse(event, error)
+        if notes:
+            tell_notes(self._sender, event, notes)
+        return Record(body, stream, _monotonic())
+
     def record_passed(self, payload: MiddlewarePayload) -> Delivery:
         """Have sent what the middleware passed on."""
         try:

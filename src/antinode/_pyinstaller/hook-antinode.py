@@ -13,6 +13,7 @@ _APART = tuple(
         "cli",
         "integrations",
         "middleware",
+        "outbox",
         "plan",
         "server",
         "testing",

@@ -30,6 +30,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "antinode.cli.spool.command:spool",
         "Look into the directory of storage=, and send what is left there.",
     ),
+    "outbox": (
+        "antinode.cli.outbox.command:outbox",
+        "Send what applications have written into their transactions.",
+    ),
     "replay": ("antinode.cli.replay.command:replay", "Send dead letters again, mended or not."),
     "relay": (
         "antinode.cli.relay.command:relay",

@@ -15,7 +15,6 @@ from antinode._delivery.record import Record
 from antinode.relay.kafka.client import Fetched, PartitionOffset
 from antinode.relay.kafka.dead_letters import UNKNOWN_PROJECT, UNREADABLE, Obituary, obituary_headers
 from antinode.relay.kafka.lanes import Key, ParkedLanes
-from antinode.relay.kafka.outbox import Outgoing
 from antinode.relay.kafka.progress import Progress
 from antinode.relay.kafka.records import (
     RecordHead,
@@ -29,6 +28,7 @@ from antinode.relay.kafka.records import (
 from antinode.relay.kafka.settings import KafkaSettings
 from antinode.relay.kafka.tenure import Tenure, runs_of, tenure_of
 from antinode.relay.kafka.watermark import Watermark
+from antinode.relay.kafka.write_queue import Outgoing
 
 # Parked events share a record if they were received within so many milliseconds: what is too old is told by
 # the record's oldest.

@@ -22,11 +22,11 @@ from antinode.relay.delivery import delivery_options, figures_of
 from antinode.relay.figures import DeliveryFigures
 from antinode.relay.kafka.client import Fetched, KafkaTrouble, PartitionOffset, RecordConsumer, RecordProducer
 from antinode.relay.kafka.holdings import Holdings, PartitionFigures, ProjectFeed, partition_figures
-from antinode.relay.kafka.outbox import Outbox
 from antinode.relay.kafka.progress import UNKNOWN, Progress, read_progress
 from antinode.relay.kafka.settings import KafkaSettings
 from antinode.relay.kafka.tenure import Tenure, tenure_of
 from antinode.relay.kafka.topics import check_topics
+from antinode.relay.kafka.write_queue import WriteQueue
 
 if TYPE_CHECKING:
     from antinode._delivery.record import Record
@@ -40,7 +40,7 @@ _FETCH_SECONDS: Final = 0.1
 # While the buffer is full nothing is fetched; after so long partitions pause, so that the group hears of us.
 _PAUSE_AFTER_SECONDS: Final = 2.0
 _LOOK_AGAIN_SECONDS: Final = 0.02
-_OUTBOX_SECONDS: Final = 5.0
+_WRITE_SECONDS: Final = 5.0
 _TRIES: Final = 40
 _TRY_AGAIN_SECONDS: Final = 0.5
 
@@ -115,12 +115,12 @@ class KafkaWorker:
         self.is_running = True
         count = check_topics(self._settings)
         producer = RecordProducer(self._settings, timeout=0)
-        self._outbox = Outbox(producer)
+        self._writes = WriteQueue(producer)
         self._holdings = Holdings(
             self._settings,
             count,
             self._projects,
-            send=self._outbox.put,
+            send=self._writes.put,
             clock=self._clock,
             unix_clock=self._unix_clock,
             writer=uuid4().hex,
@@ -164,7 +164,7 @@ class KafkaWorker:
         else:
             self._is_stopping.wait(_LOOK_AGAIN_SECONDS)
         self._read_parked()
-        self._outbox.work()
+        self._writes.work()
         if now >= self._commit_at:
             self._commit_at = now + self._settings.commit_interval
             self._commit(self._tenures.values(), waits=False)
@@ -381,13 +381,13 @@ class KafkaWorker:
         while any(sender.count_pending(is_meant) for sender in self._senders.values()):
             if self._clock() >= end:
                 return False
-            self._outbox.work(_LOOK_AGAIN_SECONDS)
+            self._writes.work(_LOOK_AGAIN_SECONDS)
         for feeder in self._feeders.values():
             feeder.settle_up()
-        while len(self._outbox):
+        while len(self._writes):
             if self._clock() >= end:
                 return False
-            self._outbox.work(_LOOK_AGAIN_SECONDS)
+            self._writes.work(_LOOK_AGAIN_SECONDS)
         return True
 
     def _close(self) -> None:
@@ -398,7 +398,7 @@ class KafkaWorker:
             for sender in self._senders.values():
                 sender.shutdown(0)
             self._reader.close()
-            self._outbox.close(_OUTBOX_SECONDS)
+            self._writes.close(_WRITE_SECONDS)
 
 
 def _trying(ask: Callable[[], Asked]) -> Asked:

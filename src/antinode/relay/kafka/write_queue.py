@@ -22,7 +22,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     """Called once it is written."""
 
 
-class Outbox:
+class WriteQueue:
     """Any thread puts records in; one thread writes them, and calls back.
 
     A record that the brokers refuse for good ends all writing: what came after it in its partition must not

@@ -1,0 +1,1 @@
+"""`antinode outbox`."""
