@@ -59,6 +59,12 @@ class RelayProcess:
         pending: int = self.status()["delivery"]["web"]["pending"]
         return pending
 
+    @property
+    def has_delivered_all(self) -> bool:
+        """Whether nothing is pending, nor left by earlier relays in files that are not read yet."""
+        found = self.status()["delivery"]["web"]
+        return bool(found["pending"] == found["unread_files"] == 0)
+
     def close(self) -> None:
         """Leave no process behind."""
         if self._process.poll() is None:

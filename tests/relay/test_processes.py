@@ -129,7 +129,7 @@ def test_killed_in_the_midst_of_traffic(amplitude: Running, tmp_path: Path) -> N
             traffic.end()
     amplitude.api.clear_faults()
     with relay_process(directory, amplitude.url) as relay:
-        until(lambda: relay.pending == 0, "delivery")
+        until(lambda: relay.has_delivered_all, "delivery")
         events = stored(amplitude)
         assert relay.terminate() == 0
     found = numbers(events)

@@ -33,10 +33,13 @@ def destination(project: Project) -> dict[str, Any]:
 
 def figures_of(sender: Sender) -> DeliveryFigures:
     """How delivery stands for a sender's project."""
+    # Before the counts: what is read in between stands in both, and never in neither.
+    unread_files = sender.unread_files
     stats = sender.stats()
     return DeliveryFigures(
         pending=stats.pending,
         pending_bytes=stats.pending_bytes,
+        unread_files=unread_files,
         delivered=stats.delivered,
         rejected=sum(stats.rejected.values()),
         dropped=sum(stats.dropped.values()),

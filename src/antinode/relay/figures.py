@@ -14,6 +14,8 @@ class DeliveryFigures(msgspec.Struct, frozen=True, kw_only=True):
     pending: int = 0
     """Events that were kept and have not ended, as far as this process knows."""
     pending_bytes: int = 0
+    unread_files: int = 0
+    """Files of ended processes that are not read to their end, whose events come on top."""
     delivered: int = 0
     """Events since the start, as are the next two."""
     rejected: int = 0

@@ -30,7 +30,9 @@ class Deliverer:
 
     def figures(self) -> dict[str, DeliveryFigures]:
         return {
-            "web": DeliveryFigures(pending=3, delivered=7, throttled=1, oldest_age_s=2.5, is_reachable=False)
+            "web": DeliveryFigures(
+                pending=3, unread_files=2, delivered=7, throttled=1, oldest_age_s=2.5, is_reachable=False
+            )
         }
 
 
@@ -82,6 +84,7 @@ def test_metrics_are_prometheus(http: urllib3.PoolManager, relay: RunningRelay) 
     assert found["antinode_relay_keep_seconds_count", ()] == 1
     assert found["antinode_relay_keep_seconds_bucket", ("+Inf",)] == 1
     assert found["antinode_relay_pending_events", ("web",)] == 3
+    assert found["antinode_relay_unread_files", ("web",)] == 2
     assert found["antinode_relay_delivered_events_total", ("web",)] == 7
     assert found["antinode_relay_throttled_streams", ("web",)] == 1
     assert found["antinode_relay_oldest_event_age_seconds", ("web",)] == 2.5

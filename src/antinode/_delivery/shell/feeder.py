@@ -35,6 +35,10 @@ class Feeder:
         self._take_ends = take_ends
 
     @property
+    def unread_files(self) -> int:
+        return 0
+
+    @property
     def has_left(self) -> bool:
         return False
 

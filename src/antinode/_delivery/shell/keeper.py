@@ -25,6 +25,10 @@ class Keeper(Protocol):
         """Have `take_ends` give the records that have ended, of which whoever has to hear has heard."""
 
     @property
+    def unread_files(self) -> int:
+        """How many files of ended processes are not read to their end, or not even looked at."""
+
+    @property
     def has_left(self) -> bool:
         """Whether something is unread that a flush waits for, since a process that died has left it."""
 

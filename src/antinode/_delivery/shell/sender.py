@@ -423,6 +423,11 @@ class Sender:
             return [record for record in self._core.pending_records() if record.outcome is None]
 
     @property
+    def unread_files(self) -> int:
+        """How many files of ended processes hold events that are not counted yet."""
+        return 0 if self._works.keeper is None else self._works.keeper.unread_files
+
+    @property
     def throttled(self) -> int:
         """How many streams wait since their user or device is throttled."""
         with self._locks.deciding:

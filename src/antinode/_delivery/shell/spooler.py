@@ -122,9 +122,14 @@ class Spooler:
         return self._disk.has_unread
 
     @property
+    def unread_files(self) -> int:
+        """How many files of dead processes are not read to their end, or not even looked at."""
+        return max(self._disk.stats().unread_adopted, self._is_reading) if self.is_open else 0
+
+    @property
     def has_left(self) -> bool:
         """Whether something of a dead process is unread."""
-        return self.is_open and (self._is_reading or self._disk.stats().unread_adopted > 0)
+        return self.unread_files > 0
 
     def read(self, max_events: int, max_bytes: int) -> Sequence[Stored]:
         return self._disk.read(max_events, max_bytes)

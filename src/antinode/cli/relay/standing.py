@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from antinode._protocol.secrets import public_url
-from antinode._protocol.words import counted, size
+from antinode._protocol.words import agreeing, counted, size
 from antinode._spool.inspection.inspect import SegmentSummary
 from antinode.cli.relay.letters import project_names
 from antinode.cli.spool.directory import reading, surveyed
@@ -86,6 +86,14 @@ def _print_standing(standing: _Account) -> None:
             for name, each in standing.delivery.items()
         ],
     )
+    for name, each in standing.delivery.items():
+        if each.unread_files:
+            files = counted(each.unread_files, "file")
+            out.print(f"{name}: more is pending in {files} of ended relays, which {_is(each)} not read yet.")
+
+
+def _is(figures: DeliveryFigures) -> str:
+    return agreeing(figures.unread_files, "is", "are")
 
 
 def print_directory(directory: Path, config: Path | None, *, is_json: bool) -> None:

@@ -12,6 +12,11 @@ from antinode.relay.prometheus import histogram, metric
 _DELIVERY: Final[tuple[tuple[str, str, Callable[[DeliveryFigures], float]], ...]] = (
     ("pending_events", "Events that are kept and have not ended.", lambda each: each.pending),
     ("pending_bytes", "Bytes of these events.", lambda each: each.pending_bytes),
+    (
+        "unread_files",
+        "Files of ended relays that are not read yet, whose events are pending too.",
+        lambda each: each.unread_files,
+    ),
     ("delivered_events_total", "Events that Amplitude has taken.", lambda each: each.delivered),
     (
         "rejected_events_total",
