@@ -118,7 +118,8 @@ def test_refused_events_are_told_and_the_others_sent_again(
         *((number, 1, 200) for number in (0, 3, 4, 7, 9)),
     ]
     assert {message for _, code, message in heard if code == 400} == {"Invalid events"}
-    assert post.call_count == 2
+    # The official one sends what goes again in two requests where its interval ends in between.
+    assert post.call_count in ({2} if sdk.is_ours else {2, 3})
 
 
 @pytest.mark.parametrize("call", ["identify", "group_identify", "revenue", "set_group"])
