@@ -23,6 +23,7 @@ def amplitude() -> Iterator[Captured]:
 
 @pytest.fixture
 def flags() -> Iterator[Any]:
+    api.clear_hooks()  # which other tests of this process may have left
     api.set_provider(
         InMemoryProvider(
             {

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from antinode._spool import DELIVERED, Spool, owners
+from antinode._spool import DELIVERED, Spool, SpoolError, owners
 from antinode._spool.disk import Disk
 from antinode._spool.owners import acquire, is_held
 from tests.spool.files import LIMIT, bodies, drain, opened, segments, settle
@@ -291,6 +291,34 @@ def test_a_removed_lock_file_is_not_mistaken_for_a_lock(tmp_path: Path) -> None:
     assert not lock.is_in_place
     lock.release(remove=True)
     assert Path(lock.path).exists(), "somebody else's file is left alone"
+
+
+def test_a_lock_is_had_again_once_the_system_has_given_it_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux ends the lock of a descriptor that another thread closes a moment after it is gone."""
+    lock = acquire(Disk(), str(tmp_path), "000000000000-1-00000000")
+    assert lock is not None
+    still_held = os.dup(lock._descriptor)
+    os.close(lock._descriptor)
+    monkeypatch.setattr(owners.time, "sleep", lambda _: os.close(still_held))
+    assert lock.hold()
+    lock.release(remove=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_without_segments_leaves_no_file(tmp_path: Path) -> None:
+    """A spool whose files were removed goes on under another name, and nothing of the first one stays."""
+    spool = opened(tmp_path)
+    for each in segments(tmp_path):
+        each.unlink()
+    with pytest.raises(SpoolError, match="removed"):
+        spool.prepare()
+    spool.prepare()
+    spool.append(b"again", 0.0, direct=False)
+    assert settle(spool) == [b"again"]
+    spool.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_more_segments_than_open_files(tmp_path: Path) -> None:

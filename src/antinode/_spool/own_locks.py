@@ -63,7 +63,7 @@ class OwnLocks:
         lock, self.current = self.current, None
         if lock is None:
             return
-        lock.release(remove=False)
+        lock.release(remove=not has_segments)
         if has_segments:
             self._lock_again(lock.owner)
 

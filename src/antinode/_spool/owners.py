@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from contextlib import suppress
 
 from antinode._locks import is_owned, let_go
@@ -20,6 +21,10 @@ _opening = threading.RLock()
 """Held while a lock file is open that `_open` does not list yet, so that no fork happens meanwhile."""
 _PATIENCE = 1.0
 """Seconds that a fork waits for `_opening`: a disk that hangs must not keep a process from forking."""
+
+_TRIES = 20
+_BETWEEN_TRIES = 0.001
+"""Seconds between attempts to lock a file again whose descriptor other code is closing."""
 
 
 class OwnerLock:
@@ -71,10 +76,20 @@ class OwnerLock:
         former = self._status
         _open.discard(self)
         self._open()
-        if os.path.samestat(former, self._status) and self.take():
+        if os.path.samestat(former, self._status) and self._take_again():
             return True
         self._close()
         return False
+
+    def _take_again(self) -> bool:
+        """Lock what was locked until its descriptor was closed: the system may give it up a moment later."""
+        for _ in range(_TRIES):
+            if self.take():
+                return True
+            if not self.is_in_place:
+                return False
+            time.sleep(_BETWEEN_TRIES)
+        return self.take()
 
     def release(self, *, remove: bool) -> None:
         """Give the lock up; `remove` the file, still locked, when no segment of the owner is left.
