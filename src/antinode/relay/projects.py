@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,12 +19,14 @@ from antinode._api_key import check_api_key
 from antinode._errors import ConfigurationError
 from antinode._factory import fingerprint
 from antinode._options import read_options
+from antinode.relay.files import read_file, refuse_others
 
 API_KEYS_VARIABLE: Final = "ANTINODE_RELAY_API_KEYS"
 """The environment variable with all projects: `web=KEY,app=KEY`, or one key alone."""
 
 DEFAULT_NAME: Final = "default"
 _LONGEST_KEY_FILE: Final = 4096
+_SECRETS: Final = "API keys"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -114,7 +114,7 @@ def _of_variable(text: str) -> Iterator[Project]:
 
 
 def _of_file(path: Path, environment: Mapping[str, str]) -> Iterator[Project]:
-    content = _read(path, "the configuration")
+    content = read_file(path, "the configuration")
     try:
         document = _toml().loads(content)
     except ValueError as error:
@@ -129,7 +129,7 @@ def _of_file(path: Path, environment: Mapping[str, str]) -> Iterator[Project]:
         if not isinstance(given, dict):
             raise ConfigurationError(f"{path}: project {name!r:.60} must be a table: write [projects.NAME]")
         if "api_key" in given:
-            _refuse_others(path, "the configuration")
+            refuse_others(path, "the configuration", _SECRETS)
         yield _project(name, _with_key(name, given, path.parent, environment))
 
 
@@ -154,8 +154,8 @@ def _with_key(
             raise ConfigurationError(f"project {name!r:.60}: the variable {value!r:.60} is not set")
     elif source == "api_key_file":
         path = folder / value
-        key = _read(path, "the file of an API key", most=_LONGEST_KEY_FILE)
-        _refuse_others(path, "the file of an API key")
+        key = read_file(path, "the file of an API key", most=_LONGEST_KEY_FILE)
+        refuse_others(path, "the file of an API key", _SECRETS)
     else:
         key = value
     return {**rest, "api_key": key}
@@ -177,30 +177,6 @@ def _project(name: str, given: Mapping[str, Any]) -> Project:
     except ConfigurationError as error:
         raise ConfigurationError(f"project {name!r}: {error}") from None
     return Project(name=name, api_key=key, server_zone=where.server_zone, server_url=where.server_url)
-
-
-def _read(path: Path, what: str, most: int = 1024 * 1024) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(most + 1)
-        if len(content) > most:
-            raise ConfigurationError(f"{what}, {path}, is larger than {most:,} bytes")
-        return content.decode()
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{what}, {path}, is no UTF-8") from None
-    except OSError as error:
-        raise ConfigurationError(f"{what}, {path}, cannot be read: {error.strerror or error}") from None
-
-
-def _refuse_others(path: Path, what: str) -> None:
-    """Raise `ConfigurationError` for a file with keys that others can read, or that its group can write."""
-    if sys.platform == "win32":
-        return
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & (stat.S_IRWXO | stat.S_IWGRP):
-        raise ConfigurationError(
-            f"{what}, {path}, holds API keys and has the mode {mode:04o}: `chmod 600` keeps others out"
-        )
 
 
 def _twice(names: Iterable[str]) -> str:

@@ -47,7 +47,8 @@ _OPTIONS: Final = (
         type=click.Path(path_type=Path, dir_okay=False, exists=True),
         metavar="FILE",
         envvar="ANTINODE_RELAY_KAFKA_CONFIG",
-        help="Lines of NAME=VALUE for librdkafka, as for TLS and SASL. Also: ANTINODE_RELAY_KAFKA_CONFIG.",
+        help="Lines of NAME=VALUE for librdkafka, as for TLS and SASL; refused if others can read passwords "
+        "in it. Also: ANTINODE_RELAY_KAFKA_CONFIG.",
     ),
     click.option(
         "--allow-small-cluster",
@@ -74,6 +75,7 @@ def read_kafka(
 ) -> KafkaSettings:
     """The settings. Raises `NotSetUp`."""
     from antinode._errors import ConfigurationError  # noqa: PLC0415 - not for help and completion
+    from antinode.relay.kafka.client_config import read_client_config  # noqa: PLC0415
     from antinode.relay.kafka.settings import KafkaSettings  # noqa: PLC0415
 
     try:
@@ -82,27 +84,11 @@ def read_kafka(
             topic=topic,
             group=group,
             allow_small_cluster=allow_small_cluster,
-            client={} if kafka_config is None else _lines(kafka_config),
+            client={} if kafka_config is None else read_client_config(kafka_config),
             **{name: value for name, value in more.items() if value is not None},
         )
     except ConfigurationError as error:
         raise NotSetUp(str(error)) from None
-
-
-def _lines(path: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotSetUp(f"{path} cannot be read: {type(error).__name__}") from None
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, is_given, value = line.partition("=")
-        if not is_given:
-            raise NotSetUp(f"{path}, line {number}: write NAME=VALUE")
-        found[name.strip()] = value.strip()
-    return found
 
 
 def kafka_errors() -> AbstractContextManager[None]:

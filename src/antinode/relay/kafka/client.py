@@ -79,7 +79,8 @@ class RecordProducer:
         self._producer = self._make()
 
     def _make(self) -> _Producer:
-        producer: _Producer = _kafka().Producer(_config(self._settings, self._config), logger=_log)
+        config = _config(self._settings, self._config)
+        producer: _Producer = _made(self._settings, lambda: _kafka().Producer(config, logger=_log))
         return producer
 
     def produce(
@@ -148,7 +149,9 @@ class RecordConsumer:
             }
             if settings.instance:
                 config["group.instance.id"] = settings.instance
-        self._consumer: _Consumer = _kafka().Consumer(_config(settings, config), logger=_log)
+        self._consumer: _Consumer = _made(
+            settings, lambda: _kafka().Consumer(_config(settings, config), logger=_log)
+        )
         self._error: str | None = None
         self._seconds = settings.request_timeout
 
@@ -264,7 +267,9 @@ class KafkaAdmin:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._seconds = settings.request_timeout
-        self._admin: AdminClient = _admin().AdminClient(_config(settings, {}), logger=_log)
+        self._admin: AdminClient = _made(
+            settings, lambda: _admin().AdminClient(_config(settings, {}), logger=_log)
+        )
 
     def facts(self, topic: str) -> TopicFacts | None:
         """What there is to know of a topic; None: it does not exist. Raises `KafkaTrouble`."""
@@ -315,6 +320,17 @@ def _asking(ask: Callable[..., Any], *arguments: Any) -> Any:
         return ask(*arguments)
     except _kafka().KafkaException as error:
         raise KafkaTrouble(error.args[0].str()) from None
+
+
+def _made(settings: KafkaSettings, make: Callable[[], Any]) -> Any:
+    """A client. Raises `ConfigurationError` with what librdkafka says, but for the values it repeats."""
+    try:
+        return make()
+    except _kafka().KafkaException as error:
+        said = error.args[0].str()
+        for value in settings.client.values():
+            said = said.replace(f'"{value}"', '"…"')
+        raise ConfigurationError(f"Kafka's client cannot be set up: {said}") from None
 
 
 def _config(settings: KafkaSettings, more: Mapping[str, Any]) -> dict[str, Any]:
