@@ -48,7 +48,7 @@ def test_what_a_front_is_given_a_worker_delivers(settings):
             env=environment(),
         )
         worker = subprocess.Popen(
-            command(settings, "deliver", "--server-url", endpoint.url, "--json"),
+            command(settings, "deliver", "--server-url", endpoint.url, "--port", "0", "--json"),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment(),
@@ -61,6 +61,7 @@ def test_what_a_front_is_given_a_worker_delivers(settings):
             assert answer.status == 200
             endpoint.wait_for(50, 30.0)
             assert endpoint.out_of_order() == []
+            assert json.loads(worker.stdout.readline())["topic"] == settings.topic
         finally:
             codes = end(front), end(worker)
     assert codes == (0, 0)

@@ -15,24 +15,31 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_LISTENING: Final = (
-    click.option(
+
+def address_options(port: int, variables: str, what: str = "") -> Callable[[_Command], _Command]:
+    """`--host` and `--port` for a command; `variables` is what their variables begin with."""
+    host_option = click.option(
         "--host",
         metavar="ADDRESS",
         default="127.0.0.1",
         show_default=True,
-        envvar="ANTINODE_RELAY_HOST",
-        help="Address to listen on. Also: ANTINODE_RELAY_HOST.",
-    ),
-    click.option(
+        envvar=f"{variables}_HOST",
+        help=f"Address to listen on{what}. Also: {variables}_HOST.",
+    )
+    port_option = click.option(
         "--port",
         type=click.IntRange(0, 65_535),
-        default=8400,
+        default=port,
         metavar="PORT",
         show_default=True,
-        envvar="ANTINODE_RELAY_PORT",
-        help="Port to listen on; 0 takes any free one. Also: ANTINODE_RELAY_PORT.",
-    ),
+        envvar=f"{variables}_PORT",
+        help=f"Port to listen on{what}; 0 takes any free one. Also: {variables}_PORT.",
+    )
+    return lambda command: host_option(port_option(command))
+
+
+_LISTENING: Final = (
+    address_options(8400, "ANTINODE_RELAY"),
     click.option(
         "--cert",
         type=click.Path(path_type=Path, dir_okay=False, exists=True),

@@ -6,9 +6,12 @@ import json
 import logging
 import sys
 import time
-from typing import Any
+from typing import Any, Final
 
 from antinode._delivery.shell.log_limiter import PREFIX
+
+FIGURES: Final = "antinode_figures"
+"""The attribute of a log record that has figures for machines."""
 
 
 def set_up_logging(level: str, *, is_json: bool) -> None:
@@ -22,7 +25,8 @@ def set_up_logging(level: str, *, is_json: bool) -> None:
 
 
 class JsonLines(logging.Formatter):
-    """A line is an object: `time` (ISO 8601, UTC), `level`, `logger`, `message`, and `exception` if any."""
+    """A line is an object: `time` (ISO 8601, UTC), `level`, `logger`, `message`, and, if there are any,
+    `exception`, and `figures` that the message has in words."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as a line."""
@@ -33,6 +37,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage().removeprefix(PREFIX),
         }
+        if (figures := getattr(record, FIGURES, None)) is not None:
+            line["figures"] = figures
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)

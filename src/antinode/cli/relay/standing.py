@@ -22,8 +22,10 @@ from antinode.cli.ui.errors import Failed
 from antinode.cli.ui.output import unread_is_fine, write_json
 from antinode.cli.ui.words import lapse
 from antinode.relay.figures import DeliveryFigures
+from antinode.relay.kafka.figures import PartitionFigures
 
 _WITHIN_S = 10.0
+_WORKER = ("delivers events", "delivers no events")
 
 
 class _Account(msgspec.Struct):
@@ -32,6 +34,8 @@ class _Account(msgspec.Struct):
     is_ready: bool
     why: str
     delivery: dict[str, DeliveryFigures] | None = None
+    partitions: list[PartitionFigures] | None = None
+    """Of a worker on Kafka alone."""
 
 
 def print_running(url: str, *, is_json: bool) -> bool:
@@ -63,14 +67,15 @@ def _asked(url: str) -> bytes:
 
 def _print_standing(standing: _Account) -> None:
     out = console.out()
+    does, does_not = ("takes events", "takes no events") if standing.partitions is None else _WORKER
     if standing.is_ready:
-        out.print("It takes events.", style="green")
+        out.print(f"It {does}.", style="green")
     else:
-        out.print(f"It takes no events: {console.printable(standing.why)}", style="red", soft_wrap=True)
+        out.print(f"It {does_not}: {console.printable(standing.why)}", style="red", soft_wrap=True)
     if standing.delivery is None:
         out.print("Events are delivered by other processes.")
         return
-    _print_table(
+    print_table(
         ("PROJECT", "PENDING", "OLDEST", "THROTTLED", "DELIVERED", "REJECTED", "DROPPED", "UPLOADS"),
         [
             (
@@ -90,6 +95,15 @@ def _print_standing(standing: _Account) -> None:
         if each.unread_files:
             files = counted(each.unread_files, "file")
             out.print(f"{name}: more is pending in {files} of ended relays, which {_is(each)} not read yet.")
+    if standing.partitions:
+        out.print()
+        print_table(
+            ("PARTITION", "UNDER WAY", "PARKED", "PARKED STREAMS"),
+            [
+                (str(each.partition), f"{each.lag:,}", f"{each.parked:,}", f"{each.lanes:,}")
+                for each in standing.partitions
+            ],
+        )
 
 
 def _is(figures: DeliveryFigures) -> str:
@@ -109,7 +123,7 @@ def print_directory(directory: Path, config: Path | None, *, is_json: bool) -> N
         if is_json:
             write_json({"type": "spools", "delivery": found})
         elif found:
-            _print_table(
+            print_table(
                 ("PROJECT", "PENDING", "IN USE", "OLDEST", "SIZE"),
                 [
                     (
@@ -139,7 +153,8 @@ def _facts(fingerprint: str, name: str, segments: Sequence[SegmentSummary]) -> d
     }
 
 
-def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows in columns, the first to the left and all others to the right."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
         table.add_column(name, no_wrap=True, justify="right" if number else "left")

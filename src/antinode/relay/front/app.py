@@ -2,8 +2,7 @@
 
 /2/httpapi, /batch, /identify, /groupidentify, POST /   events
 /config, /config/<key>, /v1/capture                     what SDKs ask for besides
-/healthz  /readyz                                       whether it runs; whether it takes events
-/metrics  /status                                       figures, in Prometheus' text format and as JSON
+/healthz, /readyz, /metrics, /status                    what it says of itself
 """
 
 from __future__ import annotations
@@ -13,21 +12,20 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from antinode._delivery.shell.log_limiter import LogLimiter
+from antinode.relay.delivery_metrics import delivery_metrics
 from antinode.relay.figures import Delivering, DeliveryFigures
 from antinode.relay.front.meter import Meter
-from antinode.relay.front.metrics import delivery_metrics, front_metrics
+from antinode.relay.front.metrics import front_metrics
 from antinode.relay.front.reading import APIS, Reader, TakenEvents
 from antinode.relay.intake import Intake, IntakeStats, NotKept
 from antinode.relay.projects import Projects
-from antinode.relay.prometheus import CONTENT_TYPE
+from antinode.relay.reporting import report_routes
 from antinode.server.http.answering import Answering, sdk_routes
-from antinode.server.http.ingestion import Ingestion, answer_json
+from antinode.server.http.ingestion import Ingestion
 from antinode.server.ingest import responses
 from antinode.server.ingest.requests import IngestResponse, Received
 
@@ -74,10 +72,7 @@ class Front:
         self._ingestion = Ingestion(self.take, proxies=proxies)
         self._router = Router(
             [
-                Route("/healthz", self._health, methods=["GET"]),
-                Route("/readyz", self._ready, methods=["GET"]),
-                Route("/metrics", self._metrics, methods=["GET"]),
-                Route("/status", self._status, methods=["GET"]),
+                *report_routes(self),
                 *sdk_routes(),
             ],
             redirect_slashes=False,
@@ -119,34 +114,30 @@ class Front:
         )
         return responses.accepted(taken.api, len(taken.events), received, now_ms)
 
+    def why_unhealthy(self) -> str:
+        """Nothing: whoever answers this runs."""
+        return ""
+
+    def why_not_ready(self) -> str:
+        """Why it takes no events at present; "" while it does."""
+        if self._is_ending:
+            return "it is ending"
+        health = self._intake.health()
+        return "" if health.takes else health.why or "its intake takes no events"
+
     def status(self) -> RelayStatus:
         """How the relay stands."""
-        health = self._intake.health()
-        why = "it is ending" if self._is_ending else health.why
+        why = self.why_not_ready()
         return RelayStatus(
-            is_ready=health.takes and not self._is_ending,
+            is_ready=not why,
             why=why,
             intake=self._intake.stats(),
             fingerprints={each.name: each.fingerprint for each in self._projects},
             delivery=None if self._delivering is None else dict(self._delivering.figures()),
         )
 
-    async def _health(self, _: Request) -> Response:
-        return answer_json({"status": "ok"})
-
-    async def _ready(self, _: Request) -> Response:
-        health = self._intake.health()
-        if health.takes and not self._is_ending:
-            return answer_json({"status": "ready"})
-        why = "it is ending" if self._is_ending else health.why
-        return answer_json({"status": "not ready", "why": why}, 503)
-
-    async def _metrics(self, _: Request) -> Response:
-        is_ready = self._intake.health().takes and not self._is_ending
+    def metrics(self) -> str:
+        """Its figures, and those of delivery where that happens in this process."""
+        is_ready = not self.why_not_ready()
         text = front_metrics(self.meter, is_ready=is_ready, waiting=self._intake.stats().waiting)
-        if self._delivering is not None:
-            text += delivery_metrics(self._delivering.figures())
-        return Response(text, headers={"content-type": CONTENT_TYPE})
-
-    async def _status(self, _: Request) -> Response:
-        return answer_json(self.status())
+        return text if self._delivering is None else text + delivery_metrics(self._delivering.figures())

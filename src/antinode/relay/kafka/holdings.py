@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count, repeat
 from typing import Final
 
-import msgspec
-
 from antinode._delivery.outcome import DELIVERED
 from antinode._delivery.record import Record
 from antinode.relay.kafka.client import Fetched, PartitionOffset
@@ -424,27 +422,4 @@ class Holdings:
         self._send(Outgoing(topic, ANY_PARTITION, value, headers, lambda: self.end(places)))
 
 
-class PartitionFigures(msgspec.Struct, frozen=True):
-    """How far a worker is with one partition."""
-
-    partition: int
-    lag: int
-    """Events that were read, from the first one on that has not ended."""
-    parked: int
-    """Events in the parked topic, as far as they are known."""
-    lanes: int
-    """Streams that are parked."""
-
-
-def partition_figures(tenure: Tenure) -> PartitionFigures:
-    """How far a worker is with a partition."""
-    lanes = tenure.parked.lanes if tenure.parked is not None else None
-    return PartitionFigures(
-        partition=tenure.partition,
-        lag=tenure.watermark.lag,
-        parked=0 if lanes is None else lanes.pending,
-        lanes=0 if lanes is None else len(lanes),
-    )
-
-
-__all__ = ["Holdings", "Key", "PartitionFigures", "ProjectFeed", "WrongPartitions", "partition_figures"]
+__all__ = ["Holdings", "Key", "ProjectFeed", "WrongPartitions"]

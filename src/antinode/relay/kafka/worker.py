@@ -21,7 +21,8 @@ from antinode._factory import make_sender
 from antinode.relay.delivery import delivery_options, figures_of
 from antinode.relay.figures import DeliveryFigures
 from antinode.relay.kafka.client import Fetched, KafkaTrouble, PartitionOffset, RecordConsumer, RecordProducer
-from antinode.relay.kafka.holdings import Holdings, PartitionFigures, ProjectFeed, partition_figures
+from antinode.relay.kafka.figures import PartitionFigures, partition_figures
+from antinode.relay.kafka.holdings import Holdings, ProjectFeed
 from antinode.relay.kafka.progress import UNKNOWN, Progress, read_progress
 from antinode.relay.kafka.settings import KafkaSettings
 from antinode.relay.kafka.tenure import Tenure, tenure_of
@@ -82,12 +83,31 @@ class KafkaWorker:
         self._has_begun = threading.Event()
         self.is_running = False
         """Whether `run` runs."""
+        self.has_joined = False
+        """Whether the group has told this worker which partitions it has, be it none."""
+        self.went_round_at: float | None = None
+        """When it last looked for news, by `clock`; None: it has not begun."""
 
     # For any thread.
 
     def stop(self) -> None:
         """Have `run` drain and return."""
         self._is_stopping.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to."""
+        return self._is_stopping.is_set()
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Of events that are fetched and not given to delivery."""
+        return 0 if self.went_round_at is None else self._holdings.buffered_bytes
+
+    @property
+    def topic(self) -> str:
+        """Where its events wait."""
+        return self._settings.topic
 
     def wait_until_assigned(self, timeout: float) -> bool:
         """Wait until a partition was first given to this worker. Returns whether one was."""
@@ -155,7 +175,7 @@ class KafkaWorker:
         sender.open_store()
 
     def _go_round(self) -> None:
-        now = self._clock()
+        now = self.went_round_at = self._clock()
         self._start_due(now)
         if self._has_room(now):
             self._take(self._consumer.fetch(_FETCH_RECORDS, _FETCH_SECONDS))
@@ -277,6 +297,7 @@ class KafkaWorker:
 
     def _assigned(self, partitions: Sequence[int]) -> None:
         settings, consumer = self._settings, self._consumer
+        self.has_joined = True
         now = self._clock()
         committed = _trying(lambda: consumer.committed(settings.topic, partitions))
         parked = _trying(lambda: consumer.committed(settings.parked_topic, partitions))
