@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from bisect import insort
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from stat import S_ISREG
@@ -96,11 +97,23 @@ class Adoption:
     @property
     def is_pending(self) -> bool:
         """Whether there are owners that may have left records, which come before all that is logged now."""
-        return bool(self._waiting) or self._is_unlisted
+        # In this order: other threads ask, while a listing turns the one into the other.
+        return self._is_unlisted or bool(self._waiting)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether there is, or may be, anything of dead owners that has not been read."""
+        return self.is_pending or bool(self.queue)
+
+    @property
+    def unread(self) -> int:
+        """How many segments are not read to their end, with the owners of whom nobody has looked yet."""
+        return self.waiting + len(self.queue)
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting) + self._is_unlisted
+        """How many owners, and listings of them, are still to be decided on."""
+        return self._is_unlisted + len(self._waiting)
 
     @property
     def again_at(self) -> float:
@@ -139,8 +152,6 @@ class Adoption:
         taken: list[AdoptedSegment] = []
         for owner, lock, names in self._lock_some(room, max_owners, any_fingerprint=any_fingerprint):
             taken += self._take_all(owner, lock, names, next_serial)
-        self.queue += taken
-        self.queue.sort(key=lambda segment: segment.order)
         self.total += len(taken)
         return taken
 
@@ -160,11 +171,11 @@ class Adoption:
             self._backoff.fail(self._clock())
             self.error = error
             raise
-        self._is_unlisted = False
         self._backoff.succeed()
         self._not_ours.intersection_update(names)
         passed = self.own.union(self._locks)
         self._waiting = {owner: owners[owner] for owner in sorted(owners) if owner not in passed}
+        self._is_unlisted = False
         self._failures = {owner: count for owner, count in self._failures.items() if owner in owners}
 
     def _files_of(self, wanted: set[str]) -> dict[str, list[str]]:
@@ -273,6 +284,9 @@ class Adoption:
             raise
         self._backoff.succeed()
         self._failures.pop(owner, None)
+        for segment in taken:
+            insort(self.queue, segment, key=lambda each: each.order)
+        # Not before they are in the queue: other threads look whether there is anything in either.
         self._waiting.pop(owner, None)
         if not taken:
             lock.release(remove=not is_anything_left)

@@ -70,7 +70,7 @@ class RecordReading:
                 batch.append(Recovered(adopted.base + frame.nth, frame.body, clock - age, False))
             except Exception as error:
                 self._give_up(adopted, frame, error)
-        if self._adoption.queue or self._adoption.is_pending:
+        if self._adoption.has_unread:
             return batch
         while len(batch) < max_events and (frame := self._own.next(buffered, start)) is not None:
             room -= len(frame.body)

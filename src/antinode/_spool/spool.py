@@ -316,7 +316,7 @@ class Spool:
         What `read` gave counts as read from the *next* call of `read` on: until then later records queue up
         behind it on disk, and the caller has time to put the batch into its queue. So: read until `[]` comes.
         """
-        return self._buffered != self._taken or bool(self._adoption.queue) or self._adoption.is_pending
+        return self._buffered != self._taken or self._adoption.has_unread
 
     @property
     def unread(self) -> int:
@@ -531,7 +531,7 @@ class Spool:
             bytes=sum(segment.header.size for segment in segments),
             pending=sum(segment.pending for segment in segments),
             unread=self.unread,
-            unread_adopted=len(self._adoption.queue) + self._adoption.waiting,
+            unread_adopted=self._adoption.unread,
             adopted=self._adoption.total,
             damaged_records=self._aside.records,
             damaged_bytes=self._aside.bytes,
