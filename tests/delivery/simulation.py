@@ -18,10 +18,12 @@ from typing import Any
 from antinode._delivery.core.backlog import SCAN_RECORDS, ids_of
 from antinode._delivery.core.batch import Upload
 from antinode._delivery.core.config import CoreConfig
-from antinode._delivery.core.core import QUEUE_FULL, Core
+from antinode._delivery.core.core import Core
 from antinode._delivery.core.response_handler import Note, Retried
+from antinode._delivery.core.shedding import QUEUE_FULL
 from antinode._delivery.outcome import DROPPED, SPOOLED, Outcome
 from antinode._delivery.record import NOT_STORED, Record, SpooledRecord
+from antinode._protocol.ids import stream_of
 from antinode._protocol.responses import Action, Verdict, judge, unreached
 from antinode._protocol.status import Status
 from tests.delivery.model_server import NOTHING, Server
@@ -106,7 +108,7 @@ class Simulation:
         if size > len(body):
             body = body[:-1] + b" " * (size - len(body)) + b"}"
         make = Record if self.store is None else SpooledRecord
-        record = make(body, hash((event.get("user_id"), event.get("device_id"))), self.now)
+        record = make(body, stream_of(event.get("user_id"), event.get("device_id")), self.now)
         self._add(record)
         return record
 
@@ -141,7 +143,11 @@ class Simulation:
 
     def _overflow(self, record: Record) -> None:
         core = self.core
-        if self.overflow == "drop_oldest" and core.make_room(len(record.body)) and core.admit(record):
+        if (
+            self.overflow == "drop_oldest"
+            and core.shedding.make_room(len(record.body))
+            and core.admit(record)
+        ):
             self.step()
             return
         core.settlement.refuse(record, QUEUE_FULL)

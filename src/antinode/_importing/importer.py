@@ -35,6 +35,7 @@ from antinode._importing.rejects import Rejects, default_rejects
 from antinode._importing.reports import ImportProgress, ImportReport, Observer, unmet
 from antinode._importing.settings import ImportSettings, max_upload_bytes, project_rate, user_rate
 from antinode._importing.tracking import Span, Tracker
+from antinode._protocol.ids import stream_of
 
 # Events on their way at most, and their bytes, of which memory holds three times as much: enough to keep
 # every connection busy, while those of a user who is paced wait.
@@ -312,7 +313,7 @@ class Importer:
         for position, body, user, device in zip(
             made.positions, made.bodies, made.users, made.devices, strict=True
         ):
-            stream = hash((user, device))
+            stream = stream_of(user, device)
             admit(RowRecord(body, stream, now, span=span, position=position, text=texts[position]))
 
     # Sending.

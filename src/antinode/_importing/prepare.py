@@ -16,6 +16,7 @@ from antinode._importing.decoding import decoded
 from antinode._importing.errors import LeftOut, Unmappable
 from antinode._importing.identity import insert_ids
 from antinode._importing.mapper import Mapper
+from antinode._protocol.ids import stream_of
 
 # Files have more users than a process of a web service sees. Some 20 MB if each of them comes up.
 _REMEMBERED_IDS: Final = 200_000
@@ -127,7 +128,7 @@ class Preparer:
                 # The ids are read from the body, since mending may have changed them.
                 ids = _ids_in(body)
                 user, device = ids.user_id, ids.device_id
-            elif stream != hash((user, device)):
+            elif stream != stream_of(user, device):
                 ids = _ids_in(body)
                 user, device = ids.user_id, ids.device_id
             positions.append(position)
