@@ -75,6 +75,7 @@ class Call(NamedTuple):
 
 
 CLIENT, SENDER, CORE = "_client", "_delivery.shell.sender", "_delivery.core.core"
+DISPATCHER = "_delivery.core.dispatcher"
 COORDINATOR = "_delivery.shell.coordinator"
 PIPELINE, STAGES, RECORDER = "_pipeline.pipeline", "_pipeline.stages", "_pipeline.recorder"
 HANDLER, EXCHANGE = "_delivery.core.response_handler", "_delivery.shell.exchange"
@@ -130,7 +131,7 @@ CALLS = (
     ),
     Call("respond", "apply", "apply"),
     Call("apply", "wait", "failed", "no answer, 408, 5xx", HANDLER, "ResponseHandler._on_retry"),
-    Call("wait", "next", "_resume", "again, when it is over", CORE, "Core._next_upload"),
+    Call("wait", "next", "_resume", "again, when it is over", DISPATCHER, "Dispatcher.next_upload"),
     Call(
         "apply",
         "next",

@@ -173,7 +173,7 @@ class Scene:
         return (
             f"{self.client.stats()}, link {core.link}, now {now}, wakes at {sender._coordinator._wakes_at}, "
             f"rings at {sender.wakeup.threshold}, "
-            f"uploads {core._uploads}, "
+            f"uploads {core._dispatcher._uploads}, "
             f"batches {len(core._pending.batches)}, flights {sender._coordinator.flights._jobs}, "
             f"barriers {[each.index for each in sender._works.barriers._closed]}, "
             f"spooler {sender._spooler and vars(sender._spooler)}, "

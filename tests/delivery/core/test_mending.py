@@ -46,9 +46,9 @@ def test_events_logged_meanwhile_are_counted(
     for name, by in torn.items():
         setattr(core.ledger, name, getattr(core.ledger, name) + by)
     monkeypatch.setattr(
-        core, "pending_records", interrupting(core.pending_records, lambda: logged(core, 1), times)
+        core._pending, "records", interrupting(core._pending.records, lambda: logged(core, 1), times)
     )
-    core.mend()
+    core.shedding.mend()
     stats = core.stats(0.0)
     assert (stats.accepted, stats.pending, stats.pending_bytes) == (5 + times, 5 + times, 2 * (5 + times))
     assert stats.balanced

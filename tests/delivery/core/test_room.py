@@ -81,7 +81,7 @@ def test_what_the_store_did_not_take_is_not_stored_while_it_is_dropped() -> None
     core.spooled.is_behind = True
     core.spooled.rear = Watched()
     assert core.admit(SpooledRecord(b"{}", 1, 0.0))
-    assert core.make_room(2)
+    assert core.shedding.make_room(2)
     assert others == [False]
     assert not core.spooled.rear
 

@@ -16,16 +16,17 @@ import msgspec
 from antinode._delivery.core.backlog import Backlog
 from antinode._delivery.core.batch import Batch, Upload
 from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.core.dispatcher import Dispatcher
 from antinode._delivery.core.expiry import EXPIRED, Expiry
 from antinode._delivery.core.forgetting import Forgetting
 from antinode._delivery.core.isolation import Isolation
 from antinode._delivery.core.link import Cause, Link, LinkState
-from antinode._delivery.core.loops import streams_of
 from antinode._delivery.core.patience import Failing
 from antinode._delivery.core.pending import Pending
 from antinode._delivery.core.response_handler import Note, ResponseHandler, Retried
 from antinode._delivery.core.schedule import FOREVER, UploadSchedule
-from antinode._delivery.core.settlement import OUT_OF_MEMORY, UNMADE, Settlement
+from antinode._delivery.core.settlement import UNMADE, Settlement
+from antinode._delivery.core.shedding import Shedding
 from antinode._delivery.core.withholding import Withheld, Withholding
 from antinode._delivery.epoch import Epoch
 from antinode._delivery.ledger import Ledger, Report, Stats
@@ -41,16 +42,6 @@ if TYPE_CHECKING:
     from antinode._delivery.core.fed_queue import FedQueue
     from antinode._delivery.core.spooled_queue import SpooledQueue
     from antinode._delivery.storage import FedStore, KeepingStore, Stored
-
-QUEUE_FULL = Outcome(
-    DROPPED,
-    Status.FAILED,
-    "queue_full",
-    message="the queue was full: raise max_queue_events or max_queue_bytes, or see why events do not leave",
-)
-
-# The oldest events end in lots of this size where there is no memory for a list of all of them.
-SHED_RECORDS = 1000
 
 
 class Core:
@@ -109,9 +100,18 @@ class Core:
         self._isolation = Isolation(self.settlement, self.backlog, self._pending, self._response_handler)
         self._failing: Failing | None = None
         """Since when uploads have failed; None once one has succeeded."""
-        self._uploads: dict[int, int] = {}
-        """The number of the batch of each upload under way, by the upload's number."""
-        self._last_number = 0
+        self._dispatcher = Dispatcher(
+            config,
+            self.backlog,
+            self._pending,
+            self.ledger,
+            self._schedule,
+            self._response_handler,
+            self._isolation,
+        )
+        self.shedding = Shedding(
+            config, self.settlement, self.backlog, self._pending, self._isolation, self.spooled
+        )
 
     def layout(self) -> dict[str, Any]:
         """What the compiled path uses of the core, and of its ledger."""
@@ -204,33 +204,6 @@ class Core:
             self.queued.append(record)
         return True
 
-    def make_room(self, size: int) -> bool:
-        """Drop records, in the order of `Pending.oldest`, until `size` bytes fit; False if they never do."""
-        ledger = self.ledger
-        if size > self._max_bytes:
-            return False
-        while (
-            ledger.pending - ledger.on_disk >= self._max_events
-            or ledger.pending_bytes - ledger.on_disk_bytes + size > self._max_bytes
-        ):
-            if not self._drop_oldest(QUEUE_FULL):
-                return False
-        return True
-
-    def _drop_oldest(self, outcome: Outcome) -> bool:
-        """Drop the first record in the order of `Pending.oldest`, at last one that the store did not take."""
-        victim, take_out = self._pending.oldest()
-        if victim is not None:
-            self._isolation.end_alone(victim, take_out, outcome)
-            return True
-        # Another thread, which may be storing them, must not come between the look and the end.
-        with self._guard:
-            rear = self.spooled.rear if self.spooled is not None else None
-            if rear:
-                self._isolation.end_alone(rear[0], rear.popleft, outcome)
-                return True
-        return False
-
     def settle_unmade(self) -> None:
         """Count the events that were lost for lack of memory, and note it for the log."""
         count = self.settlement.settle_unmade()
@@ -239,45 +212,20 @@ class Core:
             text = f"{events} dropped for lack of memory"
             self._response_handler.note("WARNING", "out_of_memory", text)
 
-    def mend(self) -> None:
-        """Make the ledger agree with the records after an exception anywhere in `admit` or `make_room`.
-
-        A signal handler may raise between any two steps. Where the records are is what counts; the ledger
-        follows. To be called under every lock, by the thread in which the exception was raised.
-        """
-        with self._guard:
-            self.backlog.recount()
-            if self.spooled is not None:
-                self.spooled.recover()
-            victim, outcome = self._isolation.take_leaving() or (None, QUEUE_FULL)
-            # The guard keeps other threads out, but not a destructor or signal handler that logs in here.
-            while not self._recount(victim, outcome):
-                pass
-
-    def _recount(self, victim: Record | None, outcome: Outcome) -> bool:
-        """Make the ledger agree with what is pending; False if anything was logged meanwhile."""
-        accepted = self.ledger.accepted
-        pending = self.pending_records()
-        if self.spooled is not None:
-            pending += self.spooled.rear
-        if victim is not None and any(record is victim for record in pending):
-            victim = None  # it is still pending
-        return self.settlement.recount(pending, victim, outcome, accepted=accepted)
-
     # What goes out.
 
     def next_uploads(self, now: float) -> list[Upload]:
         """The uploads to start now; each must be answered with `respond`."""
         self._expire(now)
         for number in self._pending.done():
-            self._end(number, now)
+            self._dispatcher.end(number, now)
         self.backlog.must_go_on = False
         self.backlog.stream_queues.release_due(now)
         self._schedule.look(now)
         uploads: list[Upload] = []
         while True:
             try:
-                upload = self._next_upload(now)
+                upload = self._dispatcher.next_upload(now)
             except Exception as error:
                 if is_interruption(error):
                     raise
@@ -311,74 +259,6 @@ class Core:
         """At which length of the queue logging should wake the shell; to be asked after `wake_at`."""
         return self._schedule.ring_at()
 
-    def _next_upload(self, now: float) -> Upload | None:
-        if not self._schedule.may_start(now):
-            return None
-        if self.link.cause is Cause.REFUSAL:
-            # The refused events may all be bad ones of one origin: any other event is the better probe.
-            return self._begin(now) or self._resume(now)
-        return self._resume(now) or self._begin(now)
-
-    def _resume(self, now: float) -> Upload | None:
-        """The next upload of a batch that has been begun."""
-        for number, batch in self._pending.batches.items():
-            if batch.flying is None and batch.chunks:
-                return self._start(number, batch, now)
-        return None
-
-    def _begin(self, now: float) -> Upload | None:
-        """The first upload of a new batch, if there are records worth one."""
-        config = self.config
-        if not self._schedule.is_worth_one(now):
-            return None
-        batches = self._pending.batches
-        for batch in batches.values():
-            self._occupy(batch)
-        self._isolation.looks_at = None
-        events = min(config.max_batch_events, self.link.allowance)
-        records = self.backlog.take(now, events=events, size=self._response_handler.max_bytes)
-        if not records:
-            return None
-        is_backlog = self.backlog.available >= config.max_batch_events
-        batch = Batch(records, (config.backlog_endpoint if is_backlog else None) or config.endpoint)
-        number = self._number()
-        batches[number] = batch
-        if self.backlog.stream_queues or len(batches) > 1:
-            self._occupy(batch)
-        self._isolation.looks_at = None
-        return self._start(number, batch, now)
-
-    def _start(self, number: int, batch: Batch, now: float) -> Upload:
-        link = self.link
-        self._isolation.looks_at = batch
-        batch.flying = batch.cut_front(min(link.allowance, batch.limit), self._response_handler.max_bytes)
-        self._isolation.looks_at = None
-        upload = Upload(self._number(), batch.flying, batch.endpoint)
-        self._uploads[upload.number] = number
-        self._schedule.started(upload.number, now)
-        if link.state is LinkState.WAITING:
-            self._response_handler.link = link.due()
-        self.ledger.requests += 1
-        if batch.rounds or batch.flying[0].attempts:
-            self.ledger.retries += 1
-        return upload
-
-    def _number(self) -> int:
-        self._last_number += 1
-        return self._last_number
-
-    def _occupy(self, batch: Batch) -> None:
-        if batch.streams is None:
-            self._isolation.looks_at = batch
-            batch.streams = streams_of(list(batch.records()))
-            self.backlog.occupy(batch.streams)
-
-    def _end(self, number: int, now: float) -> None:
-        """End a batch that has nothing left: its streams are free, and later records of theirs may go."""
-        streams = self._pending.batches.pop(number).streams
-        if streams is not None:
-            self.backlog.vacate(streams, now)
-
     # What comes back.
 
     def respond(
@@ -401,8 +281,7 @@ class Core:
         is only counted.
         """
         self.ledger.bytes_sent += size
-        batch_number = self._uploads.pop(number, 0)
-        batch = self._pending.batches.get(batch_number)
+        batch_number, batch = self._dispatcher.landed(number)
         if batch is None or batch.flying is None:
             return
         is_delivered = verdict is not None and verdict.action is Action.DELIVERED
@@ -420,7 +299,7 @@ class Core:
             self._expiry.expect(min([record.logged_at for record in again], default=now))
         self.forgetting.take_out_returned()
         if batch.is_done:
-            self._end(batch_number, now)
+            self._dispatcher.end(batch_number, now)
 
     def _apply(
         self,
@@ -504,32 +383,17 @@ class Core:
         """
         dropped = Outcome(DROPPED, Status.FAILED, reason, message=message)
         kept = Outcome(SPOOLED, Status.FAILED, reason, message=f"{message}; {self.kept_in} keeps it")
-        pending = self._listed()
+        pending = self.shedding.listed()
         if self.spooled is not None:
             pending += self.spooled.give_up(kept)
             self.spooled.store_anew(pending)
         lost = [record for record in pending if record.place == NOT_STORED]
         self._pending.clear()
-        self._uploads.clear()
+        self._dispatcher.clear()
         self._schedule.clear()
         self.settlement.settle(lost, dropped)
         self.settlement.settle([record for record in pending if record.place != NOT_STORED], kept)
         return len(lost)
-
-    def _listed(self) -> list[Record]:
-        while True:
-            try:
-                return self.pending_records()
-            except MemoryError:
-                if not self._shed():
-                    raise
-
-    def _shed(self) -> int:
-        """Give back memory at the end of the process: settle some of the oldest. Returns how many."""
-        for count in range(SHED_RECORDS):
-            if not self._drop_oldest(OUT_OF_MEMORY):
-                return count
-        return SHED_RECORDS
 
     def pending_records(self) -> list[Record]:
         """Every record that has not settled, each stream in order."""

@@ -39,7 +39,7 @@ class Isolation:
         self, record: Record, take_out: Callable[[], object], outcome: Outcome, *, sent: int = 0
     ) -> None:
         """Take a record out and settle it apart from others; `sent` as in `Settlement.settle`."""
-        # Named before it is taken out, so that an exception in between does not lose it: see `Core.mend`.
+        # Named before it is taken out, so that an exception in between does not lose it: see `Shedding.mend`.
         self._leaving = (record, outcome)
         take_out()
         self._settlement.settle_alone(record, outcome, sent=sent)

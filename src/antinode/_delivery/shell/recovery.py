@@ -57,7 +57,7 @@ class Recovery:
     def mend(self) -> None:
         """Mend the ledger if it may be torn. Under `deciding`."""
         if self.is_torn:
-            self._core.mend()
+            self._core.shedding.mend()
             self.is_torn = False
 
     def is_inside(self) -> bool:

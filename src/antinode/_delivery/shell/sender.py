@@ -7,10 +7,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from antinode._delivery.core.core import QUEUE_FULL, Core
+from antinode._delivery.core.core import Core
 from antinode._delivery.core.forgetting import IsMeant, TakenOut
 from antinode._delivery.core.response_handler import Note
 from antinode._delivery.core.settlement import OUT_OF_MEMORY, SPOOL_FULL
+from antinode._delivery.core.shedding import QUEUE_FULL
 from antinode._delivery.ledger import Report, Stats
 from antinode._delivery.outcome import DROPPED, Outcome
 from antinode._delivery.record import INHERITED, NOT_STORED, Record, SpooledRecord
@@ -289,10 +290,10 @@ class Sender:
         else:
             with self._locks.deciding:
                 try:
-                    admitted = self._core.make_room(len(record.body)) and self._core.admit(record)
+                    admitted = self._core.shedding.make_room(len(record.body)) and self._core.admit(record)
                 except BaseException:
                     # Before another thread can see half of the change.
-                    self._core.mend()
+                    self._core.shedding.mend()
                     raise
             if not admitted:
                 self._drop_newest(record)
