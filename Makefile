@@ -90,7 +90,7 @@ barrier: $(STAMP)
 
 # The rooms in which compiled code has a part.
 PYTHON_TESTS := tests/encoding tests/delivery tests/spool tests/lifecycle/test_fork.py tests/lifecycle/test_reentrancy.py \
-	tests/test_client.py tests/test_middleware.py tests/test_stats.py tests/storage
+	tests/test_client.py tests/test_middleware.py tests/test_stats.py tests/test_typed_events.py tests/storage
 
 test-python: $(STAMP)
 	ANTINODE_PURE_PYTHON=1 $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(PYTHON_TESTS) $(ARGS)

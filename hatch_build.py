@@ -35,6 +35,7 @@ SOURCES = (
     "native/loops.c",
     "native/stored.c",
     "native/texts.c",
+    "native/typed.c",
 )
 
 

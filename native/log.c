@@ -35,6 +35,8 @@ static const Given layout[] = {
     {"constants", OBJECT, AT(constants)},
     {"event_class", OBJECT, AT(event_class)},
     {"event_slots", OBJECT, AT(event_slots)},
+    {"typed_class", OBJECT, AT(typed_class)},
+    {"typed_event", SLOT, AT(at_typed_event)},
     {"is_plain", OBJECT, AT(is_plain)},
     {"event_types", OBJECT, AT(event_types)},
     {"is_good_type", OBJECT, AT(is_good_type)},
@@ -185,12 +187,31 @@ antinode_log_ready(Log *self, PyObject *event)
     return log_with(self, event, NULL);
 }
 
+static PyObject *log_event(Log *self, PyObject *event, PyObject *extra);
+
+/* Log the dict that a typed event is made of; None when this is none. */
+static PyObject *
+log_typed(Log *self, PyObject *typed, PyObject *extra)
+{
+    PyObject *event = PyObject_TypeCheck(typed, (PyTypeObject *)self->typed_class) ? *slot(typed, self->at_typed_event) : NULL;
+    if (event == NULL || !PyDict_CheckExact(event)) {
+        Py_RETURN_NONE;
+    }
+    Py_INCREF(event);
+    PyObject *record = log_event(self, event, extra);
+    Py_DECREF(event);
+    return record;
+}
+
 static PyObject *
 log_event(Log *self, PyObject *event, PyObject *extra)
 {
     PyObject *fields;
-    if (!is_fresh(self) || !antinode_may_encode(self, event)) {
+    if (!is_fresh(self)) {
         Py_RETURN_NONE;
+    }
+    if (!antinode_may_encode(self, event)) {
+        return log_typed(self, event, extra);
     }
     if (antinode_fields_for(self, event, &fields) < 0) {
         return antinode_not_here(self);
@@ -299,7 +320,8 @@ static int
 get_ready(Log *self)
 {
     if (!PyAnySet_CheckExact(self->event_types) || !PyAnySet_CheckExact(self->ids)
-        || !PyBytes_CheckExact(self->tail) || (self->chained != NULL && !antinode_is_chain(self->chain)) || !PyType_Check(self->record_type) || !PyUnicode_Check(self->group_identify)) {
+        || !PyBytes_CheckExact(self->tail) || (self->chained != NULL && !antinode_is_chain(self->chain)) || !PyType_Check(self->record_type)
+        || !PyType_Check(self->typed_class) || !PyUnicode_Check(self->group_identify)) {
         PyErr_SetString(PyExc_TypeError, "the layout is not as this was compiled for");
         return -1;
     }

@@ -46,6 +46,8 @@ typedef struct {
     Field fields[FIELD_ROOM]; /* all of these, found by hash and identity */
     PyObject *event_class;    /* of events that are objects; its slots are given by field, in their order */
     PyObject *event_slots;
+    PyObject *typed_class;    /* the base of typed events, and where each keeps its dict */
+    Py_ssize_t at_typed_event;
     Slot slots[SLOT_ROOM];
     int slot_count;
     PyObject *is_plain;

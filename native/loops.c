@@ -5,6 +5,7 @@
 
 #include "inert.h"
 #include "method.h"
+#include "typed.h"
 
 /* The records' fields, or NULL with an error set while it is not known what a record is. */
 static const Records *
@@ -482,5 +483,6 @@ PyMethodDef antinode_pass_methods[] = {
      PyDoc_STR("A byte that a fork clears in the child, to be written to; None where there is something better, or no fork.")},
     {"log_method", FAST(antinode_log_method), NULL},
     {"store_frame", FAST(antinode_store_frame), NULL},
+    {"quicken", antinode_quicken, METH_O, PyDoc_STR("From here on a call of the class goes to its `_maker`.")},
     {NULL, NULL, 0, NULL},
 };

@@ -4,6 +4,7 @@
 #include "counts.h"
 #include "guard.h"
 #include "inert.h"
+#include "typed.h"
 
 Py_ssize_t
 antinode_place_of(PyObject *descriptor, int kind)
@@ -19,7 +20,7 @@ antinode_place_of(PyObject *descriptor, int kind)
 }
 
 /* As in antinode/_speedups.py: of what the two sides have agreed on. */
-#define REVISION 6
+#define REVISION 7
 
 static int
 native_exec(PyObject *module)
@@ -32,7 +33,7 @@ native_exec(PyObject *module)
         return -1;
     }
     PyType_Spec *const specs[] = {&antinode_log_spec, &antinode_guard_spec, &antinode_counts_spec, &antinode_chain_spec,
-                                 &antinode_next_spec};
+                                 &antinode_next_spec, &antinode_maker_spec};
     for (size_t which = 0; which < sizeof specs / sizeof *specs; which++) {
         PyObject *type = PyType_FromModuleAndSpec(module, specs[which], NULL);
         if (type == NULL) {

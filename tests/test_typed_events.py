@@ -35,6 +35,22 @@ class Tagged(antinode.TypedEvent):
     tags: list[str]
 
 
+class OrderSent(antinode.TypedEvent):
+    """One with a constructor of its own."""
+
+    order_id: str
+    carrier: str
+
+    def __init__(self, order: str) -> None:
+        order_id, carrier = order.split("/")
+        super().__init__(order_id=order_id, carrier=carrier, user_id="user-20391")
+
+
+class GiftPlaced(OrderPlaced):
+    def __init__(self, order: str) -> None:
+        super().__init__(order_id=order, total=0)
+
+
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
     with Endpoint() as endpoint:
@@ -115,6 +131,33 @@ def test_a_value_as_others() -> None:
     with pytest.raises(AttributeError):
         event.total = 3  # type: ignore[misc]
     assert repr(event) == "<OrderPlaced: Order ID, total, source, device_id>"
+
+
+def test_a_constructor_of_its_own() -> None:
+    """A class may write one, which calls that of TypedEvent or of the class above; the type is its own."""
+    assert OrderSent("88231/DHL").to_dict() == {
+        "event_type": "Order Sent",
+        "user_id": "user-20391",
+        "event_properties": {"order_id": "88231", "carrier": "DHL"},
+    }
+    for _ in range(2):
+        event = GiftPlaced("88231").to_dict()
+        assert (event["event_type"], event["event_properties"]["total"]) == ("Gift Placed", 0)
+
+
+def test_extra_is_for_the_middleware(endpoint: Endpoint) -> None:
+    """As of a dict: what is given beside a typed event reaches the middleware."""
+    seen: list[object] = []
+
+    def look(payload: antinode.MiddlewarePayload, next: antinode.MiddlewareNext) -> None:
+        seen.append(payload.extra)
+        next(payload)
+
+    with sent(endpoint) as client:
+        client.add_event_middleware(look)
+        client.log_event(OrderPlaced(order_id="1", total=1, user_id="user-20391"), "beside")
+        client.log_event(OrderSent("1/DHL"), extra="beside")
+    assert seen == ["beside", "beside"]
 
 
 def test_until_a_transaction_commits() -> None:

@@ -25,7 +25,7 @@ from bench.suite.environment import compile_ours
 from bench.suite.peers import KEY
 from bench.suite.peers.floor import OPENING
 from bench.suite.sink_process import ROOT
-from bench.suite.workloads import sized
+from bench.suite.workloads import flights, sized
 
 SIZE = 300
 BATCH = 500
@@ -44,6 +44,8 @@ CONTENDERS = (
     "three middlewares",
     "Event",
     "spool",
+    "flight",
+    "typed flight",
 )
 RATIOS = (
     ("antinode to the floor", "antinode", "floor"),
@@ -52,13 +54,14 @@ RATIOS = (
     ("three of them to none", "three middlewares", "antinode"),
     ("an Event object to its dict", "Event", "antinode"),
     ("the spool to none", "spool", "antinode"),
+    ("a typed event to a dict", "typed flight", "flight"),
 )
 
 
 def contend(contender: str, events: int) -> None:
     """Encode; encode and join request bodies; log; log, and have everything delivered to nowhere: plainly,
-    through a middleware, given as objects, by way of the spool."""
-    make = sized(SIZE, 1_000)
+    through a middleware, given as objects, by way of the spool; flights as dicts and as typed events."""
+    make: Callable[[int], Any] = sized(SIZE, 1_000)
     if contender in {"encoding", "floor"}:
         _bare(make, events, joins=contender == "floor")
         return
@@ -79,6 +82,10 @@ def contend(contender: str, events: int) -> None:
             client.add_event_middleware(_stamp)
     elif contender == "Event":
         log = lambda event: client.log_event(antinode.Event(**event))  # noqa: E731 - the other is no function
+    elif "flight" in contender:
+        from bench.suite.typed_flights import A_FLIGHT, typed_flights  # noqa: PLC0415 - the same
+
+        make = typed_flights([A_FLIGHT]) if contender == "typed flight" else flights([A_FLIGHT])
     for number in range(events):
         log(make(number))
         if contender != "log_event" and number % BATCH == BATCH - 1:

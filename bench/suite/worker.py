@@ -29,7 +29,10 @@ def main() -> None:
         session: Session = adapter.open_session(spec["url"], spec["settings"])
         return session
 
-    TASKS[spec["task"]](spec, open_session, maker(spec["workload"]))
+    make: Any = maker
+    if spec.get("settings", {}).get("form") == "typed":
+        from bench.suite.typed_flights import typed_maker as make  # noqa: PLC0415 - loads antinode
+    TASKS[spec["task"]](spec, open_session, make(spec["workload"]))
 
 
 def _say(figures: Figures) -> None:

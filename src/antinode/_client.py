@@ -34,7 +34,6 @@ from antinode._pipeline.stages import Passage, stages_of
 from antinode._pipeline.unsent import DISABLED, HELD_BACK, NOT_INITIALISED, OPTED_OUT
 from antinode._public import public
 from antinode._revenue import Revenue
-from antinode._typed_events import TypedEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
     from antinode._events import EventDict
     from antinode._forgetting.results import Forgotten
     from antinode._options import OptionsDict
-    from antinode._typed_events import Loggable
+    from antinode._typed_events import Loggable, TypedEvent
 
 _log = logging.getLogger("antinode")
 _page = fork.page
@@ -201,11 +200,6 @@ class Client:
         Raises nothing for what the event contains: a bad event settles as invalid, is logged and counted.
         Under `strict=True` it raises `EventError`, and `MiddlewareError` if a middleware broke.
         """
-        if type(event) is not dict and once is None and isinstance(event, TypedEvent):
-            # In a new process, too, the compiled path leaves the event to what follows.
-            hot = self._hot
-            if hot is not None and (logged := hot(event._event)) is not None:
-                return logged
         if not _page[0]:
             fork.renew()
         ready = self._ready

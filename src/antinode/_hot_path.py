@@ -9,6 +9,7 @@ from antinode import _speedups
 from antinode._context import Context, current
 from antinode._lifecycle.fork import page
 from antinode._speedups import slot
+from antinode._typed_events import TypedEvent
 
 if TYPE_CHECKING:
     from antinode._delivery.outcome import Delivery
@@ -51,6 +52,8 @@ def layout_of(encoder: EventEncoder, sender: Sender, chained: dict[str, Any] | N
     return {
         **encoder.layout(),
         **sender.layout(),
+        "typed_class": TypedEvent,
+        "typed_event": slot(TypedEvent, "_event"),
         "page": page,
         "context": current,
         "context_type": Context,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NoReturn
 
 from antinode._events import Event, EventDict
 from antinode._public import public
+from antinode._speedups import native
 from antinode._typed_root import MYPY, TypedRoot
 
 TYPE_CHECKING = False
@@ -77,6 +78,8 @@ class _TypedBase(TypedRoot):
     """Attribute to property."""
     _defaults: ClassVar[dict[str, Any]] = {}
     _event_type: ClassVar[str] = ""
+    _maker: ClassVar[Any] = None
+    """What makes its events in compiled code; the class's own, or none."""
 
     def __init_subclass__(
         cls, *, event_type: str | None = None, names: Mapping[str, str] | None = None, **more: Any
@@ -105,15 +108,26 @@ class _TypedBase(TypedRoot):
                 defaults[name] = cls.__dict__[name]
             setattr(cls, name, _HeldProperty(key))
         cls._defaults = defaults
-        if cls._names:
+        if cls._names and "__init__" not in cls.__dict__:
             # Until the first event of it; a module may have hundreds of classes.
             cls.__init__ = _first_init  # type: ignore[assignment,method-assign]
 
 
-def _first_init(self: Any, /, **given: Any) -> None:
-    kind = next(each for each in type(self).__mro__ if each.__dict__.get("__init__") is _first_init)
-    kind.__init__ = _make_init(kind)  # type: ignore[misc]
-    kind.__init__(self, **given)  # type: ignore[misc]
+def _first_init(self: Any, /, *unnamed: object, **given: Any) -> None:
+    kind: Any = next(each for each in type(self).__mro__ if each.__dict__.get("__init__") is _first_init)
+    kind.__init__ = init = _init_of(kind)
+    if native is not None:
+        kind._maker = native.Maker(init, _TypedBase._event, *_layout_of(kind))
+        native.quicken(kind)
+    init(self, *unnamed, **given)
+
+
+def _init_of(kind: Any) -> Any:
+    """What `_make_init` makes, made once."""
+    init = kind.__dict__.get("_init")
+    if init is None:
+        init = kind._init = _make_init(kind)
+    return init
 
 
 def _annotated(kind: type) -> list[str]:
@@ -131,6 +145,21 @@ def _annotated(kind: type) -> list[str]:
         for name, annotation in annotations.items()
         if not name.startswith("_") and not str(annotation).startswith(("ClassVar", "typing.ClassVar"))
     ]
+
+
+def _layout_of(kind: Any) -> tuple[dict[str, Any], dict[str, Any], tuple[tuple[object, ...], ...]]:
+    """What the compiled constructor knows of a class: how an event and its properties begin; the parameters.
+
+    Each is its name, its key, whether that is a property's, whether it has to be given, and its default.
+    """
+    names, defaults = kind._names, kind._defaults
+    required = [name for name in names if name not in defaults]
+    parameters = [(key, key, False, False, None) for key in KEYS]
+    parameters += [(name, names[name], True, True, None) for name in required]
+    optional = [name for name in names if name in defaults]
+    parameters += [(name, names[name], True, False, defaults[name]) for name in optional]
+    event = {"event_type": kind._event_type, "event_properties": None}
+    return event, dict.fromkeys(names[name] for name in required), tuple(parameters)
 
 
 def _make_init(kind: Any) -> Any:
@@ -151,7 +180,8 @@ def _make_init(kind: Any) -> Any:
     for name, key in names.items():
         if name in defaults:
             lines += [f"    if {name} is not None:", f"        _properties[{key!r}] = {name}"]
-    lines.append(f"    _event = {{'event_type': {kind._event_type!r}, 'event_properties': _properties}}")
+    # The type is that of the object: a class below may have a constructor of its own, which calls this one.
+    lines.append("    _event = {'event_type': _self._event_type, 'event_properties': _properties}")
     for key in KEYS:
         lines += [f"    if {key} is not None:", f"        _event[{key!r}] = {key}"]
     lines.append("    _self._event = _event")
@@ -194,7 +224,8 @@ class TypedEvent(_TypedBase):
     else:
 
         def __init__(self, /, **given: Any) -> None:
-            _make_init(type(self))(self, **given)
+            # Of a class without properties, or from a constructor that a class has written itself.
+            _init_of(type(self))(self, **given)
 
     def to_dict(self) -> EventDict:
         """A new dict of the event, with its properties in a new dict; the values are not copied."""

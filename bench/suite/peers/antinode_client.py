@@ -41,14 +41,7 @@ def logging(client: antinode.Client, form: str) -> Callable[[Any], object]:
     forms: dict[str, Callable[[Any], object]] = {
         "dict": log,
         "Event": lambda event: log(antinode.Event(**event)),
-        "typed": lambda event: log(
-            FlightDeparted(
-                user_id=event["user_id"],
-                time=event["time"],
-                insert_id=event["insert_id"],
-                **event["event_properties"],
-            )
-        ),
+        "typed": log,
         "identify": lambda event: client.identify(
             event["user_id"], antinode.Identify().set("plan", "pro").add("flights", 1)
         ),
@@ -73,19 +66,6 @@ def logging(client: antinode.Client, form: str) -> Callable[[Any], object]:
         ),
     }  # fmt: skip
     return forms[form]
-
-
-class FlightDeparted(antinode.TypedEvent):
-    """A flight of New York's, as `antinode codegen` would declare it."""
-
-    row: int
-    carrier: str
-    flight: int
-    origin: str
-    destination: str
-    departure_delay: int | None
-    air_time: int | None
-    distance: int
 
 
 def _stamp(payload: antinode.MiddlewarePayload, next: antinode.MiddlewareNext) -> None:
