@@ -14,7 +14,7 @@ from antinode import Client, HttpResponse
 from antinode._delivery.core import (
     backlog,
     batch,
-    core,
+    dispatcher,
     envelope,
     response_handler,
     settlement,
@@ -88,7 +88,7 @@ POINTS: list[tuple[object, str]] = [
     (backlog, "ids_of"),
     (backlog.Backlog, "keys_of"),
     (batch, "fitting"),
-    (core, "streams_of"),
+    (dispatcher, "streams_of"),
     (envelope, "join"),
     (exchange, "ids_of"),
     (response_handler, "ids_of"),
