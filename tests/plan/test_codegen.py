@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import gzip
 import re
 import subprocess
@@ -18,7 +19,7 @@ import antinode
 from antinode.plan import PlannedEvent, PropertySchema, TrackingPlan, parse_plan
 from antinode.plan._codegen import to_module
 from antinode.plan._inferring import EventShapes
-from antinode.plan._writing import to_json
+from antinode.plan._writing import to_json, to_yaml
 from antinode.testing import capture
 from tests.cli.nursery import run
 from tests.plan.test_commands import DATA
@@ -40,16 +41,36 @@ def executed(text: str) -> dict[str, Any]:
     return module
 
 
+def described(held: list[str], text: str, kind: str) -> PropertySchema:
+    """A property of this type; an array is one of objects, and objects have these properties, and one within."""
+    if kind == "string":
+        return PropertySchema(types=("string",), description=text)
+    if kind == "array":
+        return PropertySchema(types=("array",), items=described(held, text, "object"))
+    inner = PropertySchema(types=("object",), properties={"a": PropertySchema()})
+    properties = {name: PropertySchema(types=("string",), description=text) for name in held} | {"in": inner}
+    return PropertySchema(types=("object",), properties=properties, required=tuple(held[:1]))
+
+
 @settings(max_examples=25)
-@given(st.dictionaries(NAMES, st.lists(NAMES, max_size=5, unique=True), max_size=4), st.text(max_size=20))
-def test_any_name_becomes_a_class_and_an_attribute(events: dict[str, list[str]], text: str) -> None:
-    """The module is Python, has each event once, and its events have the names that the plan has."""
+@given(
+    st.dictionaries(NAMES, st.lists(NAMES, max_size=5, unique=True), max_size=4),
+    st.text(max_size=20),
+    st.sampled_from(["string", "object", "array"]),
+)
+def test_any_name_becomes_a_class_and_an_attribute(
+    events: dict[str, list[str]], text: str, kind: str
+) -> None:
+    """The module is Python, has each event once, and its events have the names that the plan has.
+
+    So have the objects in them, whose required properties are those of the plan.
+    """
     plan = TrackingPlan(
         events={
             name: PlannedEvent(
                 name,
                 PropertySchema(
-                    properties={each: PropertySchema(types=("string",), description=text) for each in held},
+                    properties={each: described(held, text, kind) for each in held},
                     required=tuple(held[:2]),
                     takes_others=False,
                 ),
@@ -62,21 +83,37 @@ def test_any_name_becomes_a_class_and_an_attribute(events: dict[str, list[str]],
     module = to_module(plan)
     assert module == to_module(plan)
     made = executed(module)
-    kinds = [made[name] for name in made["__all__"]]
-    assert {kind._event_type for kind in kinds} == set(events)
-    for kind in kinds:
-        names = kind._names
-        assert set(names.values()) == set(events[kind._event_type])
-        event = kind(**names)
+    listed = [made[name] for name in made["__all__"]]
+    kinds = [each for each in listed if issubclass(each, antinode.TypedEvent)]
+    objects = [each for each in listed if each not in kinds]
+    assert len(objects) == (0 if kind == "string" else 2 * sum(map(len, events.values())))
+    for each in objects:
+        assert set(each.__annotations__) in [{"a"}, *({*held, "in"} for held in events.values())]
+        assert each.__required_keys__ in [set(), *(set(held[:1]) for held in events.values())]
+    assert {each._event_type for each in kinds} == set(events)
+    for each in kinds:
+        names = each._names
+        assert set(names.values()) == set(events[each._event_type])
+        event = each(**names)
         assert event.to_dict()["event_properties"] == {key: key for key in names.values()}
 
 
 def test_the_guide_s_plan() -> None:
-    """Docstrings, keyword-only attributes, what is optional last, nothing of retired events."""
+    """Docstrings, keyword-only attributes, what is optional last, nothing of retired events; objects as dicts."""
     text = to_module(parse_plan(SHOP))
     assert (
         text.partition("\n\n\n")[2]
-        == '''class OrderPlaced(antinode.TypedEvent, event_type="Order Placed"):
+        == '''class _OrderPlacedItemsRequired(TypedDict):
+    sku: str
+
+
+class OrderPlacedItems(_OrderPlacedItemsRequired, total=False):
+    """`items[]` of the event Order Placed."""
+
+    quantity: int
+
+
+class OrderPlaced(antinode.TypedEvent, event_type="Order Placed"):
     """A customer has paid.
 
     Owners: checkout.
@@ -87,9 +124,23 @@ def test_the_guide_s_plan() -> None:
     """As in the shop's database."""
     total: float
     coupon: str | None = None
-    items: list[dict[str, Any]] | None = None
+    items: list[OrderPlacedItems] | None = None
 '''
     )
+
+
+def test_an_object_that_is_to_have_others_is_any_dict() -> None:
+    """Where the plan says so itself, and still says so when it was written anew."""
+    plan = parse_plan(SHOP.replace("          required: [sku]", "          additionalProperties: true"))
+    assert "items: list[dict[str, Any]] | None = None" in to_module(parse_plan(to_yaml(plan)))
+
+
+def test_a_change_of_the_plan_changes_what_it_is_about() -> None:
+    """A property that becomes required moves, and every other line stays."""
+    before = to_module(parse_plan(SHOP)).splitlines()
+    after = to_module(parse_plan(SHOP.replace("currency]", "currency, coupon]"))).splitlines()
+    changed = [line for line in difflib.ndiff(before, after) if line[0] in "+-"]
+    assert changed == ["+     coupon: str", "-     coupon: str | None = None"]
 
 
 def rows() -> list[dict[str, str]]:
@@ -109,8 +160,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for row in rows():
         shapes.add({"event_type": row["event"], "event_properties": properties_of(row)})
     (folder / "plan.json").write_text(to_json(shapes.plan()), encoding="utf-8")
-    done = run("codegen", "plan.json", "-o", "shop_events.py", cwd=folder)
-    assert (done.returncode, done.stdout) == (0, "")
+    (folder / "orders.yaml").write_text(SHOP.replace("sku: {", "sku id: {}, sku: {"), encoding="utf-8")
+    for plan, module in (("plan.json", "shop_events.py"), ("orders.yaml", "order_events.py")):
+        done = run("codegen", plan, "-o", module, cwd=folder)
+        assert (done.returncode, done.stdout) == (0, "")
     return folder
 
 
@@ -153,6 +206,14 @@ Cart(acquisition_channel="email", platform="tv", session_id_="s", user_cohort="2
 Cart(acquisition_channel="email", platform="mobile", session_id_=7, user_cohort="2024-01", user_lifecycle="new")
 Cart(acquisition_channel="email", platform="mobile")
 right.platform = "mobile"
+from order_events import OrderPlaced, OrderPlacedItems
+item: OrderPlacedItems = {"sku": "a", "quantity": 2, "sku id": 7}
+order = OrderPlaced(order_id="1", total=2, currency="EUR", items=[item, {"sku": "b"}, OrderPlacedItems(sku="c")])
+client.log_event(order)
+OrderPlaced(order_id="1", total=2, currency="EUR", items=[{"sku": 1}])
+OrderPlaced(order_id="1", total=2, currency="EUR", items=[{"quantity": 1}])
+OrderPlaced(order_id="1", total=2, currency="EUR", items=[{"sku": "a", "quantty": 1}])
+OrderPlacedItems(sku="a", quantity="1")
 """
 
 
@@ -161,15 +222,15 @@ def test_type_checkers_check_it(shop: Path, checker: str) -> None:
     """Right usage passes, wrong values, missing properties and changes are errors; so for both checkers."""
     (shop / "usage.py").write_text(USAGE, encoding="utf-8")
     command = {
-        "mypy": ["mypy", "--strict", "--cache-dir", str(ROOT / ".mypy_cache")],
-        "pyright": ["pyright", "--pythonpath", sys.executable],
+        "mypy": ["mypy", "--strict", "--python-version=3.10", "--cache-dir", str(ROOT / ".mypy_cache")],
+        "pyright": ["pyright", "--pythonpath", sys.executable, "--pythonversion", "3.10"],
     }[checker]
     done = subprocess.run(
-        [sys.executable, "-m", *command, "usage.py", "shop_events.py"],
+        [sys.executable, "-m", *command, "usage.py", "shop_events.py", "order_events.py"],
         cwd=shop,
         capture_output=True,
         text=True,
         check=False,
     )
     wrong = sorted({(name, int(line)) for name, line in re.findall(r"(\w+\.py):(\d+):", done.stdout)})
-    assert wrong == [("usage.py", line) for line in (8, 9, 10, 11)], done.stdout
+    assert wrong == [("usage.py", line) for line in (8, 9, 10, 11, 16, 17, 18, 19)], done.stdout

@@ -155,6 +155,7 @@ class _Reader:
             properties=held.properties,
             required=held.required,
             takes_others=held.takes_others,
+            is_open=held.is_open,
             description=self._text(given, "description", path),
             examples=tuple(examples),
             is_deprecated=given.get("deprecated") is True,
@@ -179,7 +180,10 @@ class _Reader:
                     + (f"write `{meant}`" if meant else "add it to `properties`"),
                 )
         return PropertySchema(
-            properties=properties, required=tuple(dict.fromkeys(required)), takes_others=others
+            properties=properties,
+            required=tuple(dict.fromkeys(required)),
+            takes_others=others,
+            is_open=given.get("additionalProperties") is True,
         )
 
     def _types(self, given: dict[str, Any], path: Path) -> tuple[str, ...]:

@@ -77,6 +77,8 @@ class PropertySchema:
     required: tuple[str, ...] = ()
     takes_others: bool = True
     """`additionalProperties`."""
+    is_open: bool = field(default=False, compare=False)
+    """Whether that is written, so that others are expected and not merely let through; the same to events."""
     description: str = ""
     examples: tuple[Any, ...] = ()
     is_deprecated: bool = False

@@ -82,8 +82,8 @@ def to_keywords(schema: PropertySchema) -> dict[str, Any]:
     if schema.items is not None:
         made["items"] = to_keywords(schema.items)
     _put(made, properties=_named(schema), required=list(schema.required))
-    if not schema.takes_others:
-        made["additionalProperties"] = False
+    if not schema.takes_others or schema.is_open:
+        made["additionalProperties"] = schema.takes_others
     _put(made, examples=list(schema.examples), deprecated=schema.is_deprecated)
     return made
 
