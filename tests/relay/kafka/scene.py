@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import msgspec
 
 from antinode.relay.intake import KeptEvent
-from antinode.relay.kafka.client import PartitionOffset, RecordConsumer
+from antinode.relay.kafka.client import KafkaAdmin, PartitionOffset, RecordConsumer
 from antinode.relay.kafka.dead_letters import read_obituary
 from antinode.relay.kafka.intake import KafkaIntake
 from antinode.relay.kafka.settings import KafkaSettings
@@ -124,11 +124,12 @@ def eventually(holds, seconds=PATIENCE):
 
 def read_all(settings, topic):
     """All records of a topic."""
-    consumer = RecordConsumer(settings, is_member=False)
+    consumer = RecordConsumer(settings)
     found = []
     try:
-        for partition in range(check_topics(settings)):
-            low, high = consumer.bounds(topic, partition)
+        partitions = range(check_topics(settings))
+        bounds = KafkaAdmin(settings).ask_bounds(topic, partitions, PATIENCE).answer()
+        for partition, (low, high) in bounds.items():
             if low == high:
                 continue
             consumer.assign([PartitionOffset(topic, partition, low)])

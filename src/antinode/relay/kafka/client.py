@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
@@ -24,12 +25,50 @@ _log = logging.getLogger("antinode")
 # What a record may have at most: a single event of a request to the Batch API, with room for headers.
 LARGEST_RECORD_BYTES: Final = 21 * 1024 * 1024
 
+# Errors that pass by themselves, though the library does not always call them retriable.
+_PASSING: Final = (
+    "_ALL_BROKERS_DOWN",
+    "_DESTROY_BROKER",
+    "_MAX_POLL_EXCEEDED",
+    "_PARTITION_EOF",
+    "_RESOLVE",
+    "_STATE",
+    "_TIMED_OUT",
+    "_TIMED_OUT_QUEUE",
+    "_TRANSPORT",
+    "_WAIT_COORD",
+    "BROKER_NOT_AVAILABLE",
+    "COORDINATOR_LOAD_IN_PROGRESS",
+    "COORDINATOR_NOT_AVAILABLE",
+    "FENCED_LEADER_EPOCH",
+    "KAFKA_STORAGE_ERROR",
+    "LEADER_NOT_AVAILABLE",
+    "NETWORK_EXCEPTION",
+    "NOT_COORDINATOR",
+    "NOT_LEADER_FOR_PARTITION",
+    "OFFSET_NOT_AVAILABLE",
+    "REBALANCE_IN_PROGRESS",
+    "REPLICA_NOT_AVAILABLE",
+    "REQUEST_TIMED_OUT",
+    "TOPIC_AUTHORIZATION_FAILED",
+    "UNKNOWN_LEADER_EPOCH",
+    "UNKNOWN_TOPIC_OR_PART",
+)
+
 Delivered = Callable[[str | None, int], object]
 """Called when a record was written, with None and its offset, or with why it was not."""
 
 
+Answered = TypeVar("Answered")
+
+
 class KafkaTrouble(Exception):
     """The brokers did not do what they were asked for; it may work later."""
+
+    def __init__(self, why: str, *, passes: bool = True) -> None:
+        """`passes`: whether the same may work when it is tried again."""
+        super().__init__(why)
+        self.passes = passes
 
 
 class PartitionOffset(msgspec.Struct, frozen=True):
@@ -79,8 +118,8 @@ class RecordProducer:
         self._producer = self._make()
 
     def _make(self) -> _Producer:
-        config = _config(self._settings, self._config)
-        producer: _Producer = _made(self._settings, lambda: _kafka().Producer(config, logger=_log))
+        config = client_config(self._settings, self._config)
+        producer: _Producer = made(self._settings, lambda: confluent().Producer(config, logger=_log))
         return producer
 
     def produce(
@@ -97,7 +136,7 @@ class RecordProducer:
             )
         except BufferError:
             raise KafkaTrouble("too much waits for the brokers") from None
-        except _kafka().KafkaException as error:
+        except confluent().KafkaException as error:
             trouble = error.args[0]
             if trouble.fatal():
                 # What it had is told of by its own calls back; a new one goes on with what comes.
@@ -112,7 +151,7 @@ class RecordProducer:
 
     def probe(self, topic: str, timeout: float) -> None:
         """Ask the brokers for a topic. Raises `KafkaTrouble` if they do not answer."""
-        _asking(self._producer.list_topics, topic, timeout)
+        asking(self._producer.list_topics, topic, timeout)
 
     def close(self, within: float) -> None:
         """Wait for what is under way, then have the rest fail."""
@@ -121,13 +160,34 @@ class RecordProducer:
         self._producer.flush(1.0)
 
 
-class RecordConsumer:
-    """Reads records. One thread calls it, and is the one that its rebalances are told of."""
+class Inquiry(Generic[Answered]):
+    """What the brokers were asked, and have perhaps answered by now."""
 
-    def __init__(self, settings: KafkaSettings, *, is_member: bool = True) -> None:
-        """`is_member`: it takes part in the group; otherwise it reads what it is told to."""
-        config: dict[str, Any] = {
-            "group.id": settings.group if is_member else f"{settings.group}-reader",
+    def __init__(
+        self, futures: Sequence[Future[Any]], read: Callable[[list[Any]], Answered], asker: object = None
+    ) -> None:
+        """`asker` has to live until there is an answer."""
+        self._asker = asker
+        self._futures = futures
+        self._read = read
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether `answer` returns at once."""
+        return all(future.done() for future in self._futures)
+
+    def answer(self) -> Answered:
+        """What they say, as soon as they do. Raises `KafkaTrouble`."""
+        return self._read([asking(future.result) for future in self._futures])
+
+
+class RecordConsumer:
+    """Reads the partitions that it is told to, in no group. One thread calls it."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        config = {
+            # librdkafka wants one; nothing is ever committed to it.
+            "group.id": f"{settings.group}-reader",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",
@@ -139,43 +199,10 @@ class RecordConsumer:
             "queued.min.messages": 1000,
             "queued.max.messages.kbytes": 16 * 1024,
         }
-        if is_member:
-            config |= {
-                # Not the newer protocol: with it a static member that was killed and came back is refused.
-                "group.protocol": "classic",
-                "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": int(settings.session_timeout * 1000),
-                "heartbeat.interval.ms": max(100, int(settings.session_timeout * 1000 / 10)),
-            }
-            if settings.instance:
-                config["group.instance.id"] = settings.instance
-        self._consumer: _Consumer = _made(
-            settings, lambda: _kafka().Consumer(_config(settings, config), logger=_log)
+        self._consumer: _Consumer = made(
+            settings, lambda: confluent().Consumer(client_config(settings, config), logger=_log)
         )
-        self._error: str | None = None
-        self._seconds = settings.request_timeout
-
-    def subscribe(
-        self,
-        topic: str,
-        on_assigned: Callable[[Sequence[int]], object],
-        on_revoked: Callable[[Sequence[int]], object],
-        on_lost: Callable[[Sequence[int]], object],
-    ) -> None:
-        """Join the group for this topic; partitions come and go in the midst of `fetch` and `close`.
-
-        Whoever hears of them calls `assign` and `unassign`.
-        """
-
-        def told(hear: Callable[[Sequence[int]], object]) -> Callable[..., None]:
-            def tell(_: object, partitions: Sequence[Any]) -> None:
-                hear(sorted(each.partition for each in partitions))
-
-            return tell
-
-        self._consumer.subscribe(
-            [topic], on_assign=told(on_assigned), on_revoke=told(on_revoked), on_lost=told(on_lost)
-        )
+        self._errors = PassingErrors()
 
     def fetch(self, most: int, seconds: float) -> list[Fetched]:
         """The next records: as soon as there is one, within so many seconds.
@@ -190,75 +217,32 @@ class RecordConsumer:
 
     def _fetched(self, message: Message) -> Fetched | None:
         error = message.error()
-        if error is None:
-            return Fetched(
-                message.topic() or "",
-                message.partition() or 0,
-                message.offset() or 0,
-                cast("Headers | None", message.headers()),
-                message.value(),
-            )
-        if error.fatal() or (not error.retriable() and error.code() not in _passing()):
-            raise KafkaTrouble(error.str())
-        if error.str() != self._error:
-            self._error = error.str()
-            _log.warning("antinode relay: Kafka: %s", self._error)
-        return None
+        if error is not None:
+            self._errors.hear(error)
+            return None
+        return Fetched(
+            message.topic() or "",
+            message.partition() or 0,
+            message.offset() or 0,
+            cast("Headers | None", message.headers()),
+            message.value(),
+        )
 
     def assign(self, positions: Iterable[PartitionOffset]) -> None:
         """Read these partitions, too, from these offsets on."""
-        self._consumer.incremental_assign([_partition(each) for each in positions])
+        self._consumer.incremental_assign([topic_partition(each) for each in positions])
 
     def unassign(self, topic: str, partitions: Iterable[int]) -> None:
         """Read these partitions no longer."""
-        kafka = _kafka()
+        kafka = confluent()
         self._consumer.incremental_unassign([kafka.TopicPartition(topic, each) for each in partitions])
 
-    def pause(self, topic: str, partitions: Iterable[int]) -> None:
-        kafka = _kafka()
-        self._consumer.pause([kafka.TopicPartition(topic, each) for each in partitions])
-
-    def resume(self, topic: str, partitions: Iterable[int]) -> None:
-        kafka = _kafka()
-        self._consumer.resume([kafka.TopicPartition(topic, each) for each in partitions])
-
     def seek(self, topic: str, partition: int, offset: int) -> None:
-        """Go on with this offset of a partition that is read."""
-        self._consumer.seek(_kafka().TopicPartition(topic, partition, offset))
-
-    def committed(self, topic: str, partitions: Sequence[int]) -> list[PartitionOffset | None]:
-        """What the group has committed, in the same order; None: nothing. Raises `KafkaTrouble`."""
-        kafka = _kafka()
-        asked = [kafka.TopicPartition(topic, each) for each in partitions]
-        found = {each.partition: each for each in _asking(self._consumer.committed, asked, self._seconds)}
-        return [
-            None
-            if found[each].offset < 0
-            else PartitionOffset(topic, each, found[each].offset, found[each].metadata or "")
-            for each in partitions
-        ]
-
-    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        """The first offset that there is, and the next that will be. Raises `KafkaTrouble`."""
-        asked = _kafka().TopicPartition(topic, partition)
-        found = _asking(self._consumer.get_watermark_offsets, asked, self._seconds)
-        if found is None:
-            raise KafkaTrouble("the brokers did not say which offsets there are")
-        low, high = found
-        return low, high
-
-    def commit(self, positions: Sequence[PartitionOffset], *, waits: bool) -> None:
-        """Commit these positions. Raises `KafkaTrouble` if it waits, and some could not be."""
-        offsets = [_partition(each) for each in positions]
-        if not waits:
-            _asking(lambda: self._consumer.commit(offsets=offsets, asynchronous=True))
-            return
-        for each in _asking(lambda: self._consumer.commit(offsets=offsets, asynchronous=False)):
-            if each.error is not None:
-                raise KafkaTrouble(each.error.str())
+        """Go on with this offset of a partition that is read. Raises `KafkaTrouble` if it is not, yet."""
+        asking(self._consumer.seek, confluent().TopicPartition(topic, partition, offset))
 
     def close(self) -> None:
-        """Leave the group, telling of the partitions that go; a worker with a name keeps its place there."""
+        """Read no more."""
         self._consumer.close()
 
 
@@ -266,20 +250,21 @@ class KafkaAdmin:
     """Asks for, makes and deletes topics."""
 
     def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
         self._seconds = settings.request_timeout
-        self._admin: AdminClient = _made(
-            settings, lambda: _admin().AdminClient(_config(settings, {}), logger=_log)
+        self._admin: AdminClient = made(
+            settings, lambda: _admin().AdminClient(client_config(settings, {}), logger=_log)
         )
 
     def facts(self, topic: str) -> TopicFacts | None:
         """What there is to know of a topic; None: it does not exist. Raises `KafkaTrouble`."""
-        found = _asking(self._admin.list_topics, topic, self._seconds).topics[topic]
+        found = asking(self._admin.list_topics, topic, self._seconds).topics[topic]
         if found.error is not None or not found.partitions:
             return None
         admin = _admin()
         resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, topic)
         (answer,) = self._admin.describe_configs([resource]).values()
-        config = _asking(answer.result, self._seconds)
+        config = asking(answer.result, self._seconds)
         return TopicFacts(
             partitions=len(found.partitions),
             replication=min(len(each.replicas) for each in found.partitions.values()),
@@ -287,11 +272,61 @@ class KafkaAdmin:
             max_message_bytes=int(config["max.message.bytes"].value),
         )
 
+    def ask_committed(
+        self, topics: Sequence[str], partitions: Sequence[int], seconds: float
+    ) -> Inquiry[dict[tuple[str, int], PartitionOffset]]:
+        """Ask what the group has committed of these partitions of all these topics, by topic and partition.
+
+        Those without a commit are left out. The brokers have so many seconds for it.
+        """
+        kafka, group = confluent(), self._settings.group
+        asked = [kafka.TopicPartition(topic, each) for topic in topics for each in partitions]
+        request = kafka.ConsumerGroupTopicPartitions(group, asked)
+
+        def read(answers: list[Any]) -> dict[tuple[str, int], PartitionOffset]:
+            found: dict[tuple[str, int], PartitionOffset] = {}
+            for each in answers[0].topic_partitions:
+                if each.error is not None:
+                    raise KafkaTrouble(each.error.str())
+                if each.offset >= 0:
+                    position = PartitionOffset(each.topic, each.partition, each.offset, each.metadata or "")
+                    found[each.topic, each.partition] = position
+            return found
+
+        futures = self._admin.list_consumer_group_offsets([request], request_timeout=seconds)
+        return Inquiry(list(futures.values()), read, self._admin)
+
+    def ask_bounds(
+        self, topic: str, partitions: Sequence[int], seconds: float
+    ) -> Inquiry[dict[int, tuple[int, int]]]:
+        """Ask for the first offset that there is in each partition, and the next that there will be.
+
+        The brokers have so many seconds for it.
+        """
+        kafka, spec = confluent(), _admin().OffsetSpec
+        futures: list[Future[Any]] = []
+        numbers: list[int] = []
+        for which in (spec.earliest(), spec.latest()):
+            asked = {kafka.TopicPartition(topic, each): which for each in partitions}
+            found = self._admin.list_offsets(asked, request_timeout=seconds)
+            futures += found.values()
+            numbers += [each.partition for each in found]
+
+        def read(answers: list[Any]) -> dict[int, tuple[int, int]]:
+            count = len(partitions)
+            lows, highs = (
+                dict(zip(numbers[part], [each.offset for each in answers[part]], strict=True))
+                for part in (slice(count), slice(count, None))
+            )
+            return {each: (lows[each], highs[each]) for each in partitions}
+
+        return Inquiry(futures, read, self._admin)
+
     def make(self, topic: str, *, partitions: int, replication: int, config: Mapping[str, str]) -> None:
         """Make a topic. Raises `KafkaTrouble`, also if it exists."""
         new = _admin().NewTopic(topic, partitions, replication, config=dict(config))
         (answer,) = self._admin.create_topics([new]).values()
-        _asking(answer.result, self._seconds)
+        asking(answer.result, self._seconds)
 
     def configure(self, topic: str, config: Mapping[str, str]) -> None:
         """Change settings of a topic. Raises `KafkaTrouble`."""
@@ -302,38 +337,61 @@ class KafkaAdmin:
         ]
         resource = admin.ConfigResource(admin.ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
         (answer,) = self._admin.incremental_alter_configs([resource]).values()
-        _asking(answer.result, self._seconds)
+        asking(answer.result, self._seconds)
 
     def grow(self, topic: str, partitions: int) -> None:
         """Have a topic have so many partitions, more than it has. Raises `KafkaTrouble`."""
         new = _admin().NewPartitions(topic, partitions)
         (answer,) = self._admin.create_partitions([new]).values()
-        _asking(answer.result, self._seconds)
+        asking(answer.result, self._seconds)
 
 
-def _partition(position: PartitionOffset) -> Any:
-    return _kafka().TopicPartition(position.topic, position.partition, position.offset, position.text)
+class PassingErrors:
+    """Logs the errors of a consumer that pass by themselves, each once while it is the same."""
+
+    def __init__(self) -> None:
+        self._last: str | None = None
+
+    def hear(self, error: Any) -> None:
+        """Hear of an error. Raises `KafkaTrouble` if it does not pass."""
+        if error.fatal() or not _passes(error):
+            raise KafkaTrouble(error.str(), passes=False)
+        if error.str() != self._last:
+            self._last = error.str()
+            _log.warning("antinode relay: Kafka: %s", self._last)
 
 
-def _asking(ask: Callable[..., Any], *arguments: Any) -> Any:
+def topic_partition(position: PartitionOffset) -> Any:
+    """What confluent-kafka calls a position."""
+    return confluent().TopicPartition(position.topic, position.partition, position.offset, position.text)
+
+
+def asking(ask: Callable[..., Any], *arguments: Any) -> Any:
+    """What a call returns, with `KafkaTrouble` for the library's exceptions."""
     try:
         return ask(*arguments)
-    except _kafka().KafkaException as error:
-        raise KafkaTrouble(error.args[0].str()) from None
+    except confluent().KafkaException as error:
+        raise trouble_of(error.args[0]) from None
 
 
-def _made(settings: KafkaSettings, make: Callable[[], Any]) -> Any:
+def trouble_of(error: Any) -> KafkaTrouble:
+    """An error of the library's as an exception."""
+    return KafkaTrouble(error.str(), passes=_passes(error))
+
+
+def made(settings: KafkaSettings, make: Callable[[], Any]) -> Any:
     """A client. Raises `ConfigurationError` with what librdkafka says, but for the values it repeats."""
     try:
         return make()
-    except _kafka().KafkaException as error:
+    except confluent().KafkaException as error:
         said = error.args[0].str()
         for value in settings.client.values():
             said = said.replace(f'"{value}"', '"…"')
         raise ConfigurationError(f"Kafka's client cannot be set up: {said}") from None
 
 
-def _config(settings: KafkaSettings, more: Mapping[str, Any]) -> dict[str, Any]:
+def client_config(settings: KafkaSettings, more: Mapping[str, Any]) -> dict[str, Any]:
+    """What every client is configured with, and more."""
     return {
         "bootstrap.servers": settings.bootstrap,
         "client.id": "antinode-relay",
@@ -344,36 +402,23 @@ def _config(settings: KafkaSettings, more: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _passing() -> frozenset[int]:
-    """Errors of a consumer that pass by themselves, though they are not called retriable."""
-    error = _kafka().KafkaError
-    return frozenset(
-        {
-            error._ALL_BROKERS_DOWN,
-            error._TRANSPORT,
-            error._RESOLVE,
-            error._TIMED_OUT,
-            error._MAX_POLL_EXCEEDED,
-            error._PARTITION_EOF,
-            error.UNKNOWN_TOPIC_OR_PART,
-            error.TOPIC_AUTHORIZATION_FAILED,
-            error.COORDINATOR_LOAD_IN_PROGRESS,
-            error.COORDINATOR_NOT_AVAILABLE,
-            error.NOT_COORDINATOR,
-            error.REBALANCE_IN_PROGRESS,
-        }
-    )
+def _passes(error: Any) -> bool:
+    """Whether an error passes by itself: many that do are not called retriable."""
+    return bool(error.retriable()) or error.code() in {
+        getattr(confluent().KafkaError, name) for name in _PASSING
+    }
 
 
 def _admin() -> ModuleType:
-    _kafka()
+    confluent()
     import confluent_kafka.admin  # noqa: PLC0415 - an extra
 
     module: ModuleType = confluent_kafka.admin
     return module
 
 
-def _kafka() -> ModuleType:
+def confluent() -> ModuleType:
+    """The library. Raises `ConfigurationError` if it is not installed."""
     try:
         import confluent_kafka  # noqa: PLC0415 - an extra
     except ImportError:

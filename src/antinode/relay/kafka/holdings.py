@@ -162,22 +162,26 @@ class Holdings:
 
     # Partitions come and go.
 
-    def begin(
-        self,
-        partition: int,
-        at: tuple[int, Progress],
-        parked_at: tuple[int, Progress],
-        parked_until: int,
-    ) -> Tenure:
+    def begin(self, partition: int, at: tuple[int, Progress], parked_at: tuple[int, Progress]) -> Tenure:
         """Begin with a partition, and with what is parked of it. Returns the tenure of the former.
 
         `at` and `parked_at` are the offsets to begin with, and what is known of what is beyond.
         """
         with self._lock:
             tenure = self._begin(self._settings.topic, partition, at)
-            tenure.parked = parked = self._begin(self._settings.parked_topic, partition, parked_at)
-            parked.lanes = ParkedLanes(parked.watermark, parked_until)
+            tenure.parked = self._begin(self._settings.parked_topic, partition, parked_at)
             return tenure
+
+    def begin_parked(self, tenure: Tenure, start: int, until: int) -> Tenure:
+        """Begin with what is parked, in which `start` is the first record and `until` the first that others
+        have not parked. Returns the tenure of the parked partition."""
+        with self._lock:
+            parked = tenure.parked
+            assert parked is not None  # noqa: S101 - of a partition of events
+            if parked.watermark.offset < start:
+                parked.watermark = Watermark(start)  # what was there is too old to be there
+            parked.lanes = ParkedLanes(parked.watermark, until)
+            return parked
 
     def _begin(self, topic: str, partition: int, at: tuple[int, Progress]) -> Tenure:
         offset, progress = at

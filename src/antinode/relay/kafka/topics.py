@@ -95,7 +95,7 @@ def check_topics(settings: KafkaSettings) -> int:
         )
     if settings.partitions not in {None, events.partitions}:
         raise ConfigurationError(_changed(settings.topic, events.partitions, settings.partitions or 0))
-    written = _written_for(settings, events.partitions)
+    written = _written_for(settings, admin, events.partitions)
     if written not in {None, events.partitions}:
         raise ConfigurationError(_changed(settings.topic, events.partitions, written or 0))
     return events.partitions
@@ -127,14 +127,15 @@ def _changed(topic: str, partitions: int, expected: int) -> str:
     )
 
 
-def _written_for(settings: KafkaSettings, partitions: int) -> int | None:
+def _written_for(settings: KafkaSettings, admin: KafkaAdmin, partitions: int) -> int | None:
     """How many partitions the topic had for whoever wrote the last of its records; None: it has none."""
-    consumer = RecordConsumer(settings, is_member=False)
+    bounds = admin.ask_bounds(settings.topic, range(partitions), settings.request_timeout).answer()
+    filled = {partition: high for partition, (low, high) in bounds.items() if low < high}
+    if not filled:
+        return None
+    consumer = RecordConsumer(settings)
     try:
-        for partition in range(partitions):
-            low, high = consumer.bounds(settings.topic, partition)
-            if low == high:
-                continue
+        for partition, high in filled.items():
             consumer.assign([PartitionOffset(settings.topic, partition, high - 1)])
             for fetched in consumer.fetch(1, _LOOK_SECONDS):
                 try:

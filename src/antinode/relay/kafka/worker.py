@@ -1,7 +1,8 @@
 """A worker: takes events from Kafka through the core to Amplitude, and commits what has ended.
 
-One thread reads, commits and hears of rebalances. Each project has a sender with threads of its own, which
-takes from `Holdings` what was read for it, and tells what has ended.
+One thread reads, commits and hears of rebalances; it waits for no broker but when partitions go. Each project
+has a sender with threads of its own, which takes from `Holdings` what was read for it, and tells what has
+ended.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import msgspec
@@ -20,11 +21,20 @@ from antinode._delivery.shell.sender import Sender
 from antinode._factory import make_sender
 from antinode.relay.delivery import delivery_options, figures_of
 from antinode.relay.figures import DeliveryFigures
-from antinode.relay.kafka.client import Fetched, KafkaTrouble, PartitionOffset, RecordConsumer, RecordProducer
+from antinode.relay.kafka.client import (
+    Fetched,
+    KafkaAdmin,
+    KafkaTrouble,
+    PartitionOffset,
+    RecordConsumer,
+    RecordProducer,
+)
+from antinode.relay.kafka.commits import Committer
 from antinode.relay.kafka.figures import PartitionFigures, partition_figures
 from antinode.relay.kafka.holdings import Holdings, ProjectFeed
-from antinode.relay.kafka.progress import UNKNOWN, Progress, read_progress
+from antinode.relay.kafka.membership import GroupMember
 from antinode.relay.kafka.settings import KafkaSettings
+from antinode.relay.kafka.takeovers import At, Takeovers
 from antinode.relay.kafka.tenure import Tenure, tenure_of
 from antinode.relay.kafka.topics import check_topics
 from antinode.relay.kafka.write_queue import WriteQueue
@@ -38,14 +48,8 @@ _log = logging.getLogger("antinode")
 
 _FETCH_RECORDS: Final = 500
 _FETCH_SECONDS: Final = 0.1
-# While the buffer is full nothing is fetched; after so long partitions pause, so that the group hears of us.
-_PAUSE_AFTER_SECONDS: Final = 2.0
 _LOOK_AGAIN_SECONDS: Final = 0.02
 _WRITE_SECONDS: Final = 5.0
-_TRIES: Final = 40
-_TRY_AGAIN_SECONDS: Final = 0.5
-
-Asked = TypeVar("Asked")
 
 
 class KafkaWorker:
@@ -69,17 +73,13 @@ class KafkaWorker:
         self._is_stopping = threading.Event()
         self._tenures: dict[int, Tenure] = {}
         """By partition, those that this worker has."""
-        self._starts_at: dict[int, float] = {}
-        """Partitions of which nothing is sent yet, and when that begins: others may be sending still."""
-        self._reading: set[int] = set()
-        """Partitions of which the parked events are read, too."""
-        self._scanning: set[int] = set()
-        """Partitions that wait until it is known which of their streams are parked."""
+        self._reading: set[tuple[str, int]] = set()
+        """Partitions that are read, by topic."""
+        self._seeks: dict[int, int] = {}
+        """Parked partitions that are to be read from another offset on."""
         self._senders: dict[str, Sender] = {}
         self._feeders: dict[str, Feeder] = {}
-        self._commit_at = float("-inf")
-        self._full_since: float | None = None
-        self._is_paused = False
+        self._is_full = False
         self._has_begun = threading.Event()
         self.is_running = False
         """Whether `run` runs."""
@@ -145,12 +145,25 @@ class KafkaWorker:
             unix_clock=self._unix_clock,
             writer=uuid4().hex,
         )
-        self._consumer = RecordConsumer(self._settings)
-        self._reader = RecordConsumer(self._settings, is_member=False)
+        self._request_timeout = max(each.request_timeout_millis for each in self._options.values()) / 1000
+        self._reader = RecordConsumer(self._settings)
+        self._member = GroupMember(self._settings)
+        self._takeovers = Takeovers(
+            KafkaAdmin(self._settings),
+            self._settings.topic,
+            self._settings.parked_topic,
+            request_timeout=self._request_timeout,
+            begin=self._begin,
+            begin_parked=self._begin_parked,
+            begin_events=self._begin_events,
+        )
+        self._committer = Committer(
+            self._member, self._holdings, self._settings.commit_interval, self._takeovers.marked
+        )
         try:
             for project in self._projects.values():
                 self._start_sender(project)
-            self._consumer.subscribe(self._settings.topic, self._assigned, self._revoked, self._lost)
+            self._member.join(self._assigned, self._revoked, self._lost, self._committer.told)
             while not self._is_stopping.is_set():
                 self._go_round()
         finally:
@@ -171,222 +184,129 @@ class KafkaWorker:
         feed.ring_for_news(sender.wake)
         self._feeders[project.fingerprint] = feeder
         self._senders[project.fingerprint] = sender
-        self._request_timeout = options.request_timeout_millis / 1000
         sender.open_store()
 
     def _go_round(self) -> None:
         now = self.went_round_at = self._clock()
-        self._start_due(now)
-        if self._has_room(now):
-            self._take(self._consumer.fetch(_FETCH_RECORDS, _FETCH_SECONDS))
-        elif self._is_paused:
-            self._take(self._consumer.fetch(1, _FETCH_SECONDS))
+        if self._reading and self._has_room():
+            self._take(self._reader.fetch(_FETCH_RECORDS, _FETCH_SECONDS))
+            self._member.serve(0)
         else:
-            self._is_stopping.wait(_LOOK_AGAIN_SECONDS)
-        self._read_parked()
+            self._member.serve(_FETCH_SECONDS if self._is_full else _LOOK_AGAIN_SECONDS)
+        self._seek()
+        if self._takeovers.step(now):
+            self._committer.hurry()
         self._writes.work()
-        if now >= self._commit_at:
-            self._commit_at = now + self._settings.commit_interval
-            self._commit(self._tenures.values(), waits=False)
+        self._committer.work(now, self._tenures.values())
 
-    def _has_room(self, now: float) -> bool:
-        """Whether to fetch more; pauses the partitions if that has long been no, and resumes them after."""
-        buffered, bound = self._holdings.buffered_bytes, self._settings.max_buffered_bytes
-        if buffered < (bound // 2 if self._is_paused else bound):
-            self._full_since = None
-            if self._is_paused:
-                self._is_paused = False
-                self._consumer.resume(self._settings.topic, self._running())
-            return True
-        if self._full_since is None:
-            self._full_since = now
-        if not self._is_paused and now - self._full_since >= _PAUSE_AFTER_SECONDS:
-            self._is_paused = True
-            self._consumer.pause(self._settings.topic, self._running())
-        return False
-
-    def _running(self) -> list[int]:
-        return [each for each in self._tenures if each not in self._starts_at and each not in self._scanning]
+    def _has_room(self) -> bool:
+        """Whether to fetch more. While that is no, librdkafka reads ahead what it may, and then waits."""
+        bound = self._settings.max_buffered_bytes
+        self._is_full = self._holdings.buffered_bytes >= (bound // 2 if self._is_full else bound)
+        return not self._is_full
 
     def _take(self, records: Sequence[Fetched]) -> None:
         heard: dict[str, ProjectFeed] = {}
+        parked_topic = self._settings.parked_topic
         for fetched in records:
             tenure = self._tenures.get(fetched.partition)
+            if tenure is not None and fetched.topic == parked_topic:
+                tenure = None if fetched.partition in self._seeks else tenure.parked
             if tenure is None:
-                continue
+                continue  # fetched before it went, or was told to go elsewhere
             feed = self._holdings.add(tenure, fetched)
             if feed is not None:
                 heard[feed.project] = feed
+            if tenure.lanes is not None:
+                self._look_where_to_read(tenure)
         for feed in heard.values():
             feed.ring()
 
     # What is parked.
 
-    def _start_due(self, now: float) -> None:
-        """Begin with the partitions whose last owners have nothing under way any more."""
-        due = [partition for partition, at in self._starts_at.items() if at <= now]
-        for partition in due:
-            del self._starts_at[partition]
-            parked = self._tenures[partition].parked
-            assert parked is not None  # noqa: S101 - of a partition of events
-            offset = parked.watermark.offset
-            self._reader.assign([PartitionOffset(self._settings.parked_topic, partition, offset)])
-            self._reading.add(partition)
-            self._scanning.add(partition)
-        self._end_scans()
-
-    def _read_parked(self) -> None:
-        if self._tenures and len(self._starts_at) < len(self._tenures):
-            heard: dict[str, ProjectFeed] = {}
-            moved: set[int] = set()
-            for fetched in self._reader.fetch(_FETCH_RECORDS, 0):
-                tenure = self._tenures.get(fetched.partition)
-                parked = tenure.parked if tenure is not None else None
-                if parked is None or fetched.partition in moved:
-                    continue  # fetched before it was told to go elsewhere
-                feed = self._holdings.add(parked, fetched)
-                if feed is not None:
-                    heard[feed.project] = feed
-                if self._seek(parked):
-                    moved.add(fetched.partition)
-            for feed in heard.values():
-                feed.ring()
-        for tenure in self._tenures.values():
-            if tenure.parked is not None and tenure.partition not in self._starts_at:
-                self._seek(tenure.parked)
-        self._end_scans()
-
-    def _seek(self, parked: Tenure) -> bool:
-        """Go back to what was passed over, if its lanes have room, or on again. Returns whether it did."""
+    def _look_where_to_read(self, parked: Tenure) -> None:
+        """Go back to what was passed over, if its lanes have room, or on again."""
         offset = self._holdings.seek(parked)
-        if offset is None:
-            return False
-        self._reader.seek(self._settings.parked_topic, parked.partition, offset)
-        return True
+        if offset is not None:
+            self._seeks[parked.partition] = offset
 
-    def _end_scans(self) -> None:
-        """Go on with partitions of which it is known by now what is parked."""
-        known = [
-            partition
-            for partition in self._scanning
-            if (parked := self._tenures[partition].parked) is not None
-            and parked.lanes is not None
-            and parked.lanes.is_scanned
-        ]
-        self._scanning.difference_update(known)
-        if known and not self._is_paused:
-            self._consumer.resume(self._settings.topic, known)
+    def _seek(self) -> None:
+        for tenure in self._tenures.values():
+            if tenure.parked is not None and tenure.partition not in self._seeks:
+                self._look_where_to_read(tenure.parked)
+        for partition, offset in list(self._seeks.items()):
+            try:
+                self._reader.seek(self._settings.parked_topic, partition, offset)
+            except KafkaTrouble:
+                continue  # its broker is away: it is told again
+            del self._seeks[partition]
 
-    # Commits.
-
-    def _commit(self, tenures: Iterable[Tenure], *, waits: bool, is_released: bool = False) -> bool:
-        """Commit what has changed. Returns whether that went well; it is tried again otherwise."""
-        tenures = list(tenures)
-        positions = self._holdings.commits(self._clock(), tenures, is_released=is_released)
-        if not positions:
-            return True
-        try:
-            self._consumer.commit(positions, waits=waits)
-        except KafkaTrouble as error:
-            _log.warning("antinode relay: Kafka took no commit: %s", error)
-            self._holdings.commit_again(tenures)
-            return False
-        return True
-
-    # Rebalances, in the midst of a fetch or of the end.
+    # Partitions come and go, in the midst of `serve` and of the end.
 
     def _assigned(self, partitions: Sequence[int]) -> None:
-        settings, consumer = self._settings, self._consumer
         self.has_joined = True
-        now = self._clock()
-        committed = _trying(lambda: consumer.committed(settings.topic, partitions))
-        parked = _trying(lambda: consumer.committed(settings.parked_topic, partitions))
-        found = [
-            (
-                partition,
-                *self._beginning(settings.topic, partition, last),
-                *self._parked_beginning(partition, last_parked),
-                last is None,
-            )
-            for partition, last, last_parked in zip(partitions, committed, parked, strict=True)
-        ]
-        # From here on nothing is asked, so that the partitions are this worker's as a whole or not at all.
-        consumer.assign([PartitionOffset(settings.topic, partition, at[0]) for partition, at, *_ in found])
-        consumer.pause(settings.topic, partitions)
-        begun: list[Tenure] = []
-        for partition, at, progress, parked_at, parked_until, is_new in found:
-            tenure = self._tenures[partition] = self._holdings.begin(partition, at, parked_at, parked_until)
-            begun.append(tenure)
-            is_free = is_new or progress.is_released
-            self._starts_at[partition] = now if is_free else now + self._request_timeout
+        self._takeovers.take(partitions, self._clock())
         if partitions:
-            # Before anything is sent: whoever comes next has to know that it may be under way.
-            if not self._commit(begun, waits=True):
-                raise KafkaTrouble("partitions were given to this worker, but it could not commit")
-            _log.info("antinode relay: took over partitions %s", _listed(partitions))
-            self._has_begun.set()
+            _log.info("antinode relay: was given partitions %s", _listed(partitions))
 
-    def _beginning(
-        self, topic: str, partition: int, last: PartitionOffset | None
-    ) -> tuple[tuple[int, Progress], Progress]:
-        low, _ = _trying(lambda: self._consumer.bounds(topic, partition))
-        if last is None or last.offset < low:
-            return (low, UNKNOWN), UNKNOWN if last is None else read_progress(last.text)
-        progress = read_progress(last.text)
-        return (last.offset, progress), progress
+    def _begin(self, partition: int, at: At, parked_at: At) -> Tenure:
+        tenure = self._tenures[partition] = self._holdings.begin(partition, at, parked_at)
+        self._has_begun.set()
+        return tenure
 
-    def _parked_beginning(
-        self, partition: int, last: PartitionOffset | None
-    ) -> tuple[tuple[int, Progress], int]:
-        topic = self._settings.parked_topic
-        low, high = _trying(lambda: self._consumer.bounds(topic, partition))
-        if last is None or last.offset < low:
-            return (low, UNKNOWN), high
-        return (last.offset, read_progress(last.text)), high
+    def _begin_parked(self, tenure: Tenure, start: int, until: int) -> None:
+        self._read(self._holdings.begin_parked(tenure, start, until))
+
+    def _begin_events(self, tenure: Tenure) -> None:
+        self._read(tenure)
+
+    def _read(self, tenure: Tenure) -> None:
+        self._reader.assign([PartitionOffset(tenure.topic, tenure.partition, tenure.watermark.offset)])
+        self._reading.add((tenure.topic, tenure.partition))
 
     def _revoked(self, partitions: Sequence[int]) -> None:
         """Let go in good order: what is under way is waited for, then everything is committed."""
+        end = self._clock() + self._settings.drain_timeout
+        # Of those that have not begun nothing has changed: what the owner before has under way still may be.
+        begun = [each for each in partitions if self._takeovers.has_begun(each)]
         tenures = self._let_go(partitions)
         numbers = self._holdings.stop_giving(tenures)
-        is_drained = self._drain(numbers)
-        # Of those that still waited for the owner before, nobody knows whether that has ended.
-        waited = [each for each in tenures if each.partition in self._starts_at]
-        self._commit(waited, waits=True)
-        rest = [each for each in tenures if each.partition not in self._starts_at]
-        self._commit(rest, waits=True, is_released=is_drained)
-        self._unassign([each.partition for each in tenures], numbers)
+        is_drained = self._drain(numbers, end)
+        self._committer.commit_last(
+            self._clock(),
+            [each for each in tenures if each.partition in begun],
+            is_released=is_drained,
+            goes_on=lambda: self._clock() < end,
+        )
+        self._holdings.forget(numbers)
         if partitions:
             _log.info("antinode relay: gave back partitions %s", _listed(partitions))
 
     def _lost(self, partitions: Sequence[int]) -> None:
         """Forget partitions that are others' already: they wait for what is under way here, and we cannot."""
-        tenures = self._let_go(partitions)
-        numbers = self._holdings.stop_giving(tenures)
+        numbers = self._holdings.stop_giving(self._let_go(partitions))
         self._give_back(numbers)
-        self._unassign([each.partition for each in tenures], numbers)
+        self._holdings.forget(numbers)
         _log.warning("antinode relay: lost partitions %s", _listed(partitions))
 
     def _let_go(self, partitions: Sequence[int]) -> list[Tenure]:
-        return [self._tenures.pop(each) for each in partitions if each in self._tenures]
-
-    def _unassign(self, partitions: Sequence[int], numbers: set[int]) -> None:
-        reading = self._reading.intersection(partitions)
+        """Read these partitions no longer. Returns the tenures of those that were begun with."""
+        self._takeovers.let_go(partitions)
+        for topic in (self._settings.topic, self._settings.parked_topic):
+            read = [each for each in partitions if (topic, each) in self._reading]
+            if read:
+                self._reader.unassign(topic, read)
+                self._reading.difference_update((topic, each) for each in read)
         for partition in partitions:
-            self._starts_at.pop(partition, None)
-            self._scanning.discard(partition)
-            self._reading.discard(partition)
-        self._holdings.forget(numbers)
-        self._consumer.unassign(self._settings.topic, partitions)
-        if reading:
-            self._reader.unassign(self._settings.parked_topic, reading)
+            self._seeks.pop(partition, None)
+        return [self._tenures.pop(each) for each in partitions if each in self._tenures]
 
     def _give_back(self, numbers: set[int]) -> None:
         for sender in self._senders.values():
             sender.give_back(lambda record: tenure_of(record.place) in numbers)
 
-    def _drain(self, numbers: set[int]) -> bool:
+    def _drain(self, numbers: set[int], end: float) -> bool:
         """Wait until nothing of these tenures is under way. Returns whether that came about in time."""
-        end = self._clock() + self._settings.drain_timeout
 
         def is_meant(record: Record) -> bool:
             return tenure_of(record.place) in numbers
@@ -414,22 +334,12 @@ class KafkaWorker:
     def _close(self) -> None:
         try:
             # Its partitions are revoked in the midst of this.
-            self._consumer.close()
+            self._member.leave()
         finally:
             for sender in self._senders.values():
                 sender.shutdown(0)
             self._reader.close()
             self._writes.close(_WRITE_SECONDS)
-
-
-def _trying(ask: Callable[[], Asked]) -> Asked:
-    """What the brokers say, asked a few times: in a rebalance there may be trouble that passes."""
-    for _ in range(_TRIES - 1):
-        try:
-            return ask()
-        except KafkaTrouble:
-            time.sleep(_TRY_AGAIN_SECONDS)
-    return ask()
 
 
 def _listed(partitions: Sequence[int]) -> str:
