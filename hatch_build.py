@@ -36,6 +36,7 @@ SOURCES = (
     "native/stored.c",
     "native/texts.c",
     "native/typed.c",
+    "native/wire.c",
 )
 
 

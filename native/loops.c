@@ -484,5 +484,12 @@ PyMethodDef antinode_pass_methods[] = {
     {"log_method", FAST(antinode_log_method), NULL},
     {"store_frame", FAST(antinode_store_frame), NULL},
     {"quicken", antinode_quicken, METH_O, PyDoc_STR("From here on a call of the class goes to its `_maker`.")},
+#ifndef _WIN32
+    {"identity_at", antinode_identity_at, METH_O, NULL},
+    {"has_come", antinode_has_come, METH_O, NULL},
+    {"send_now", FAST(antinode_send_now), PyDoc_STR("How much of two bytes objects a socket takes without waiting.")},
+    {"receive_within", FAST(antinode_receive_within),
+     PyDoc_STR("What a socket receives, at most so many bytes; TimeoutError after so many seconds.")},
+#endif
     {NULL, NULL, 0, NULL},
 };

@@ -45,6 +45,14 @@ PyObject *antinode_fork_flag(PyObject *module, PyObject *nothing);
 void antinode_put_frame(unsigned char *to, uint32_t salt, uint32_t nth, double logged_at, PyObject *body);
 PyObject *antinode_store_frame(PyObject *module, PyObject *const *args, Py_ssize_t count);
 void antinode_make_crc_table(void);
+
+/* What connections ask of the system; not on Windows. */
+#ifndef _WIN32
+PyObject *antinode_identity_at(PyObject *module, PyObject *number);
+PyObject *antinode_has_come(PyObject *module, PyObject *number);
+PyObject *antinode_send_now(PyObject *module, PyObject *const *args, Py_ssize_t count);
+PyObject *antinode_receive_within(PyObject *module, PyObject *const *args, Py_ssize_t count);
+#endif
 PyObject *antinode_exceeds_of(PyObject *module, PyObject *const *args, Py_ssize_t count);
 int antinode_exceeds(const char *text, Py_ssize_t size, Py_ssize_t max_string, Py_ssize_t max_properties,
                      Py_ssize_t max_layers);

@@ -106,14 +106,15 @@ class _Incoming:
         data = self._data
         seen = 0
         while True:
-            if not _BEGINNING.startswith(data[: len(_BEGINNING)]) and not data.startswith(_BEGINNING):
+            if not data.startswith(_BEGINNING) and not _BEGINNING.startswith(data[: len(_BEGINNING)]):
                 raise MalformedAnswer("it does not begin as HTTP does")
+            end = data.find(b"\n\r\n", seen)
             # An end of line without a carriage return is one, too.
-            ends = [end for end in (data.find(b"\n\r\n", seen), data.find(b"\n\n", seen)) if end >= 0]
-            end = min(ends, default=-1)
-            if (end if ends else len(data)) > limit:
+            bare_end = data.find(b"\n\n", seen, len(data) if end < 0 else end + 1)
+            end = end if bare_end < 0 else bare_end
+            if (end if end >= 0 else len(data)) > limit:
                 raise MalformedAnswer("its headers are too long")
-            if ends:
+            if end >= 0:
                 head = bytes(data[:end])
                 del data[: end + (2 if data[end + 1] == 0x0A else 3)]
                 return head
@@ -160,7 +161,8 @@ def _read_head(incoming: _Incoming) -> RawAnswer:
         if status == 100 or status in _CONTINUE:
             continue
         headers = _headers(lines)
-        options = {option.strip() for option in headers.get("connection", "").lower().split(",")}
+        said = headers.get("connection")
+        options = {option.strip() for option in said.lower().split(",")} if said else ()
         is_old = status_line.startswith("HTTP/1.0")
         is_last = "close" in options or (is_old and "keep-alive" not in options) or status == 101
         return RawAnswer(status, headers, is_last=is_last)

@@ -13,16 +13,24 @@ connection through a SOCKS proxy or of TLS within TLS, where each receive has th
 from __future__ import annotations
 
 import codecs
-import os
-import select
 import socket
 from contextlib import suppress
-from stat import S_IFMT
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from antinode._delivery.http import compression
 from antinode._delivery.http.answers import MAX_BODY_BYTES, read_answer
+from antinode._delivery.http.descriptors import (
+    Identity,
+    close_descriptor,
+    has_come,
+    identity_of,
+    innermost,
+    is_bare,
+    let_go_of_stranger,
+    receive_within,
+    send_now,
+)
 from antinode._delivery.messages import HttpResponse
 
 if TYPE_CHECKING:
@@ -41,34 +49,6 @@ def import_for_names() -> None:
 
 class ConnectTimeout(OSError):
     """No connection within the connect timeout, with some of the request's own time left."""
-
-
-Identity = tuple[int, int, int]
-
-
-def identity_of(sock: Any) -> Identity | None:
-    """What tells a socket from any other file that may get its descriptor's number; None once it is closed.
-
-    Other code may close a descriptor (`os.closerange`, a daemon made after `init`), which then becomes the
-    application's: so this is compared before each use. On Windows sockets have no such descriptors; on macOS
-    they have no numbers of their own, so that only other kinds of files are told from them.
-    """
-    if os.name == "nt" or sock is None:
-        return None
-    try:
-        status = os.fstat(_innermost(sock).fileno())
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino, S_IFMT(status.st_mode)
-
-
-def let_go_of_stranger(sock: Any, identity: Identity | None) -> bool:
-    """Forget a descriptor that has become another's, without closing it; whether it had."""
-    inner = _innermost(sock)
-    if identity is None or inner.fileno() < 0 or identity_of(inner) == identity:
-        return False
-    inner.detach()
-    return True
 
 
 class Exchange:
@@ -136,6 +116,7 @@ class BoundedIO:
     last_used = 0.0  # on the monotonic clock
     identity: Identity | None = None  # of the socket, once connected
     is_tls = False
+    _is_bare = False
     would_block: tuple[type[OSError], ...] = (BlockingIOError,)
     """What a socket raises that does not wait."""
 
@@ -143,18 +124,20 @@ class BoundedIO:
         """Start work for `exchange`. Nothing is sent yet; an idle connection becomes its wire."""
         self.exchange = exchange
         if self.sock is not None:
-            exchange.hold(_innermost(self.sock), self.identity)
+            exchange.hold(innermost(self.sock), self.identity)
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         self.is_open = True
-        self.exchange.attach(_innermost(self.sock))
+        self.exchange.attach(innermost(self.sock))
         self.identity = self.exchange.identity
+        self._is_bare = is_bare(self.sock)
 
     @property
     def is_connected(self) -> bool:
         """Whether it is open at the other end, too: between two requests nothing comes but its end."""
-        return self.sock is not None and not _is_readable(self.sock)
+        descriptor = -1 if self.sock is None else innermost(self.sock).fileno()
+        return descriptor >= 0 and not has_come(descriptor)
 
     def let_go_if_lost(self) -> bool:
         """Forget a socket whose descriptor other code has closed; whether it had."""
@@ -190,18 +173,26 @@ class BoundedIO:
 
     def post(self, head: bytes, body: bytes) -> None:
         """Send both in one system call: copying a body costs less than another wait for the lock."""
-        if self.is_tls or not hasattr(self.sock, "sendmsg"):
+        if self._is_bare:
+            self.exchange.remaining()
+            sent = send_now(self.sock, head, body)
+        elif self.is_tls or not hasattr(self.sock, "sendmsg"):
             self.send(head + body)
             return
-        sent = self._send_at_once(self.sock.sendmsg, (head, body))
+        else:
+            sent = self._send_at_once(self.sock.sendmsg, (head, body))
         if sent < len(head) + len(body):
             self.send(memoryview(head)[sent:])
             self.send(memoryview(body)[max(0, sent - len(head)) :])
 
     def receive(self, size: int) -> bytes:
         """At most so many bytes of the answer, at least one but at the end of the connection."""
-        self.sock.settimeout(self.exchange.remaining())
-        received: bytes = self.sock.recv(size)
+        left = self.exchange.remaining()
+        if self._is_bare:
+            received = receive_within(self.sock, size, left)
+        else:
+            self.sock.settimeout(left)
+            received = self.sock.recv(size)
         if received:
             self.exchange.answered = True
         return received
@@ -309,24 +300,3 @@ def converse(connection: Any, exchange: Exchange, head: bytes, body: bytes) -> t
     if answer.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip"):
         content = compression.decompress(content, MAX_BODY_BYTES, was_cut=not answer.is_whole)
     return HttpResponse(answer.status, answer.headers, content), was_sent and not answer.is_last
-
-
-def _is_readable(sock: Any) -> bool:
-    # Looked up each time, since gevent and eventlet put their own in its place, or take it away.
-    if hasattr(select, "poll"):
-        poll = select.poll()  # unlike select, for any number of descriptors
-        poll.register(sock, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([sock], [], [], 0)[0])
-
-
-def _innermost(sock: Any) -> Any:
-    """The socket that holds the descriptor; urllib3's TLS within TLS keeps it in `socket`."""
-    return getattr(sock, "socket", sock)
-
-
-def close_descriptor(sock: Any, identity: Identity | None) -> None:
-    """Close this process's descriptor, with no word on the wire: another process may still use it."""
-    if sock is not None and not let_go_of_stranger(sock, identity):
-        with suppress(OSError):
-            socket.close(_innermost(sock).detach())

@@ -15,7 +15,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 from urllib3.util import Url
 
 from antinode._delivery.http.answers import CutShort, MalformedAnswer, NoAnswer
-from antinode._delivery.http.connection import BoundedConnect, BoundedIO, Exchange, let_go_of_stranger
+from antinode._delivery.http.connection import BoundedConnect, BoundedIO, Exchange
+from antinode._delivery.http.descriptors import let_go_of_stranger
 from antinode._delivery.http.tls import OverTLS
 
 if TYPE_CHECKING:

@@ -11,15 +11,18 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from antinode._delivery._headers import checked_headers
 from antinode._delivery.http.address import parse_target
 from antinode._delivery.http.compression import Compressor
-from antinode._delivery.http.connection import Exchange, close_descriptor, converse
+from antinode._delivery.http.connection import Exchange, converse
+from antinode._delivery.http.descriptors import close_descriptor
 from antinode._delivery.http.environment import proxy_from_environment
 from antinode._delivery.http.failures import FAILURES, died_while_idle, to_transport_error
 from antinode._delivery.http.origin import Origin
 from antinode._delivery.http.proxies import Proxy, parse_proxy
-from antinode._delivery.http.requests import request_head
+from antinode._delivery.http.requests import request_front
 from antinode._delivery.messages import HttpResponse, Request, TransportError
 from antinode._protocol.secrets import without_secrets
 
@@ -34,6 +37,29 @@ _CONNECT_SECONDS = 5.0  # a SYN that is lost twice still gets through
 # Load balancers and NAT drop an idle connection after one to six minutes, some without a word, and a request
 # on it would then wait for its whole time.
 _IDLE_SECONDS = 50.0
+_GZIP = b"Content-Encoding: gzip\r\n"
+
+
+class _Front(msgspec.Struct, frozen=True):
+    """The head of a request, but for what depends on its body."""
+
+    own: tuple[tuple[str, str], ...]
+    """The request's own headers."""
+    text: bytes
+    is_encoded: bool
+    """Whether the headers say that the body is encoded already."""
+
+    def __repr__(self) -> str:
+        return "_Front()"  # headers may hold secrets
+
+
+class _Way(msgspec.Struct):
+    """The server that a URL leads to, what request line and Host header name there, and the last front."""
+
+    origin: Origin
+    target: str
+    host: str
+    front: _Front | None = None
 
 
 class HttpTransport:
@@ -55,7 +81,7 @@ class HttpTransport:
     # Guarded by _lock: these three and each origin's list of idle connections.
     _under_way: set[Exchange]
     _origins: dict[Address, Origin]
-    _routes: dict[str, tuple[Origin, str, str]]  # by URL, so that each is parsed once
+    _ways: dict[str, _Way]  # by URL, so that each is parsed once
 
     def __init__(
         self,
@@ -97,17 +123,13 @@ class HttpTransport:
         with self._lock:
             self._under_way.add(exchange)
         try:
-            origin, target, host = self._route(request.url)
-            headers = self._headers_for(request, origin)
-            body = request.body
-            if (
-                self._compress is not None
-                and len(body) > self._compress_above
-                and "Content-Encoding" not in headers
-            ):
-                body = self._compress(body)
-                headers["Content-Encoding"] = "gzip"
-            return self._carry(exchange, origin, _head(target, host, headers, len(body)), body)
+            way = self._way(request.url)
+            front = self._front(request, way)
+            body, encoding = request.body, b""
+            if self._compress is not None and len(body) > self._compress_above and not front.is_encoded:
+                body, encoding = self._compress(body), _GZIP
+            head = b"%b%bContent-Length: %d\r\n\r\n" % (front.text, encoding, len(body))
+            return self._carry(exchange, way.origin, head, body)
         finally:
             with self._lock:
                 self._under_way.discard(exchange)
@@ -117,7 +139,7 @@ class HttpTransport:
         with self._lock:
             origins = list(self._origins.values())
             self._origins = {}
-            self._routes = {}
+            self._ways = {}
             idle = [connection for origin in origins for connection in origin.idle]
         for connection in idle:
             connection.close()
@@ -149,13 +171,13 @@ class HttpTransport:
         self._lock = threading.Lock()
         self._under_way = set()
         self._origins = {}
-        self._routes = {}
+        self._ways = {}
 
-    def _route(self, url: str) -> tuple[Origin, str, str]:
+    def _way(self, url: str) -> _Way:
         """The server that `url` leads to, and what a request line and a Host header there name."""
-        route = self._routes.get(url)
-        if route is not None:
-            return route
+        way = self._ways.get(url)
+        if way is not None:
+            return way
         try:
             address, path = parse_target(url)
             proxy = self._proxy
@@ -167,16 +189,20 @@ class HttpTransport:
             # Without its context, and masked: a message may quote the URL.
             raise TransportError(f"no way to the server: {without_secrets(str(error))}") from None
         with self._lock:
-            origin = self._origins.setdefault(address, origin)
-            route = origin, target, host
-            self._routes[url] = route
-        return route
+            way = self._ways[url] = _Way(self._origins.setdefault(address, origin), target, host)
+        return way
 
-    def _headers_for(self, request: Request, origin: Origin) -> dict[str, str]:
-        headers = {**self._headers, **origin.request_headers()}
-        for name, value in request.headers.items():
-            headers[name.title()] = value
-        return headers
+    def _front(self, request: Request, way: _Way) -> _Front:
+        """What of the head is the same in each request with the same headers; that of the last is kept."""
+        own = tuple(request.headers.items())
+        front = way.front
+        if front is None or front.own != own:
+            headers = {**self._headers, **way.origin.request_headers()}
+            for name, value in own:
+                headers[name.title()] = value
+            text = _front_text(way.target, way.host, headers)
+            front = way.front = _Front(own, text, "Content-Encoding" in headers)
+        return front
 
     def _carry(self, exchange: Exchange, origin: Origin, head: bytes, body: bytes) -> HttpResponse:
         connection = self._take_idle(origin)
@@ -263,9 +289,9 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
         raise ValueError(f"headers: {error}") from None
 
 
-def _head(target: str, host: str, headers: Mapping[str, str], length: int) -> bytes:
+def _front_text(target: str, host: str, headers: Mapping[str, str]) -> bytes:
     try:
-        return request_head(target, host, headers, length)
+        return request_front(target, host, headers)
     except ValueError as error:
         # Without its context, which quotes what it could not encode.
         raise TransportError(f"the request cannot be made: {error}") from None

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # at most, beyond its timeout, for its threads to end.
 CHECK_EVERY_SECONDS = 0.5
 _LONGEST_DRIVE_SECONDS = 86_400.0
+# An uploader that has an answer waits so long for the thread that decides just then: a few hand-overs of the
+# interpreter's lock. By way of the coordinator there would be one more.
+_TURN_SECONDS = 0.05
 
 
 def earliest(*times: float | None) -> float | None:
@@ -318,7 +321,7 @@ class Coordinator:
         job, is_all = None, False
         stepping = self._locks.stepping
         try:
-            if not self._lifetime.is_stopped and stepping.acquire(blocking=False):
+            if not self._lifetime.is_stopped and stepping.acquire(timeout=_TURN_SECONDS):
                 try:
                     job, is_all = self._start_next()
                 finally:

@@ -25,7 +25,7 @@ class Locks:
       briefly.
     - `stepping` makes one thread at a time the one that decides, starts uploads and tells: the coordinator,
       or, where no thread can be started, whoever waits. An uploader that has got an answer decides what goes
-      next itself, if nobody else is at it, and leaves the rest to the coordinator.
+      next itself, unless somebody else is at it for long, and leaves the rest to the coordinator.
     - `starting` is held by the thread that starts a coordinator; nobody waits for it.
 
     They are taken in the order `stepping`, `deciding`, `guard`.
