@@ -8,12 +8,13 @@ BIN    := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-fast test-minimum coverage changelog check lint format types accidents barrier sanitize sanitize-quick portable test-python bench bench-growth bench-quick bench-server bench-relay bench-import soak clean
+.PHONY: help demo test test-fast test-thorough test-minimum coverage changelog check lint format types accidents barrier sanitize sanitize-quick portable test-python bench bench-growth bench-quick bench-server bench-relay bench-import soak clean
 
 help:
 	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
 	@echo "make test          run the whole test suite"
 	@echo "make test-fast     the quick part of it: what needs no browser, no SDK and no long-lived process"
+	@echo "make test-thorough  the tests that Hypothesis makes up, ten times as many; DEPTH=100 for more"
 	@echo "make test-minimum  the tests that touch dependencies, on their minimum versions"
 	@echo "make coverage      the test suite with its coverage, subprocesses included"
 	@echo "make changelog     what the fragments in changelog.d add to the changelog"
@@ -47,6 +48,11 @@ test: $(STAMP)
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal -m "not slow and not browser and not clients and not kafka" $(ARGS)
+
+DEPTH ?= 10
+
+test-thorough: $(STAMP)
+	ANTINODE_DEPTH=$(DEPTH) $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal -m hypothesis --timeout=3600 $(ARGS)
 
 # Least versions for what antinode itself depends on; the test tools are the newest that fit.
 MINIMUM_TESTS := tests/protocol tests/encoding tests/delivery/http tests/importing tests/server/http \

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.examples import examples
+
 # How long an example takes, to make or to run, says more of the machine than of the code.
-settings.register_profile("antinode", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "antinode", max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("antinode")
 
 # A job that a shell starts in its background ignores Ctrl-C, and so would every process started here.

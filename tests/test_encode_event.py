@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import antinode
 from antinode import Client, EventError, Outcome, Status
 from antinode.testing import capture
+from tests.examples import examples
 from tests.memory import SONG, Memory, logging_client, sent
 
 VALUES = st.recursive(
@@ -63,7 +64,7 @@ def test_each_has_an_insert_id_of_its_own(memory: Memory) -> None:
     assert len(ids | {logged["insert_id"]}) == 11
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(30))
 @given(properties=st.dictionaries(st.text(max_size=8), VALUES, max_size=4))
 def test_it_may_be_logged_later_as_it_is(properties: dict[str, Any]) -> None:
     """Whatever was mended in it: what is decoded and logged is encoded to the very same."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from antinode import Client, HttpResponse, Request, TransportError
 from antinode._spool.inspection.inspect import records, survey
+from tests.examples import examples
 from tests.memory import KEY, Memory, logging_client, sent
 from tests.test_consent import event, users
 
@@ -225,7 +226,7 @@ def test_what_names_nobody_is_refused(given: dict[str, Any], error: type[Excepti
         Client().forget(**given)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     logged=st.lists(st.integers(0, 3), max_size=60),
     forgotten=st.sets(st.integers(0, 3), min_size=1),

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antinode import Report, Stats
+from tests.examples import examples
 from tests.memory import SONG, Memory, logging_client
 
 STEPS = {
@@ -32,7 +33,7 @@ def chooser(payload, next):
 
 
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_the_books_balance_at_every_instant(steps):
     """accepted = delivered + rejected + dropped + pending, and what was skipped is beside it."""
     memory = Memory()

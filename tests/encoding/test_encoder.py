@@ -23,6 +23,7 @@ from antinode._protocol.fields import FIELDS
 from antinode._protocol.ids import INVALID_IDS, stream_of
 from antinode._protocol.status import Status
 from antinode._protocol.validation import examine
+from tests.examples import examples
 from tests.memory import SONG
 
 NOW = time.time_ns() // 1_000_000
@@ -194,7 +195,7 @@ def seen_by_examine(encoder, event):
 @example(event={**SONG, "time": NOW, "groups": {"a": []}}, with_defaults=False)
 @example(event={**SONG, "time": NOW, "plan": Plan(branch="own")}, with_defaults=True)
 @example(event={**SONG, "time": NOW, "event_properties": {"p": Extended()}}, with_defaults=False)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_both_paths_agree(event, with_defaults):
     """Whatever the event, the encoder sends what the examination would, or refuses in the same words.
 
@@ -222,7 +223,7 @@ def test_both_paths_agree(event, with_defaults):
 
 
 @given(events)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_the_second_time_is_like_the_first(event):
     """What the encoder has learnt of one event changes nothing for the next with the same keys and types."""
     encoder = EventEncoder(max_event_bytes=ROOM)
@@ -403,7 +404,7 @@ def test_nothing_is_left_out_of_what_can_be_mended():
 
 
 @given(st.one_of(objects, values))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_encoding_leaves_no_trace(value):
     """The caller's values are shared with nothing: what is logged is bytes."""
     event = {**SONG, "event_properties": {"value": value}}

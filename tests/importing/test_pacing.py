@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from antinode._delivery.core.rate_limits import RateLimits
 from antinode._importing.pacing import ProjectRate, UserRates
 from antinode._protocol.limits import RATE_WINDOW_SECONDS
+from tests.examples import examples
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.integers(0, 80), min_size=1, max_size=40), st.sampled_from(["user", "device"]))
 def test_no_window_holds_more_than_the_limit(arrivals: list[int], kind: str) -> None:
     """However many events of an id come up each second, in no 30 seconds more leave than the limit allows."""

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import antinode
 from antinode import Client
 from antinode.testing import Endpoint
+from tests.examples import examples
 from tests.lifecycle.driver import KEY
 
 sqlalchemy = pytest.importorskip("sqlalchemy")
@@ -331,7 +332,7 @@ Work = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(25))
 @given(st.lists(st.tuples(st.sampled_from(["commit", "rollback"]), st.lists(Work, max_size=4)), max_size=4))
 def test_exactly_what_all_around_it_commits_is_logged(transactions: list[Any]) -> None:
     """Whatever the nesting of savepoints: an event is logged if each transaction around it commits."""

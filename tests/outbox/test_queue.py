@@ -15,6 +15,7 @@ from antinode.outbox._horizon import Horizon, Snapshot
 from antinode.outbox._queue import OutboxQueue
 from antinode.outbox._rows import SHARDS, OutboxRow, shard_of, stream_of
 from antinode.outbox._shares import SHARD_NAMES, Lease, share
+from tests.examples import examples
 from tests.outbox.memory_database import MemoryDatabase
 
 DELIVERED = Outcome("delivered", Status.SUCCESS, "delivered", 200)
@@ -67,7 +68,7 @@ def test_patience_has_an_end() -> None:
     assert seen(horizon, 8, oldest_open=7, next=9, now=160) == 5
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.integers(1, 9), st.lists(st.integers(-2, 8), min_size=SHARDS, max_size=SHARDS))
 def test_shares_even_out(count: int, beginning: list[int]) -> None:
     """Whoever had which, after a few rounds each shard has one owner and all have about as many."""
@@ -335,5 +336,5 @@ class Machine(RuleBasedStateMachine):
         self.each_stream_is_in_order_and_nothing_twice()
 
 
-Machine.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
+Machine.TestCase.settings = settings(max_examples=examples(25), stateful_step_count=40)
 TestMachine = Machine.TestCase

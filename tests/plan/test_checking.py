@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from antinode.plan import parse_plan, violations
 from antinode.plan._checking import advise
 from antinode.plan._findings import PlanFindings
+from tests.examples import examples
 from tests.plan.strategies import SCHEMAS, VALUES
 from tests.plan.test_reading import SHOP
 
@@ -23,7 +24,7 @@ def told(event_type: str, properties: Any = None, **more: Any) -> list[str]:
     return [advise(PLAN, event_type, each) for each in violations(PLAN, event)]
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(40))
 @given(SCHEMAS, VALUES)
 def test_values_are_judged_as_json_schema_judges_them(keywords: dict[str, Any], value: Any) -> None:
     """For every schema that a plan takes, the verdict is that of a validator of JSON Schema."""

@@ -22,6 +22,7 @@ from antinode.plan._inferring import EventShapes
 from antinode.plan._writing import to_json, to_yaml
 from antinode.testing import capture
 from tests.cli.nursery import run
+from tests.examples import examples
 from tests.plan.test_commands import DATA
 from tests.plan.test_reading import SHOP
 
@@ -52,7 +53,7 @@ def described(held: list[str], text: str, kind: str) -> PropertySchema:
     return PropertySchema(types=("object",), properties=properties, required=tuple(held[:1]))
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(15))
 @given(
     st.dictionaries(NAMES, st.lists(NAMES, max_size=5, unique=True), max_size=4),
     st.text(max_size=20),

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from antinode.plan import TrackingPlan, parse_plan, violations
 from antinode.plan._diffing import diff_plans
 from antinode.plan._markdown import to_markdown
+from tests.examples import examples
 from tests.plan.strategies import EVENTS, SCHEMAS, VALUES
 from tests.plan.test_inferring import inferred
 from tests.plan.test_reading import SHOP
@@ -21,14 +22,16 @@ def of(keywords: dict[str, Any]) -> TrackingPlan:
     return parse_plan(json.dumps(document), is_json=True)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(15))
 @given(EVENTS)
 def test_equal_plans_have_no_changes(events: list[dict[str, Any]]) -> None:
     """Nor has a plan that was inferred again."""
     assert diff_plans(inferred(events), inferred(list(reversed(events)))) == []
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(
+    max_examples=examples(25), suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+)
 @given(SCHEMAS, SCHEMAS, VALUES)
 def test_nothing_breaks_unsaid(old: dict[str, Any], new: dict[str, Any], value: Any) -> None:
     """Where no change breaks, what conformed to the old plan conforms to the new one."""

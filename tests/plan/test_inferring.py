@@ -12,6 +12,7 @@ from antinode.plan import TrackingPlan, parse_plan, violations
 from antinode.plan._inferring import EventShapes
 from antinode.plan._shapes import TooVaried
 from antinode.plan._writing import to_yaml
+from tests.examples import examples
 from tests.plan.strategies import EVENTS
 
 
@@ -22,7 +23,7 @@ def inferred(events: list[dict[str, Any]]) -> TrackingPlan:
     return seen.plan()
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(20))
 @given(EVENTS)
 def test_events_conform_to_the_plan_inferred_from_them(events: list[dict[str, Any]]) -> None:
     """Each of them, also when the plan has been written and read."""
@@ -32,7 +33,7 @@ def test_events_conform_to_the_plan_inferred_from_them(events: list[dict[str, An
     assert [violations(read, event) for event in events] == [[]] * len(events)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(15))
 @given(EVENTS)
 def test_order_does_not_matter(events: list[dict[str, Any]]) -> None:
     """The same events give the same file, to the byte."""

@@ -13,6 +13,7 @@ from antinode.plan._findings import PlanFindings
 from antinode.plan._inferring import EventShapes
 from antinode.plan._merging import merged_plan
 from antinode.plan._writing import to_json
+from tests.examples import examples
 from tests.plan.strategies import EVENTS, NAMES, SCHEMAS
 
 PLANS = st.builds(
@@ -43,7 +44,7 @@ def planned(document: dict[str, Any], required: list[str]) -> TrackingPlan:
     return parse_plan(json.dumps(document), is_json=True)
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(25))
 @given(PLANS, st.lists(NAMES, max_size=2, unique=True), EVENTS, EVENTS)
 def test_it_takes_what_the_plan_takes_and_what_was_seen(
     document: dict[str, Any], required: list[str], events: list[dict[str, Any]], others: list[dict[str, Any]]
@@ -57,7 +58,7 @@ def test_it_takes_what_the_plan_takes_and_what_was_seen(
         assert violations(plan, event) or not violations(made, event)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(15))
 @given(PLANS, EVENTS)
 def test_what_conforms_changes_nothing(document: dict[str, Any], events: list[dict[str, Any]]) -> None:
     """A plan that nothing contradicted is left as it is."""

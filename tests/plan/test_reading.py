@@ -13,6 +13,7 @@ from hypothesis import given, settings
 
 from antinode.plan import PlanError, TrackingPlan, parse_plan, read_plan
 from antinode.plan._writing import file_schema, to_document, to_json, to_yaml
+from tests.examples import examples
 from tests.plan.strategies import SCHEMAS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "tracking-plan.md").read_text(encoding="utf-8")
@@ -121,7 +122,7 @@ def test_files(tmp_path: Path) -> None:
         read_plan(tmp_path / "plan.yaml")
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(20))
 @given(SCHEMAS)
 def test_what_is_written_is_read(keywords: dict[str, Any]) -> None:
     """A plan comes back from its file, YAML or JSON, and editors accept the file."""

@@ -22,6 +22,7 @@ from antinode.plan._writing import to_json
 from antinode.server import Running, running
 from tests.cli.nursery import run
 from tests.cli.reading import words
+from tests.examples import examples
 from tests.plan.strategies import SCHEMAS
 from tests.plan.test_reading import SHOP
 
@@ -112,7 +113,7 @@ PLANS = st.builds(
 )
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(EVENTS.map(planned), PLANS)
 def test_pull_after_push_gives_the_same_plan(
     amplitude: Running, before: TrackingPlan, plan: TrackingPlan

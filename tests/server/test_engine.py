@@ -19,6 +19,7 @@ from antinode.server.rules import ApiKey, Rules
 from antinode.server.storage.profiles import EMPTY
 from antinode.server.storage.profiles import after as profile_after
 from antinode.server.storage.property_operations import apply, is_same
+from tests.examples import examples
 from tests.server.ingesting import AT_MS, event, fixed, identify, post, send, views
 from tests.server.storage.test_property_operations import MIXED
 
@@ -40,7 +41,7 @@ def found(amplitude: Amplitude, **query: Any) -> list[str | None]:
     return [each.insert_id for each in views(amplitude, **query)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.lists(MIXED, max_size=8))
 def test_a_profile_is_its_identifies_applied_in_order(payloads: list[dict[str, Any]]) -> None:
     """Whatever identifies come, alone or together, the user is as if the operations were applied one by one;
@@ -62,7 +63,7 @@ def test_a_profile_is_its_identifies_applied_in_order(payloads: list[dict[str, A
             assert is_same(expected, arrival.user_properties)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.lists(MIXED, max_size=5))
 def test_a_group_is_its_identifies_applied_in_order(payloads: list[dict[str, Any]]) -> None:
     """The same holds for each of the groups that a group identify names."""
@@ -171,7 +172,7 @@ def test_refused_copies_do_not_count() -> None:
 
 
 @given(st.text(min_size=1, max_size=20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_any_insert_id_is_recognised(insert_id: str) -> None:
     """Whatever characters it has."""
     with Amplitude(clock=fixed()) as amplitude:
@@ -282,7 +283,7 @@ def test_events_are_found() -> None:
             amplitude.uploads(UploadQuery(before=huge))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(0, 40), st.integers(1, 15))
 def test_pages_join(count: int, limit: int) -> None:
     """Page after page, each event comes once, newest first, and the last page says that it is."""

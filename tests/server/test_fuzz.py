@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from antinode._protocol.fields import FIELDS, OPERATIONS
 from antinode.server import Running, running
+from tests.examples import examples
 
 PATHS = ["/2/httpapi", "/batch", "/identify", "/groupidentify", "/", "/v1/capture", "/nowhere"]
 CONTENT_TYPES = [
@@ -66,7 +67,7 @@ BODIES = st.one_of(
 )
 
 fuzzed = settings(
-    max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=examples(100), derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
@@ -122,7 +123,7 @@ def test_any_body_is_answered(
         json.loads(answer)
 
 
-@settings(fuzzed, max_examples=100)
+@settings(fuzzed, max_examples=examples(40))
 @given(path=st.sampled_from(["/identify", "/groupidentify", "/config", "/2/httpapi"]), form=FORMS)
 def test_any_query_is_answered(connection: http.client.HTTPConnection, path: str, form: str) -> None:
     """The APIs that take their parameters in the query do so without an accident."""
@@ -131,7 +132,7 @@ def test_any_query_is_answered(connection: http.client.HTTPConnection, path: str
     assert 200 <= status < 500, answer
 
 
-@settings(fuzzed, max_examples=100)
+@settings(fuzzed, max_examples=examples(40))
 @given(head=st.binary(min_size=1, max_size=100), is_begun=st.booleans())
 def test_any_bytes_on_a_connection_leave_the_server_well(
     server: Running, head: bytes, is_begun: bool
@@ -157,7 +158,7 @@ def received(wire: socket.socket) -> bytes:
     return answer
 
 
-@settings(fuzzed, max_examples=60)
+@settings(fuzzed, max_examples=examples(25))
 @given(events=st.lists(EVENTS, min_size=1, max_size=3))
 def test_whatever_was_taken_can_be_read(server: Running, events: list[dict[str, Any]]) -> None:
     """Everything that came can be listed, searched and exported again, however strange its values."""

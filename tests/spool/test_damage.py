@@ -15,6 +15,7 @@ from antinode._spool import DELIVERED, Spool, SpoolBroken
 from antinode._spool.disk import PAGE, read_through
 from antinode._spool.format import ACKS_AT, HEADER_BLOCK, SMALLEST
 from antinode._spool.inspection.inspect import verify
+from tests.examples import examples
 from tests.spool.faulty import FaultyDisk
 from tests.spool.files import bodies, drain, opened, segments, settle
 
@@ -37,7 +38,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_whatever_happens_to_a_file_never_raises(
     original: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

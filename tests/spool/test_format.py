@@ -31,6 +31,7 @@ from antinode._spool.format import (
     size_for,
 )
 from antinode._spool.scanning import CHUNK
+from tests.examples import examples
 from tests.spool.files import scanned
 
 SALT = 0x5EED
@@ -98,7 +99,7 @@ def test_a_stretch_of_rubbish_costs_the_records_it_hits(bodies: list[bytes], dat
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=4))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_truncated_area_keeps_what_is_whole(bodies: list[bytes]) -> None:
     """Cut at any byte, the records before the cut are read; a torn one is reported."""
     area, ends = written(bodies, room=0)

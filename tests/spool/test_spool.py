@@ -18,6 +18,7 @@ from antinode._spool import DELIVERED, DROPPED, REJECTED, Spool, SpoolFull
 from antinode._spool.disk import Disk
 from antinode._spool.errors import SpoolError
 from antinode._spool.filesystems import type_of
+from tests.examples import examples
 from tests.spool.files import bodies, drain, opened, segments, settle
 
 
@@ -509,12 +510,12 @@ class OrderModel(RuleBasedStateMachine):
         self.directory.cleanup()
 
 
-OrderModel.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+OrderModel.TestCase.settings = settings(max_examples=examples(30), stateful_step_count=30, deadline=None)
 TestOrder = OrderModel.TestCase
 
 
 @given(st.lists(st.booleans(), max_size=40))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(15))
 def test_reading_while_another_thread_appends_keeps_the_order(pauses: list[bool]) -> None:
     """The coordinator and the logging threads share no lock: nothing is lost, doubled or out of order."""
     import tempfile
@@ -551,7 +552,7 @@ def test_reading_while_another_thread_appends_keeps_the_order(pauses: list[bool]
         spool.close()
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(15))
 @given(
     ends=st.lists(
         st.tuples(st.integers(0, 99), st.integers(-5, 99), st.sampled_from([DELIVERED, DROPPED])), max_size=8

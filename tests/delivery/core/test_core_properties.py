@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -17,11 +16,10 @@ from antinode._protocol.endpoints import Endpoint
 from tests.delivery.model_server import ENVELOPE, MISBEHAVIOURS, OUTAGES, THROTTLES, Server
 from tests.delivery.model_store import ModelStore
 from tests.delivery.simulation import Simulation
+from tests.examples import examples
 
-# For a deep run: ANTINODE_DEPTH=20 pytest tests/delivery/core/test_core_properties.py
-DEPTH = int(os.environ.get("ANTINODE_DEPTH", "1"))
 ONES = settings(
-    max_examples=60 * DEPTH,
+    max_examples=examples(30),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -186,7 +184,7 @@ def left_behind(number: int, user: str | None) -> tuple[bytes, float]:
 TestDeliveries = Deliveries.TestCase
 TestStoredDeliveries = StoredDeliveries.TestCase
 TestDeliveries.settings = TestStoredDeliveries.settings = settings(
-    max_examples=150 * DEPTH,
+    max_examples=examples(80),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],

@@ -12,6 +12,7 @@ from antinode._delivery.core.core import CoreConfig
 from tests.delivery.model_server import Answer, Server
 from tests.delivery.model_store import ModelStore
 from tests.delivery.simulation import Simulation
+from tests.examples import examples
 
 HOUR = 3600.0
 WALLS = ["firewall", "400 in HTML", "400 beyond the events", "413 in HTML"]
@@ -147,7 +148,7 @@ def test_a_limit_on_bodies_before_the_server_is_no_fault_of_the_event() -> None:
     connections=st.integers(1, 4),
     pauses=st.lists(st.floats(0.0, 700.0), max_size=4),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(30))
 def test_a_bad_event_is_told_from_a_bad_destination(
     wall: str, count: int, streams: int, bad: set[int], connections: int, pauses: list[float]
 ) -> None:

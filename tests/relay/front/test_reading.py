@@ -15,6 +15,7 @@ from antinode.relay.front.reading import Reader, TakenEvents
 from antinode.relay.projects import Projects
 from antinode.relay.streams import stream_of
 from antinode.server.ingest.requests import IngestResponse, Received
+from tests.examples import examples
 from tests.relay.kept import APP, WEB
 
 NOW_MS = 1_793_817_970_000
@@ -221,7 +222,7 @@ EVENTS = st.lists(
 
 
 @given(EVENTS)
-@settings(max_examples=60)
+@settings(max_examples=examples(30))
 def test_both_ways_lead_to_the_same(events: list[dict[str, Any]]) -> None:
     """What is taken quickly is what a close look would have made of it."""
     received = request(upload(*events), address="203.0.113.9")

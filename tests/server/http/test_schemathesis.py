@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from antinode.server import Running, running
+from tests.examples import examples
 from tests.server.clients.players import API_KEY
 from tests.server.clients.story import shop_events
 
@@ -40,7 +41,7 @@ EXPORT = "/api/2/export"
 DELETIONS = "/api/2/deletions/users"
 
 asked = settings(
-    max_examples=40,
+    max_examples=examples(12),
     derandomize=True,
     deadline=None,
     database=None,

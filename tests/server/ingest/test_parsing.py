@@ -15,6 +15,7 @@ from antinode.server.ingest.parsing import IngestApi, RequestReading, read
 from antinode.server.ingest.requests import Received
 from antinode.server.ingest.responses import Refusal
 from antinode.server.rules import ApiKey, Rules
+from tests.examples import examples
 
 KEY = "0123456789abcdef0123456789abcdef"
 EVENT = {"event_type": "Song Played", "user_id": "user-20391"}
@@ -550,7 +551,7 @@ def test_any_json_is_answered(key: Any, events: Any, options: Any, time: Any, pa
     )
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(25))
 @given(cut=st.integers(0, 400), swap=st.integers(0, 400), byte=st.integers(0, 255))
 def test_broken_gzip_is_answered(cut: int, swap: int, byte: int) -> None:
     """Cut off anywhere, and with any byte changed."""

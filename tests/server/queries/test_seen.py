@@ -17,6 +17,7 @@ from antinode.server.engine import Amplitude
 from antinode.server.models import SeenEventType
 from antinode.server.queries.seen import Seen
 from antinode.server.rules import KNOWN_API_KEY, Rules
+from tests.examples import examples
 from tests.server.ingesting import AT_MS, event, fixed, identify, send
 
 
@@ -162,7 +163,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(EVENTS)
 def test_counts_are_those_of_the_events(events: list[tuple[str, dict[str, Any]]]) -> None:
     """Whatever came, each property is counted once for each event that has it."""

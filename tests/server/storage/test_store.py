@@ -20,6 +20,7 @@ from antinode.server.models import UploadQuery
 from antinode.server.rules import Rules
 from antinode.server.storage import schema
 from antinode.server.storage.schema import DataInUse, DataUnreadable
+from tests.examples import examples
 from tests.server.ingesting import AT_MS, event, fixed, identify, post, send, views
 
 
@@ -70,7 +71,7 @@ SENT = st.builds(
 UPLOADS = st.lists(st.lists(SENT, min_size=1, max_size=4), max_size=6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(UPLOADS, UPLOADS)
 def test_a_restart_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, before: list[list[Any]], after: list[list[Any]]
@@ -97,7 +98,7 @@ def test_a_restart_changes_nothing(
             }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(UPLOADS, st.integers(1, 12))
 def test_the_newest_are_kept(uploads: list[list[Any]], max_events: int) -> None:
     """With `max_events`, the newest entries are as without it, and no more of them are kept than that. The
