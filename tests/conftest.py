@@ -77,6 +77,7 @@ MARKED = {
         "relay/kafka/test_commands.py",
         "relay/kafka/test_contract.py",
         "relay/kafka/test_delivery.py",
+        "relay/kafka/test_growing.py",
         "relay/kafka/test_intake.py",
     ),
 }

@@ -78,6 +78,20 @@ def test_topics_are_made_and_checked(settings):
     assert (code, "has 3 partitions" in " ".join(said.split())) == (2, True), said
 
 
+def test_a_relay_grows(settings):
+    """Step by step, as it says; a second call has nothing to do, and a smaller number is refused."""
+    more = ("--replication", "1", "--partitions")
+    code, said = run(settings, "grow", *more, "6")
+    assert (code, f"{settings.topic} is sealed." in said) == (0, True), said
+    assert f"Events are kept in {settings.topic}.2, which has 6 partitions." in said
+    code, said = run(settings, "grow", *more, "6")
+    assert (code, "sealed" in said) == (0, False), said
+    code, said = run(settings, "grow", *more, "5")
+    assert (code, "give a larger number" in " ".join(said.split())) == (2, True), said
+    code, said = run(settings, "topics")
+    assert (code, f"{settings.topic}.2 has 6 partitions" in said) == (0, True), said
+
+
 @pytest.mark.parametrize(("line", "said"), [("acks=1", "acks cannot be set"), ("nonsense", "NAME=VALUE")])
 def test_a_wrong_setting_is_told_of(tmp_path, settings, line, said):
     """By its name, and before anything is done."""

@@ -20,10 +20,10 @@ from antinode.cli.ui import console
 from antinode.cli.ui.errors import Failed
 from antinode.cli.ui.output import unread_is_fine, write_json
 from antinode.relay.figures import DeliveryFigures
+from antinode.relay.kafka.following import FollowingWorker
 from antinode.relay.kafka.holdings import WrongPartitions
 from antinode.relay.kafka.report import WorkerReport
 from antinode.relay.kafka.settings import KafkaSettings
-from antinode.relay.kafka.worker import KafkaWorker
 from antinode.relay.projects import Projects
 from antinode.relay.reporting import reporting
 
@@ -47,10 +47,10 @@ def run_worker(
     if not is_loopback(host):
         _log.warning("on %s everyone who can reach this machine can read the figures", host)
     with kafka_errors():
-        worker = KafkaWorker(settings, projects, options)
+        worker = FollowingWorker(settings, projects, options)
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, lambda *_: worker.stop())
-        report = WorkerReport(lambda: worker, projects)
+        report = WorkerReport(lambda: worker.worker, projects)
         try:
             with reporting(report, host, port, _tell_error) as url, _telling(report):
                 _announce(url, settings, projects, is_json=is_json)

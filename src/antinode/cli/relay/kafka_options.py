@@ -17,15 +17,12 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+_KAFKA: Final[dict[str, Any]] = {
+    "metavar": "HOST:PORT",
+    "envvar": "ANTINODE_RELAY_KAFKA",
+    "help": "Brokers, with commas between them. Also: ANTINODE_RELAY_KAFKA.",
+}
 _OPTIONS: Final = (
-    click.option(
-        "--kafka",
-        "bootstrap",
-        metavar="HOST:PORT",
-        envvar="ANTINODE_RELAY_KAFKA",
-        required=True,
-        help="Brokers, with commas between them. Also: ANTINODE_RELAY_KAFKA.",
-    ),
     click.option(
         "--topic",
         metavar="NAME",
@@ -58,11 +55,48 @@ _OPTIONS: Final = (
 )
 
 
+replication_option: Final = click.option(
+    "--replication",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Copies of each partition of the topics that are made.",
+)
+
+
 def kafka_options(command: _Command) -> _Command:
     """Give a command the options of `read_kafka`."""
-    for option in reversed(_OPTIONS):
+    return _with_options(command, is_required=True)
+
+
+def optional_kafka_options(command: _Command) -> _Command:
+    """The same for a command that does without Kafka where `bootstrap` is None."""
+    return _with_options(command, is_required=False)
+
+
+def _with_options(command: _Command, *, is_required: bool) -> _Command:
+    kafka_option = click.option("--kafka", "bootstrap", required=is_required, **_KAFKA)
+    for option in reversed((kafka_option, *_OPTIONS)):
         command = option(command)
     return command
+
+
+def not_both(bootstrap: str | None, directory: Path | None) -> None:
+    """Raise UsageError if both Kafka and a directory are named on the command line.
+
+    One of them may be set in the environment while the other one is meant.
+    """
+    if bootstrap is not None and directory is not None and is_given("bootstrap") and is_given("directory"):
+        raise click.UsageError("give --kafka or --spool, not both")
+
+
+def is_given(name: str) -> bool:
+    """Whether an option of the command that runs is on the command line."""
+    from click import get_current_context  # noqa: PLC0415 - not for help and completion
+    from click.core import ParameterSource  # noqa: PLC0415 - as above
+
+    return get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def read_kafka(

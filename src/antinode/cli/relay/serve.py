@@ -18,7 +18,8 @@ from antinode.cli.relay.options import config_option, read_projects
     "--partitions",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many partitions the topic must have: with another number it does not start.",
+    help="How many partitions the topic must have, or must have had before it grew: with another number the "
+    "front does not start.",
 )
 @config_option
 @listening_options
@@ -55,13 +56,13 @@ def serve(
     where = front_settings(**listening)
     from antinode.cli.relay.kafka_options import kafka_errors  # noqa: PLC0415 - not for help and completion
     from antinode.cli.relay.serving import serve_front  # noqa: PLC0415
-    from antinode.relay.kafka.intake import KafkaIntake  # noqa: PLC0415
+    from antinode.relay.kafka.following import FollowingIntake  # noqa: PLC0415
 
     with kafka_errors():
         serve_front(
             where,
             projects,
-            KafkaIntake(settings),
+            FollowingIntake(settings),
             f"events are kept in Kafka, in the topic {topic}",
             log_level=log_level,
             is_json=is_json,

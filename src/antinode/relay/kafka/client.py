@@ -149,6 +149,10 @@ class RecordProducer:
         """Call back for what was written, waiting so long for the first."""
         self._producer.poll(seconds)
 
+    def flush(self, seconds: float) -> None:
+        """Call back for all that was written, within so many seconds."""
+        self._producer.flush(seconds)
+
     def probe(self, topic: str, timeout: float) -> None:
         """Ask the brokers for a topic. Raises `KafkaTrouble` if they do not answer."""
         asking(self._producer.list_topics, topic, timeout)
@@ -273,13 +277,14 @@ class KafkaAdmin:
         )
 
     def ask_committed(
-        self, topics: Sequence[str], partitions: Sequence[int], seconds: float
+        self, topics: Sequence[str], partitions: Sequence[int], seconds: float, *, group: str | None = None
     ) -> Inquiry[dict[tuple[str, int], PartitionOffset]]:
         """Ask what the group has committed of these partitions of all these topics, by topic and partition.
 
-        Those without a commit are left out. The brokers have so many seconds for it.
+        Those without a commit are left out. The brokers have so many seconds for it. The `group` is that of
+        the settings unless given.
         """
-        kafka, group = confluent(), self._settings.group
+        kafka, group = confluent(), group or self._settings.group
         asked = [kafka.TopicPartition(topic, each) for topic in topics for each in partitions]
         request = kafka.ConsumerGroupTopicPartitions(group, asked)
 
@@ -359,6 +364,12 @@ class PassingErrors:
         if error.str() != self._last:
             self._last = error.str()
             _log.warning("antinode relay: Kafka: %s", self._last)
+
+
+def is_too_large(why: str) -> bool:
+    """Whether this is why the brokers did not take a record: it is larger than its topic allows."""
+    error = confluent().KafkaError
+    return bool(why == error(error.MSG_SIZE_TOO_LARGE).str())
 
 
 def topic_partition(position: PartitionOffset) -> Any:

@@ -19,6 +19,7 @@ from antinode.relay.kafka.records import (
     UnreadableRecord,
     headers_of,
     in_records,
+    is_probe,
     pack,
     read_headers,
     unpack,
@@ -220,6 +221,10 @@ class Holdings:
 
         Raises `WrongPartitions`.
         """
+        if not fetched.value and is_probe(fetched.headers):
+            with self._lock:
+                tenure.watermark.take(fetched.offset, 0)
+            return None
         try:
             head = read_headers(fetched.headers)
             events = unpack(fetched.value)

@@ -23,6 +23,7 @@ _PROJECT_HEADER: Final = "antinode-project"
 _RECEIVED_HEADER: Final = "antinode-received"
 _PARTITIONS_HEADER: Final = "antinode-partitions"
 _WRITER_HEADER: Final = "antinode-writer"
+_PROBE_HEADER: Final = "antinode-probe"
 _COUNT = struct.Struct(">I")
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -38,6 +39,15 @@ class WithBody(Protocol):
 
 class UnreadableRecord(ValueError):
     """A record is not one of the relay's, or of a later format."""
+
+
+PROBE: Final[Sequence[tuple[str, bytes]]] = [(_PROBE_HEADER, b"1")]
+"""The headers of a record without events, by which is tried whether the brokers take records."""
+
+
+def is_probe(headers: Headers | None) -> bool:
+    """Whether a record is there for its being taken alone."""
+    return any(name == _PROBE_HEADER for name, _ in headers or ())
 
 
 class RecordHead(msgspec.Struct, frozen=True):

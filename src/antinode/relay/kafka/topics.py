@@ -14,6 +14,7 @@ from antinode.relay.kafka.client import (
     RecordConsumer,
     TopicFacts,
 )
+from antinode.relay.kafka.generations import SEALED_BYTES, no_topic
 from antinode.relay.kafka.records import UnreadableRecord, read_headers
 from antinode.relay.kafka.settings import KafkaSettings
 
@@ -27,8 +28,13 @@ _LOOK_SECONDS: Final = 10.0
 _LOOK_AGAIN_SECONDS: Final = 0.05
 
 
-def make_topics(settings: KafkaSettings, partitions: int, replication: int = ENOUGH_COPIES) -> list[str]:
-    """Make those of the three topics that do not exist. Returns their names. Raises `KafkaTrouble`."""
+def make_topics(
+    settings: KafkaSettings, partitions: int, replication: int = ENOUGH_COPIES, *, is_sealed: bool = False
+) -> list[str]:
+    """Make those of the three topics that do not exist. Returns their names. Raises `KafkaTrouble`.
+
+    `is_sealed`: that of events takes no records for the time being.
+    """
     admin = KafkaAdmin(settings)
     in_sync = max(1, min(ENOUGH_IN_SYNC, replication - 1))
     made: list[str] = []
@@ -41,7 +47,9 @@ def make_topics(settings: KafkaSettings, partitions: int, replication: int = ENO
             continue
         config = {
             "min.insync.replicas": str(in_sync),
-            "max.message.bytes": str(LARGEST_RECORD_BYTES),
+            "max.message.bytes": str(
+                SEALED_BYTES if is_sealed and topic == settings.topic else LARGEST_RECORD_BYTES
+            ),
             "retention.ms": str(days * _DAY_MS),
             "cleanup.policy": "delete",
             "unclean.leader.election.enable": "false",
@@ -81,9 +89,7 @@ def check_topics(settings: KafkaSettings) -> int:
     }
     for topic, facts in found.items():
         if facts is None:
-            raise ConfigurationError(
-                f"Kafka has no topic {topic!r}: `antinode relay topics` makes the topics of a relay"
-            )
+            raise no_topic(topic)
         _check_safety(settings, topic, facts)
     events, parked = found[settings.topic], found[settings.parked_topic]
     assert events is not None  # noqa: S101 - looked at above
@@ -113,7 +119,7 @@ def _check_safety(settings: KafkaSettings, topic: str, facts: TopicFacts) -> Non
                 f"topic {topic!r} has min.insync.replicas={facts.min_insync}, so that one broken disk could "
                 f"lose events: set it to {ENOUGH_IN_SYNC}; --allow-small-cluster accepts that"
             )
-    if facts.max_message_bytes < LARGEST_RECORD_BYTES:
+    if SEALED_BYTES < facts.max_message_bytes < LARGEST_RECORD_BYTES:
         raise ConfigurationError(
             f"topic {topic!r} has max.message.bytes={facts.max_message_bytes}, too few for a large event: "
             f"set it to {LARGEST_RECORD_BYTES}"
@@ -123,7 +129,7 @@ def _check_safety(settings: KafkaSettings, topic: str, facts: TopicFacts) -> Non
 def _changed(topic: str, partitions: int, expected: int) -> str:
     return (
         f"topic {topic!r} has {partitions} partitions, and its events were written for {expected}: a user's "
-        "events would be in two of them, out of order; move to a topic with another name instead"
+        "events would be in two of them, out of order; `antinode relay grow` is the way to more"
     )
 
 

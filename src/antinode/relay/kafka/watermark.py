@@ -44,7 +44,7 @@ class Watermark:
         return self._low < self._next
 
     def take(self, offset: int, count: int) -> int:
-        """Hear that a record of `count` events is read, at least one. Returns the number of its first."""
+        """Hear that a record of `count` events is read. Returns the number of its first."""
         if not self._next and offset != self.offset:
             # Records are gone, and what is known of their events' ends is of no use for others.
             self._starts.clear()
