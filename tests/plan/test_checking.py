@@ -7,10 +7,12 @@ from typing import Any
 
 import jsonschema_rs
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from antinode.plan import parse_plan, violations
 from antinode.plan._checking import advise
 from antinode.plan._findings import PlanFindings
+from antinode.plan._paths import OWN, Trail, above, steps_of, written
 from tests.examples import examples
 from tests.plan.strategies import SCHEMAS, VALUES
 from tests.plan.test_reading import SHOP
@@ -73,6 +75,48 @@ def test_every_kind_of_mistake() -> None:
         "`group_properties.company.seats` must be integer, not '3'",
         "`group_properties.company.seat` is not in the plan; did you mean `seats`?",
     ]
+
+
+def test_names_that_look_like_paths() -> None:
+    """A dotted name and a nested one are told apart, and what was meant is found behind either."""
+    inner = {"type": "object", "properties": {"count": {}}, "additionalProperties": False}
+    planned = {"a.b": {"type": "integer"}, "a": inner, "user_properties": inner, "list[]": inner}
+    document = {"version": 1, "events": {"A": {"properties": planned}}, "user_properties": {}}
+    plan = parse_plan(json.dumps(document), is_json=True)
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"a.b": "1"}, "`\"a.b\"` must be integer, not '1'"),
+        ({"a.bb": 1}, '`"a.bb"` is not in the plan; did you mean `a.b`?'),
+        ({"a": {"b": 1}}, "`a.b` is not in the plan"),
+        ({"a": {"coun.t": 1}}, '`a."coun.t"` is not in the plan; did you mean `count`?'),
+        (
+            {"user_properties": {"cont": 1}},
+            '`"user_properties".cont` is not in the plan; did you mean `count`?',
+        ),
+        ({"list[]": {"cont": 1}}, '`"list[]".cont` is not in the plan; did you mean `count`?'),
+    ]
+    for properties, words in cases:
+        event = {"event_type": "A", "event_properties": properties}
+        assert [advise(plan, "A", each) for each in violations(plan, event)] == [words]
+
+
+NAMES = st.text(st.sampled_from('ab.[]"\\ü\n'), max_size=4)
+
+
+@given(
+    st.lists(st.one_of(NAMES, st.sampled_from([*OWN, 0])), min_size=1, max_size=5),
+    st.sampled_from(["", *OWN]),
+)
+def test_a_path_leads_to_one_place_only(steps: list[str | int], own: str) -> None:
+    """Whatever names are: a path that was written is read as what it was written of."""
+    if not own and steps[0] == 0:
+        steps[0] = "a"
+    trail: Trail = own
+    around = [own] if own else [""]
+    for step in steps:
+        trail = (trail, step)
+        around.append(written(trail))
+    assert steps_of(written(trail)) == (own, steps)
+    assert above(written(trail)) == ([""] if own else []) + around[:-1]
 
 
 def test_findings_add_up() -> None:

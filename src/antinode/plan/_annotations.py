@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from antinode.plan._models import PlannedEvent
+from antinode.plan._paths import Trail, written
 from antinode.plan._python_names import class_name, docstring, identifiers, is_attribute, quoted
 from antinode.plan._schemas import PropertySchema
 
@@ -80,8 +81,10 @@ class Annotations:
     def _class(self, path: _Path, schema: PropertySchema) -> Iterator[str]:
         """What is required and what is not in a class each: Python 3.10 has no `NotRequired`."""
         name = self._names[path]
-        within = ".".join("[]" if each == 0 else str(each) for each in path[1:]).replace(".[]", "[]")
-        about = schema.description or f"`{within}` of the event {path[0]}."
+        within: Trail = ""
+        for step in path[1:]:
+            within = (within, step)
+        about = schema.description or f"`{written(within)}` of the event {path[0]}."
         required = [each for each in sorted(schema.properties) if each in schema.required]
         optional = [each for each in sorted(schema.properties) if each not in schema.required]
         bases: list[str] = []

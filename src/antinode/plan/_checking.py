@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from antinode._protocol.fields import GROUP_IDENTIFY, IDENTIFY, OPERATIONS, REVENUE
 from antinode.plan._models import TrackingPlan
+from antinode.plan._paths import joined, steps_of
 from antinode.plan._schemas import Code, PropertySchema, Violation, shown
 from antinode.plan._spelling import nearest
 
@@ -47,7 +48,7 @@ def violations(plan: TrackingPlan, event: Mapping[str, Any]) -> list[Violation]:
         for kind in groups if isinstance(groups, dict) else ():
             schema = plan.group_properties.get(kind)
             if schema is not None:
-                _check_written(event.get("group_properties"), schema, f"group_properties.{kind}", found)
+                _check_written(event.get("group_properties"), schema, joined("group_properties", kind), found)
     return found
 
 
@@ -56,9 +57,9 @@ def _check_written(given: object, schema: PropertySchema, path: str, found: list
     for name, value, is_whole in written_properties(given):
         planned = schema.properties.get(name)
         if planned is None:
-            found.append(Violation("unknown_property", f"{path}.{name}", value))
+            found.append(Violation("unknown_property", joined(path, name), value))
         elif is_whole:
-            planned.check(value, f"{path}.{name}", found)
+            planned.check(value, (path, name), found)
 
 
 def written_properties(given: object) -> Iterator[tuple[str, Any, bool]]:
@@ -82,12 +83,15 @@ def advise(plan: TrackingPlan, event_type: object, violation: Violation) -> str:
     if code == "retired_event":
         return "is retired: log it no more"
     if code == "unknown_property":
-        return f"`{path}` is not in the plan{_meant(nearest(_last(path), _siblings(plan, event_type, path)))}"
+        own, steps = steps_of(path)
+        holder = _schema_at(plan, event_type, own, steps[:-1])
+        names = () if holder is None else holder.properties
+        return f"`{path}` is not in the plan{_meant(nearest(str(steps[-1]), names))}"
     if code == "missing_property":
         return f"`{path}` is missing, which is required"
     text = f"`{path}` must be {expected}, not {shown(value)}"
     if code == "wrong_value" and expected.startswith("one of ") and isinstance(value, str):
-        schema = _schema_at(plan, event_type, path)
+        schema = _schema_at(plan, event_type, *steps_of(path))
         texts = [each for each in (schema.enum if schema and schema.enum else ()) if isinstance(each, str)]
         return text + _meant(nearest(value, texts))
     return text
@@ -97,31 +101,21 @@ def _meant(name: str | None) -> str:
     return "" if name is None else f"; did you mean `{name}`?"
 
 
-def _last(path: str) -> str:
-    return path.rpartition(".")[2]
-
-
-def _siblings(plan: TrackingPlan, event_type: object, path: str) -> list[str]:
-    holder = _schema_at(plan, event_type, path.rpartition(".")[0])
-    return [] if holder is None else list(holder.properties)
-
-
-def _schema_at(plan: TrackingPlan, event_type: object, path: str) -> PropertySchema | None:
-    """The schema of what lies at a path; None where none does, or where names have dots themselves."""
+def _schema_at(
+    plan: TrackingPlan, event_type: object, own: str, steps: list[str | int]
+) -> PropertySchema | None:
+    """The schema of what lies there; None where the plan says nothing of it."""
     schema: PropertySchema | None
-    steps = path.split(".") if path else []
-    if steps[:1] == ["user_properties"] and plan.user_properties is not None:
-        schema, steps = plan.user_properties, steps[1:]
-    elif steps[:1] == ["group_properties"] and plan.group_properties is not None and len(steps) > 1:
-        schema, steps = plan.group_properties.get(steps[1]), steps[2:]
+    if own == "user_properties":
+        schema = plan.user_properties
+    elif own == "group_properties":
+        schema, steps = (plan.group_properties or {}).get(str(steps[0])), steps[1:]
     else:
         planned = plan.events.get(event_type) if isinstance(event_type, str) else None
         schema = None if planned is None else planned.schema
     for step in steps:
-        name = step.rstrip("[]")
-        schema = None if schema is None else schema.properties.get(name)
-        for _ in range(step.count("[]")):
-            schema = None if schema is None else schema.items
+        if schema is not None:
+            schema = schema.items if step == 0 else schema.properties.get(str(step))
     return schema
 
 

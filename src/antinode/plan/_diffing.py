@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from antinode.plan._models import PlannedEvent, TrackingPlan
+from antinode.plan._paths import joined
 from antinode.plan._schemas import LIMITS, PropertySchema, Violation, are_equal, shown_list
 
 
@@ -41,7 +42,7 @@ def _changes(old: TrackingPlan, new: TrackingPlan) -> Iterator[PlanChange]:
     kinds = dict.fromkeys((*(before_groups or {}), *(after_groups or {})))
     for kind in kinds:
         yield from _held(
-            (before_groups or {}).get(kind), (after_groups or {}).get(kind), f"group_properties.{kind}"
+            (before_groups or {}).get(kind), (after_groups or {}).get(kind), joined("group_properties", kind)
         )
     for what in ("name", "description"):
         if getattr(old, what) != getattr(new, what):
@@ -132,9 +133,8 @@ def _within(changes: Iterator[PlanChange], is_listed: bool) -> Iterator[PlanChan
 
 
 def _object(old: PropertySchema, new: PropertySchema, path: str) -> Iterator[PlanChange]:
-    prefix = f"{path}." if path else ""
     for name in dict.fromkeys((*old.properties, *new.properties)):
-        at = prefix + name
+        at = joined(path, name)
         before, after = old.properties.get(name), new.properties.get(name)
         if before is not None and after is not None:
             yield from _schema(before, after, at)
@@ -145,10 +145,10 @@ def _object(old: PropertySchema, new: PropertySchema, path: str) -> Iterator[Pla
             yield PlanChange(old.takes_others and after != _ANY, "", at, "added")
     for name in new.required:
         if name not in old.required:
-            yield PlanChange(True, "", prefix + name, "required now")
+            yield PlanChange(True, "", joined(path, name), "required now")
     for name in old.required:
         if name not in new.required and name in new.properties:
-            yield PlanChange(False, "", prefix + name, "required no more")
+            yield PlanChange(False, "", joined(path, name), "required no more")
     if old.takes_others != new.takes_others:
         text = (
             "other properties are taken, too"

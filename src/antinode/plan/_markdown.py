@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from antinode.plan._models import PlannedEvent, TrackingPlan
+from antinode.plan._paths import joined
 from antinode.plan._schemas import PropertySchema, enum_words, limit_words, shown
 
 _MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
@@ -64,13 +65,13 @@ def _table(schema: PropertySchema, *, has_required: bool) -> Iterator[str]:
     yield ""
 
 
-def _rows(schema: PropertySchema, prefix: str) -> Iterator[tuple[str, PropertySchema, bool]]:
+def _rows(schema: PropertySchema, path: str) -> Iterator[tuple[str, PropertySchema, bool]]:
     for name, each in schema.properties.items():
-        yield f"{prefix}{name}", each, name in schema.required
-        inner, path = each, f"{prefix}{name}"
+        inner, at = each, joined(path, name)
+        yield at, each, name in schema.required
         while inner.items is not None:
-            inner, path = inner.items, f"{path}[]"
-        yield from _rows(inner, f"{path}.")
+            inner, at = inner.items, f"{at}[]"
+        yield from _rows(inner, at)
 
 
 def _type(schema: PropertySchema) -> str:

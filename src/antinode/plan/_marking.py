@@ -11,11 +11,12 @@ from antinode.plan._findings import PlanFinding, PlanFindings
 from antinode.plan._inferring import EventShapes
 from antinode.plan._marks import EventMark, PropertyMark
 from antinode.plan._models import TrackingPlan
+from antinode.plan._paths import joined, steps_of
 from antinode.plan._schemas import PropertySchema
 from antinode.plan._shapes import ValueShape
 
-_USERS: Final = "user_properties."
-_GROUPS: Final = "group_properties."
+_USERS: Final = "user_properties"
+_GROUPS: Final = "group_properties"
 
 
 class MarkedProperty(NamedTuple):
@@ -80,7 +81,7 @@ class BesidePlan:
     def group(self, kind: str, seen: Iterable[str]) -> dict[str, MarkedProperty]:
         """The same for the properties of a group type."""
         planned = (self.plan.group_properties or {}).get(kind)
-        return {} if planned is None else _marked(planned, seen, self._of_all, f"{_GROUPS}{kind}.")
+        return {} if planned is None else _marked(planned, seen, self._of_all, joined(_GROUPS, kind))
 
     def unseen(self, seen: EventShapes) -> Iterator[str]:
         """The active events of the plan that did not come."""
@@ -90,24 +91,24 @@ class BesidePlan:
 
 
 def _marked(
-    planned: PropertySchema, seen: Iterable[str], findings: Iterable[PlanFinding], prefix: str
+    planned: PropertySchema, seen: Iterable[str], findings: Iterable[PlanFinding], path: str
 ) -> dict[str, MarkedProperty]:
+    """Each property of what lies at `path`: of the event if that is empty, else of users or a group type."""
     seen = frozenset(seen)
-    names = dict.fromkeys((*planned.properties, *sorted(seen)))
+    of_which, kind = steps_of(path)
     by_name = defaultdict(list)
     for each in findings:
-        if each.path.startswith(prefix):
-            name = _top(each.path[len(prefix) :], names)
-            if name is not None:
-                by_name[name].append(each)
+        own, steps = steps_of(each.path)
+        if own == of_which and len(steps) > len(kind) and steps[: len(kind)] == kind:
+            by_name[steps[len(kind)]].append(each)
     return {
         name: MarkedProperty(
-            _mark(prefix + name, name in seen, planned.properties.get(name), by_name[name]),
+            _mark(joined(path, name), name in seen, planned.properties.get(name), by_name[name]),
             planned.properties.get(name),
             name in planned.required,
             tuple(by_name[name]),
         )
-        for name in names
+        for name in dict.fromkeys((*planned.properties, *sorted(seen)))
     }
 
 
@@ -124,11 +125,3 @@ def _mark(
     if any(each.code != "missing_property" or each.path != path for each in findings):
         return "invalid"
     return "incomplete" if findings else "planned"
-
-
-def _top(path: str, names: Mapping[str, object]) -> str | None:
-    """The property of these that a path leads to or through: the longest, as names may have dots."""
-    for end in range(len(path), -1, -1):
-        if (end == len(path) or path[end] in ".[") and path[:end] in names:
-            return path[:end]
-    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import replace
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any, Final
 from antinode.plan._findings import PlanFinding, PlanFindings
 from antinode.plan._inferring import EventShapes
 from antinode.plan._models import PlannedEvent, TrackingPlan
+from antinode.plan._paths import above, joined
 from antinode.plan._schemas import (
     TYPES,
     Code,
@@ -24,7 +24,6 @@ from antinode.plan._shapes import ValueShape, gives_away
 
 _USERS: Final = "user_properties"
 _GROUPS: Final = "group_properties"
-_STEP: Final = re.compile(r"\.|\[")
 
 
 def merged_plan(
@@ -45,7 +44,7 @@ def merged_plan(
         users = merging.written(users, seen.users, _USERS)
     if groups is not None:
         groups = {
-            kind: merging.written(each, seen.groups.get(kind), f"{_GROUPS}.{kind}")
+            kind: merging.written(each, seen.groups.get(kind), joined(_GROUPS, kind))
             for kind, each in groups.items()
         }
     return replace(plan, events=events, user_properties=users, group_properties=groups)
@@ -65,10 +64,10 @@ class _Contradictions:
     def add(self, found: PlanFinding) -> None:
         self._codes[found.path].add(found.code)
         self._expected[found.path].update(found.expected)
-        above = ["", *(found.path[: each.start()] for each in _STEP.finditer(found.path))]
+        around = above(found.path)
         if found.code == "unknown_property":
-            self._has_unknown.update(above)
-        self._touched.update(above if found.code == "missing_property" else (*above, found.path))
+            self._has_unknown.update(around)
+        self._touched.update(around if found.code == "missing_property" else (*around, found.path))
 
     def has(self, path: str, code: Code, expected: str | None = None) -> bool:
         """Whether it was, in this way."""
@@ -112,16 +111,15 @@ class _Merging:
     def _object(
         self, planned: PropertySchema, shape: ValueShape, path: str, met: _Contradictions
     ) -> PropertySchema:
-        prefix = f"{path}." if path else ""
         properties = {
-            name: self._value(each, shape.fields.get(name), name, prefix + name, met)
+            name: self._value(each, shape.fields.get(name), name, joined(path, name), met)
             for name, each in planned.properties.items()
         }
-        required = [name for name in planned.required if not met.has(prefix + name, "missing_property")]
+        required = [name for name in planned.required if not met.has(joined(path, name), "missing_property")]
         takes_others = planned.takes_others
         if not takes_others and met.has_unknown(path):
             for name, each in sorted(shape.fields.items()):
-                if name not in properties and met.has(prefix + name, "unknown_property"):
+                if name not in properties and met.has(joined(path, name), "unknown_property"):
                     properties[name] = each.schema(name, self._has_examples, layer=1)
             takes_others = shape.is_open
         return replace(planned, properties=properties, required=tuple(required), takes_others=takes_others)

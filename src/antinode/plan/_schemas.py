@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
+from antinode.plan._paths import Trail, written
+
 Code: TypeAlias = Literal[
     "unknown_event", "retired_event", "unknown_property", "missing_property", "wrong_type", "wrong_value"
 ]
@@ -34,7 +36,10 @@ class Violation(NamedTuple):
 
     code: Code
     path: str
-    """Where: `total`, `items[].sku`, `user_properties.plan`; empty for the event itself."""
+    """Where: `total`, `items[].sku`, `user_properties.plan`; empty for the event itself.
+
+    A name that has a dot, a bracket or a quote stands in quotes, as in JSON: `"a.b".c`.
+    """
     value: Any = None
     """What is there."""
     expected: str = ""
@@ -83,14 +88,14 @@ class PropertySchema:
     examples: tuple[Any, ...] = ()
     is_deprecated: bool = False
 
-    def check(self, value: Any, path: str, found: list[Violation]) -> None:
-        """Adds to `found` what is wrong with a value, given in JSON's types."""
+    def check(self, value: Any, path: Trail, found: list[Violation]) -> None:
+        """Adds to `found` what is wrong with a value, given in JSON's types, which lies at `path`."""
         kind = type_of(value)
         if self.types and not self._takes(kind, value):
-            found.append(Violation("wrong_type", path, value, " or ".join(self.types)))
+            found.append(Violation("wrong_type", written(path), value, " or ".join(self.types)))
             return
         if self.enum is not None and not any(are_equal(value, each) for each in self.enum):
-            found.append(Violation("wrong_value", path, value, enum_words(self.enum)))
+            found.append(Violation("wrong_value", written(path), value, enum_words(self.enum)))
             return
         if self.limits:
             self._check_limits(kind, value, path, found)
@@ -98,21 +103,22 @@ class PropertySchema:
             self.check_object(value, path, found)
         elif kind == "array" and self.items is not None:
             for each in value:
-                self.items.check(each, f"{path}[]", found)
+                self.items.check(each, (path, 0), found)
         elif kind == "string" and self.pattern is not None and self.pattern.search(value) is None:
-            found.append(Violation("wrong_value", path, value, pattern_words(self.pattern)))
+            found.append(Violation("wrong_value", written(path), value, pattern_words(self.pattern)))
 
-    def check_object(self, value: dict[Any, Any], path: str, found: list[Violation]) -> None:
+    def check_object(self, value: dict[Any, Any], path: Trail, found: list[Violation]) -> None:
         """The same for the properties of an object."""
-        prefix = f"{path}." if path else ""
         for name, each in value.items():
             schema = self.properties.get(name)
             if schema is not None:
-                schema.check(each, prefix + name, found)
+                schema.check(each, (path, name), found)
             elif not self.takes_others:
-                found.append(Violation("unknown_property", f"{prefix}{name}", each))
+                found.append(Violation("unknown_property", written((path, name)), each))
         found.extend(
-            Violation("missing_property", prefix + name) for name in self.required if name not in value
+            Violation("missing_property", written((path, name)))
+            for name in self.required
+            if name not in value
         )
 
     def _takes(self, kind: str, value: Any) -> bool:
@@ -122,12 +128,12 @@ class PropertySchema:
             return "number" in self.types
         return kind == "number" and "integer" in self.types and value.is_integer()
 
-    def _check_limits(self, kind: str, value: Any, path: str, found: list[Violation]) -> None:
+    def _check_limits(self, kind: str, value: Any, path: Trail, found: list[Violation]) -> None:
         kind = "number" if kind == "integer" else kind
         for name, at in self.limits.items():
             limit = LIMITS[name]
             if kind in limit.types and not limit.holds(value, at):
-                found.append(Violation("wrong_value", path, value, limit_words(name, at)))
+                found.append(Violation("wrong_value", written(path), value, limit_words(name, at)))
 
 
 def enum_words(enum: tuple[Any, ...]) -> str:
