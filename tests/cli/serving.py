@@ -50,6 +50,14 @@ class Serving:
         assert self.process.stderr is not None
         raise AssertionError(f"no {wanted!r} in {self.lines}; {self.process.stderr.read()}")
 
+    def error_with(self, wanted: str) -> str:
+        """The same of standard error."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if wanted in line:
+                return line
+        raise AssertionError(f"no {wanted!r} on standard error")
+
     def post(self, events: list[dict[str, Any]] | None, path: str = "/2/httpapi", key: str = KEY) -> int:
         """Uploads the events; the status, or 0 if the connection was closed."""
         address = urlsplit(self.url)

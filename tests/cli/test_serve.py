@@ -159,6 +159,38 @@ def test_a_plan_is_shown_beside_what_comes(tmp_path: Path) -> None:
     assert "evnts: is no key of a plan: write `events`" in words(done.stderr)
 
 
+def test_a_plan_that_changes_is_read_again(tmp_path: Path) -> None:
+    """It is put in force; one that cannot be read is told, in the log and by the API, and changes nothing."""
+    plan, saved = tmp_path / "plan.json", tmp_path / "saved.json"
+
+    def save(events: str) -> None:
+        saved.write_text(f'{{"version": 1, {events}: {{"Song Played": {{}}}}}}', encoding="utf-8")
+        saved.replace(plan)
+
+    plan.write_text('{"version": 1}', encoding="utf-8")
+    with Serving("--plan", str(plan)) as serving:
+        api = Api(serving.url)
+        assert serving.post([song(1)]) == 200
+        assert [each.plan and each.plan.mark for each in api.schema()] == ["new"]
+        save('"events"')
+        assert "read again: 1 event in" in serving.error_with("read again")
+        assert [each.plan and each.plan.mark for each in api.schema()] == ["planned"]
+        save('"evnts"')
+        assert "the one before stays in force" in serving.error_with("cannot be read")
+        assert "write `events`" in serving.error_with("evnts")
+        page = api.schema_page()
+        assert page.plan
+        assert "write `events`" in page.plan.error
+        assert [each.plan and each.plan.mark for each in page.event_types] == ["planned"]
+        plan.unlink()
+        assert "(No such file or directory)" in serving.error_with("plan.json cannot be read")
+        save('"events"')
+        serving.error_with("read again")
+        page = api.schema_page()
+        assert page.plan
+        assert page.plan.error == ""
+
+
 def test_data_of_something_else(tmp_path: Path) -> None:
     """A file that is no data of ours is left alone, named, and exits 1."""
     text = tmp_path / "notes.txt"

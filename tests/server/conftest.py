@@ -13,8 +13,15 @@ API_KEY = "0123456789abcdef0123456789abcdef"
 
 @pytest.fixture
 def server(request):
-    """A local Amplitude with nothing in it; a parameter is its plan. What goes wrong in it fails the test."""
-    with running(plan=getattr(request, "param", None)) as server:
+    """A local Amplitude with nothing in it. What goes wrong in it fails the test.
+
+    A parameter is its plan, or "plan.json": a file of that name in `tmp_path`, with an empty plan.
+    """
+    plan = getattr(request, "param", None)
+    if plan == "plan.json":
+        plan = request.getfixturevalue("tmp_path") / plan
+        plan.write_text('{"version": 1}', encoding="utf-8")
+    with running(plan=plan) as server:
         yield server
 
 

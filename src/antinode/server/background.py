@@ -20,11 +20,11 @@ except ModuleNotFoundError as _missing:
     ) from _missing
 
 from antinode.plan._models import TrackingPlan
-from antinode.plan._reading import read_plan
 from antinode.server.client import Api
 from antinode.server.engine import OnUpload
 from antinode.server.faults.faults import Fault, parse
 from antinode.server.http.server import Site
+from antinode.server.plan_file import PlanFile
 from antinode.server.rules import Rules
 from antinode.server.settings import ServerSettings
 
@@ -62,7 +62,8 @@ def running(
     Everything is kept in memory, or in the SQLite file `data`; in memory the newest 200,000 events, unless
     `max_events` says otherwise. `faults` are in force from the start, each a `Fault` or spelled as on the
     command line (`500@10%`); `seed` makes their chances repeatable. `plan`, a tracking plan or its file, is
-    what Schema shows beside what comes. `on_upload` is called on the engine's thread after each upload.
+    what Schema shows beside what comes; a file is read again when it changes. `on_upload` is called on the
+    engine's thread after each upload.
 
     Raises OSError if the address or the file cannot be had, ValueError for a fault and `PlanError` of
     `antinode.plan` for a plan that cannot be read; at the end of the block, what went wrong inside of the
@@ -76,7 +77,7 @@ def running(
         rules=Rules() if rules is None else rules,
         faults=tuple(parse(each) if isinstance(each, str) else each for each in faults),
         seed=seed,
-        plan=read_plan(plan) if isinstance(plan, (str, Path)) else plan,
+        plan=PlanFile(Path(plan)) if isinstance(plan, (str, Path)) else plan,
         on_upload=on_upload,
     )
     thread = _Thread(settings)

@@ -298,8 +298,15 @@ class Amplitude:
         """Look at accepted events that were not looked at yet, for 50 ms at most; returns how many remain."""
         return self._seen.read()
 
+    def replan(self, plan: TrackingPlan, error: str = "") -> None:
+        """Have `schema` tell what came beside this plan from now on.
+
+        `error`: why a later one cannot be read.
+        """
+        self._seen.replan(plan, error)
+
     def tracking_plan(self, *, is_json: bool) -> str:
-        """The text of a tracking plan: what was seen until now, merged with the plan of the start."""
+        """The text of a tracking plan: what was seen until now, merged with the plan in force."""
         return self._seen.plan(is_json=is_json)
 
     def stats(self, span_s: int = 300) -> Stats:

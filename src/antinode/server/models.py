@@ -291,6 +291,8 @@ class PlanBeside(msgspec.Struct, frozen=True, kw_only=True):
     """How many event types, properties of users and properties of groups are not as planned."""
     untold: int
     """Deviations of kinds for which there was no room."""
+    error: str = ""
+    """Why its file, which has changed since, cannot be read."""
 
 
 class SchemaPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from antinode.plan._models import TrackingPlan
 from antinode.server.clock import Clock
 from antinode.server.engine import Amplitude, OnUpload
 from antinode.server.faults.faults import Fault, Faults
+from antinode.server.plan_file import PlanFile, PlanReading
 from antinode.server.rules import Rules
 
 DEFAULT_PORT: Final = 8300
@@ -42,8 +43,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Those in force from the start."""
     seed: int | None = None
     """Makes faults with a percentage strike the same requests again."""
-    plan: TrackingPlan | None = None
-    """What is seen is shown beside it; it changes nothing about what is accepted."""
+    plan: TrackingPlan | PlanFile | None = None
+    """What is seen is shown beside it; it changes nothing about what is accepted. A file is followed."""
+    on_plan: Callable[[PlanReading], None] | None = None
+    """Told of each change of the plan's file; None: the log is."""
     on_upload: OnUpload | None = None
     """Told of each upload once it is committed, on the engine's thread."""
 
@@ -59,6 +62,6 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             rules=self.rules,
             clock=clock,
             faults=Faults(self.faults, seed=self.seed, now_ms=clock.now_ms()),
-            plan=self.plan,
+            plan=self.plan.plan if isinstance(self.plan, PlanFile) else self.plan,
             on_upload=on_upload,
         )

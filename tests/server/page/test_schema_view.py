@@ -165,3 +165,19 @@ def test_what_came_is_downloaded_as_a_plan(visit, post, server, tmp_path):
     assert plan.events["Order Placed"].schema.properties["total"].types == (
         ("number", "string") if has_plan else ("string",)
     )
+
+
+@pytest.mark.parametrize("server", ["plan.json"], indirect=True)
+def test_a_plan_that_changes_is_shown(visit, post, tmp_path):
+    """What came is held to the new one, and one that cannot be read is told with what is wrong."""
+    post(event(1, event_type="Order Placed"))
+    page = visit("schema")
+    mark = entry(page, "Order Placed").get_by_test_id("mark")
+    expect(mark).to_have_text("new")
+    (tmp_path / "plan.json").write_text('{"version": 1, "events": {"Order Placed": {}}}', encoding="utf-8")
+    expect(mark).to_have_count(0)
+    error = page.get_by_test_id("schema-plan-error")
+    expect(error).to_have_count(0)
+    (tmp_path / "plan.json").write_text('{"version": 1, "evnts": {}}', encoding="utf-8")
+    expect(error).to_contain_text("plan.json: evnts: is no key of a plan: write `events`")
+    expect(mark).to_have_count(0)

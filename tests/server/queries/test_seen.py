@@ -184,3 +184,27 @@ def test_counts_are_those_of_the_events(events: list[tuple[str, dict[str, Any]]]
                 any(own == name and properties.get(held.name) == value for own, properties in events)
                 for value in values
             )
+
+
+def test_another_plan_is_held_to_what_is_kept(amplitude: Amplitude) -> None:
+    """Everything that came is marked by the new plan, and still counted once."""
+    plan = parse_plan("version: 1\nevents: {Played: {}}")
+    with Amplitude(clock=fixed(), rules=Rules(), plan=plan) as beside:
+        send(beside, event(1, event_properties={"total": 1}), event(2, event_properties={"total": "2"}))
+        assert {name: each.plan and each.plan.mark for name, each in seen(beside).items()} == {
+            "Song Played": "new",
+            "Played": "missing",
+        }
+        beside.replan(parse_plan("version: 1\nevents: {Song Played: {properties: {total: {type: integer}}}}"))
+        send(beside, event(3, event_properties={"total": "3"}))
+        (only,) = seen(beside).values()
+        (total,) = only.properties
+        assert (only.events, total.events, total.plan and total.plan.mark) == (3, 3, "mistyped")
+        assert total.plan
+        assert [each.count for each in total.plan.deviations] == [2]
+        before = beside.schema().plan
+        beside.replan(beside._seen._plan or plan, "why not")
+        after = beside.schema().plan
+        assert before
+        assert after
+        assert (before.error, after.error, after.deviating) == ("", "why not", before.deviating)

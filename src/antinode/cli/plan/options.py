@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 USUAL: Final = "tracking-plan.yaml"
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_Read = TypeVar("_Read")
 _Option = Callable[[_Command], _Command]
 
 files_argument: Final = click.argument(
@@ -50,10 +51,17 @@ def output_option(help: str) -> _Option[Any]:
 
 def load_plan(path: Path) -> TrackingPlan:
     """The plan in a file. Raises NotSetUp with what is wrong, and what to write instead."""
-    from antinode.plan import PlanError, read_plan  # noqa: PLC0415 - not for help and completion
+    from antinode.plan import read_plan  # noqa: PLC0415 - not for help and completion
+
+    return loaded(read_plan, path)
+
+
+def loaded(read: Callable[[Path], _Read], path: Path) -> _Read:
+    """What reading a plan's file gives. Raises as above."""
+    from antinode.plan import PlanError  # noqa: PLC0415 - as above
 
     try:
-        return read_plan(path)
+        return read(path)
     except PlanError as error:
         raise NotSetUp(str(error)) from None
     except OSError as error:

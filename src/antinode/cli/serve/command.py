@@ -6,12 +6,13 @@ import errno
 import socket
 import threading
 import webbrowser
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import rich_click as click
 
-from antinode.cli.plan.options import load_plan
+from antinode.cli.plan.options import loaded
 from antinode.cli.serve import encryption
 from antinode.cli.serve.banner import Listening, is_loopback
 from antinode.cli.serve.feed import FOR_MACHINES, FOR_PEOPLE
@@ -20,6 +21,9 @@ from antinode.cli.serve.output import ServeOutput
 from antinode.cli.serve.people import PeopleWriter
 from antinode.cli.ui import console
 from antinode.cli.ui.errors import Failed, NotSetUp
+
+if TYPE_CHECKING:
+    from antinode.server.plan_file import PlanReading
 
 
 @click.command(short_help="Run a local Amplitude and watch events arrive.")
@@ -104,7 +108,8 @@ from antinode.cli.ui.errors import Failed, NotSetUp
     "plan_path",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="PLAN",
-    help="Show on the page, under Schema, what is not as this tracking plan says. Everything is accepted.",
+    help="Show on the page, under Schema, what is not as this tracking plan says. Everything is accepted. "
+    "A change of the file is noticed.",
 )
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in a browser.")
 @click.option("--quiet", is_flag=True, help="Print where it listens, and nothing else.")
@@ -144,7 +149,7 @@ def serve(
       antinode serve --json | jq 'select(.type == "upload" and .status != 200)'
     """
     try:
-        from antinode.server import rules, settings  # noqa: PLC0415
+        from antinode.server import plan_file, rules, settings  # noqa: PLC0415
         from antinode.server.faults import faults as spelling  # noqa: PLC0415 - only serving needs the extra
         from antinode.server.http import run  # noqa: PLC0415
         from antinode.server.storage import schema  # noqa: PLC0415
@@ -211,7 +216,8 @@ def serve(
         rules=rules.Rules(api_keys=api_keys, rates=rates),
         faults=tuple(given_faults),
         seed=seed,
-        plan=None if plan_path is None else load_plan(plan_path),
+        plan=None if plan_path is None else loaded(plan_file.PlanFile, plan_path),
+        on_plan=None if plan_path is None else partial(_tell_plan, plan_path),
         on_upload=output.on_upload,
     )
     try:
@@ -222,6 +228,10 @@ def serve(
         raise Failed(why_not_listening(error, host, port)) from None
     finally:
         output.close()
+
+
+def _tell_plan(path: Path, found: PlanReading) -> None:
+    console.err().print(found.told(path), style="yellow" if found.error else "", soft_wrap=True)
 
 
 _ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound

@@ -96,6 +96,10 @@ class Live:
         self._begun = _Place(self._heard_uploads, self._heard_events, self._begun.resets + 1)
         self._wake()
 
+    def touch(self) -> None:
+        """Send a tick, though no upload came: what subscribers have read may be another now."""
+        self._wake()
+
     def close(self) -> None:
         """End every stream."""
         self._closed.set()

@@ -137,6 +137,13 @@ function Plan({ value, query }) {
   const plan = value.plan;
   return html`<div class="schema-plan" data-testid="schema-plan">
     ${
+      plan?.error &&
+      html`<div class="schema-plan-error" role="alert" data-testid="schema-plan-error">
+        <p>The plan has changed and cannot be read; the one before stays in force.</p>
+        <pre>${plan.error}</pre>
+      </div>`
+    }
+    ${
       plan &&
       html`<label>
         <input

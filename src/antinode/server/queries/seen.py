@@ -101,6 +101,7 @@ class Seen:
     ) -> None:
         self._store = store
         self._plan = plan
+        self._plan_error = ""
         self._timer = timer
         self.clear()
 
@@ -114,19 +115,40 @@ class Seen:
         self._types: dict[str, _Sightings] = {}
         self._users = _Sightings(0)
         self._groups: dict[str, _Sightings] = {}
-        self._beside = None if self._plan is None else BesidePlan(self._plan)
+        self._beside: BesidePlan | None = None
+        self._next_beside = 0
+        if self._plan is not None:
+            self._beside = BesidePlan(self._plan)
+
+    def replan(self, plan: TrackingPlan, error: str) -> None:
+        """Hold the events that are kept beside another plan. `error`: why a later one cannot be read."""
+        self._plan_error = error
+        if plan is not self._plan:
+            self._plan = plan
+            self._beside = BesidePlan(plan)
+            self._next_beside = 0
 
     def read(self) -> int:
         """Read on, for 50 ms at most; returns how many entries are still to be read."""
         progress = self._store.progress
         self._next = max(self._next, progress.floor)
+        # Another plan begins with what is kept, and the rest goes on where it is.
+        self._next_beside = self._next if self._beside is None else max(self._next_beside, progress.floor)
         until = self._timer() + _PATIENCE_SECONDS
-        while self._next < progress.next_seq and self._timer() < until:
-            end = min(self._next + _SLICE_ENTRIES, progress.next_seq)
-            for seq, event_type, text, at in self._store.connection.execute(_ENTRIES, (self._next, end)):
-                self._add(seq, event_type, exact.loads(text), at)
-            self._next = end
-        return progress.next_seq - self._next
+        while self._begin < progress.next_seq and self._timer() < until:
+            end = min(self._begin + _SLICE_ENTRIES, progress.next_seq)
+            for seq, event_type, text, at in self._store.connection.execute(_ENTRIES, (self._begin, end)):
+                event = exact.loads(text)
+                if seq >= self._next:
+                    self._add(event_type, event, at)
+                if self._beside is not None and seq >= self._next_beside:
+                    self._beside.add(event, f"{seq}")
+            self._next, self._next_beside = max(self._next, end), max(self._next_beside, end)
+        return progress.next_seq - self._begin
+
+    @property
+    def _begin(self) -> int:
+        return min(self._next, self._next_beside)
 
     def page(self) -> SchemaPage:
         """What is known by now, the event types seen most often first; reads on first."""
@@ -158,10 +180,8 @@ class Seen:
             plan = merged_plan(self._beside.plan, self._shapes, self._beside.findings)
         return to_json(plan) if is_json else to_yaml(plan, self._shapes.remarks())
 
-    def _add(self, seq: int, event_type: str, event: dict[str, Any], at: int) -> None:
+    def _add(self, event_type: str, event: dict[str, Any], at: int) -> None:
         self._shapes.add(event)
-        if self._beside is not None:
-            self._beside.add(event, f"{seq}")
         properties = dict(_properties(event_type, event))
         if is_own(event_type) and (own := self._own_shape(event_type)) is not None:
             own.add_object(properties, MOST_NAMES, 0)
@@ -221,6 +241,7 @@ class Seen:
             events=sum(not each.is_retired for each in self._beside.plan.events.values()),
             deviating=sum(mark != "planned" for mark in (*marks, *marks_of_held)),
             untold=self._beside.findings.untold,
+            error=self._plan_error,
         )
 
 
