@@ -24,6 +24,7 @@ from tests.integrations.servers import expected, served, use
 from tests.needs import program
 
 ROOT = Path(__file__).parents[2]
+DASHBOARD = (ROOT / "examples" / "grafana-dashboard.json").read_text(encoding="utf-8")
 KEY = "0123456789abcdef0123456789abcdef"
 
 
@@ -87,6 +88,29 @@ def test_instances_that_are_not_used_are_left_out() -> None:
     assert not [labels for labels in found if "never initialised" in labels]
 
 
+def test_the_dashboard_names_what_there_is(client: antinode.Client) -> None:
+    """Each metric that is told is in it, and nothing else; and of their labels, only such as they have."""
+    registry = CollectorRegistry()
+    register(registry, [client])
+    client.log_event({"event_type": "Song Played", "user_id": "user-20391"})
+    client.flush()
+    samples = [
+        sample
+        for family in text_string_to_metric_families(generate_latest(registry).decode())
+        for sample in family.samples
+    ]
+    labels = {sample.name: set(sample.labels) for sample in samples}
+    assert set(re.findall(r"antinode_\w+", DASHBOARD)) == set(labels)
+    panels = json.loads(DASHBOARD)["panels"]
+    for query in (target["expr"] for panel in panels for target in panel["targets"]):
+        (name,) = re.findall(r"antinode_\w+", query)
+        selected = re.findall(r"(\w+)=~?\"", query)
+        grouped = re.findall(r"by \(([^)]*)\)", query)
+        named = {*selected, *(each.strip() for group in grouped for each in group.split(","))}
+        assert named <= labels[name], query
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
 @contextmanager
 def scraping(home: Path, target: str) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
     """A Prometheus that scrapes `target`; asks it a query."""
@@ -130,7 +154,7 @@ def scraping(home: Path, target: str) -> Iterator[Callable[[str], list[dict[str,
 
 def test_a_real_prometheus_scrapes_an_application(endpoint: Endpoint, tmp_path: Path) -> None:
     """What the example application has logged is counted there, and every panel of the dashboard has data."""
-    dashboard = json.loads((ROOT / "examples" / "grafana-dashboard.json").read_text(encoding="utf-8"))
+    dashboard = json.loads(DASHBOARD)
     uvicorn = ("uvicorn", "examples.fastapi_app:app", "--port=PORT")
     delivered = 'antinode_events_settled_total{outcome="delivered",client="default"}'
     logged = sum(map(len, expected().values()))
