@@ -108,6 +108,11 @@ class Cluster:
         """Whether a broker runs."""
         return (self.directory / "state.json").exists() and any(map(is_alive, self.state["brokers"]))
 
+    @property
+    def living(self) -> list[int]:
+        """The numbers of the brokers that run."""
+        return [broker["id"] for broker in self.state["brokers"] if is_alive(broker)]
+
     def start(self, brokers: int = 1, *, heap: str = "384m", modes: Sequence[str] = QUICK) -> dict[str, Any]:
         """Make brokers, and return when they take connections. Returns what `state` does, and the seconds."""
         install()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +16,7 @@ from contextlib import contextmanager
 import msgspec
 
 from antinode.relay.intake import KeptEvent
-from antinode.relay.kafka.client import KafkaAdmin, PartitionOffset, RecordConsumer
+from antinode.relay.kafka.client import KafkaAdmin, KafkaTrouble, PartitionOffset, RecordConsumer
 from antinode.relay.kafka.dead_letters import read_obituary
 from antinode.relay.kafka.intake import KafkaIntake
 from antinode.relay.kafka.settings import KafkaSettings
@@ -149,10 +151,34 @@ def dead_letters(settings):
     return [(fetched, read_obituary(fetched.headers)) for fetched in read_all(settings, settings.dead_topic)]
 
 
+def go_on(settings, projects):
+    """Work until SIGTERM; what ends a worker is followed by another one, as by an orchestrator."""
+    is_over = threading.Event()
+    workers = []
+
+    def end(*_):
+        is_over.set()
+        for each in workers:
+            each.stop()
+
+    signal.signal(signal.SIGTERM, end)
+    while not is_over.is_set():
+        worker = KafkaWorker(settings, projects, {"request_timeout_millis": 3000})
+        workers[:] = [worker]
+        try:
+            worker.run()
+        except KafkaTrouble as error:
+            logging.warning("a worker ended: %s", error)
+
+
 def main():
     given = json.loads(sys.stdin.readline())
     settings = msgspec.convert(given["settings"], KafkaSettings)
     projects = Projects(msgspec.convert(given["projects"], list[Project]))
+    if given.get("goes_on"):
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        go_on(settings, projects)
+        return
     worker = KafkaWorker(settings, projects, OPTIONS)
     thread = threading.Thread(target=worker.run)
     thread.start()

@@ -71,6 +71,32 @@ def test_many_calls_at_once_are_all_answered(settings):
     assert (stats.kept_events, stats.refused_events, stats.waiting) == (400, 1, 0)
 
 
+def test_requests_of_a_moment_share_records(settings):
+    """A record costs as much as many events: there is one for each partition, with each request's events in
+    their order; what fails of one request fails no other."""
+
+    async def run():
+        intake = KafkaIntake(settings)
+        await intake.open()
+        calls = [intake.keep(WEB, of_users(8, 1, start=at)) for at in range(50)]
+        too_large = intake.keep(WEB, [event("user-1", 50, size=25_000_000)])
+        failures = await asyncio.gather(*calls, too_large, return_exceptions=True)
+        await intake.close(5.0)
+        return failures
+
+    failures = asyncio.run(run())
+    assert failures[:-1] == [None] * 50
+    assert isinstance(failures[-1], NotKept)
+    fetched = read_all(settings, settings.topic)
+    assert len(fetched) == len({each.stream % PARTITIONS for each in of_users(8, 1)})
+    seqs = {}
+    for each in fetched:
+        for body in unpack(each.value).bodies:
+            found = msgspec.json.decode(body)
+            seqs.setdefault(found["user_id"], []).append(found["event_properties"]["seq"])
+    assert seqs == {f"user-{user}": list(range(50)) for user in range(8)}
+
+
 def test_without_brokers_nothing_is_kept_and_it_is_said_so(monkeypatch):
     """Within its time a call raises `NotKept`, and health says why."""
     settings = KafkaSettings(bootstrap="127.0.0.1:1", keep_timeout=0.3)

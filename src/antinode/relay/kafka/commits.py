@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from antinode.relay.kafka.client import KafkaTrouble, PartitionOffset
 from antinode.relay.kafka.holdings import Holdings
 from antinode.relay.kafka.tenure import Tenure
 
 _log = logging.getLogger("antinode")
+
+_TOLD_FAILURES: Final = 3
 
 
 class Commits(Protocol):
@@ -38,7 +40,8 @@ class Committer:
         self._marked = marked
         self._under_way: list[Tenure] | None = None
         self._next_at = float("-inf")
-        self._trouble = ""
+        self._failures = 0
+        """In a row."""
 
     def hurry(self) -> None:
         """Commit the next time that there is occasion to."""
@@ -63,12 +66,13 @@ class Committer:
         """Hear what became of the commit under way."""
         tenures, self._under_way = self._under_way or [], None
         if error is None:
-            self._trouble = ""
+            self._failures = 0
             self._marked(tenures)
             return
         self._holdings.commit_again(tenures)
-        if str(error) != self._trouble:
-            self._trouble = str(error)
+        # One alone is nothing: in a rebalance commits are refused.
+        self._failures += 1
+        if self._failures == _TOLD_FAILURES:
             _log.warning("antinode relay: Kafka took no commit, and will be asked again: %s", error)
 
     def commit_last(

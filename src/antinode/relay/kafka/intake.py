@@ -6,8 +6,9 @@ import asyncio
 import logging
 import threading
 import time
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -25,22 +26,25 @@ _log = logging.getLogger("antinode")
 
 RETRY_AFTER_SECONDS: Final = 2.0
 _SERVE_SECONDS: Final = 0.2
+# While requests are under way, those that come within this share records: one costs as much as many events.
+_GATHER_SECONDS: Final = 0.005
 _PROBE_SECONDS: Final = 2.0
 
 
 class _Call:
     """One call of `keep`: how many of its records are under way, and what became of them."""
 
-    __slots__ = ("future", "left", "why")
+    __slots__ = ("events", "future", "left", "why")
 
-    def __init__(self, future: asyncio.Future[None], left: int) -> None:
+    def __init__(self, future: asyncio.Future[None], events: Sequence[KeptEvent]) -> None:
         self.future = future
-        self.left = left
+        self.events = events
+        self.left = 0
         self.why: str | None = None
 
 
 class KafkaIntake:
-    """An `Intake` that writes to Kafka, one record for each partition that a request has events of."""
+    """An `Intake` that writes to Kafka, one record for each partition that requests have events of."""
 
     def __init__(
         self,
@@ -58,6 +62,8 @@ class KafkaIntake:
         self._trouble = ""
         self._probe_at = float("-inf")
         self._telling = threading.Lock()
+        self._gathered: dict[str, list[_Call]] = {}
+        """Calls that are kept together in a moment, by their projects' fingerprints."""
         self._done: list[_Call] = []
         """Calls of which all records have been told of."""
         self._kept_events = self._kept_bytes = self._refused_events = 0
@@ -83,12 +89,10 @@ class KafkaIntake:
             raise NotKept(RETRY_AFTER_SECONDS, "Kafka is not open")
         if not events:
             return
-        head = RecordHead(project.fingerprint, int(self._clock() * 1000), self._partitions)
-        records = list(self._records(events))
-        call = _Call(self._loop.create_future(), len(records))
+        call = _Call(self._loop.create_future(), events)
         self._waiting += 1
         try:
-            self._produce(producer, call, headers_of(head), records)
+            self._gather(project, call)
             await call.future
         finally:
             self._waiting -= 1
@@ -101,38 +105,77 @@ class KafkaIntake:
         self._kept_events += len(events)
         self._kept_bytes += sum([len(event.body) for event in events])
 
-    def _records(self, events: Sequence[KeptEvent]) -> Iterator[tuple[int, bytes]]:
-        """The records of a call, each with its partition."""
+    def _gather(self, project: Project, call: _Call) -> None:
+        """Have a call kept together with those that come meanwhile: at once, if nothing is under way."""
+        if not self._gathered:
+            wait = _GATHER_SECONDS if self._waiting > 1 else 0.0
+            self._loop.call_later(wait, self._keep_gathered)
+        self._gathered.setdefault(project.fingerprint, []).append(call)
+
+    def _keep_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, {}
+        producer = self._producer
+        for fingerprint, calls in gathered.items():
+            if producer is None:
+                for call in calls:
+                    call.why = "Kafka is not open"
+                with self._telling:
+                    self._done += calls
+                self._resolve()
+                continue
+            head = RecordHead(fingerprint, int(self._clock() * 1000), self._partitions)
+            self._produce(producer, headers_of(head), self._records(calls))
+
+    def _records(self, calls: Sequence[_Call]) -> list[tuple[int, bytes, list[_Call]]]:
+        """The records of calls, each with its partition and whose events it has; counts them."""
         by_partition: dict[int, list[KeptEvent]] = defaultdict(list)
-        for event in events:
-            by_partition[partition_of(event.stream, self._partitions)].append(event)
+        owners: dict[int, list[tuple[int, _Call]]] = defaultdict(list)
+        for call in calls:
+            own: dict[int, list[KeptEvent]] = defaultdict(list)
+            for event in call.events:
+                own[partition_of(event.stream, self._partitions)].append(event)
+            for partition, events in own.items():
+                owners[partition].append((len(by_partition[partition]), call))
+                by_partition[partition] += events
+        records: list[tuple[int, bytes, list[_Call]]] = []
         for partition, together in by_partition.items():
+            start = 0
             for part in in_records(together):
-                yield partition, pack([event.stream for event in part], [event.body for event in part])
+                stop = start + len(part)
+                mine = _owning(owners[partition], start, stop)
+                for call in mine:
+                    call.left += 1
+                value = pack([event.stream for event in part], [event.body for event in part])
+                records.append((partition, value, mine))
+                start = stop
+        return records
 
     def _produce(
         self,
         producer: RecordProducer,
-        call: _Call,
         headers: Sequence[tuple[str, bytes]],
-        records: Sequence[tuple[int, bytes]],
+        records: Sequence[tuple[int, bytes, list[_Call]]],
     ) -> None:
-        def told(why: str | None, _: int = 0) -> None:
-            # Calls back come on the thread that serves, refusals on that of the loop.
-            with self._telling:
-                call.why = call.why or why
-                call.left -= 1
-                if not call.left:
-                    self._done.append(call)
-
-        for at, (partition, value) in enumerate(records):
+        for at, (partition, value, calls) in enumerate(records):
             try:
-                producer.produce(self._settings.topic, partition, value, headers, told)
+                producer.produce(self._settings.topic, partition, value, headers, self._teller(calls))
             except KafkaTrouble as error:
-                for _ in range(at, len(records)):
-                    told(str(error))
+                for _, _, refused in records[at:]:
+                    self._teller(refused)(str(error), 0)
                 self._resolve()
                 return
+
+    def _teller(self, calls: Sequence[_Call]) -> Callable[[str | None, int], object]:
+        def told(why: str | None, _: int) -> None:
+            # Calls back come on the thread that serves, refusals on that of the loop.
+            with self._telling:
+                for call in calls:
+                    call.why = call.why or why
+                    call.left -= 1
+                    if not call.left:
+                        self._done.append(call)
+
+        return told
 
     def _serve(self, producer: RecordProducer) -> None:
         while not self._is_over:
@@ -172,6 +215,7 @@ class KafkaIntake:
         producer = self._producer
         if producer is None or self._thread is None:
             return
+        self._keep_gathered()
         self._producer = None
         self._is_over = True
         await asyncio.to_thread(self._thread.join)
@@ -192,3 +236,9 @@ class KafkaIntake:
             refused_events=self._refused_events,
             waiting=self._waiting,
         )
+
+
+def _owning(owners: Sequence[tuple[int, _Call]], start: int, stop: int) -> list[_Call]:
+    """Whose events are between these places; `owners` has where each one's begin, in order."""
+    first = bisect_right(owners, start, key=lambda owner: owner[0]) - 1
+    return [call for begin, call in owners[first:] if begin < stop]
