@@ -54,6 +54,7 @@ MARKED = {
         "server/http/test_schemathesis.py",
         "server/storage/test_property_operations.py",
         "server/test_fuzz.py",
+        "relay/kafka/test_chaos.py",
         "relay/test_processes.py",
         "server/test_background.py",
         "server/test_soak.py",
@@ -74,6 +75,7 @@ MARKED = {
     "clients": ("relay/test_real_clients.py", "server/clients", "server/test_real_clients.py"),
     "bench": ("test_bench.py",),
     "kafka": (
+        "relay/kafka/test_chaos.py",
         "relay/kafka/test_commands.py",
         "relay/kafka/test_contract.py",
         "relay/kafka/test_delivery.py",
