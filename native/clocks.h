@@ -12,7 +12,7 @@ PyObject *antinode_own_clock(PyObject *clock, const char *name);
 /* Nanoseconds since 1970; not positive if there is an error. */
 long long antinode_time_ns(PyObject *clock);
 
-/* Seconds, as a new float; NULL with an error set. */
-PyObject *antinode_monotonic(PyObject *clock);
+/* Seconds as a float, by up to a millisecond those of the event before, kept in `last`; NULL with an error set. */
+PyObject *antinode_moment(PyObject *clock, PyObject **last);
 
 #endif

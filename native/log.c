@@ -136,7 +136,7 @@ static const Given chained_layout[] = {
 #define MANY(table) (sizeof(table) / sizeof *(table))
 
 /* Objects that are held beside those of the layouts. */
-#define HELD(X) X(prefix) X(acquire) X(release) X(guard) X(append)
+#define HELD(X) X(prefix) X(acquire) X(release) X(guard) X(append) X(moment)
 
 /* Whether a fork has been noticed, if there was one. */
 static int
@@ -154,7 +154,7 @@ log_with(Log *self, PyObject *event, PyObject *context)
     int is_over = 0;
     PyObject *body = antinode_encode(self, event, context, &roles);
     if (body == NULL || (stream = antinode_stream_of(self, &roles)) == NULL
-        || (now = antinode_monotonic(self->monotonic)) == NULL) {
+        || (now = antinode_moment(self->monotonic, &self->moment)) == NULL) {
         goto end;
     }
     if (*slot(self->lifetime, self->at_is_closed) != Py_False) {

@@ -107,6 +107,7 @@ typedef struct {
     PyObject *guard;          /* if it is one of guard.c; else NULL, and only the two above are known of it */
     PyObject *ledger;
     PyObject *queue, *append;
+    PyObject *moment;         /* when the last event was logged; one float for all of a millisecond */
     long long max_events, max_bytes;
     Py_ssize_t at_record_epoch, at_record_place;
     Py_ssize_t at_epoch, at_accepted, at_pending, at_pending_bytes, at_unmade;   /* in the ledger */

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import ExitStack, nullcontext
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -237,3 +239,17 @@ def test_callbacks_and_waiting_are_told(native: Any) -> None:
         assert client.flush(10).complete
     assert told == [SONG["user_id"]]
     assert handles[0].event() == {}
+
+
+def test_events_of_one_millisecond_have_one_moment(native: Any) -> None:
+    """So that each takes 32 bytes less in the queue; it is by less than that before the time of the call."""
+    called, moments = [time.monotonic()], []
+    with logging_client() as made:
+        for _ in range(200):
+            moments.append(made.log_event(SONG).logged_at)
+            called.append(time.monotonic())
+    assert moments == sorted(moments)
+    for before, moment, after in zip(called, moments, called[1:], strict=False):
+        assert before - 0.001 < moment <= after
+    assert all(moment is other for moment, other in pairwise(moments) if other == moment)
+    assert all(other - moment >= 0.001 for moment, other in pairwise(moments) if other != moment)
