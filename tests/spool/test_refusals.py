@@ -170,7 +170,8 @@ def test_nothing_is_lost_when_any_call_is_refused(
     survive(tmp_path / "well", disk, durability, is_mapped=is_mapped)
     total = disk.calls
     assert total > 200
-    for ordinal in range(ERRNOS.index(number), total, STEP):
+    # Every burst with one errno, for each way of writing.
+    for ordinal in range(ERRNOS.index(number) * burst, total, len(ERRNOS) * burst):
         disk = RefusingDisk()
         disk.refused, disk.number = range(ordinal, ordinal + burst), number
         path = tmp_path / str(ordinal)
@@ -180,10 +181,6 @@ def test_nothing_is_lost_when_any_call_is_refused(
         except BaseException as error:
             error.args = (f"call {ordinal} of {total}: {error}",)
             raise
-
-
-STEP = len(ERRNOS)
-"""Every call is refused with one errno for each way of writing."""
 
 
 @pytest.mark.parametrize("number", ERRNOS, ids=errno.errorcode.get)

@@ -26,9 +26,14 @@ def place_order(total):
 """
 
 
+# What else is installed only takes time to load.
+OTHERS = ("anyio", "asyncio", "cacheprovider", "faker", "hypothesispytest", "pytest_cov", "schemathesis")
+WITHOUT = [word for name in OTHERS for word in ("-p", f"no:{name}")]
+
+
 def run(pytester: pytest.Pytester, tests: str, *arguments: str) -> pytest.RunResult:
     pytester.makepyfile(shop=SHOP, test_shop=tests)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:asyncio", *arguments)
+    return pytester.runpytest_subprocess(*WITHOUT, *arguments)
 
 
 def test_a_project_that_passes(pytester: pytest.Pytester) -> None:
@@ -182,7 +187,7 @@ def test_the_guide(pytester: pytest.Pytester) -> None:
     blocks = [block for block in re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL) if "def test_" in block]
     for number, block in enumerate(blocks):
         pytester.makepyfile(**{f"test_guide_{number}": block})
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:asyncio")
+    result = pytester.runpytest_subprocess(*WITHOUT)
     result.assert_outcomes(passed=len(blocks))
 
 
@@ -193,5 +198,5 @@ def test_the_examples_pass_their_own_tests(pytester: pytest.Pytester, name: str)
     copied = pytester.mkdir("examples")
     for file in (f"{name}_app.py", f"test_{name}_app.py", "conftest.py"):
         shutil.copy(EXAMPLES / file, copied / file)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:asyncio", "examples")
+    result = pytester.runpytest_subprocess(*WITHOUT, "examples")
     result.assert_outcomes(passed=2 if name == "fastapi" else 1)

@@ -1,4 +1,4 @@
-"""Code that uses the package under strict type checkers, for the oldest and the newest Python."""
+"""What type checkers say of a misspelt key; `make check` has mypy read the usages beside this file."""
 
 import ast
 import itertools
@@ -10,25 +10,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.mark.parametrize("version", ["3.10", "3.14"])
-def test_usage_type_checks(version):
-    """Right usage passes, and each marked misuse is an error."""
-    usage = [
-        f"tests/typing/{what}_{how}.py"
-        for what in ("usage", "frameworks", "amplitude")
-        for how in ("ok", "bad")
-    ]
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", ".mypy_cache"]
-    checked = subprocess.run(
-        [*command, "--python-version", version, *usage],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 USAGE = """import antinode
@@ -65,11 +46,10 @@ def test_pyright_names_a_misspelt_key(tmp_path):
     assert wrong_lines(printed) == [2, 3, 4, 11]
 
 
-@pytest.mark.parametrize("version", ["3.10", "3.14"])
-def test_mypy_names_a_misspelt_key(tmp_path, version):
+def test_mypy_names_a_misspelt_key(tmp_path):
     """So does mypy, in the instance's method and in the module's function."""
     printed = checked(
-        tmp_path, "mypy", "--strict", "--cache-dir", str(ROOT / ".mypy_cache"), "--python-version", version
+        tmp_path, "mypy", "--strict", "--cache-dir", str(ROOT / ".mypy_cache"), "--python-version", "3.10"
     )
     assert 'usage.py:2: error: Extra key "evnt_properties" for TypedDict "EventDict"' in printed, printed
     assert 'usage.py:3: error: Extra key "userid" for TypedDict "EventDict"' in printed
