@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import jsonschema_rs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from antinode.plan import parse_plan, violations
 from antinode.plan._checking import advise
 from antinode.plan._findings import PlanFindings
 from antinode.plan._paths import OWN, Trail, above, steps_of, written
+from antinode.plan._spelling import nearest
 from tests.examples import examples
 from tests.plan.strategies import SCHEMAS, VALUES
 from tests.plan.test_reading import SHOP
@@ -117,6 +119,23 @@ def test_a_path_leads_to_one_place_only(steps: list[str | int], own: str) -> Non
         around.append(written(trail))
     assert steps_of(written(trail)) == (own, steps)
     assert above(written(trail)) == ([""] if own else []) + around[:-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("JKF", "JFK"),
+        ("EWK", "EWR"),
+        ("lga", "LGA"),
+        ("BOS", None),
+        ("LG", "LGA"),
+        ("", None),
+        ("EWRR", "EWR"),
+    ],
+)
+def test_what_a_short_name_was_meant_to_be(name: str, meant: str | None) -> None:
+    """A single slip is enough, though it is a third of the word; another word is none."""
+    assert nearest(name, ["EWR", "JFK", "LGA"]) == meant
 
 
 def test_findings_add_up() -> None:

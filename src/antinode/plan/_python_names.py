@@ -19,7 +19,7 @@ def identifiers(names: Iterable[str], make: Callable[[str], str], taken: frozens
     for name in sorted(names, key=lambda each: (make(each) != each, each)):
         wanted = identifier = f"{make(name)}_" if make(name) in taken else make(name)
         number = 2
-        while identifier in used:
+        while identifier in used or identifier in taken:
             identifier = f"{wanted.rstrip('_')}_{number}"
             number += 1
         used.add(identifier)
