@@ -7,7 +7,7 @@ from antinode.relay.kafka.commits import Committer
 from antinode.relay.kafka.holdings import Holdings
 from antinode.relay.kafka.progress import write_progress
 from antinode.relay.kafka.settings import KafkaSettings
-from antinode.relay.kafka.takeovers import ASK_AGAIN_SECONDS, Takeovers
+from antinode.relay.kafka.takeovers import ASK_AGAIN_SECONDS, PATIENCE_SECONDS, Takeovers
 
 SETTINGS = KafkaSettings(bootstrap="nowhere:1")
 TOPIC, PARKED = SETTINGS.topic, SETTINGS.parked_topic
@@ -37,6 +37,7 @@ class Brokers:
 
     def __init__(self):
         self.committed, self.bounds, self.commits = [], [], []
+        self.renewed = 0
         self.waits_for = []
         """What each commit that is waited for raises."""
 
@@ -49,6 +50,9 @@ class Brokers:
         assert topic == PARKED
         self.bounds.append(Asked(partitions))
         return self.bounds[-1]
+
+    def renew(self):
+        self.renewed += 1
 
     def commit(self, positions):
         self.commits.append(positions)
@@ -158,19 +162,27 @@ def test_the_requests_of_an_owner_that_did_not_let_go_are_waited_for(scene):
 
 
 def test_brokers_that_do_not_answer_keep_nobody_waiting(scene):
-    """A question that has no answer yet is not asked twice, and other partitions that are there go on."""
+    """Partitions that are there go on, and a question that has no answer yet is not asked twice, unless it
+    never has one."""
     scene.take(0)
     scene.takeovers.take([1], scene.now)
-    for _ in range(100):
+    for _ in range(int(PATIENCE_SECONDS)):
         scene.step()
         scene.now += 1.0
     assert len(scene.brokers.committed) == 2
     assert scene.read == [(PARKED, 0, 0), (TOPIC, 0, 0)]
+    for _ in range(int(PATIENCE_SECONDS)):
+        scene.step()
+        scene.now += 1.0
+    assert len(scene.brokers.committed) == 3
+    scene.brokers.committed[-1].give({})
+    scene.step()
+    assert 1 in scene.tenures
 
 
 @pytest.mark.parametrize("answers", ["committed", "bounds"])
 def test_what_brokers_did_not_say_is_asked_again(scene, answers):
-    """After a moment, and as often as need be."""
+    """After a moment, as often as need be, and by a new client each time: an old one may know too much."""
     questions = getattr(scene.brokers, answers)
     scene.takeovers.take([3], scene.now)
     scene.step()
@@ -182,7 +194,7 @@ def test_what_brokers_did_not_say_is_asked_again(scene, answers):
     for count in range(1, 5):
         questions[-1].give(KafkaTrouble("no leader"))
         scene.step()
-        assert len(questions) == count
+        assert (len(questions), scene.brokers.renewed) == (count, count)
         scene.now += ASK_AGAIN_SECONDS
         scene.step()
         assert len(questions) == count + 1

@@ -256,6 +256,11 @@ class KafkaAdmin:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._seconds = settings.request_timeout
+        self.renew()
+
+    def renew(self) -> None:
+        """Ask by a new client from now on: one that has seen a broker go may find no leaders ever after."""
+        settings = self._settings
         self._admin: AdminClient = made(
             settings, lambda: _admin().AdminClient(client_config(settings, {}), logger=_log)
         )

@@ -18,9 +18,11 @@ from antinode.relay.kafka.tenure import Tenure
 
 _log = logging.getLogger("antinode")
 
-# How long the brokers have for an answer, and when they are asked again after none.
+# How long the brokers have for an answer, how long whoever asks them is waited for, and when they are asked
+# again after none.
 ASK_SECONDS: Final = 5.0
-ASK_AGAIN_SECONDS: Final = 0.5
+PATIENCE_SECONDS: Final = 15.0
+ASK_AGAIN_SECONDS: Final = 1.0
 
 Committed = dict[tuple[str, int], PartitionOffset]
 Bounds = dict[int, tuple[int, int]]
@@ -35,6 +37,9 @@ class Asks(Protocol):
     ) -> Inquiry[Committed]: ...
 
     def ask_bounds(self, topic: str, partitions: Sequence[int], seconds: float) -> Inquiry[Bounds]: ...
+
+    def renew(self) -> None:
+        """Ask by new connections from now on."""
 
 
 class Stage(enum.Enum):
@@ -88,7 +93,7 @@ class Takeovers:
         self._under_way: dict[int, _Takeover] = {}
         self._committed: tuple[Inquiry[Committed], list[_Takeover]] | None = None
         self._bounds: tuple[Inquiry[Bounds], list[_Takeover]] | None = None
-        self._ask_at = float("-inf")
+        self._ask_at = self._asked_at = float("-inf")
         self._trouble = ""
 
     def __contains__(self, partition: int) -> bool:
@@ -128,8 +133,11 @@ class Takeovers:
         try:
             is_new = self._hear_committed()
             self._hear_bounds()
+            self._lose_patience(now)
         except KafkaTrouble as error:
             self._ask_at = now + ASK_AGAIN_SECONDS
+            self._committed = self._bounds = None
+            self._asks.renew()
             if str(error) != self._trouble:
                 self._trouble = str(error)
                 _log.warning("antinode relay: partitions wait for Kafka, which is asked again: %s", error)
@@ -137,11 +145,17 @@ class Takeovers:
             if takeover.starts_at <= now:
                 takeover.stage = Stage.MEASURING
         if now >= self._ask_at:
-            self._ask()
+            self._ask(now)
         self._end_scans()
         return is_new
 
-    def _ask(self) -> None:
+    def _lose_patience(self, now: float) -> None:
+        if (self._committed or self._bounds) and now - self._asked_at > PATIENCE_SECONDS:
+            raise KafkaTrouble("it does not say what it was asked")
+
+    def _ask(self, now: float) -> None:
+        if self._committed is None and self._bounds is None:
+            self._asked_at = now
         asking = self._at(Stage.ASKING)
         if asking and self._committed is None:
             topics = (self._topic, self._parked_topic)
