@@ -7,6 +7,8 @@ from collections import Counter
 import pytest
 
 from antinode._delivery.core.config import CoreConfig
+from antinode._delivery.outcome import DROPPED, Outcome
+from antinode._protocol.status import Status
 from tests.delivery.core.rules import HOUR
 from tests.delivery.model_server import Answer
 from tests.delivery.simulation import Simulation
@@ -132,3 +134,20 @@ def test_a_page_under_a_success_is_a_configuration_fault() -> None:
     sim.server.weather = None
     sim.settle(700.0)
     assert sim.outcomes() == {"delivered": 100}
+
+
+def test_what_waits_for_a_right_key_can_be_set_aside() -> None:
+    """It ends so, with its body for whoever keeps failures; what is in a request ends as that does."""
+    sim = Simulation(CoreConfig(connections=1))
+    sim.server.weather = "invalid key"
+    sim.submit_together(sim.record(f"user-{number}") for number in range(3000))
+    sim.advance(HOUR)
+    aside = Outcome(DROPPED, Status.FAILED, "set_aside")
+    count = sim.core.forgetting.set_aside(aside)
+    assert count >= 2999
+    sim.server.weather = None
+    sim.log("user-late")
+    sim.settle(700.0)
+    assert sim.outcomes() == {"dropped: set_aside": count, "delivered": 3001 - count}
+    assert all(record.body for record in sim.records if record.outcome == aside)
+    sim.check_end()

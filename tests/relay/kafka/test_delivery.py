@@ -36,6 +36,10 @@ def endpoint():
         yield found
 
 
+def insert_id(kept):
+    return msgspec.json.decode(kept.body)["insert_id"]
+
+
 def seqs(endpoint, user):
     """In which order the events of a user were accepted first."""
     return [each["event_properties"]["seq"] for each in endpoint.events if each["user_id"] == user]
@@ -169,6 +173,32 @@ def test_what_amplitude_refuses_is_a_dead_letter(settings, endpoint):
     assert (why.reason, why.code) == ("refused", 400)
     assert why.origin == f"{settings.topic}/{bad.stream % 4}/0"
     assert endpoint.out_of_order() == []
+
+
+def test_a_project_with_a_wrong_key_holds_up_no_other(settings, endpoint):
+    """Its events wait while there is room; what would hold up others is set aside as dead letters, whole,
+    and what comes once the key is right is delivered."""
+    settings = msgspec.structs.replace(settings, max_buffered_bytes=100_000)
+    web, app = project(endpoint), project(endpoint, "app", "f" * 32)
+    wrong = faults.invalid_api_key()
+    endpoint.answer = lambda request: wrong(request) if request.document["api_key"] == app.api_key else None
+    requests = [(app, of_users(20, 100, prefix="app", start=100 * at)) for at in range(10)]
+    keep(settings, *requests, (web, of_users(30, 10)))
+    with working(settings, web, app, max_queue_events=500) as worker:
+        endpoint.wait_for(300, PATIENCE)
+        eventually(lambda: worker.figures()["app"].dropped > 0)
+    endpoint.answer = None
+    keep(settings, (app, [event("app-late", 0)]))
+    with working(settings, web, app) as worker:
+        eventually(lambda: seqs(endpoint, "app-late") == [0])
+        eventually(lambda: all(each.lag == 0 for each in worker.partitions()))
+    dead = dead_letters(settings)
+    assert {why.reason for _, why in dead} == {"set_aside"}
+    assert endpoint.out_of_order() == []
+    bodies = {body for fetched, _ in dead for body in unpack(fetched.value).bodies}
+    arrived = {each["insert_id"] for each in endpoint.events}
+    kept = [each for _, events in requests for each in events]
+    assert all((each.body in bodies) != (insert_id(each) in arrived) for each in kept)
 
 
 def test_what_is_no_record_of_the_relay_is_set_aside(settings, endpoint):

@@ -65,6 +65,14 @@ class Forgetting:
         """Leave records to another process that reads the same store. Returns how many are in requests."""
         return self._take_out(is_meant, GIVEN_BACK)[1]
 
+    def set_aside(self, outcome: Outcome) -> int:
+        """Settle whatever is in no request, whole, so that a failure can be kept. Returns how many."""
+        waiting = {id(record) for record in self._pending.records()}
+        waiting.difference_update(map(id, self._pending.flying()))
+        taken = self._take_waiting(waiting)
+        self._settlement.settle(taken, outcome)
+        return len(taken)
+
     def _take_out(self, is_meant: Callable[[Record], bool], outcome: Outcome) -> tuple[int, int]:
         """Returns how many have ended, and how many are in requests."""
         flying = [record for record in self._pending.flying() if is_meant(record)]
@@ -88,14 +96,17 @@ class Forgetting:
         self._returning = [pair for pair in self._returning if pair[0].outcome is None]
 
     def _settle_waiting(self, meant: set[int], outcome: Outcome) -> int:
-        if not meant:
-            return 0
+        return self._settle(self._take_waiting(meant), outcome)
+
+    def _take_waiting(self, meant: set[int]) -> list[Record]:
         gone: list[Record] = []
+        if not meant:
+            return gone
         for batch in self._pending.batches.values():
             gone += batch.remove(lambda record: id(record) in meant)
         with self._settlement.guard:
             gone += self._backlog.take_out(lambda record: id(record) in meant)
-        return self._settle(gone, outcome)
+        return gone
 
     def _settle(self, records: list[Record], outcome: Outcome) -> int:
         self._settlement.settle(records, outcome)

@@ -371,6 +371,19 @@ class Sender:
         self._ring()
         return in_flight
 
+    @property
+    def fault(self) -> str:
+        """Why the server takes nothing of this client's, which only the user can mend; "" while it does."""
+        link = self._core.link
+        return link.why if link.is_faulted else ""
+
+    def set_aside(self, outcome: Outcome) -> int:
+        """End whatever is in no request in this way. Returns how many."""
+        with self._locks.deciding:
+            count = self._core.forgetting.set_aside(outcome)
+        self._ring()
+        return count
+
     def count_pending(self, is_meant: Callable[[Record], bool]) -> int:
         """How many of the records that have not ended are meant."""
         with self._locks.deciding:

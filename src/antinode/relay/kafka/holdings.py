@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count, repeat
 from typing import Final
 
-from antinode._delivery.outcome import DELIVERED
+from antinode._delivery.outcome import DELIVERED, Outcome
 from antinode._delivery.record import Record
 from antinode.relay.kafka.client import Fetched, PartitionOffset
 from antinode.relay.kafka.dead_letters import UNKNOWN_PROJECT, UNREADABLE, Obituary, obituary_headers
@@ -385,6 +385,28 @@ class Holdings:
     def _received_ms(self, records: Sequence[Record]) -> int:
         oldest = min(each.logged_at for each in records)
         return int((self._unix_clock() - (self._clock() - oldest)) * 1000)
+
+    def holds_up(self, feed: ProjectFeed) -> bool:
+        """Whether what waits for one project, whose events nobody takes, keeps others from going on."""
+        with self._lock:
+            share = self._settings.max_buffered_bytes // (2 * len(self.feeds))
+            return sum(each.size for each in feed.unread) >= share or any(
+                tenure.watermark.lag >= self._settings.max_lag_events for tenure in self._tenures.values()
+            )
+
+    def set_aside(self, feed: ProjectFeed, outcome: Outcome) -> int:
+        """Make dead letters of what waits for a project, but for its last record. Returns how many."""
+        count = 0
+        with self._lock:
+            while len(feed.unread) > 1:
+                unread = feed.unread.popleft()
+                self.buffered_bytes -= unread.size
+                records = unread.take(len(unread.bodies))
+                for record in records:
+                    record.outcome = outcome
+                self.bury(feed.project, records)
+                count += len(records)
+        return count
 
     def bury(self, project: str, records: Sequence[Record]) -> None:
         """Make dead letters of settled records: they end when those are written."""

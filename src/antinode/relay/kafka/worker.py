@@ -16,9 +16,11 @@ from uuid import uuid4
 
 import msgspec
 
+from antinode._delivery.outcome import DROPPED, Outcome
 from antinode._delivery.shell.feeder import Feeder
 from antinode._delivery.shell.sender import Sender
 from antinode._factory import make_sender
+from antinode._protocol.status import Status
 from antinode.relay.delivery import delivery_options, figures_of
 from antinode.relay.figures import DeliveryFigures
 from antinode.relay.kafka.client import (
@@ -50,6 +52,7 @@ _FETCH_RECORDS: Final = 500
 _FETCH_SECONDS: Final = 0.1
 _LOOK_AGAIN_SECONDS: Final = 0.02
 _WRITE_SECONDS: Final = 5.0
+_LOOK_FOR_FAULTS_SECONDS: Final = 1.0
 
 
 class KafkaWorker:
@@ -80,6 +83,7 @@ class KafkaWorker:
         self._senders: dict[str, Sender] = {}
         self._feeders: dict[str, Feeder] = {}
         self._is_full = False
+        self._looks_for_faults_at = float("-inf")
         self._has_begun = threading.Event()
         self.is_running = False
         """Whether `run` runs."""
@@ -196,6 +200,7 @@ class KafkaWorker:
         self._seek()
         if self._takeovers.step(now):
             self._committer.hurry()
+        self._set_aside(now)
         self._writes.work()
         self._committer.work(now, self._tenures.values())
 
@@ -221,6 +226,25 @@ class KafkaWorker:
                 self._look_where_to_read(tenure)
         for feed in heard.values():
             feed.ring()
+
+    def _set_aside(self, now: float) -> None:
+        """Have no project whose key is wrong hold up the others."""
+        if now < self._looks_for_faults_at or len(self._senders) < 2:
+            return
+        self._looks_for_faults_at = now + _LOOK_FOR_FAULTS_SECONDS
+        for fingerprint, sender in self._senders.items():
+            feed = self._holdings.feeds[fingerprint]
+            why = sender.fault
+            if why and self._holdings.holds_up(feed):
+                outcome = Outcome(DROPPED, Status.FAILED, "set_aside", message=why)
+                count = sender.set_aside(outcome) + self._holdings.set_aside(feed, outcome)
+                _log.error(
+                    "antinode relay: %d events of project %s are dead letters, since other projects waited "
+                    "for them: %s",
+                    count,
+                    self._projects[fingerprint].name,
+                    why,
+                )
 
     # What is parked.
 
