@@ -54,7 +54,7 @@ def settings(kafka):
         topic=f"events-{uuid4().hex[:12]}",
         group=f"relay-{uuid4().hex[:12]}",
         allow_small_cluster=True,
-        keep_timeout=5.0,
+        keep_timeout=30.0,
         session_timeout=3.0,
         drain_timeout=5.0,
         commit_interval=0.1,

@@ -1,5 +1,6 @@
 """From a real Kafka to a local endpoint: every event arrives, once and in order, whatever happens."""
 
+import logging
 import threading
 import time
 
@@ -13,6 +14,7 @@ from antinode.relay.kafka.worker import KafkaWorker
 from antinode.relay.projects import Projects
 from antinode.testing import faults
 from antinode.testing.endpoint import Endpoint
+from tests.relay.kafka.conftest import PARTITIONS
 from tests.relay.kafka.scene import (
     OPTIONS,
     PATIENCE,
@@ -116,6 +118,28 @@ def test_workers_that_come_and_go_lose_nothing(settings, endpoint):
         keep(settings, (web, of_users(40, 10, start=40)))
         endpoint.wait_for(2000)
     assert endpoint.summary()["received"] == 2000
+    assert endpoint.out_of_order() == []
+
+
+def test_a_worker_with_a_name_has_its_partitions_again_after_a_restart(settings, endpoint, caplog):
+    """Killed or ended, it comes back within its session: no partition moves, and it goes on."""
+    caplog.set_level(logging.INFO, "antinode")
+    settings = msgspec.structs.replace(settings, session_timeout=120.0)
+    web = project(endpoint)
+    with working(msgspec.structs.replace(settings, instance="first"), web) as first:
+        eventually(lambda: len(first.partitions()) == PARTITIONS)
+        named = msgspec.structs.replace(settings, instance="second")
+        with worker_process(named, web) as second:
+            eventually(lambda: len(first.partitions()) == PARTITIONS // 2)
+            keep(settings, (web, of_users(40, 10)))
+            endpoint.wait_for(400, PATIENCE)
+            caplog.clear()
+            second.kill()
+        keep(settings, (web, of_users(40, 10, start=10)))
+        with worker_process(named, web):
+            endpoint.wait_for(800, PATIENCE)
+        moves = [each.message for each in caplog.records if "partitions" in each.message]
+        assert moves == []
     assert endpoint.out_of_order() == []
 
 

@@ -48,7 +48,8 @@ class GroupMember:
             "group.protocol": "classic",
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": int(settings.session_timeout * 1000),
-            "heartbeat.interval.ms": max(100, int(settings.session_timeout * 1000 / 10)),
+            # By its answers a member hears of rebalances.
+            "heartbeat.interval.ms": min(3000, max(100, int(settings.session_timeout * 1000 / 10))),
         }
         if settings.instance:
             config["group.instance.id"] = settings.instance
