@@ -8,11 +8,12 @@ BIN    := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-fast test-thorough test-minimum coverage changelog check lint format types accidents barrier sanitize sanitize-quick portable test-python bench bench-growth bench-quick bench-server bench-relay bench-import soak clean
+.PHONY: help demo test test-long test-fast test-thorough test-minimum coverage changelog check lint format types accidents barrier sanitize sanitize-quick portable test-python bench bench-growth bench-quick bench-server bench-relay bench-import soak clean
 
 help:
 	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
-	@echo "make test          run the whole test suite"
+	@echo "make test          run the test suite, but for what is long by nature"
+	@echo "make test-long     run what that leaves out: a program frozen by PyInstaller, the soak of the local Amplitude"
 	@echo "make test-fast     the quick part of it: what needs no browser, no SDK and no long-lived process"
 	@echo "make test-thorough  the tests that Hypothesis makes up, ten times as many; DEPTH=100 for more"
 	@echo "make test-minimum  the tests that touch dependencies, on their minimum versions"
@@ -44,10 +45,15 @@ demo: $(STAMP)
 	@$(BIN)/python examples/demo.py $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal -m "not long" $(ARGS)
 
+test-long: $(STAMP)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal -m long $(ARGS)
+
+# What only takes time to load is left out, too.
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal -m "not slow and not browser and not clients and not kafka" $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal -p no:schemathesis \
+		-m "not slow and not long and not browser and not clients and not kafka" $(ARGS)
 
 DEPTH ?= 10
 

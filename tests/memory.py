@@ -25,7 +25,7 @@ class Memory:
             self.gate.set()
 
     def send(self, request: Request) -> HttpResponse:
-        assert self.gate.wait(timeout=30), "the test did not open the gate"
+        assert self.gate.wait(timeout=120), "the test did not open the gate"
         self.requests.append(request)
         return self.answer
 
@@ -51,5 +51,5 @@ def logging_client(memory: Memory | None = None, **options: Any) -> Iterator[Cli
 
 def sent(client: Client, memory: Memory) -> list[dict[str, Any]]:
     """The events that have arrived once everything logged so far has settled."""
-    assert client.flush(timeout=30).complete
+    assert client.flush(timeout=120).complete
     return memory.events

@@ -180,7 +180,7 @@ def post(url: str, body: object, *, is_gzip: bool = False) -> bytes:
     if is_gzip:
         data, headers["Content-Encoding"] = gzip.compress(data), "gzip"
     request = urllib.request.Request(url, data, headers)  # noqa: S310 - the sink's
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+    with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 - the same
         taken: bytes = answer.read()
     return taken
 

@@ -50,7 +50,7 @@ def test_the_three_lines():
     with Endpoint() as endpoint:
         client = Client().init(KEY, server_url=endpoint.url)
         delivery = client.log_event({**SONG, "event_properties": {"title": "Blue in Green"}})
-        assert client.flush(timeout=30) == Report(delivered=1)
+        assert client.flush(timeout=120) == Report(delivered=1)
         client.shutdown()
         assert delivery.result().code == 200
         assert [event["event_properties"] for event in endpoint.events] == [{"title": "Blue in Green"}]
@@ -403,7 +403,7 @@ def test_events_logged_during_a_second_init_are_not_lost(memory):
         client.init(KEY, **options)
     stop.set()
     thread.join()
-    client.shutdown(30)
+    client.shutdown(120)
     lost = [delivery for delivery in deliveries if not delivery.result(10).ok]
     # One may have been on its way to the old sender at the very moment it ended; it is counted and told.
     assert len(lost) <= 3
@@ -433,7 +433,7 @@ async def test_asyncio(memory):
     async with Client().init(KEY, transport=memory) as client:
         assert (await client.log_event(SONG)).ok
         client.log_event(SONG)
-        report = await client.aflush(30)
+        report = await client.aflush(120)
         assert report.complete
     assert client.log_event(SONG).result(0).reason == "shutdown"
     assert await client.ashutdown() == Report(dropped=1)
@@ -449,7 +449,7 @@ def test_flush_reports_what_is_pending(memory):
         report = client.flush(timeout=0)
         assert (report.pending, report.complete) == (3, False)
         memory.gate.set()
-        report = client.flush(timeout=30)
+        report = client.flush(timeout=120)
         assert (report.delivered, report.rejected, report.pending) == (3, 1, 0)
         assert client.flush() == Report()
 
@@ -477,7 +477,7 @@ def test_no_event_and_no_key_is_logged_above_debug(caplog):
         client.log_event(secret)
         client.log_event({**secret, "user_id": None})
         client.log_event({**secret, "event_type": None})
-        client.flush(timeout=30)
+        client.flush(timeout=120)
     assert caplog.records
     assert {record.name for record in caplog.records} == {"antinode"}
     assert "4111" not in caplog.text

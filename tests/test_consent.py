@@ -115,7 +115,7 @@ def test_a_retry_is_asked_about_anew() -> None:
     with logging_client(memory, consent=register, upload_interval_in_sec=600) as client:
         client.log_event(event("user-a"))
         client.log_event(event("user-b"))
-        assert client.flush(30).complete
+        assert client.flush(120).complete
         assert [users(json.loads(request.body)["events"]) for request in memory.requests] == [
             ["user-a", "user-b"],
             ["user-b"],

@@ -86,7 +86,7 @@ def test_a_rejected_event_is_kept_with_its_reason(
     client.log_event(song(1))
     handle = client.log_event(song(2, device_id=BAD_DEVICE))
     sent = handle.event()
-    assert client.flush(20).rejected == 1
+    assert client.flush(120).rejected == 1
     (letter,) = letters(path)
     assert (letter.outcome, letter.reason, letter.code) == ("rejected", "refused", 400)
     assert letter.message == handle.result().message
@@ -105,7 +105,7 @@ def test_delivered_and_skipped_events_are_not_kept(
     """What arrived, what a middleware held back, and what was logged while opted out leave nothing."""
     client = make_client(server_url=endpoint.url)
     client.log_event(song())
-    client.flush(20)
+    client.flush(120)
     client.add_event_middleware(lambda payload, following: None)
     client.log_event(song())
     client.opt_out = True
@@ -162,7 +162,7 @@ def test_what_a_full_queue_drops_is_kept(path: Path, make_client: MakeClient, ov
     for number in range(30):
         client.log_event(song(number))
     memory.gate.set()
-    client.shutdown(20)
+    client.shutdown(120)
     kept = [letter.event["event_properties"]["n"] for letter in letters(path) if letter.event]
     arrived = [event["event_properties"]["n"] for event in memory.events]
     assert sorted(kept + arrived) == list(range(30))
@@ -196,9 +196,9 @@ def test_what_a_wrong_key_held_up_is_kept_at_the_end(path: Path, make_client: Ma
     with running(rules=Rules(api_keys=("f" * 32,))) as amplitude:
         client = make_client(server_url=amplitude.server_url)
         client.log_event(song())
-        assert client.flush(20).pending == 1
+        assert client.flush(120).pending == 1
         assert not path.exists()
-        client.shutdown(20)
+        client.shutdown(120)
     (letter,) = letters(path)
     assert (letter.outcome, letter.reason) == ("dropped", "shutdown")
     assert "Invalid API key" in letter.message
@@ -324,7 +324,7 @@ def test_a_directory_in_its_place_is_said_once(
         for number in range(3):
             client.log_event({"event_type": "Song Played"})
             client.log_event(song(number))
-            assert client.flush(20).rejected == 1
+            assert client.flush(120).rejected == 1
         told = [line for line in caplog.messages if "dead letters cannot be written" in line]
         assert told == [
             f"antinode: dead letters cannot be written to {str(path)!r}: {os.strerror(errno.EISDIR)}"
@@ -346,7 +346,7 @@ def test_a_full_disk_is_said_once(path: Path) -> None:
         def bury(count):
             for _ in range(count):
                 client.log_event({{"event_type": "x" * 100}})
-            assert client.flush(20).rejected == count
+            assert client.flush(120).rejected == count
         bury(3)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
         bury(10)
@@ -410,7 +410,7 @@ def test_a_letter_is_written_before_the_spool_forgets(tmp_path: Path, path: Path
                 client.log_event(event(seq) | {{"device_id": {BAD_DEVICE!r} if seq % 5 == 0 else "device-1"}})
         else:
             client = antinode.init(KEY, server_url=URL, storage={str(spool)!r}, dead_letters={str(path)!r})
-        client.flush(20)
+        client.flush(120)
         client.shutdown()
         """
 
@@ -463,7 +463,7 @@ def test_an_answer_that_names_nobody_buries_only_the_bad_ones(
         client.log_event(
             song(number, event_properties={"n": number, "q": "DROP TABLE" if number == 7 else ""})
         )
-    report = client.flush(20)
+    report = client.flush(120)
     assert (report.delivered, report.rejected) == (19, 1)
     (letter,) = letters(path)
     assert letter.event is not None

@@ -76,7 +76,7 @@ def test_snippets_run(page: Path, endpoint: Endpoint) -> None:
     namespace: dict[str, Any] = {"__name__": "__snippets__"}
     for number, snippet in enumerate(snippets(page)):
         exec(compile(snippet, f"{page.name}, snippet {number}", "exec"), namespace)  # noqa: S102 - our own pages
-    antinode.flush(10)
+    antinode.flush(120)
 
 
 def test_readme_delivers(endpoint: Endpoint) -> None:

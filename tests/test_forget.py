@@ -43,7 +43,7 @@ def leave(spool: Path, events: int, *, then: str = "die") -> subprocess.Popen[st
     assert process.stdout is not None
     assert process.stdout.readline() == "logged\n"
     if then == "die":
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     return process
 
 
@@ -128,7 +128,7 @@ def test_what_dead_processes_left_goes_too(tmp_path: Path, is_taken_over: bool) 
         assert "user-1" not in on_disk(tmp_path)
     last = Memory()
     with logging_client(last, storage=tmp_path) as client:
-        client.flush(30)
+        client.flush(120)
     # The first client delivers, when it ends, what it has taken over.
     delivered = memory.events if is_taken_over else []
     arrived = {each["insert_id"]: each["user_id"] for each in [*delivered, *last.events]}
@@ -144,7 +144,7 @@ def test_what_living_processes_hold_is_counted_and_left(tmp_path: Path) -> None:
             found = client.forget("user-1")
             assert (found.queued, found.in_use) == (1, 3)
     finally:
-        other.communicate(timeout=30)
+        other.communicate(timeout=120)
 
 
 def test_after_a_crash_what_was_forgotten_stays_so(tmp_path: Path) -> None:
@@ -183,10 +183,10 @@ def test_what_is_in_a_request_is_told_and_does_not_come_again() -> None:
         client.log_event(event("user-a"))
         client.log_event(event("user-b"))
         client._sender.hurry()  # type: ignore[union-attr]
-        assert under_way.wait(30)
+        assert under_way.wait(120)
         assert client.forget("user-a").in_flight == 1
         memory.gate.set()
-        assert client.flush(30).complete
+        assert client.flush(120).complete
         assert users(json.loads(memory.requests[-1].body)["events"]) == ["user-b"]
         assert (client.stats().delivered, client.stats().dropped) == (1, {"forgotten": 1})
 
@@ -198,7 +198,7 @@ def test_dead_letters_are_blanked_where_they_stand(tmp_path: Path) -> None:
     with logging_client(memory, dead_letters=path) as client:
         for user in ("user-a", "user-b", "user-a"):
             client.log_event({"event_type": "", "user_id": user})
-        client.flush(30)
+        client.flush(120)
         lines = path.read_bytes().splitlines(keepends=True)
         (tmp_path / "letters.jsonl.1").write_bytes(
             lines[0] + b'{"event_type":"x","user_id":"user-a"}\n' + b"torn"

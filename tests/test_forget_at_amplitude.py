@@ -86,7 +86,7 @@ def test_who_is_forgotten_here_is_forgotten_there(amplitude: Running) -> None:
         for user in ("user-a", "user-b"):
             client.log_event(event(user, device_id=f"of-{user}"))
         client.log_event({"event_type": "A", "device_id": "device-1"})
-        client.flush(30)
+        client.flush(120)
         client.log_event(event("user-a"))
         found = client.forget("user-a", device_id=["device-1", "nowhere"], secret_key=SECRET, requester="me")
         assert found.queued == 1

@@ -85,7 +85,7 @@ def test_the_functions_act_on_the_default_instance(default):
     antinode.group_identify("label", "Columbia", Identify().set("tier", "gold"))
     antinode.revenue("user-20391", None, Revenue(price=1))
     antinode.set_group("user-20391", None, "label", "Columbia")
-    assert antinode.flush(timeout=30) == Report(delivered=5)
+    assert antinode.flush(timeout=120) == Report(delivered=5)
     names = ["Song Played", "$identify", "$groupidentify", "revenue_amount", "$identify"]
     assert [event["event_type"] for event in memory.events] == names
     assert antinode.shutdown(timeout=5) == Report()

@@ -93,7 +93,7 @@ with logging_client(Memory()) as client:
     client.log_event(SONG)
     child = os.fork()
     client.log_event(SONG)
-    assert client.flush(30).complete
+    assert client.flush(120).complete
     # The child's first event finds that it has been forked, and leaves the rest to Python.
     print(client._hot.taken, flush=True)
     if child == 0:
@@ -177,6 +177,7 @@ with logging_client(Memory()) as client:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="loads the C library by its usual handle")
 def test_a_fork_is_told_without_the_page_that_linux_has(native: Any, tmp_path: Any) -> None:
     """As on other systems: by a flag that is cleared in the child, though it was forked in C."""

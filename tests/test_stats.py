@@ -19,9 +19,9 @@ STEPS = {
     "broken": lambda client: client.log_event({**SONG, "event_type": "break"}),
     "opt out": lambda client: setattr(client, "opt_out", True),
     "opt in": lambda client: setattr(client, "opt_out", False),
-    "flush": lambda client: client.flush(30),
+    "flush": lambda client: client.flush(120),
     "try": lambda client: client.flush(0),
-    "shutdown": lambda client: client.shutdown(30),
+    "shutdown": lambda client: client.shutdown(120),
 }
 
 
@@ -47,7 +47,7 @@ def test_the_books_balance_at_every_instant(steps):
             assert stats.balanced
             ended = stats.delivered + sum(stats.rejected.values()) + sum(stats.dropped.values())
             assert stats.accepted == ended + stats.pending
-        client.flush(30)
+        client.flush(120)
         stats = client.stats()
         assert stats.pending == 0
         assert stats.delivered == len(memory.events)
@@ -90,8 +90,8 @@ def test_a_report_covers_what_was_logged_since_the_last_complete_one():
         assert client.flush(0) == Report(pending=1)
         client.log_event({})
         memory.gate.set()
-        assert client.flush(30) == Report(delivered=1, rejected=1)
-        assert client.flush(30) == Report()
+        assert client.flush(120) == Report(delivered=1, rejected=1)
+        assert client.flush(120) == Report()
 
 
 def test_values_are_frozen_and_show_themselves():

@@ -21,7 +21,7 @@ import antinode
 from antinode.server import running
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=120) as answer:
         return answer.read()
 
 with running() as server:
@@ -73,7 +73,7 @@ def test_the_wheel_serves_the_page(installed: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
     assert named

@@ -22,7 +22,7 @@ def event(**properties: Any) -> BaseEvent:
 
 
 def flush(client: Amplitude) -> None:
-    done, pending = wait([future for future in client.flush() if future is not None], timeout=10)
+    done, pending = wait([future for future in client.flush() if future is not None], timeout=120)
     assert done
     assert not pending
 

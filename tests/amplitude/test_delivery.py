@@ -144,7 +144,7 @@ def test_a_flush_returns_futures_at_once(make: Callable[..., Amplitude], endpoin
     release = threading.Event()
 
     def answer(arrival: Any) -> None:
-        assert release.wait(10)
+        assert release.wait(120)
 
     endpoint.answer = answer
     client = make()

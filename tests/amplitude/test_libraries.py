@@ -58,7 +58,7 @@ def tracked(sdk: str, library: str, place: Path) -> list[dict[str, Any]]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=180,
         )
         assert done.returncode == 0, done.stderr
         return endpoint.events

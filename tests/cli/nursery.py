@@ -39,7 +39,7 @@ def run(*arguments: str, stdin: str = "", cwd: Path | None = None, **more: str) 
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=180,
             encoding="utf-8",
             env=environment(**{"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)} | more),
         )

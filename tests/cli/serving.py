@@ -61,7 +61,7 @@ class Serving:
     def post(self, events: list[dict[str, Any]] | None, path: str = "/2/httpapi", key: str = KEY) -> int:
         """Uploads the events; the status, or 0 if the connection was closed."""
         address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=20)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=120)
         body = {"api_key": key} if events is None else {"api_key": key, "events": events}
         try:
             connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
@@ -76,7 +76,7 @@ class Serving:
     def stop(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
         """Ends it: exit code, the rest of the output, everything on standard error."""
         self.process.send_signal(how)
-        rest, errors = self.process.communicate(timeout=20)
+        rest, errors = self.process.communicate(timeout=120)
         return self.process.returncode, rest, errors
 
     def __exit__(

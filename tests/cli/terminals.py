@@ -64,7 +64,7 @@ class Screen:
         """Reads to the end; the exit code."""
         while self._read():
             pass
-        return self.process.wait(20)
+        return self.process.wait(120)
 
     def _read(self) -> bool:
         piece = b""
@@ -79,5 +79,5 @@ class Screen:
         self._deadline.cancel()
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(20)
+        self.process.wait(120)
         os.close(self._ours)

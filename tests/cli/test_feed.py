@@ -27,7 +27,7 @@ class Reader:
     def write(self, batch: FeedBatch) -> None:
         self.batches.append(batch)
         self.is_writing.set()
-        assert self.may_go_on.wait(20)
+        assert self.may_go_on.wait(120)
 
 
 def test_everything_is_shown_or_counted() -> None:
@@ -36,7 +36,7 @@ def test_everything_is_shown_or_counted() -> None:
     feed = Feed(reader.write, QUICK)
     feed.start()
     feed.put(upload(id=1), none, Totals())
-    assert reader.is_writing.wait(20)
+    assert reader.is_writing.wait(120)
     for number in range(2, 12):
         feed.put(upload(id=number, status=500 if number > 9 else 200, events=7), none, Totals())
     reader.may_go_on.set()
@@ -71,7 +71,7 @@ def test_reader_gone() -> None:
     feed = Feed(write, QUICK)
     feed.start()
     feed.put(upload(), none, Totals())
-    assert written.wait(20)
+    assert written.wait(120)
     feed.close()
     feed.put(upload(), none, Totals())
     assert feed.is_broken

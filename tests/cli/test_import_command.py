@@ -219,9 +219,9 @@ def test_stopped_by_a_signal_it_goes_on_later(place: Place, server: Running, how
     """It ends tidily with 130, says how to go on, and the same command does."""
     arguments = (str(SHOP), *SHOP_ARGUMENTS, "--project-rate", "4000")
     process = place.start(*arguments)
-    server.api.wait(events=2000, timeout=30)
+    server.api.wait(events=2000, timeout=120)
     process.send_signal(how)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "Stopped after" in out
     assert "The same command goes on from here." in out
@@ -250,7 +250,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_counts_twice(
     while events < 5000:
         # With 2000 events in a request, it is somewhere else each time.
         process = place.start(*arguments, "--project-rate", "6000")
-        events = server.api.wait(events=events + 1700, timeout=30).events
+        events = server.api.wait(events=events + 1700, timeout=120).events
         process.kill()
         process.communicate()
     done = place.run(*arguments)

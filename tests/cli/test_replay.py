@@ -326,9 +326,9 @@ def test_ctrl_c_loses_nothing(path: Path, endpoint: Endpoint) -> None:
         text=True,
         env=environment(AMPLITUDE_API_KEY=KEY),
     )
-    endpoint.wait_for_requests(3, timeout=30)
+    endpoint.wait_for_requests(3, timeout=120)
     process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=30)
+    out, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert "not delivered" in out

@@ -39,7 +39,7 @@ def strict(path: Path) -> ssl.SSLContext:
 
 def health(url: str, trusted: Path, host: str = "127.0.0.1") -> int:
     address = urlsplit(url)
-    connection = http.client.HTTPSConnection(host, address.port, timeout=20, context=strict(trusted))
+    connection = http.client.HTTPSConnection(host, address.port, timeout=120, context=strict(trusted))
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status
@@ -107,14 +107,14 @@ def test_antinode_delivers_over_it(tmp_path: Path) -> None:
         "import antinode, sys; url, pem = sys.argv[1:];"
         "client = antinode.init('any-key', server_url=url, ca_bundle=pem);"
         "sent = client.log_event({'event_type': 'Song Played', 'user_id': 'user-20391'});"
-        "client.flush(timeout=20); print(sent.outcome.kind)"
+        "client.flush(timeout=120); print(sent.outcome.kind)"
     )
     with Serving("--tls", "--data", str(tmp_path / "events.db")) as serving:
         pem = tmp_path / "events.db-tls" / "authority.pem"
         command = [sys.executable, "-c", script, f"{serving.url}/2/httpapi", str(pem)]
         assert subprocess.run(command, capture_output=True, check=True, text=True).stdout == "delivered\n"
         connection = http.client.HTTPSConnection(
-            "127.0.0.1", urlsplit(serving.url).port, timeout=20, context=strict(pem)
+            "127.0.0.1", urlsplit(serving.url).port, timeout=120, context=strict(pem)
         )
         connection.request("GET", "/api/events")
         assert [each["event_type"] for each in json.load(connection.getresponse())["events"]] == [
@@ -281,12 +281,12 @@ def test_connections_whose_handshake_hangs_do_not_keep_it_from_ending(tmp_path: 
     """Nor do clients that speak plain HTTP, or trust nobody; others are answered meanwhile."""
     with Serving("--tls", "--data", str(tmp_path / "events.db")) as serving:
         address = ("127.0.0.1", urlsplit(serving.url).port or 0)
-        hanging = [socket.create_connection(address, timeout=20) for _ in range(5)]
-        plain = socket.create_connection(address, timeout=20)
+        hanging = [socket.create_connection(address, timeout=120) for _ in range(5)]
+        plain = socket.create_connection(address, timeout=120)
         plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with pytest.raises(ssl.SSLCertVerificationError):
             ssl.create_default_context().wrap_socket(
-                socket.create_connection(address, timeout=20), server_hostname="localhost"
+                socket.create_connection(address, timeout=120), server_hostname="localhost"
             )
         assert health(serving.url, tmp_path / "events.db-tls" / "authority.pem") == 200
         code, rest, errors = serving.stop()
@@ -301,7 +301,7 @@ def test_faults_cut_connections_over_tls_too(tmp_path: Path) -> None:
     with Serving("--tls", "--data", str(tmp_path / "events.db"), "--faults", "drop-after@next=1") as serving:
         pem = tmp_path / "events.db-tls" / "authority.pem"
         address = urlsplit(serving.url)
-        connection = http.client.HTTPSConnection("127.0.0.1", address.port, timeout=20, context=strict(pem))
+        connection = http.client.HTTPSConnection("127.0.0.1", address.port, timeout=120, context=strict(pem))
         body = json.dumps({"api_key": "k" * 32, "events": [{"event_type": "a", "user_id": "user-20391"}]})
         connection.request("POST", "/2/httpapi", body, {"Content-Type": "application/json"})
         with pytest.raises((ConnectionError, http.client.HTTPException, ssl.SSLError)):

@@ -364,7 +364,7 @@ def test_drain_killed_and_run_again(directory: Path, endpoint: Endpoint) -> None
 
     endpoint.answer = kill_in_the_middle
     process = starting_drain(directory, endpoint.url)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL
     assert 0 < pending(directory) <= 30_000
     assert drain(directory, endpoint.url).returncode == 0
@@ -379,7 +379,7 @@ def test_two_drains_at_once(directory: Path, endpoint: Endpoint) -> None:
         leave(directory, 1000, first=1000 * number)
     both = [starting_drain(directory, endpoint.url) for _ in range(2)]
     for process in both:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
         assert "Traceback" not in errors
         assert process.returncode in {0, 1}
     assert drain(directory, endpoint.url).returncode == 0
@@ -485,9 +485,9 @@ def test_ctrl_c_ends_it_cleanly(directory: Path, endpoint: Endpoint) -> None:
     leave(directory, 10_000)
     endpoint.answer = faults.after(1, faults.hang())
     process = starting_drain(directory, endpoint.url)
-    endpoint.wait_for_requests(2, timeout=30)
+    endpoint.wait_for_requests(2, timeout=120)
     process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=30)
+    out, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (130, "")
     assert "Delivered " in out
     assert "run it again" in out
@@ -551,7 +551,7 @@ def in_terminal(command: list[str], until: Callable[[bytes], bool], **more: str)
     )
     os.close(theirs)
     shown = b""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     try:
         while time.monotonic() < deadline:
             if not select.select([ours], [], [], 1)[0]:
@@ -565,7 +565,7 @@ def in_terminal(command: list[str], until: Callable[[bytes], bool], **more: str)
             shown += piece
             if until(shown):
                 process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=120)
     finally:
         process.kill()
         os.close(ours)

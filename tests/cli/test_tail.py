@@ -145,7 +145,7 @@ def test_following(amplitude: Running) -> None:
             seen.append(json.loads(process.stdout.readline())["insert_id"])
         assert seen == [f"song-{number}" for number in range(3_001)]
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=120)
         assert process.returncode == 0
         assert errors.strip() == ""
 
@@ -226,7 +226,7 @@ def test_reader_gone(amplitude: Running) -> None:
         process.stdout.readline()
         process.stdout.close()
         process.stdout = None
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=120)
         assert errors == ""
         assert process.returncode == 0
 

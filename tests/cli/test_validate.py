@@ -200,7 +200,7 @@ def test_reader_gone(tmp_path: Path) -> None:
     assert process.stderr is not None
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(20) == 1
+    assert process.wait(120) == 1
 
 
 def test_a_terminal_has_colours() -> None:

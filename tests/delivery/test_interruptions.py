@@ -141,7 +141,7 @@ def look_from_elsewhere(client: Client) -> None:
     """Another thread reads the ledger, which hangs if the interrupted one has kept a lock."""
     thread = threading.Thread(target=client.stats, daemon=True)
     thread.start()
-    thread.join(20)
+    thread.join(120)
     assert not thread.is_alive(), "a lock is kept"
 
 
@@ -197,7 +197,7 @@ def test_an_exception_at_any_step_of_logging_leaves_the_books_balanced(
                     handles.append(log(tick("user-y")))
         assert nth > 10
         gate.open()
-        report = client.flush(20)
+        report = client.flush(120)
         stats = client.stats()
         assert (report.pending, stats.pending, stats.on_disk, stats.balanced) == (0, 0, 0, True), stats
         assert [each for each in handles if each.outcome is None] == []

@@ -94,7 +94,7 @@ def test_a_sender_speaks_to_it() -> None:
     records = [Record(body_of(number), number, time.monotonic()) for number in range(10)]
     for record in records:
         sender.submit(record)
-    report = sender.flush(20)
+    report = sender.flush(120)
     sender.shutdown(5)
     assert (report.delivered, report.rejected) == (9, 1)
     assert [record.outcome.ok for record in records if record.outcome] == [n != 7 for n in range(10)]

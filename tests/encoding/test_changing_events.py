@@ -89,7 +89,7 @@ def test_other_threads_change_it(change: str, is_pure: bool) -> None:
         is_over = True
         for thread in threads:
             thread.join()
-        print(client.flush(60).pending, checking.malformed, checking.requests > 0, client.stats().balanced)
+        print(client.flush(120).pending, checking.malformed, checking.requests > 0, client.stats().balanced)
         """,
         is_pure=is_pure,
     )
@@ -129,7 +129,7 @@ def test_reading_a_value_changes_it(place: str, is_pure: bool) -> None:
             event = {{"event_type": "Tick", "user_id": "user-1"}}
             {place}
             client.log_event(event)
-        print(client.flush(60).pending, checking.malformed, client.stats().balanced)
+        print(client.flush(120).pending, checking.malformed, client.stats().balanced)
         """,
         is_pure=is_pure,
     )
@@ -147,7 +147,7 @@ def test_ready_made_json_is_not_passed_on(value: str, is_pure: bool) -> None:
         Kind = enum.Enum("Kind", {{"ONE": fragment}})
         client.log_event(event | {{"event_properties": {{"x": {value}}}}})
         client.log_event(event)
-        print(client.flush(60).pending, checking.malformed, client.stats().balanced, client.stats().accepted)
+        print(client.flush(120).pending, checking.malformed, client.stats().balanced, client.stats().accepted)
         """,
         is_pure=is_pure,
     )
@@ -175,7 +175,7 @@ def test_finalisers_that_run_meanwhile(is_pure: bool) -> None:
             Loop()
             client.log_event(event | {"event_properties": {"items": items}})
         gc.set_threshold(700)
-        print(client.flush(60).pending, checking.malformed, client.stats().balanced)
+        print(client.flush(120).pending, checking.malformed, client.stats().balanced)
         """,
         is_pure=is_pure,
     )
@@ -246,7 +246,7 @@ def test_a_container_that_changes_is_logged_as_of_one_moment(make: str, is_pure:
         is_over = True
         for thread in threads:
             thread.join()
-        print(refused[:3], client.flush(60).pending, client.stats().balanced)
+        print(refused[:3], client.flush(120).pending, client.stats().balanced)
         """,
         is_pure=is_pure,
     )

@@ -194,7 +194,7 @@ class Round:
             gc.set_threshold(*former_gc)
             signal.signal(signal.SIGALRM, former_handler)
         gc.collect()
-        self._client.shutdown(60)
+        self._client.shutdown(120)
         self._judge()
         threading.excepthook, sys.unraisablehook = former_hooks
         if self._folder is not None:

@@ -16,7 +16,7 @@ from antinode.testing import Endpoint
 from tests.lifecycle.driver import KEY
 from tests.needs import program
 
-_WITHIN = 60.0
+_WITHIN = 120.0
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def redis() -> Iterator[str]:
             yield f"unix://{socket}"
         finally:
             server.terminate()
-            server.wait(timeout=30)
+            server.wait(timeout=120)
 
 
 def wait_until(is_so: Callable[[], bool], process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
@@ -70,7 +70,7 @@ def work(home: Path, endpoint: Endpoint, count: int, *arguments: str, **environm
     finally:
         if worker.poll() is None:
             os.killpg(worker.pid, signal.SIGKILL)
-            worker.communicate(timeout=30)
+            worker.communicate(timeout=120)
 
 
 def _environment(home: Path, endpoint: Endpoint, more: dict[str, str]) -> dict[str, str]:

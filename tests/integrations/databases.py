@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.needs import absent
 
-_STARTS_WITHIN = 60.0
+_STARTS_WITHIN = 120.0
 
 
 def _programs() -> Path:
@@ -63,7 +63,7 @@ def postgresql() -> Iterator[Path]:
             yield home
         finally:
             server.send_signal(signal.SIGINT)
-            server.communicate(timeout=30)
+            server.communicate(timeout=120)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

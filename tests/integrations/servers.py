@@ -27,7 +27,7 @@ UWSGI = (
     str(Path(sys.executable).parent / "uwsgi"), "--http-socket=127.0.0.1:PORT", "--enable-threads",
     f"--home={sys.prefix}", f"--pythonpath={ROOT}", "--need-app", "--master", "--die-on-term",
 )  # fmt: skip
-_STARTS_WITHIN = 60.0
+_STARTS_WITHIN = 120.0
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def served(
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
 
 
 def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
@@ -87,7 +87,7 @@ def get(url: str, *, method: str = "GET", **headers: str) -> str:
     """What the server answers."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(url, method=method, headers=named)  # noqa: S310 - of our own server
-    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310
         text: str = response.read().decode()
         return text
 
@@ -95,7 +95,7 @@ def get(url: str, *, method: str = "GET", **headers: str) -> str:
 def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
     """End a server as its supervisor does, and return what it wrote."""
     process.send_signal(number)
-    return process.communicate(timeout=30)[0]
+    return process.communicate(timeout=120)[0]
 
 
 def use(url: str, users: int = 8, songs: int = 5) -> None:

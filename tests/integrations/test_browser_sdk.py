@@ -117,7 +117,7 @@ def serve(amplitude: Running, packages: Path, tmp_path: Path) -> Serve:
 def page(chromium: Browser) -> Iterator[Page]:
     """A window from which nothing leaves this machine."""
     context = chromium.new_context()
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     context.route(re.compile("^https:"), answer)
     yield context.new_page()
     context.close()
@@ -130,7 +130,7 @@ def answer(route: Route) -> None:
 def click(page: Page) -> None:
     page.evaluate("ready")
     page.get_by_role("button").click()
-    expect(page.locator("output")).to_contain_text("blue-in-green", timeout=30_000)
+    expect(page.locator("output")).to_contain_text("blue-in-green", timeout=60_000)
 
 
 def events(amplitude: Running) -> dict[str, dict[str, Any]]:

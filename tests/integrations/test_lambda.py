@@ -84,10 +84,10 @@ def test_events_have_left_when_an_invocation_ends(endpoint: Endpoint) -> None:
         cwd=ROOT / "examples", env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
-        assert runtime.is_idle.wait(60), function.poll()
+        assert runtime.is_idle.wait(120), function.poll()
     finally:
         function.send_signal(signal.SIGKILL)
-        written = function.communicate(timeout=30)[0]
+        written = function.communicate(timeout=120)[0]
         runtime.shutdown()
         runtime.server_close()
     assert runtime.ended == [("response", 1), ("error", 2), ("response", 3)], written

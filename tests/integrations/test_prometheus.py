@@ -149,7 +149,7 @@ def scraping(home: Path, target: str) -> Iterator[Callable[[str], list[dict[str,
             yield ask
         finally:
             server.terminate()
-            server.wait(timeout=30)
+            server.wait(timeout=120)
 
 
 def test_a_real_prometheus_scrapes_an_application(endpoint: Endpoint, tmp_path: Path) -> None:

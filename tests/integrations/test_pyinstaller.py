@@ -46,7 +46,7 @@ def test_one_file_has_all_that_is_loaded_later(endpoint: Endpoint, tmp_path: Pat
     suffix = ".exe" if sys.platform == "win32" else ""
     ran = subprocess.run(
         [tmp_path / "dist" / f"program{suffix}", endpoint.url, KEY],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert (ran.stdout, ran.stderr) == ("True True\n", ""), ran
     assert [each["event_type"] for each in endpoint.events] == ["Frozen"]

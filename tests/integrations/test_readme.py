@@ -77,7 +77,7 @@ from celery.contrib.testing.worker import start_worker
 shop.app.conf.update(broker_url="memory://", result_backend="cache+memory://")
 with start_worker(shop.app, perform_ping_check=False, pool="solo"):
     with antinode.context(user_id="user-7"):
-        shop.send_invoice.delay("order-1").get(timeout=20)
+        shop.send_invoice.delay("order-1").get(timeout=120)
 """,
 }
 _OF_A_REQUEST = ("Song Played", "user-7", "{'path': '/songs/blue', 'method': 'GET'}")

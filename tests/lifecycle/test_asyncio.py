@@ -38,7 +38,7 @@ async def while_the_loop_turns(waiting: Any, turns: int, release: Callable[[], o
 def held(endpoint: Endpoint) -> threading.Event:
     """Set, it lets the endpoint's answers go; they wait until then."""
     go = threading.Event()
-    endpoint.answer = lambda _: go.wait(20) and None
+    endpoint.answer = lambda _: go.wait(120) and None
     return go
 
 
@@ -54,7 +54,7 @@ async def test_aflush_lets_the_loop_turn(make_client: MakeClient, held: threadin
     """It reports what `flush` reports."""
     client = make_client()
     client.log_event(tick())
-    report = await while_the_loop_turns(client.aflush(20), 700, held.set)
+    report = await while_the_loop_turns(client.aflush(120), 700, held.set)
     assert report.delivered == 1
 
 
@@ -62,7 +62,7 @@ async def test_ashutdown_lets_the_loop_turn(make_client: MakeClient, held: threa
     """Its threads are gone when it returns."""
     client = make_client()
     client.log_event(tick())
-    report = await while_the_loop_turns(client.ashutdown(20), 100, held.set)
+    report = await while_the_loop_turns(client.ashutdown(120), 100, held.set)
     assert report.delivered == 1
     assert not [each for each in threading.enumerate() if each.name.startswith("antinode-test")]
 
@@ -73,12 +73,12 @@ async def test_ashutdown_does_not_block_the_loop_for_a_slow_callback(make_client
 
     def slow(_: object) -> None:
         begun.set()
-        go.wait(20)
+        go.wait(120)
 
     client = make_client(on_outcome=slow)
     client.log_event(tick())
     assert await asyncio.to_thread(begun.wait, 20)
-    await while_the_loop_turns(client.ashutdown(20), 50, go.set)
+    await while_the_loop_turns(client.ashutdown(120), 50, go.set)
 
 
 async def test_aflush_gives_up_in_time(make_client: MakeClient, endpoint: Endpoint) -> None:
@@ -144,7 +144,7 @@ def test_loop_that_closes_first_does_no_harm(
     loop.close()
     held.set()
     assert handle.result(20).ok
-    assert client.flush(20).complete
+    assert client.flush(120).complete
     assert not [each for each in caplog.records if each.levelname == "ERROR"]
     for task in tasks:
         task.get_coro().close()  # type: ignore[union-attr]
@@ -167,7 +167,7 @@ def test_deliveries_can_be_awaited_in_any_loop(make_client: MakeClient, held: th
         pass
     held.set()
     for each in threads:
-        each.join(20)
+        each.join(120)
     assert outcomes == [handle.outcome] * 2
 
 
@@ -175,5 +175,5 @@ async def test_aflush_in_a_callback_of_its_own_loop(make_client: MakeClient) -> 
     """Waiting there is no different: the loop's thread is none of the sender's."""
     client = make_client()
     client.log_event(tick())
-    reports = await asyncio.gather(*(client.aflush(20) for _ in range(10)))
+    reports = await asyncio.gather(*(client.aflush(120) for _ in range(10)))
     assert sum(report.delivered for report in reports) == 1

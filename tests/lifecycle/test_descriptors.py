@@ -34,7 +34,7 @@ def test_started_programs_inherit_nothing(endpoint: Endpoint, tmp_path: Path, st
         client = antinode.init(KEY, server_url=URL, {options})
         client.log_event({{"event_type": ""}})
         client.log_event(event(0))
-        say(client.flush(20).delivered)
+        say(client.flush(120).delivered)
         before = len(os.listdir("/proc/self/fd"))
         started()
         say(before > 4)

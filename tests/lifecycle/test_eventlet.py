@@ -29,7 +29,7 @@ def test_log_flush_and_exit_work(endpoint: Endpoint) -> None:
         for seq in range(20):
             pool.spawn(client.log_event, event(seq))
         pool.waitall()
-        say(client.flush(20).delivered)
+        say(client.flush(120).delivered)
         client.log_event(event(20))
         """,
         endpoint.url,

@@ -211,7 +211,7 @@ def test_order_is_kept_at_exit_with_a_spool(endpoint: Endpoint, tmp_path: Path) 
         """
     for _ in range(3):
         run(program + begin, endpoint.url)
-        run(program + "client.flush(20)\n", endpoint.url)
+        run(program + "client.flush(120)\n", endpoint.url)
         arrived = sequence(endpoint.events)
         assert arrived == list(range(len(arrived)))
         endpoint.clear()
@@ -345,7 +345,7 @@ def test_flush_at_exit_needs_no_thread(endpoint: Endpoint) -> None:
         @atexit.register
         def last_words():
             handles = [client.log_event(event(seq)) for seq in range(3)]
-            say(client.flush(10).delivered, all(handle.done() for handle in handles))
+            say(client.flush(120).delivered, all(handle.done() for handle in handles))
         """,
         endpoint.url,
     )
@@ -362,7 +362,7 @@ def test_aflush_at_exit_needs_no_thread(endpoint: Endpoint) -> None:
         @atexit.register
         def last_words():
             client.log_event(event(0))
-            say(asyncio.run(client.aflush(10)).delivered)
+            say(asyncio.run(client.aflush(120)).delivered)
         """,
         endpoint.url,
     )

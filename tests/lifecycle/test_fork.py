@@ -68,11 +68,11 @@ def test_child_logs_and_flushes_and_the_parents_events_are_sent_once(endpoint: E
         if pid == 0:
             for seq in range(20):
                 client.log_event(event(seq, "child-1"))
-            say(client.flush(20).delivered, client.stats().accepted, client.stats().balanced)
+            say(client.flush(120).delivered, client.stats().accepted, client.stats().balanced)
             leave()
         wait(pid)
         client.log_event(event(50, "parent"))
-        say(client.flush(20).delivered, client.stats().balanced)
+        say(client.flush(120).delivered, client.stats().balanced)
         """,
         endpoint.url,
     )
@@ -96,10 +96,10 @@ def test_child_of_a_busy_parent_starts_clean(endpoint: Endpoint, fork: str) -> N
         pid = fork()
         if pid == 0:
             client.log_event(event(0, "child-1"))
-            say(client.flush(20).delivered)
+            say(client.flush(120).delivered)
             leave()
         wait(pid)
-        say(client.flush(20).delivered, first.status.value)
+        say(client.flush(120).delivered, first.status.value)
         """,
         endpoint.url,
     )
@@ -118,7 +118,7 @@ def test_grandchildren_notice_their_fork_too(endpoint: Endpoint, fork: str) -> N
             client.log_event(event(0, f"generation-{{generation}}"))
             pid = fork() if generation < 3 else 1
             if pid:
-                say(client.flush(20).delivered, client.stats().accepted)
+                say(client.flush(120).delivered, client.stats().accepted)
                 if generation < 3:
                     wait(pid)
                 leave()
@@ -285,7 +285,7 @@ def test_fork_at_any_moment_hangs_no_child(endpoint: Endpoint) -> None:
                     handle.result()
                 for seq in range(5):
                     client.log_event(event(seq, f"child-{child}"))
-                report = client.flush(20)
+                report = client.flush(120)
                 os._exit(0 if report.complete and client.stats().balanced else 9)
             children.append(pid)
         # A child that hangs would keep its parent here.

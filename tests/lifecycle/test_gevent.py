@@ -36,7 +36,7 @@ def test_log_flush_and_exit_work(endpoint: Endpoint) -> None:
         ticker = gevent.spawn(tick)
         gevent.joinall([gevent.spawn(lambda seq=seq: client.log_event(event(seq))) for seq in range(50)])
         before = len(ticks)
-        say(client.flush(20).delivered, len(ticks) > before + 10)
+        say(client.flush(120).delivered, len(ticks) > before + 10)
         ticker.kill()
         client.log_event(event(50))
         """,
@@ -59,7 +59,7 @@ def test_result_and_shutdown_let_others_run(endpoint: Endpoint) -> None:
         handle = client.log_event(event(0))
         waiting = gevent.spawn(handle.result)
         client.shutdown(0.2)
-        say(waiting.get(timeout=10).reason, client.stats().balanced)
+        say(waiting.get(timeout=120).reason, client.stats().balanced)
         """,
         endpoint.url,
     )
@@ -79,8 +79,8 @@ def test_fork_of_a_patched_process(endpoint: Endpoint) -> None:
         pid = os.fork()
         if pid == 0:
             client.log_event(event(0, "child-1"))
-            os._exit(0 if client.flush(20).delivered == 1 else 1)
-        say(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), client.flush(20).complete)
+            os._exit(0 if client.flush(120).delivered == 1 else 1)
+        say(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), client.flush(120).complete)
         """,
         endpoint.url,
     )
@@ -102,7 +102,7 @@ def test_patching_after_antinode(endpoint: Endpoint, late: str) -> None:
         {initialise if late == "import" else ""}
         import gevent
         gevent.joinall([gevent.spawn(lambda seq=seq: client.log_event(event(seq))) for seq in range(20)])
-        say(client.flush(20).delivered)
+        say(client.flush(120).delivered)
         client.log_event(event(20))
         """,
         endpoint.url,
@@ -142,7 +142,7 @@ def test_logging_from_a_callback_of_the_hub(endpoint: Endpoint) -> None:
         client = antinode.init(KEY, server_url=URL)
         gevent.get_hub().loop.run_callback(lambda: client.log_event(event(0)))
         gevent.sleep(0.01)
-        say(client.flush(20).delivered)
+        say(client.flush(120).delivered)
         """,
         endpoint.url,
     )
@@ -166,7 +166,7 @@ def test_patching_after_the_first_event_is_told() -> None:
         client = antinode.init(KEY, transport=Kept())
         for seq in range(3):
             client.log_event(event(seq))
-            say(client.flush(20).delivered)
+            say(client.flush(120).delivered)
             if seq == 0:
                 from gevent import monkey
                 monkey.patch_all()

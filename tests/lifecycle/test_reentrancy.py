@@ -49,7 +49,7 @@ def test_destructors_that_log(endpoint: Endpoint) -> None:
         gc.collect()
         gc.set_threshold(700)
         while True:
-            client.flush(20)
+            client.flush(120)
             total, stats = 1000 + logged[0], client.stats()
             # Each outcome makes one that logs when it dies.
             if stats.pending == 0 and stats.accepted == total:
@@ -85,7 +85,7 @@ def test_signal_handlers_that_log(endpoint: Endpoint, name: str, timer: str) -> 
                 assert client.stats().accepted >= seq
                 client.flush(0.005 if client.stats().pending < 50_000 else 20)
         signal.setitimer(signal.{timer}, 0)
-        say(client.flush(20).complete, client.stats().balanced,
+        say(client.flush(120).complete, client.stats().balanced,
             client.stats().delivered == seq + interrupts[0], seq, interrupts[0])
         """,
         endpoint.url,
@@ -118,7 +118,7 @@ def test_signal_handlers_that_wait(endpoint: Endpoint, call: str) -> None:
             client.log_event(event(seq))
             seq += 1
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
-        say(client.flush(20).pending, client.stats().balanced, client.stats().accepted == seq)
+        say(client.flush(120).pending, client.stats().balanced, client.stats().accepted == seq)
         """,
         endpoint.url,
     )
@@ -137,7 +137,7 @@ def test_middleware_that_logs(make_client: MakeClient, endpoint: Endpoint) -> No
     client.add_event_middleware(echo)
     for seq in range(100):
         client.log_event(tick("user-1", seq))
-    assert client.flush(10).delivered == 200
+    assert client.flush(120).delivered == 200
     assert [each["event_type"] for each in endpoint.events] == ["Echo", "Tick"] * 100
 
 
@@ -155,7 +155,7 @@ def test_on_outcome_that_logs(make_client: MakeClient, is_refused: bool) -> None
 
     client = make_client(on_outcome=log_again)
     client.log_event(tick("user-1"))
-    assert last.wait(20)
+    assert last.wait(120)
     stats = client.stats()
     assert stats.balanced
     assert (stats.delivered, sum(stats.rejected.values())) == ((1, 50) if is_refused else (51, 0))
@@ -174,7 +174,7 @@ def test_callback_of_a_handle_that_logs_and_asks(make_client: MakeClient) -> Non
         delivery.add_done_callback(lambda _: heard.set())
 
     client.log_event(tick("user-1")).add_done_callback(ask)
-    assert heard.wait(10)
+    assert heard.wait(120)
     assert inner[0].result(10).ok
 
 
@@ -197,8 +197,8 @@ def test_logging_handler_that_logs_events(make_client: MakeClient, endpoint: End
     try:
         client.log_event({"event_type": ""})
         client.log_event(tick("user-1"))
-        assert client.flush(20).complete
-        while not client.flush(20).complete or client.stats().pending:
+        assert client.flush(120).complete
+        while not client.flush(120).complete or client.stats().pending:
             pass
     finally:
         logger.removeHandler(handler)
@@ -220,7 +220,7 @@ def test_logging_handler_that_raises(make_client: MakeClient) -> None:
     logger.addHandler(handler)
     try:
         client.log_event({"event_type": ""})
-        assert client.flush(10).rejected == 1
+        assert client.flush(120).rejected == 1
         assert client.log_event(tick("user-1")).result(10).ok
     finally:
         logger.removeHandler(handler)
@@ -231,8 +231,8 @@ def test_flush_in_a_callback_returns(make_client: MakeClient, caplog: pytest.Log
     reports = []
     client = make_client(on_outcome=lambda _: reports.append(client.flush()))
     client.log_event(tick("user-1"))
-    assert client.flush(10).complete
-    assert client.flush(10).complete
+    assert client.flush(120).complete
+    assert client.flush(120).complete
     assert len(reports) == 1
     assert "flush() was called where it cannot wait" in caplog.text
 
@@ -272,7 +272,7 @@ def test_callbacks_that_raise_cost_nobody_else(
         handle = client.log_event(tick("user-1", seq))
         handle.add_done_callback(broken)
         handle.add_done_callback(heard.append)
-    assert client.flush(10).delivered == 10
+    assert client.flush(120).delivered == 10
     assert len(heard) == 10
     assert "on_outcome raised" in caplog.text
     assert "a callback of a delivery raised" in caplog.text

@@ -383,7 +383,7 @@ def test_says_when_another_handler_has_taken_its_place(endpoint: Endpoint) -> No
         ]
         for client in clients:
             client.log_event(event(0, "user-chain"))
-            client.flush(20)
+            client.flush(120)
         say("fine")
         late = antinode.init(KEY, instance_name="late", server_url=URL, drain_on_sigterm=True)
         def stop(*_):
@@ -391,7 +391,7 @@ def test_says_when_another_handler_has_taken_its_place(endpoint: Endpoint) -> No
         signal.signal(signal.SIGTERM, stop)
         for _ in range(3):
             late.log_event(event(0))
-            late.flush(20)
+            late.flush(120)
         """,
         endpoint.url,
     )

@@ -50,7 +50,7 @@ def test_threads_start_with_the_first_event_and_end_with_shutdown(make_client: M
     client.flush()
     assert threads_of() == []
     client.log_event(tick())
-    client.flush(10)
+    client.flush(120)
     started = threads_of()
     assert sorted(each.name for each in started) == ["antinode-test-coordinator", "antinode-test-upload-1"]
     assert all(each.daemon for each in started)
@@ -65,7 +65,7 @@ def test_shutdown_ends_uploads_under_way(make_client: MakeClient, endpoint: Endp
     handles = [client.log_event(tick(f"user-{i}")) for i in range(10)]
     assert client.shutdown(0.1).dropped == 10
     for thread in threads_of():
-        thread.join(10)
+        thread.join(120)
     assert threads_of() == []
     assert {handle.result(0).reason for handle in handles} == {"shutdown"}
 
@@ -110,7 +110,7 @@ def test_many_threads_log(make_client: MakeClient, endpoint: Endpoint) -> None:
         each.start()
     for each in threads:
         each.join()
-    assert client.flush(20).delivered == 8000
+    assert client.flush(120).delivered == 8000
     for number in range(16):
         assert sequence(endpoint.received, f"user-{number:02}") == list(range(500))
 
@@ -169,9 +169,9 @@ def test_what_came_during_a_request_is_sent_without_the_coordinator(make_client:
     # Each event is worth a request, so that none waits for company.
     client = make_client(transport=Chain(), max_cached_events=1)
     client.log_event(tick(seq=0))
-    assert is_over.wait(20)
+    assert is_over.wait(120)
     del sender_of(client)._coordinator.ring
-    client.flush(10)
+    client.flush(120)
     assert client.stats().delivered == 50
 
 
@@ -198,7 +198,7 @@ def test_killed_coordinator_is_replaced(make_client: MakeClient) -> None:
         kill(coordinator)
         handle = client.log_event(tick(seq=seq))
         assert handle.result(20).ok
-    assert client.flush(10).complete
+    assert client.flush(120).complete
     assert client.stats().balanced
 
 
@@ -206,17 +206,17 @@ def test_killed_coordinator_is_replaced(make_client: MakeClient) -> None:
 def test_flush_does_not_wait_for_a_dead_coordinator(make_client: MakeClient, endpoint: Endpoint) -> None:
     """A flush that is under way when the thread dies ends as if nothing had happened."""
     begun, go = threading.Event(), threading.Event()
-    endpoint.answer = lambda _: begun.set() or (go.wait(20) and None)
+    endpoint.answer = lambda _: begun.set() or (go.wait(120) and None)
     client = make_client()
     client.log_event(tick())
-    assert begun.wait(20)
+    assert begun.wait(120)
     reports = []
     waiting = threading.Thread(target=lambda: reports.append(client.flush()))
     waiting.start()
     coordinator = next(each for each in threads_of() if each.name.endswith("coordinator"))
     kill(coordinator)
     go.set()
-    waiting.join(20)
+    waiting.join(120)
     assert [report.delivered for report in reports] == [1]
 
 
@@ -283,7 +283,7 @@ def test_transport_that_does_odd_things_costs_no_event(
     transport = Scripted(act, act)
     client = make_client(transport=transport)
     client.log_event(tick())
-    assert client.flush(20).delivered == 1
+    assert client.flush(120).delivered == 1
     assert client.stats().balanced
 
 
@@ -299,9 +299,9 @@ def test_uploader_killed_in_a_request_is_noticed(make_client: MakeClient) -> Non
     transport = Scripted(hold)
     client = make_client(transport=transport)
     client.log_event(tick())
-    assert begun.wait(10)
+    assert begun.wait(120)
     kill(transport.threads[0])
-    assert client.flush(20).delivered == 1
+    assert client.flush(120).delivered == 1
     go.set()
 
 
@@ -331,26 +331,26 @@ def test_uploader_killed_while_idle_is_replaced(make_client: MakeClient) -> None
 def test_transport_that_hangs_for_ever_is_given_up(make_client: MakeClient) -> None:
     """Its thread is left behind, and the events are sent by another, after the request's time and a grace."""
     go = threading.Event()
-    transport = Scripted(lambda: go.wait(60))
+    transport = Scripted(lambda: go.wait(120))
     client = make_client(transport=transport, request_timeout_millis=10, connections=1)
     hasten(sender_of(client))
     client.log_event(tick())
     assert client.flush(10_000).delivered == 1
     assert len({each.name for each in transport.threads}) == 2
     go.set()
-    transport.threads[0].join(10)
+    transport.threads[0].join(120)
 
 
 def test_transport_that_hangs_does_not_keep_shutdown(make_client: MakeClient) -> None:
     """What it has not answered settles as dropped when the time is over."""
     go = threading.Event()
-    transport = Scripted(lambda: go.wait(60))
+    transport = Scripted(lambda: go.wait(120))
     client = make_client(transport=transport)
     handle = client.log_event(tick())
     assert client.shutdown(0.05).dropped == 1
     assert handle.result(0).reason == "shutdown"
     go.set()
-    transport.threads[0].join(10)
+    transport.threads[0].join(120)
     assert transport.closed
 
 
@@ -359,7 +359,7 @@ def test_flush_inside_a_transport_returns(make_client: MakeClient) -> None:
     transport = Scripted(lambda: client.flush() and HttpResponse(200, body=b"{}"))
     client = make_client(transport=transport)
     client.log_event(tick())
-    assert client.flush(20).delivered == 1
+    assert client.flush(120).delivered == 1
     assert len(transport.threads) == 1
 
 
@@ -371,7 +371,7 @@ def test_concurrent_flushes_all_return(make_client: MakeClient) -> None:
     def work(number: int) -> None:
         for seq in range(20):
             client.log_event(tick(f"user-{number}", seq))
-            reports.append(client.flush(20))
+            reports.append(client.flush(120))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for each in threads:
@@ -385,17 +385,17 @@ def test_concurrent_flushes_all_return(make_client: MakeClient) -> None:
 def test_second_shutdown_waits_for_the_first(make_client: MakeClient, endpoint: Endpoint) -> None:
     """Two threads that shut the client down, each with time left, lose nothing to each other."""
     go = threading.Event()
-    endpoint.answer = lambda _: go.wait(20) and None
+    endpoint.answer = lambda _: go.wait(120) and None
     client = make_client()
     client.log_event(tick())
     reports = []
-    threads = [threading.Thread(target=lambda: reports.append(client.shutdown(20))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: reports.append(client.shutdown(120))) for _ in range(2)]
     for each in threads:
         each.start()
     endpoint_has_it(client)
     go.set()
     for each in threads:
-        each.join(20)
+        each.join(120)
     assert sum(report.delivered for report in reports) == 1
     assert client.shutdown().complete
     assert client.stats().delivered == 1
@@ -426,7 +426,7 @@ def test_init_after_shutdown_makes_the_client_usable_again(
     client.shutdown()
     client.init(KEY, server_url=endpoint.url)
     client.log_event(tick(seq=1))
-    assert client.flush(10).delivered == 1
+    assert client.flush(120).delivered == 1
     assert sequence(endpoint.events) == [0, 1]
 
 
@@ -467,7 +467,7 @@ def test_tables_do_not_grow(make_client: MakeClient, endpoint: Endpoint) -> None
         for seq in range(count):
             handle = client.log_event(tick(f"user-{seq}"))
             client.flush(0)
-            client.flush(20)
+            client.flush(120)
             assert handle.callbacks is None
         gc.collect()
         return len(gc.get_objects())

@@ -25,7 +25,7 @@ def held(endpoint: Endpoint) -> threading.Event:
     event = threading.Event()
 
     def answer(_: object) -> None:
-        event.wait(20)
+        event.wait(120)
 
     endpoint.answer = answer
     return event
@@ -49,9 +49,9 @@ def test_waits_let_other_tasks_run(make_client: MakeClient, held: threading.Even
             nursery.start_soon(turn)
             assert (await handle).ok
         client.log_event(EVENT)
-        assert (await client.aflush(20)).delivered == 2
+        assert (await client.aflush(120)).delivered == 2
         client.log_event(EVENT)
-        assert (await client.ashutdown(20)).delivered == 1
+        assert (await client.ashutdown(120)).delivered == 1
 
     trio.run(main)
     assert turns == 50
@@ -114,7 +114,7 @@ def test_under_anyio(make_client: MakeClient, backend: str) -> None:
     async def main() -> Report:
         assert (await client.log_event(EVENT)).ok
         client.log_event(EVENT)
-        return await client.aflush(20)
+        return await client.aflush(120)
 
     assert anyio.run(main, backend=backend).delivered == 2
 

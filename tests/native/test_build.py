@@ -39,7 +39,7 @@ class Nowhere:
     def close(self): pass
 client = antinode.init("0" * 32, transport=Nowhere())
 client.log_event({{"event_type": "Tick", "user_id": "user-1"}})
-print(client.flush(10).delivered, client._hot is not None, flush=True)
+print(client.flush(120).delivered, client._hot is not None, flush=True)
 client.shutdown(10)
 ''')
 print(told)

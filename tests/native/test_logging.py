@@ -176,7 +176,7 @@ def test_an_event_is_led_through_middleware_as_by_the_python_code(
             except Interrupting as error:
                 end = repr(error)
             else:
-                client.flush(10)
+                client.flush(120)
                 outcome = delivery.outcome
                 end = outcome.kind, outcome.reason, outcome.message, delivery.event()
         for place, each in enumerate(said):
@@ -236,7 +236,7 @@ def test_callbacks_and_waiting_are_told(native: Any) -> None:
         handles[3].add_done_callback(lambda each: told.append(each.event()["user_id"]))
         memory.gate.set()
         assert handles[9].result(10).ok
-        assert client.flush(10).complete
+        assert client.flush(120).complete
     assert told == [SONG["user_id"]]
     assert handles[0].event() == {}
 

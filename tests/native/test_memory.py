@@ -62,7 +62,7 @@ def test_logging_leaks_nothing(native: Any, caplog: pytest.LogCaptureFixture) ->
 
         def call() -> None:
             client.log_event(SONG)
-            client.flush(10)
+            client.flush(120)
             memory.requests.clear()
 
         call()  # the client remembers ids that it has found good
@@ -116,7 +116,7 @@ def test_leading_leaks_nothing(native: Any, caplog: pytest.LogCaptureFixture) ->
 
         def call() -> None:
             client.log_event(SONG, memory)
-            client.flush(10)
+            client.flush(120)
             memory.requests.clear()
 
         assert growth(call) < NOISE

@@ -17,7 +17,7 @@ from antinode.outbox.sqlalchemy._store import SqlalchemyDatabase
 from tests.cli.reading import COMMAND, environment
 from tests.lifecycle.driver import KEY
 
-WITHIN = 30.0
+WITHIN = 120.0
 
 
 def deliverer(

@@ -78,7 +78,7 @@ def test_django(request: pytest.FixtureRequest, tmp_path: Path, engine_name: str
     more = site.environment(engine_name, "http://127.0.0.1:9/2/httpapi", home, tmp_path)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", _PROGRAM],
-        env={**os.environ, **more}, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, **more}, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [*(check.__name__ for check in contract.CHECKS), "True"]

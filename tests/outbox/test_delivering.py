@@ -185,12 +185,12 @@ def test_a_database_that_goes_away_is_tried_again(
 
     def hold(arrival: Any) -> None:
         arrived.set()
-        assert go_on.wait(30)
+        assert go_on.wait(120)
 
     endpoint.answer = hold
     with caplog.at_level(logging.WARNING), delivering(deliverer(engine, outbox, endpoint.url)):
         write(engine, outbox, *["user-1"] * 10, seq=0)
-        assert arrived.wait(30)
+        assert arrived.wait(120)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
             connection.execute(text(kill + "AND backend_type = 'client backend'"))
@@ -244,7 +244,7 @@ def test_sigterm_sends_what_is_in_hand_and_gives_the_rest_away(
     with command(url, endpoint.url, "--lease", "600", "--json") as process:
         endpoint.wait_for(1, timeout=30)
         process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
     assert '"delivered":20,' in output
     assert waiting(engine, outbox) == 0
@@ -275,7 +275,7 @@ def test_an_application_that_is_killed_has_written_what_it_has_committed(
             os.kill(os.getpid(), signal.SIGKILL)
         """
     )
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL
     assert waiting(engine, outbox) == 1
     with engine.begin() as connection:

@@ -77,7 +77,7 @@ class Writing(TransactionTestCase):
     def test_a_refused_event_writes_no_row(self):
         with self.assertLogs("antinode", "WARNING") as logs:
             self.assertFalse(log_event({"user_id": "user-1"}, once="order-1"))
-            antinode.flush(10)
+            antinode.flush(120)
         self.assertIn("`event_type` is missing", logs.output[0])
         self.assertEqual((names(), OnceKey.objects.count()), ([], 0))
         with self.assertRaises(antinode.ConfigurationError):
@@ -189,7 +189,7 @@ def test_an_application_and_its_deliverer(
         with closing(sqlite3.connect(more["EXAMPLE_DATABASE"])) as connection:
             until(lambda: connection.execute("SELECT count(*) FROM antinode_outbox").fetchone() == (0,))
         deliverer.send_signal(signal.SIGTERM)
-        assert deliverer.communicate(timeout=30)[0] == "delivered 2, rejected 0\n"
+        assert deliverer.communicate(timeout=120)[0] == "delivered 2, rejected 0\n"
         assert deliverer.returncode == 0
     finally:
         deliverer.kill()

@@ -185,7 +185,7 @@ def test_two_transactions_with_one_key_write_one_row(postgres_url: str, client: 
         committed.commit()
         rolled_back.rollback()
         for thread in threads:
-            thread.join(30)
+            thread.join(120)
     assert results == {"first": False, "second": True}
     assert names(engine, outbox) == ["first", "second"]
     outbox.drop_tables(engine)

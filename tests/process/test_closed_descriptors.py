@@ -34,7 +34,7 @@ def log(count):
 
 if moment != "after init":
     log(3)
-    assert client.flush(60).complete
+    assert client.flush(120).complete
 if moment == "with events queued":
     log(3)
 
@@ -49,11 +49,11 @@ for number in range(12):
 reads, writes = os.pipe()
 
 log(5)
-client.flush(60)
+client.flush(120)
 log(2)
-client.flush(60)
+client.flush(120)
 if end == "shutdown":
-    client.shutdown(20)
+    client.shutdown(120)
     del client
     gc.collect()
 for number, (descriptor, inode) in enumerate(files):

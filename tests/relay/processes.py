@@ -41,16 +41,16 @@ class RelayProcess:
     def kill(self) -> None:
         """End it as the system does when memory is short."""
         self._process.kill()
-        self._process.wait(30)
+        self._process.wait(120)
 
     def terminate(self) -> int:
         """End it as an orchestrator does; returns its exit code."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(60)
+        return self._process.wait(120)
 
     def status(self) -> dict[str, Any]:
         """What it says of itself."""
-        with urllib3.PoolManager(retries=False, timeout=30) as pool:
+        with urllib3.PoolManager(retries=False, timeout=120) as pool:
             found: dict[str, Any] = pool.request("GET", f"{self.url}/status").json()
         return found
 

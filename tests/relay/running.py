@@ -77,6 +77,6 @@ def running_relay(
         yield relay
     finally:
         relay.loop.call_soon_threadsafe(told.set)
-        thread.join(60)
+        thread.join(120)
     if errors:
         raise errors[0]

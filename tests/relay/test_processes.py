@@ -88,7 +88,7 @@ class Traffic:
 
     def _send(self, user: str) -> None:
         number = 0
-        with urllib3.PoolManager(retries=False, timeout=10) as pool:
+        with urllib3.PoolManager(retries=False, timeout=120) as pool:
             while not self._ends.is_set():
                 events = [played(each, user) for each in range(number, number + 5)]
                 try:
@@ -104,7 +104,7 @@ class Traffic:
     def end(self) -> None:
         self._ends.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(120)
 
 
 def test_killed_in_the_midst_of_traffic(amplitude: Running, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_our_own_client_needs_the_address_alone(amplitude: Running, tmp_path: Pa
         client = Client("relayed").init(WEB.api_key, server_url=relay.server_url)
         for number in range(500):
             client.log_event({"event_type": "Played", "user_id": "user-1", "event_properties": {"n": number}})
-        assert client.flush(30).delivered == 500
+        assert client.flush(120).delivered == 500
         client.shutdown()
         until(lambda: len(stored(amplitude)) == 500, "delivery")
         assert relay.terminate() == 0

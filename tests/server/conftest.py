@@ -28,7 +28,7 @@ def server(request):
 @pytest.fixture
 def http():
     """Sends requests, and never one twice."""
-    with urllib3.PoolManager(retries=False, timeout=20) as pool:
+    with urllib3.PoolManager(retries=False, timeout=120) as pool:
         yield pool
 
 
@@ -50,7 +50,7 @@ def connect(server):
 
     def connect():
         at = urlsplit(server.url)
-        connection = socket.create_connection((at.hostname, at.port), timeout=20)
+        connection = socket.create_connection((at.hostname, at.port), timeout=120)
         opened.append(connection)
         return connection
 

@@ -196,7 +196,7 @@ class TestOurClient:
                 client.log_event(
                     event(number, user_id=f"user-{number % 3}", device_id=f"device-{number % 3}")
                 )
-            report = client.flush(60)
+            report = client.flush(120)
             assert report.pending == 0
         stored = server.api.events(outcome="accepted", limit=1000)
         assert Counter(each.insert_id for each in stored) == Counter(f"insert-{n}" for n in range(60))
@@ -247,6 +247,6 @@ class TestServing:
             idle.sendall(b"GET /api/wait?events=1&timeout=600 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert first == b"event: tic"
             serving.send_signal(number)
-            out, err = serving.communicate(timeout=60)
+            out, err = serving.communicate(timeout=120)
             assert (out, err, serving.returncode) == ("left\n", "", 0)
         watching.close()

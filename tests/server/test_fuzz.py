@@ -79,7 +79,7 @@ def server() -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def connection(server: Running) -> Iterator[http.client.HTTPConnection]:
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port, timeout=120)
     yield connection
     connection.close()
 
@@ -162,7 +162,7 @@ def received(wire: socket.socket) -> bytes:
 @given(events=st.lists(EVENTS, min_size=1, max_size=3))
 def test_whatever_was_taken_can_be_read(server: Running, events: list[dict[str, Any]]) -> None:
     """Everything that came can be listed, searched and exported again, however strange its values."""
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port, timeout=120)
     body = json.dumps({"api_key": "any", "events": events, "options": {"min_id_length": 1}}).encode()
     ask(connection, "POST", "/batch", body)
 

@@ -25,7 +25,7 @@ def address() -> Iterator[tuple[str, int]]:
 
 
 def connected(address: tuple[str, int], sent: bytes) -> socket.socket:
-    connection = socket.create_connection(address, timeout=30)
+    connection = socket.create_connection(address, timeout=120)
     connection.sendall(sent)
     return connection
 

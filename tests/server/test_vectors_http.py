@@ -34,7 +34,7 @@ def server():
 
 @pytest.fixture(scope="module")
 def http():
-    with urllib3.PoolManager(retries=False, timeout=30) as pool:
+    with urllib3.PoolManager(retries=False, timeout=120) as pool:
         yield pool
 
 

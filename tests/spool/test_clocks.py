@@ -43,7 +43,7 @@ def test_nothing_expires_by_a_clock_that_was_set_in_between(tmp_path: Path, wron
     leave(tmp_path, "left", wrong)
     memory = Memory()
     client = Client().init(KEY, transport=memory, storage=tmp_path, max_event_age=3600)
-    assert client.flush(20).complete
+    assert client.flush(120).complete
     assert [event["event_type"] for event in memory.events] == ["left"]
     assert client.stats().dropped == {}
     client.shutdown()

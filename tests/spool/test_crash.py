@@ -103,7 +103,7 @@ def run(directory: Path, *, rounds: int, seed: int, living: int = 3) -> tuple[in
     while data := os.read(read_end, 65_536):
         ledger.take(data)
     os.close(read_end)
-    assert drainer.wait(60) == 0
+    assert drainer.wait(120) == 0
     assert [name for name in os.listdir(directory) if name != "damaged"] == []
     # A kill in the middle of a store tears a record whose append had not returned; nothing else may be there.
     torn = [finding for finding in inspect.verify(str(directory)) if "-" not in Path(finding.path).stem]

@@ -146,7 +146,7 @@ def test_an_exception_for_one_record_costs_no_other(
         on_outcome=lambda each: ends.append((each.body, each.outcome.kind)) if each.outcome else None,
     )
     try:
-        report = client.flush(10)
+        report = client.flush(120)
         stats = client.stats()
     finally:
         client.shutdown()
@@ -184,7 +184,7 @@ def test_an_end_that_cannot_be_written_down_keeps_no_other_from_it(
 
     monkeypatch.setattr(Spool, "acknowledge", refusing)
     client = Client().init(KEY, transport=Memory(), storage=tmp_path)
-    assert client.flush(10).complete
+    assert client.flush(120).complete
     client.shutdown()
     assert [each.pending for each in inspect.survey(str(tmp_path))] == [1]
 

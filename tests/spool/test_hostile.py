@@ -79,7 +79,7 @@ def test_a_record_that_is_no_event_is_given_up_alone(tmp_path: Path, body: bytes
     letters = tmp_path / "dead.jsonl"
     client = Client("test").init(KEY, transport=Memory(), storage=directory, dead_letters=letters)
     try:
-        client.flush(20)
+        client.flush(120)
         stats = client.stats()
         assert (stats.recovered, stats.delivered, stats.dropped, stats.pending) == (
             3,
@@ -128,7 +128,7 @@ def test_a_record_that_fails_in_an_unforeseen_way_is_given_up_alone(
     letters = tmp_path / "dead.jsonl"
     client = Client("test").init(KEY, transport=Memory(), storage=directory, dead_letters=letters)
     try:
-        report = client.flush(20)
+        report = client.flush(120)
         stats = client.stats()
         assert (report.pending, stats.delivered, stats.dropped) == (0, 2, {"unreadable": 1})
     finally:

@@ -66,7 +66,7 @@ def predecessor(path: Path) -> Spool:
 def test_what_is_left_while_a_process_is_idle_arrives(idle: Arrivals, tmp_path: Path) -> None:
     """The process that logged it came after the idle one, and is gone."""
     predecessor(tmp_path).close()
-    assert idle.has_come.wait(60)
+    assert idle.has_come.wait(120)
     assert EVENT in idle.bodies[0]
 
 
@@ -77,7 +77,7 @@ def test_a_successor_takes_over_from_a_predecessor_that_dies_later(tmp_path: Pat
     client = Client().init(KEY, transport=arrivals, storage=tmp_path)
     assert not arrivals.has_come.wait(0.3), "what a living process holds is left alone"
     old.close()
-    assert arrivals.has_come.wait(60)
+    assert arrivals.has_come.wait(120)
     client.shutdown()
 
 
@@ -101,7 +101,7 @@ def test_what_a_killed_process_left_arrives(idle: Arrivals, tmp_path: Path) -> N
         assert process.stdout.readline() == b"logged\n"
         assert not idle.has_come.is_set()
         process.kill()
-    assert idle.has_come.wait(60)
+    assert idle.has_come.wait(120)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -114,5 +114,5 @@ def test_an_idle_parent_delivers_what_its_killed_workers_left(tmp_path: Path) ->
         client.log_event({"event_type": "Left", "user_id": "user-20391"})
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(worker, 0)
-    assert arrivals.has_come.wait(60)
+    assert arrivals.has_come.wait(120)
     client.shutdown()

@@ -162,7 +162,7 @@ _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[4]), hard))
 client = Client().init(sys.argv[1], storage=sys.argv[2], server_url=sys.argv[3])
 client.log_event({"event_type": "Tick", "user_id": "user-0", "event_properties": {"n": int(sys.argv[5])}})
-report = client.flush(60)
+report = client.flush(120)
 print(report.pending, client.stats().recovered, Counting.most, flush=True)
 client.shutdown(10)
 """

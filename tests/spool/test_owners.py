@@ -93,7 +93,7 @@ def test_each_segment_is_adopted_by_exactly_one_process(tmp_path: Path) -> None:
     assert sum(map(int, ask())) == owners
     assert sum(map(int, ask())) == owners * count
     for adopter in adopters:
-        adopter.communicate(timeout=30)
+        adopter.communicate(timeout=120)
         assert adopter.returncode == 0
 
 
@@ -525,9 +525,9 @@ def test_a_child_does_not_keep_the_lock_of_a_parent_that_has_died(tmp_path: Path
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"forked\n"
-        process.wait(timeout=30)  # the parent; the child goes on
+        process.wait(timeout=120)  # the parent; the child goes on
         assert not is_held(Disk(), str(tmp_path), OWNER)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
 
 
 @needs_fork
@@ -598,7 +598,7 @@ def test_a_subinterpreter_adopts_nothing_of_another(tmp_path: Path) -> None:
         [sys.executable, "-c", INTERPRETERS, str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (done.stdout, done.stderr) == ("None\n1\n", "")

@@ -91,7 +91,7 @@ def test_a_directory_that_others_may_write_to_is_told_once(
     with caplog.at_level(logging.WARNING, "antinode"):
         client = Client("test").init(KEY, transport=Memory(), storage=tmp_path)
         client.log_event({"event_type": "t", "user_id": "user-1"})
-        assert client.flush(20).delivered == 1
+        assert client.flush(120).delivered == 1
         client.shutdown()
     lines = [record.message for record in caplog.records if "open to others" in record.message]
     assert len(lines) == (1 if told else 0)

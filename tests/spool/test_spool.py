@@ -278,7 +278,7 @@ class CountingDisk(Disk):
     def sync(self, descriptor: int) -> None:
         self.syncs += 1
         self.waiting.release()
-        assert self.gate.wait(30)
+        assert self.gate.wait(120)
         super().sync(descriptor)
 
 
@@ -293,14 +293,14 @@ def test_threads_that_wait_together_share_a_sync(make: Make) -> None:
     before = disk.syncs
     first = threading.Thread(target=spool.wait_durable, args=(places[0],))
     first.start()
-    assert disk.waiting.acquire(timeout=30)  # the first sync is under way
+    assert disk.waiting.acquire(timeout=120)  # the first sync is under way
     places += [spool.append(b"%d" % number, 0.0, direct=True) for number in range(2, 20)]
     others = [threading.Thread(target=spool.wait_durable, args=(place,)) for place in places[1:]]
     for thread in others:
         thread.start()
     disk.gate.set()
     for thread in [first, *others]:
-        thread.join(30)
+        thread.join(120)
     assert disk.syncs - before == 2
     spool.wait_durable(places[-1])
     assert disk.syncs - before == 2
@@ -331,7 +331,7 @@ def on_a_thread(call: Callable[[], object]) -> None:
     """Make a call that must not hang."""
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
-    thread.join(30)
+    thread.join(120)
     assert not thread.is_alive(), "it hangs"
 
 

@@ -24,7 +24,7 @@ def left(directory: Path) -> list[str]:
 
 def until(met: Callable[[], object], what: str = "the condition") -> None:
     """Wait for something that another thread or process does."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not met():
         assert time.monotonic() < deadline, f"{what} was not met"
         time.sleep(0.005)

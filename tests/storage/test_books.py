@@ -30,7 +30,7 @@ def test_books_balance_at_every_instant(make_client: MakeClient, endpoint: Endpo
     while any(thread.is_alive() for thread in threads):
         stats = client.stats()
         assert stats.balanced, stats
-    assert client.flush(60).complete
+    assert client.flush(120).complete
     stats = client.stats()
     assert (stats.accepted, stats.delivered, stats.on_disk) == (6000, 6000, 0)
     for number in range(3):
@@ -70,7 +70,7 @@ def test_callback_of_a_handle_that_was_let_go_is_called(make_client: MakeClient)
     gc.collect()
     assert client.stats().on_disk > 100
     memory.gate.set()
-    assert client.flush(20).delivered == 200
+    assert client.flush(120).delivered == 200
     assert called == list(range(200))
     assert not records._anchored
 
@@ -84,7 +84,7 @@ def test_handles_that_are_kept_learn_the_outcome(make_client: MakeClient) -> Non
     gc.collect()
     assert gone() is None
     memory.gate.set()
-    assert client.flush(20).delivered == 101
+    assert client.flush(120).delivered == 101
     assert all(handle.result(0).ok for handle in kept)
 
 
@@ -103,12 +103,12 @@ def test_failed_events_are_told_once(make_client: MakeClient, endpoint: Endpoint
     endpoint.answer = faults.invalid({"event_properties.seq": 3})
     client = make_client(server_url=endpoint.url)
     handles = [client.log_event(tick(seq)) for seq in range(6)]
-    report = client.flush(20)
+    report = client.flush(120)
     assert (report.delivered, report.rejected) == (5, 1)
     assert handles[3].result(0).kind == "rejected"
     client.shutdown()
     successor = make_client(server_url=endpoint.url)
-    assert successor.flush(20).delivered == 0
+    assert successor.flush(120).delivered == 0
     assert successor.stats().recovered == 0
 
 
@@ -122,7 +122,7 @@ async def test_asyncio_waits_for_events_on_disk(make_client: MakeClient) -> None
     assert (await client.aflush(0.01)).pending == 50
     memory.gate.set()
     assert (await handles[49]).ok
-    assert (await client.aflush(20)).complete
+    assert (await client.aflush(120)).complete
     memory.gate.clear()
     client.log_event(tick(50))
     assert (await client.ashutdown(0)).spooled == 1

@@ -37,7 +37,7 @@ def test_full_spool_drops_the_oldest(make_client: MakeClient, caplog: pytest.Log
     assert report.spooled + report.dropped == 4000
     assert "the oldest events are dropped" in caplog.text
     memory = Memory()
-    make_client(transport=memory).flush(20)
+    make_client(transport=memory).flush(120)
     arrived = [event["event_properties"]["seq"] for event in memory.events]
     assert arrived == sorted(set(arrived))
     assert len(arrived) == report.spooled > 100
@@ -57,7 +57,7 @@ def test_full_spool_of_events_that_are_in_memory_too(make_client: MakeClient) ->
     assert client.stats().balanced
     client.shutdown(0)
     memory = Memory()
-    make_client(transport=memory).flush(20)
+    make_client(transport=memory).flush(120)
     arrived = [event["event_properties"]["seq"] for event in memory.events]
     assert arrived[-100:] == list(range(3000, 3100))
 
@@ -89,7 +89,7 @@ def test_full_spool_drops_the_newest(make_client: MakeClient, caplog: pytest.Log
     report = client.shutdown(0)
     assert (report.spooled, report.dropped) == (3000 - len(dropped), len(dropped))
     memory = Memory()
-    make_client(transport=memory).flush(20)
+    make_client(transport=memory).flush(120)
     assert [event["event_properties"]["seq"] for event in memory.events] == [
         seq for seq, handle in enumerate(handles) if handle.result(0).kind == "spooled"
     ]
@@ -112,9 +112,9 @@ def test_full_spool_blocks_until_there_is_room(make_client: MakeClient, endpoint
     until(lambda: _sender(client)._works.room, "blocking")
     assert len(logged) < 4000
     endpoint.answer = None
-    thread.join(60)
+    thread.join(120)
     assert len(logged) == 4000
-    assert client.flush(30).complete
+    assert client.flush(120).complete
     assert (client.stats().delivered, dict(client.stats().dropped)) == (4000, {})
     assert sequence(endpoint.events) == list(range(4000))
 
@@ -161,4 +161,4 @@ say(anonymous() - before, client.stats().recovered < 50_000)
     assert int(size) < 40_000
     memory = Memory()
     client = make_client(transport=memory)
-    assert client.flush(60).delivered == 300_000
+    assert client.flush(120).delivered == 300_000

@@ -119,7 +119,7 @@ def test_trouble_with_the_disk_costs_no_event(
     client.log_event(tick(3000))
     assert client.stats().balanced
     endpoint.answer = None
-    report = client.flush(30)
+    report = client.flush(120)
     assert (report.delivered, report.dropped, report.rejected) == (3001, 0, 0)
     assert sequence(endpoint.events) == list(range(3001))
     lines = [line.getMessage() for line in caplog.records if "kept in memory alone" in line.getMessage()]
@@ -143,7 +143,7 @@ def test_events_logged_after_the_trouble_survive_again(
     report = client.shutdown(0)
     assert (report.spooled + report.dropped, client.stats().balanced) == (501, True)
     memory = Memory()
-    make_client(transport=memory).flush(20)
+    make_client(transport=memory).flush(120)
     arrived = [event["event_properties"]["seq"] for event in memory.events]
     assert len(arrived) == len(set(arrived)) == report.spooled
     assert 500 in arrived
@@ -162,7 +162,7 @@ def test_file_size_limit(directory: Path, endpoint: Endpoint, make_client: MakeC
         client = antinode.init(KEY, server_url=URL, storage=DIR, upload_interval_in_sec=60)
         for seq in range(100):
             client.log_event(event(seq))
-        say(client.flush(20).delivered)
+        say(client.flush(120).delivered)
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         from antinode import _client
         sender = client._sender
@@ -176,7 +176,7 @@ def test_file_size_limit(directory: Path, endpoint: Endpoint, make_client: MakeC
     )
     assert "the file size limit" in ended.output, ended.errors
     assert "100" in ended.lines
-    make_client(server_url=endpoint.url).flush(20)
+    make_client(server_url=endpoint.url).flush(120)
     assert sequence(endpoint.events) == list(range(200))
 
 
@@ -191,7 +191,7 @@ def test_read_only_directory(
         client = make_client(transport=memory)
         for seq in range(100):
             client.log_event(tick(seq))
-        assert client.flush(20).delivered == 100
+        assert client.flush(120).delivered == 100
         until(lambda: "the file system is read-only" in caplog.text, "the line about the trouble")
         assert not mounted._run("mount", "-o", "remount,rw")
         until(lambda: "the spool takes events again" in caplog.text, "the return to the disk")
@@ -218,5 +218,5 @@ def test_a_directory_that_cannot_be_made_is_not_tried_with_each_event(
     client = make_client(storage=tmp_path / "file" / "spool", transport=Memory())
     for seq in range(500):
         client.log_event(tick(seq))
-    assert client.flush(20).delivered == 500
+    assert client.flush(120).delivered == 500
     assert tried.count(True) == 1

@@ -30,7 +30,7 @@ def test_strict_is_safe_with_many_threads(directory: Path, make_client: MakeClie
         """,
     )
     memory = Memory()
-    make_client(transport=memory).flush(20)
+    make_client(transport=memory).flush(120)
     for number in range(8):
         assert sequence(memory.events, f"user-{number}") == list(range(50))
 
@@ -64,7 +64,7 @@ def test_sync_that_fails_is_said(
     client = make_client(transport=memory, durability="strict")
     monkeypatch.setattr(Disk, "sync", fail)
     client.log_event(tick(1))
-    assert client.flush(20).delivered == 1
+    assert client.flush(120).delivered == 1
     until(lambda: "events are not synced to disk" in caplog.text)
 
 
@@ -116,7 +116,7 @@ def test_signal_handler_may_log_in_the_middle_of_logging(directory: Path, make_c
     by_main, by_handler, is_balanced = ended.lines[0].split()
     assert is_balanced == "True"
     memory = Memory()
-    make_client(transport=memory).flush(30)
+    make_client(transport=memory).flush(120)
     assert sequence(memory.events, "by-main") == list(range(int(by_main)))
     assert sequence(memory.events, "by-handler") == list(range(int(by_handler)))
     assert left(directory)

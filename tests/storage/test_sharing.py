@@ -22,7 +22,7 @@ def test_two_clients_share_a_directory(directory: Path, endpoint: Endpoint) -> N
     for seq in range(500):
         first.log_event(tick(seq, "first"))
         second.log_event(tick(seq, "second"))
-    assert (first.shutdown(20).delivered, second.shutdown(20).delivered) == (500, 500)
+    assert (first.shutdown(120).delivered, second.shutdown(120).delivered) == (500, 500)
     assert (first.stats().recovered, second.stats().recovered) == (0, 0)
     assert sequence(endpoint.events, "first") == sequence(endpoint.events, "second") == list(range(500))
     assert left(directory) == []
@@ -35,7 +35,7 @@ def test_init_anew_takes_over_what_was_left(directory: Path, endpoint: Endpoint)
         client.log_event(tick(seq))
     client.init(KEY, server_url=endpoint.url, storage=directory)
     client.log_event(tick(100))
-    assert client.shutdown(20).delivered == 101
+    assert client.shutdown(120).delivered == 101
     assert sequence(endpoint.events) == list(range(101))
 
 
@@ -72,7 +72,7 @@ def test_foreign_and_damaged_files_cost_nothing_else(directory: Path, make_clien
     (directory / "notes.txt").write_text("mine")
     memory = Memory()
     client = make_client(transport=memory)
-    assert client.flush(20).delivered == 99
+    assert client.flush(120).delivered == 99
     client.shutdown()
     assert [event["event_properties"]["seq"] for event in memory.events] == [*range(50), *range(51, 100)]
     assert left(directory) == ["notes.txt"]

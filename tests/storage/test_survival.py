@@ -36,7 +36,7 @@ def test_events_survive_the_process(
         """,
     )
     client = make_client(server_url=endpoint.url)
-    report = client.flush(20)
+    report = client.flush(120)
     assert report.delivered == 300
     assert [[event["insert_id"], event["time"]] for event in endpoint.events] == [
         json.loads(line) for line in ended.lines
@@ -65,7 +65,7 @@ def test_what_was_left_comes_before_what_is_logged_now(
     client = make_client(server_url=endpoint.url)
     for seq in range(2000, 2500):
         client.log_event(tick(seq))
-    assert client.flush(20).delivered == 2500
+    assert client.flush(120).delivered == 2500
     assert sequence(endpoint.events) == list(range(2500))
     assert endpoint.duplicates() == []
 
@@ -79,7 +79,7 @@ def test_delivered_events_do_not_come_again(directory: Path, endpoint: Endpoint)
             import antinode, os, signal
             client = antinode.init(KEY, server_url=URL, storage=DIR)
             client.log_event(event(1))
-            assert client.flush(20).complete
+            assert client.flush(120).complete
             os.kill(os.getpid(), signal.SIGKILL)
             """,
             endpoint.url,
@@ -101,7 +101,7 @@ def test_shutdown_leaves_at_once_what_is_not_sent(make_client: MakeClient, direc
     assert told == [handles[5]]
     memory = Memory()
     successor = make_client(transport=memory)
-    assert successor.flush(20).delivered == 100
+    assert successor.flush(120).delivered == 100
     assert [event["event_properties"]["seq"] for event in memory.events] == list(range(100))
 
 
@@ -124,7 +124,7 @@ def test_exit_does_not_wait_for_a_server_that_hangs(
     assert ended.status == 0
     assert "50 events stay in the spool, for the next process to deliver" in ended.output
     endpoint.answer = None
-    assert make_client(server_url=endpoint.url).flush(20).delivered == 50
+    assert make_client(server_url=endpoint.url).flush(120).delivered == 50
     assert sequence(endpoint.events) == list(range(50))
 
 
@@ -148,7 +148,7 @@ def test_exit_handlers_may_log_after_the_end(
         """,
     )
     assert (ended.status, ended.lines) == (0, ["True"])
-    make_client(server_url=endpoint.url).flush(20)
+    make_client(server_url=endpoint.url).flush(120)
     assert sequence(endpoint.events) == list(range(5))
 
 
@@ -168,11 +168,11 @@ def test_forked_child_has_files_of_its_own(directory: Path, endpoint: Endpoint) 
                     handle = client.log_event(event(seq, f"child-{number}"))
                 stats = client.stats()
                 say(stats.accepted, stats.recovered, len(glob.glob(f"{DIR}/*-{os.getpid()}-*.seg")) > 0)
-                client.shutdown(20)
+                client.shutdown(120)
                 os._exit(0)
         for _ in range(3):
             os.wait()
-        report = client.shutdown(20)
+        report = client.shutdown(120)
         say(report.delivered, client.stats().balanced)
         """,
         endpoint.url,
@@ -205,7 +205,7 @@ def test_forked_child_that_is_killed_leaves_its_events_to_the_parent(
         os.waitpid(child, 0)
         while client.stats().recovered < 50:
             idle()
-        say(client.flush(20).delivered)
+        say(client.flush(120).delivered)
         """,
         endpoint.url,
     )

@@ -21,20 +21,20 @@ def test_wrong_key_costs_no_event(
     with Endpoint(api_key=OTHER_KEY) as endpoint:
         client = make_client(KEY, server_url=endpoint.url)
         handles = [client.log_event(tick(seq)) for seq in range(100)]
-        report = client.flush(20)
+        report = client.flush(120)
         assert (report.delivered, report.dropped, report.pending) == (0, 0, 100)
         assert not any(handle.done() for handle in handles)
         stalled = client.stats().stalled
         assert stalled is not None
         assert stalled.startswith("configuration")
         # Once more while the fault stands.
-        assert client.flush(20).pending == 100
-        report = client.shutdown(20)
+        assert client.flush(120).pending == 100
+        report = client.shutdown(120)
         assert (report.spooled, report.dropped) == (100, 0)
         errors = [line for line in caplog.records if line.levelno == logging.ERROR]
         assert len(errors) == 1
         assert "events stay in the spool" in errors[0].getMessage()
-        assert make_client(OTHER_KEY, server_url=endpoint.url).flush(20).delivered == 100
+        assert make_client(OTHER_KEY, server_url=endpoint.url).flush(120).delivered == 100
         assert sequence(endpoint.events) == list(range(100))
 
 
@@ -48,14 +48,14 @@ def test_wrong_key_of_a_process_that_was_killed(directory: Path, make_client: Ma
             client = antinode.init(KEY, server_url=URL, storage=DIR)
             for seq in range(100):
                 client.log_event(event(seq))
-            client.flush(20)
+            client.flush(120)
             for seq in range(100, 5000):
                 client.log_event(event(seq))
             os.kill(os.getpid(), signal.SIGKILL)
             """,
             endpoint.url,
         )
-        assert make_client(OTHER_KEY, server_url=endpoint.url).flush(20).delivered == 5000
+        assert make_client(OTHER_KEY, server_url=endpoint.url).flush(120).delivered == 5000
         assert sequence(endpoint.events) == list(range(5000))
 
 
@@ -68,5 +68,5 @@ def test_projects_that_share_a_directory_are_kept_apart(
     assert client.shutdown(0).spooled == 1
     other = make_client(OTHER_KEY, server_url=endpoint.url)
     other.log_event(tick(2))
-    assert other.shutdown(20).delivered == 1
-    assert make_client(KEY, server_url=endpoint.url).flush(20).delivered == 1
+    assert other.shutdown(120).delivered == 1
+    assert make_client(KEY, server_url=endpoint.url).flush(120).delivered == 1

@@ -32,7 +32,7 @@ def body(*events: dict[str, Any]) -> bytes:
 
 
 def connect(endpoint: Endpoint | EndpointProcess) -> closing[http.client.HTTPConnection]:
-    return closing(http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=20))
+    return closing(http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=120))
 
 
 def post(endpoint: Endpoint | EndpointProcess, *events: dict[str, Any], path: str = V2) -> tuple[int, Any]:

@@ -81,13 +81,13 @@ def test_the_process_says_one_line_and_stops_when_told() -> None:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
         assert ready["url"] == f"http://127.0.0.1:{ready['port']}{V2}"
-        with closing(http.client.HTTPConnection("127.0.0.1", ready["port"], timeout=20)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", ready["port"], timeout=120)) as connection:
             connection.request("GET", "/_/events")
             response = connection.getresponse()
             assert (response.status, "keeps only ids" in response.read().decode()) == (400, True)
             connection.request("POST", "/_/stop")
             connection.getresponse().read()
-        assert process.communicate(timeout=20) == (b"", b"")
+        assert process.communicate(timeout=120) == (b"", b"")
     assert process.returncode == 0
 
 

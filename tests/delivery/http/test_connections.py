@@ -69,7 +69,7 @@ def test_connection_closed_while_idle_is_replaced(make: Make) -> None:
     with RawServer(handle) as server:
         client = make()
         client.send(Request(server.url, BODY))
-        assert closed.wait(10)
+        assert closed.wait(120)
         client.send(Request(server.url, BODY))
     assert (len(server.requests), server.connections) == (2, 2)
 
@@ -173,7 +173,7 @@ def test_close_lets_connections_go(make: Make) -> None:
             client.send(Request(server.url, BODY))
             client.close()
             client.close()
-            assert ended.acquire(timeout=10)
+            assert ended.acquire(timeout=120)
     assert server.connections == 2
 
 
@@ -183,7 +183,7 @@ def test_close_during_a_request_does_not_harm_it(make: Make) -> None:
 
     def handle(peer: Peer) -> None:
         peer.read_request()
-        go_on.wait(10)
+        go_on.wait(120)
         peer.send(OK)
         assert peer.read_request() is None
         ended.set()
@@ -191,11 +191,11 @@ def test_close_during_a_request_does_not_harm_it(make: Make) -> None:
     with RawServer(handle) as server, ThreadPoolExecutor(1) as threads:
         client = make()
         sending = threads.submit(client.send, Request(server.url, BODY))
-        assert server.received.wait(10)
+        assert server.received.wait(120)
         client.close()
         go_on.set()
         assert sending.result().status == 200
-        assert ended.wait(10)
+        assert ended.wait(120)
 
 
 def test_works_when_patched_by_gevent() -> None:
@@ -230,7 +230,7 @@ except TransportTimeout:
 waiting = gevent.spawn(transport.send, Request(url, b"silence", timeout=60))
 gevent.sleep(0.1)
 transport.cancel_all()
-waiting.join(10)
+waiting.join(120)
 sys.stdout.write(str(waiting.exception))
 transport.close()
 server.stop()

@@ -27,20 +27,20 @@ def test_whoever_ends_takes_the_telling_over() -> None:
         told_by.append(threading.current_thread().name)
         if len(told_by) == 1:
             begun.set()
-            go.wait(20)
+            go.wait(120)
 
     notifier = Notifier(hear, None, clock)
     notifier.add(settled=records(100))
     coordinator = threading.Thread(target=notifier.tell, name="coordinator")
     coordinator.start()
-    assert begun.wait(20)
+    assert begun.wait(120)
     ending = threading.Thread(target=notifier.tell_last, args=(20,), name="ending")
     ending.start()
     while not notifier._is_taken_over:
         threading.Event().wait(0.001)
     go.set()
-    coordinator.join(20)
-    ending.join(20)
+    coordinator.join(120)
+    ending.join(120)
 
     assert told_by == ["coordinator"] + ["ending"] * 99
 
@@ -51,15 +51,15 @@ def test_what_a_stuck_callback_leaves_untold_is_counted(caplog: pytest.LogCaptur
 
     def stuck(_: Record) -> None:
         begun.set()
-        go.wait(20)
+        go.wait(120)
 
     notifier = Notifier(stuck, None, clock)
     notifier.add(settled=records(5))
     coordinator = threading.Thread(target=notifier.tell)
     coordinator.start()
-    assert begun.wait(20)
+    assert begun.wait(120)
     notifier.tell_last(0.0)
     go.set()
-    coordinator.join(20)
+    coordinator.join(120)
 
     assert "4 outcomes were not told" in caplog.text

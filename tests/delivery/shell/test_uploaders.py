@@ -25,7 +25,7 @@ class Noted:
 def test_a_kept_job_runs_on_the_thread_that_took_it() -> None:
     """And counts as running: another job that is started before finds a thread of its own."""
     other = Noted()
-    kept = Noted(lambda: other.is_over.wait(10))
+    kept = Noted(lambda: other.is_over.wait(120))
 
     def follow() -> Iterator[Job]:
         job = Job(kept)
@@ -37,11 +37,11 @@ def test_a_kept_job_runs_on_the_thread_that_took_it() -> None:
     uploaders = Uploaders(2, "test", lambda: next(following, None))
     first = Noted()
     uploaders.run(Job(first))
-    assert kept.is_over.wait(20)
+    assert kept.is_over.wait(120)
     assert other.is_over.is_set()
     assert kept.thread is first.thread is not other.thread
     uploaders.stop()
-    uploaders.join(10)
+    uploaders.join(120)
 
 
 def test_trouble_in_between_costs_no_thread() -> None:
@@ -54,7 +54,7 @@ def test_trouble_in_between_costs_no_thread() -> None:
     jobs = [Noted() for _ in range(3)]
     for job in jobs:
         uploaders.run(Job(job))
-        assert job.is_over.wait(10)
+        assert job.is_over.wait(120)
     assert len({job.thread for job in jobs}) == 1
     uploaders.stop()
-    uploaders.join(10)
+    uploaders.join(120)

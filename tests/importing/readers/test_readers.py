@@ -351,5 +351,5 @@ def test_a_stream_that_is_given_up_ends_its_thread(tmp_path: Path) -> None:
 
     for thread in threading.enumerate():
         if thread.name == "antinode-import-read":
-            thread.join(10)
+            thread.join(120)
             assert not thread.is_alive()

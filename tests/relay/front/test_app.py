@@ -49,7 +49,7 @@ def relay(store: MemoryStore) -> Iterator[RunningRelay]:
 
 @pytest.fixture
 def http() -> Iterator[urllib3.PoolManager]:
-    with urllib3.PoolManager(retries=False, timeout=30) as pool:
+    with urllib3.PoolManager(retries=False, timeout=120) as pool:
         yield pool
 
 
@@ -118,7 +118,7 @@ def test_our_client_outlasts_a_relay_that_keeps_nothing(relay: RunningRelay, sto
         client.log_event({"event_type": "Played", "user_id": "user-1", "event_properties": {"n": number}})
     until(lambda: relay.front.meter.answers["/2/httpapi", 503], "a 503")
     store.is_broken = False
-    assert client.flush(30).delivered == 50
+    assert client.flush(120).delivered == 50
     client.shutdown()
     kept = [json.loads(each.body) for each in store.kept["web"]]
     assert [each["event_properties"]["n"] for each in kept] == list(range(50))
@@ -165,7 +165,7 @@ def test_the_end_answers_what_is_under_way(store: MemoryStore) -> None:
     opened = threading.Event()
 
     def send(relay: RunningRelay) -> None:
-        with urllib3.PoolManager(retries=False, timeout=30) as pool:
+        with urllib3.PoolManager(retries=False, timeout=120) as pool:
             statuses.append(post(pool, relay, PLAYED).status)
 
     with running_relay(PROJECTS, lambda: Slow(store)) as relay:
@@ -173,7 +173,7 @@ def test_the_end_answers_what_is_under_way(store: MemoryStore) -> None:
         loop.call_soon_threadsafe(store.gate.clear)
         sending = threading.Thread(target=send, args=(relay,))
         sending.start()
-        assert entered.wait(30)
+        assert entered.wait(120)
 
         def let_go() -> None:
             until(lambda: relay.front.status().why == "it is ending", "the end")
@@ -183,7 +183,7 @@ def test_the_end_answers_what_is_under_way(store: MemoryStore) -> None:
             loop.call_soon_threadsafe(store.gate.set)
 
         threading.Thread(target=let_go).start()
-    sending.join(30)
+    sending.join(120)
     assert opened.is_set()
     assert statuses == [200]
     assert len(store.kept["web"]) == 1

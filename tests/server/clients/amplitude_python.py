@@ -35,7 +35,7 @@ class Player:
 
     def settle(self) -> None:
         with self._settled:
-            assert self._settled.wait_for(lambda: self.codes.total() == self._begun, timeout=60), self.codes
+            assert self._settled.wait_for(lambda: self.codes.total() == self._begun, timeout=120), self.codes
 
     def play(self, step: dict[str, Any]) -> None:
         self._begun += 1

@@ -126,7 +126,7 @@ class TestWaiting:
         waiting.start()
         for n in range(3):
             post(event(n))
-        waiting.join(20)
+        waiting.join(120)
         assert [each.events for each in reached] == [3]
 
     def test_it_gives_up(self, server, http):

@@ -24,7 +24,7 @@ from tests.server.clients.story import shop_events
 def described() -> dict[str, Any]:
     """The description as a server gives it: pytest asks for it to name one test per operation."""
     with running() as server:
-        description: dict[str, Any] = requests.get(f"{server.url}/api/openapi.json", timeout=30).json()
+        description: dict[str, Any] = requests.get(f"{server.url}/api/openapi.json", timeout=120).json()
     return description
 
 
@@ -71,7 +71,7 @@ def fill(server: Running) -> None:
     }
     refused = {**events[0], "time": "yesterday"}
     for batch in ([*events, group, identify], events[:20], [events[1], refused], [{"user_id": "user-1"}]):
-        requests.post(server.server_url, json={"api_key": API_KEY, "events": batch}, timeout=30)
+        requests.post(server.server_url, json={"api_key": API_KEY, "events": batch}, timeout=120)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ ANSWERED = "Failed to load resource: the server responded with a status of 4"
 @pytest.fixture(scope="package")
 def browser():
     executable = needs.chromium()
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         yield browser
@@ -34,7 +34,7 @@ def visit(browser, server):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
 
         def on_console(message):
             if message.type in ("error", "warning") and not message.text.startswith(ANSWERED):
