@@ -16,6 +16,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = (
     "native/admission.c",
+    "native/answer.c",
     "native/chain.c",
     "native/clocks.c",
     "native/complete.c",

@@ -484,6 +484,7 @@ PyMethodDef antinode_pass_methods[] = {
     {"log_method", FAST(antinode_log_method), NULL},
     {"store_frame", FAST(antinode_store_frame), NULL},
     {"quicken", antinode_quicken, METH_O, PyDoc_STR("From here on a call of the class goes to its `_maker`.")},
+    {"plain_answer", antinode_plain_answer, METH_O, NULL},
 #ifndef _WIN32
     {"identity_at", antinode_identity_at, METH_O, NULL},
     {"has_come", antinode_has_come, METH_O, NULL},

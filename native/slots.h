@@ -46,6 +46,8 @@ void antinode_put_frame(unsigned char *to, uint32_t salt, uint32_t nth, double l
 PyObject *antinode_store_frame(PyObject *module, PyObject *const *args, Py_ssize_t count);
 void antinode_make_crc_table(void);
 
+PyObject *antinode_plain_answer(PyObject *module, PyObject *data);
+
 /* What connections ask of the system; not on Windows. */
 #ifndef _WIN32
 PyObject *antinode_identity_at(PyObject *module, PyObject *number);

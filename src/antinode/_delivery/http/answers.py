@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+from antinode._speedups import compiled
+
 MAX_BODY_BYTES: Final = 1 << 20
 """Of a body so much is kept: Amplitude's are below 100 KB even when they name 2000 events."""
 
@@ -61,7 +63,21 @@ def read_answer(receive: Receive) -> RawAnswer:
 
     Raises `NoAnswer`, `CutShort`, `MalformedAnswer`, and what `receive` raises.
     """
-    incoming = _Incoming(receive)
+    first = receive(_RECEIVE_BYTES)
+    plain = plain_answer(first)
+    return _read_any(_Incoming(receive, first)) if plain is None else RawAnswer(*plain)
+
+
+@compiled
+def plain_answer(data: bytes) -> tuple[int, dict[str, str], bytes] | None:  # noqa: ARG001 - the twin's
+    """Status, headers and body of an answer that is whole, ordinary, and without anything behind it.
+
+    None for all others, which the Python code reads; without the compiled parts it reads all.
+    """
+    return None
+
+
+def _read_any(incoming: _Incoming) -> RawAnswer:
     answer = _read_head(incoming)
     headers = answer.headers
     coding = headers.get("transfer-encoding")
@@ -87,9 +103,12 @@ class _Incoming:
 
     __slots__ = ("_data", "_receive")
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, first: bytes) -> None:
+        """`first` is what has been received so far; nothing is the end of the connection."""
+        if not first:
+            raise NoAnswer
         self._receive = receive
-        self._data = bytearray()
+        self._data = bytearray(first)
 
     @property
     def has_more(self) -> bool:
