@@ -219,8 +219,7 @@ def disk(seconds: float, rate: float) -> dict:
             stage.wait_until(seconds * 3 / 4)
             lived = stage.cluster.living
             filler.unlink()
-            for number in {1, 2, 3} - set(lived):
-                stage.cluster.restart(number)
+            stage.cluster.restart(*{1, 2, 3} - set(lived))
             stage.wait_until(seconds)
             return {**stage.settle(), "brokers_ended_by_it": 3 - len(lived)}
 

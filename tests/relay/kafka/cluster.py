@@ -144,13 +144,15 @@ class Cluster:
             with suppress(ChildProcessError):  # another process has started it
                 os.waitpid(broker["pid"], 0)
 
-    def restart(self, number: int) -> None:
-        """Start a broker that has ended again, with its data; returns when it is ready."""
+    def restart(self, *numbers: int) -> None:
+        """Start brokers that have ended again, with their data; returns when they are ready."""
         state = self.state
-        (broker,) = (each for each in state["brokers"] if each["id"] == number)
-        self._launch(broker)
+        brokers = [each for each in state["brokers"] if each["id"] in numbers]
+        for broker in brokers:
+            self._launch(broker)
         self._save(state)
-        self._wait_until_ready(broker)
+        for broker in brokers:
+            self._wait_until_ready(broker)
 
     def stop(self) -> None:
         """End all brokers, and remove their data."""
