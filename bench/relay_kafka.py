@@ -2,6 +2,7 @@
 
     python -m tests.relay.kafka.cluster start --throughput     prints the address of a broker
     python bench/relay_kafka.py HOST:PORT                      200,000 events in 1 and in 48 partitions
+    python bench/relay_kafka.py HOST:PORT --at-once 1          requests that share no records
     python -m tests.relay.kafka.cluster stop
 
 What counts is the CPU time of the worker's process, threads of librdkafka included, per event.
@@ -50,13 +51,14 @@ def events(start: int, count: int) -> list[KeptEvent]:
     return found
 
 
-async def fill(settings: KafkaSettings, project: Project, count: int) -> float:
-    """Keep so many events. Returns the CPU seconds of keeping alone."""
+async def fill(settings: KafkaSettings, project: Project, count: int, at_once: int) -> float:
+    """Keep so many events, so many requests of them at once. Returns the CPU seconds of keeping alone."""
     intake = KafkaIntake(settings)
     await intake.open()
     cpu = 0.0
-    for start in range(0, count, PER_REQUEST * 20):
-        requests = [events(at, PER_REQUEST) for at in range(start, start + PER_REQUEST * 20, PER_REQUEST)]
+    for start in range(0, count, PER_REQUEST * at_once):
+        stop = start + PER_REQUEST * at_once
+        requests = [events(at, PER_REQUEST) for at in range(start, stop, PER_REQUEST)]
         begun = time.process_time()
         await asyncio.gather(*(intake.keep(project, each) for each in requests))
         cpu += time.process_time() - begun
@@ -87,6 +89,7 @@ def main() -> None:
     parser.add_argument("bootstrap", metavar="HOST:PORT")
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--partitions", type=int, nargs="*", default=[1, 48])
+    parser.add_argument("--at-once", type=int, default=20, help="requests that a front has at once")
     parser.add_argument("--compress", action="store_true", help="send gzip, as to Amplitude")
     parser.add_argument("--deliver", nargs=2, metavar=("TOPIC", "URL"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -104,7 +107,8 @@ def main() -> None:
         topic = f"bench-{uuid4().hex[:12]}"
         settings = KafkaSettings(topic=topic, group=topic, **given)
         make_topics(settings, partitions, replication=1)
-        kept = asyncio.run(fill(settings, Project(name="web", api_key=KEY), arguments.events))
+        project = Project(name="web", api_key=KEY)
+        kept = asyncio.run(fill(settings, project, arguments.events, arguments.at_once))
         with SinkProcess() as sink:
             command = [sys.executable, __file__, arguments.bootstrap, "--events", str(arguments.events)]
             command += ["--compress"] if arguments.compress else []
