@@ -7,6 +7,7 @@ event is looked at.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Final
 
 from antinode._protocol.fields import FIELDS
@@ -40,8 +41,6 @@ def meant_key(key: str) -> str | None:
         or not _MIN_SPELLING <= len(spelling) <= _MAX_SPELLING
     ):
         return found
-    from difflib import get_close_matches  # noqa: PLC0415 - only where a key is not known
-
     near = get_close_matches(spelling, _SPELLINGS, n=1, cutoff=_LIKENESS)
     return _SPELLINGS[near[0]] if near else None
 
