@@ -43,6 +43,39 @@ def test_a_trickle_is_gathered() -> None:
     assert len(starts) <= 1.0 / LINGER_SECONDS + 2
 
 
+def test_in_a_trickle_no_call_rings() -> None:
+    """After an answer that finds nothing waiting the shell looks when the next events are due, unasked.
+
+    Once a while brings none, the first event after it rings, and goes at once.
+    """
+    sim = Simulation()
+    sim.server.latency = 0.001
+    for _ in range(40):
+        sim.log()
+        sim.advance(0.003)
+    for _ in range(40):
+        assert len(sim.core.queued) + 1 < sim.ring_at
+        sim.log()
+        sim.advance(0.003)
+    sim.settle()
+    sim.advance(2 * LINGER_SECONDS)
+    assert sim.ring_at == 1
+    sim.log()
+    assert sent(sim)[-1] == [80]
+
+
+def test_events_that_come_one_to_an_upload_ring() -> None:
+    """There is nothing to foresee: nobody wakes up between them."""
+    sim = Simulation()
+    sim.server.latency = 0.001
+    for _ in range(10):
+        sim.log()
+        sim.advance(0.01)
+        assert sim.ring_at == 1
+        assert sim.core.wake_at(sim.now) is None
+        sim.advance(2 * LINGER_SECONDS)
+
+
 def test_the_interval_gathers_events() -> None:
     """With an interval, events wait until the oldest of them is as old as that, and then go together."""
     sim = Simulation(CoreConfig(interval=10.0))

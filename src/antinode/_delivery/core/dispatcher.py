@@ -104,7 +104,7 @@ class Dispatcher:
         self._isolation.looks_at = None
         upload = Upload(self._number(), batch.flying, batch.endpoint)
         self._uploads[upload.number] = number
-        self._schedule.started(upload.number, now)
+        self._schedule.started(upload.number, now, len(upload.records))
         if link.state is LinkState.WAITING:
             handler.link = link.due()
         self._ledger.requests += 1

@@ -56,6 +56,10 @@ class UploadSchedule:
         """The upload that tests a server which was not well; nothing else is sent beside it."""
         self._seconds_to_answer: deque[float] = deque(maxlen=ANSWERS_REMEMBERED)
         self._last_start = -FOREVER
+        self._last_events = 0
+        """How many events the last upload carried."""
+        self._expects_company = False
+        """Whether the last `wake_at` foresees events that will have waited for company, though none waits."""
         self._hurried_at = -FOREVER
         """Records logged up to then do not wait for the interval."""
         self._looked_at = -FOREVER
@@ -76,12 +80,13 @@ class UploadSchedule:
         if self._backlog.available >= self._config.rush_events:
             self._hurried_at = now
 
-    def started(self, number: int, now: float) -> None:
-        """An upload starts, by the link as it is before."""
+    def started(self, number: int, now: float, events: int) -> None:
+        """An upload of so many events starts, by the link as it is before."""
         self._starts[number] = now
         if not self._link.is_healthy:
             self._probe = number
         self._last_start = now
+        self._last_events = events
 
     def ended(self, number: int, now: float, took: float | None, *, is_delivered: bool) -> float:
         """An upload has its answer; `took` is how long the exchange lasted, if known. When it was started."""
@@ -132,6 +137,7 @@ class UploadSchedule:
         self._enough = self._full_batch()
         self._saw_queued, self._saw_full = bool(self._queued), self._is_full_batch()
         free_at = self._free_at()
+        self._expects_company = False
         times = [others]
         if free_at is None or len(self._starts) >= self._config.connections:
             pass  # only an answer can change anything
@@ -142,6 +148,10 @@ class UploadSchedule:
             times.append(self._sendable_at(now))
             if self._starts and (patient_until := self._newest_start() + PATIENCE_SECONDS) > now:
                 times.append(patient_until)
+            elif self._is_trickle(now):
+                # The next events wait until then: no call has to ring for it.
+                self._expects_company = True
+                times.append(self._last_start + LINGER_SECONDS)
         earliest = min(times)
         return earliest if earliest < FOREVER else None
 
@@ -154,6 +164,8 @@ class UploadSchedule:
         free_at = self._free_at()
         if free_at is None or free_at > self._looked_at or len(self._starts) >= config.connections:
             return NEVER
+        if self._expects_company:
+            return self._missing()
         if self._queued and not self._saw_queued:
             # The records came after `wake_at` had looked, which has to look again.
             return 1
@@ -210,6 +222,11 @@ class UploadSchedule:
             if interval > 0 and not self._backlog.stream_queues.ready_count:
                 return logged_at + interval
         return self._last_start + LINGER_SECONDS
+
+    def _is_trickle(self, now: float) -> bool:
+        """Whether nothing waits, in the midst of events that come several to an upload."""
+        is_soon = now < self._last_start + LINGER_SECONDS
+        return is_soon and self._last_events > 1 and not (self._interval or self._backlog.available)
 
     def _is_full_batch(self) -> bool:
         available = self._backlog.available
