@@ -88,6 +88,7 @@ MARKED = {
         "relay/kafka/test_contract.py",
         "relay/kafka/test_delivery.py",
         "relay/kafka/test_growing.py",
+        "relay/kafka/test_standing.py",
         "relay/kafka/test_intake.py",
     ),
 }

@@ -34,6 +34,8 @@ from antinode.relay.kafka.write_queue import Outgoing
 _TOGETHER_MS: Final = 60_000
 # What a commit says is committed anew after so long, or the brokers forget what does not change.
 COMMIT_ANEW_SECONDS: Final = 3600.0
+# A throttled stream is looked at once a second; it is not throttled any more when that was so long ago.
+_HELD_SECONDS: Final = 3.0
 # librdkafka chooses the partition.
 ANY_PARTITION: Final = -1
 
@@ -317,6 +319,7 @@ class Holdings:
                 for each in (tenure, tenure.parked):
                     if each is None:
                         continue
+                    each.forget_held(now - _HELD_SECONDS)
                     position = each.position(is_released=is_released)
                     if position != each.committed or now >= each.commit_anew_at:
                         each.committed = position
@@ -345,6 +348,7 @@ class Holdings:
             tenure = self._tenures.get(tenure_of(head.place))
             if tenure is None or tenure.is_over or tenure.parked is None:
                 return False
+            tenure.held_at[head.stream] = self._clock()
             settings = self._settings
             return waiting >= settings.max_lane_events or tenure.watermark.lag >= settings.max_lag_events
 

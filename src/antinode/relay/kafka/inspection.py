@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from antinode.relay.kafka.client import KafkaAdmin, PartitionOffset, asking
+from antinode.relay.kafka.client import Inquiry, KafkaAdmin, KafkaTrouble, PartitionOffset, asking
+
+_ASK_AGAIN_SECONDS: Final = 0.2
+
+_Answer = TypeVar("_Answer")
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -27,22 +33,41 @@ class Inspector(KafkaAdmin):
 
     def bounds(self, topic: str, partitions: int) -> list[tuple[int, int]]:
         """Of each partition the first offset there is, and the next there will be."""
-        found = self.ask_bounds(topic, range(partitions), self._seconds).answer()
+        found = self._asked(lambda: self.ask_bounds(topic, range(partitions), self._seconds))
         return [found[each] for each in range(partitions)]
 
     def committed(self, group: str, topic: str, partitions: int) -> list[PartitionOffset | None]:
         """What a group has committed, by partition; None: nothing."""
-        asked = self.ask_committed([topic], range(partitions), self._seconds, group=group)
-        found = asked.answer()
+        found = self._asked(
+            lambda: self.ask_committed([topic], range(partitions), self._seconds, group=group)
+        )
         return [found.get((topic, each)) for each in range(partitions)]
 
     def members(self, group: str, topic: str) -> list[Member]:
         """Who is in a group, with what each has of a topic."""
-        answers = self._admin.describe_consumer_groups([group], request_timeout=self._seconds)
-        return [
-            Member(
-                each.group_instance_id or each.member_id,
-                sorted(one.partition for one in each.assignment.topic_partitions if one.topic == topic),
-            )
-            for each in asking(answers[group].result, self._seconds).members
-        ]
+
+        def ask() -> Inquiry[list[Member]]:
+            answers = self._admin.describe_consumer_groups([group], request_timeout=self._seconds)
+            return Inquiry(list(answers.values()), read, self._admin)
+
+        def read(answers: list[Any]) -> list[Member]:
+            return [
+                Member(
+                    each.group_instance_id or each.member_id,
+                    sorted(one.partition for one in each.assignment.topic_partitions if one.topic == topic),
+                )
+                for each in answers[0].members
+            ]
+
+        return self._asked(ask)
+
+    def _asked(self, ask: Callable[[], Inquiry[_Answer]]) -> _Answer:
+        """What the brokers say, asked again for a while if what keeps them from it passes."""
+        end = time.monotonic() + self._seconds
+        while True:
+            try:
+                return ask().answer()
+            except KafkaTrouble as error:
+                if not error.passes or time.monotonic() > end:
+                    raise
+                time.sleep(_ASK_AGAIN_SECONDS)

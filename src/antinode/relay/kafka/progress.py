@@ -18,8 +18,21 @@ MAX_TEXT: Final = 4096
 _VERSION: Final = "1"
 _RELEASED, _OWNED = "r", "o"
 _CHECK_BYTES: Final = 4
+# Before each figure; Base64 has no use for it.
+_BETWEEN: Final = "."
+_FIGURES_TEXT: Final = 42
+"""Characters for two numbers of 64 bits, and a dot before each."""
 # Base64 makes 4 characters of 3 bytes; two characters are the version and the owner's state.
-_MAX_BYTES: Final = (MAX_TEXT - 2) // 4 * 3 - _CHECK_BYTES
+_MAX_BYTES: Final = (MAX_TEXT - 2 - _FIGURES_TEXT) // 4 * 3 - _CHECK_BYTES
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """How the owner stands with a partition, for those who look at it."""
+
+    events: int
+    """Events that were read and have not ended; of a parked partition, those that are known of."""
+    streams: int
+    """Throttled streams that wait in memory; of a parked partition, those with events there."""
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -29,13 +42,16 @@ class Progress(msgspec.Struct, frozen=True):
     """Ranges of events, counted from the first one of the record at the offset, that have ended."""
     is_released: bool = False
     """Whether it let go: no request with an event of the partition is under way."""
+    figures: Figures | None = None
 
 
 UNKNOWN: Final = Progress()
 """Nothing is known: the owner may be sending still."""
 
 
-def write_progress(ended: Iterable[tuple[int, int]], *, is_released: bool) -> str:
+def write_progress(
+    ended: Iterable[tuple[int, int]], *, is_released: bool, figures: Figures | None = None
+) -> str:
     """The text for a commit. `ended` is in order and apart; the last ranges are left out if need be."""
     runs = bytearray()
     at = 0
@@ -46,15 +62,17 @@ def write_progress(ended: Iterable[tuple[int, int]], *, is_released: bool) -> st
         runs += run
         at = stop
     check = crc32(runs).to_bytes(_CHECK_BYTES, "big")
-    return _VERSION + (_RELEASED if is_released else _OWNED) + b64encode(check + runs).decode()
+    text = _VERSION + (_RELEASED if is_released else _OWNED) + b64encode(check + runs).decode()
+    return text if figures is None else f"{text}{_BETWEEN}{figures.events}{_BETWEEN}{figures.streams}"
 
 
 def read_progress(text: str | None) -> Progress:
     """What a commit's text says; what is not the relay's, or damaged, says nothing."""
     if not text or text[0] != _VERSION or text[1:2] not in {_RELEASED, _OWNED}:
         return UNKNOWN
+    coded, *told = text[2:].split(_BETWEEN)
     try:
-        content = b64decode(text[2:], validate=True)
+        content = b64decode(coded, validate=True)
     except (Base64Error, ValueError):
         return UNKNOWN
     check, runs = content[:_CHECK_BYTES], content[_CHECK_BYTES:]
@@ -66,7 +84,15 @@ def read_progress(text: str | None) -> Progress:
     for gap, length in zip(numbers[::2], numbers[1::2], strict=False):
         ended.append((at + gap, at + gap + length))
         at += gap + length
-    return Progress(ended, text[1] == _RELEASED)
+    return Progress(ended, text[1] == _RELEASED, _figures(told))
+
+
+def _figures(told: Sequence[str]) -> Figures | None:
+    try:
+        events, streams = map(int, told)
+    except ValueError:
+        return None
+    return Figures(events, streams)
 
 
 def _varint(number: int) -> bytes:

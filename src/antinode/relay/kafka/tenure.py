@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from antinode.relay.kafka.client import PartitionOffset
 from antinode.relay.kafka.lanes import ParkedLanes
-from antinode.relay.kafka.progress import write_progress
+from antinode.relay.kafka.progress import Figures, write_progress
 from antinode.relay.kafka.watermark import Watermark
 
 # A place is the number of the tenure, and behind it that of the event.
@@ -31,6 +31,8 @@ class Tenure:
         self.committed: PartitionOffset | None = None
         """What was last committed of it."""
         self.commit_anew_at = float("inf")
+        self.held_at: dict[int, float] = {}
+        """Throttled streams, and when each was last found waiting in memory."""
 
     @property
     def first_place(self) -> int:
@@ -49,9 +51,20 @@ class Tenure:
         """The offset of the record that has the event of this place, which has not ended."""
         return self.watermark.offset_of(place & _NUMBER_MASK)
 
+    def _figures(self) -> Figures:
+        if self.lanes is not None:
+            return Figures(self.lanes.pending, len(self.lanes))
+        return Figures(self.watermark.lag, len(self.held_at))
+
+    def forget_held(self, before: float) -> None:
+        """Leave out streams that have not been held back since then."""
+        for stream in [each for each, at in self.held_at.items() if at < before]:
+            del self.held_at[stream]
+
     def position(self, *, is_released: bool = False) -> PartitionOffset:
         """What is to be committed of it."""
-        text = write_progress(self.watermark.ended_beyond(), is_released=is_released)
+        figures = None if is_released else self._figures()
+        text = write_progress(self.watermark.ended_beyond(), is_released=is_released, figures=figures)
         return PartitionOffset(self.topic, self.partition, self.watermark.offset, text)
 
 
