@@ -90,6 +90,7 @@ MARKED = {
         "relay/kafka/test_growing.py",
         "relay/kafka/test_standing.py",
         "relay/kafka/test_intake.py",
+        "relay/kafka/test_letters.py",
     ),
 }
 """Rooms and modules, below `tests`, whose tests all have the marker."""

@@ -16,7 +16,13 @@ from contextlib import contextmanager
 import msgspec
 
 from antinode.relay.intake import KeptEvent
-from antinode.relay.kafka.client import KafkaAdmin, KafkaTrouble, PartitionOffset, RecordConsumer
+from antinode.relay.kafka.client import (
+    KafkaAdmin,
+    KafkaTrouble,
+    PartitionOffset,
+    RecordConsumer,
+    RecordProducer,
+)
 from antinode.relay.kafka.dead_letters import read_obituary
 from antinode.relay.kafka.intake import KafkaIntake
 from antinode.relay.kafka.settings import KafkaSettings
@@ -122,6 +128,20 @@ def eventually(holds, seconds=PATIENCE):
     while not holds():
         assert time.monotonic() < end, "it has not come about"
         time.sleep(0.01)
+
+
+def write(settings, value, headers, partition=0, *, topic=None):
+    """Write a record as another program might."""
+    producer = RecordProducer(settings, timeout=5.0)
+    told = []
+    producer.produce(topic or settings.topic, partition, value, headers, lambda why, _: told.append(why))
+    eventually(lambda: producer.serve(0.1) or told)
+    assert told == [None]
+    producer.close(1.0)
+
+
+def now_ms():
+    return int(time.time() * 1000)
 
 
 def read_all(settings, topic):

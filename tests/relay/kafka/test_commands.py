@@ -16,7 +16,7 @@ from tests.relay.kafka.scene import KEY, of_users
 
 def command(settings, name, *more):
     place = ("--kafka", settings.bootstrap, "--topic", settings.topic, "--group", settings.group)
-    return [sys.executable, "-m", "antinode", "relay", name, *place, "--allow-small-cluster", *more]
+    return [sys.executable, "-m", "antinode", "relay", *name.split(), *place, "--allow-small-cluster", *more]
 
 
 def run(settings, name, *more):

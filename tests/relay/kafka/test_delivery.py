@@ -2,12 +2,10 @@
 
 import logging
 import threading
-import time
 
 import msgspec
 import pytest
 
-from antinode.relay.kafka.client import RecordProducer
 from antinode.relay.kafka.holdings import WrongPartitions
 from antinode.relay.kafka.records import RecordHead, headers_of, pack, unpack
 from antinode.relay.kafka.worker import KafkaWorker
@@ -22,11 +20,13 @@ from tests.relay.kafka.scene import (
     event,
     eventually,
     keep,
+    now_ms,
     of_users,
     project,
     read_all,
     worker_process,
     working,
+    write,
 )
 
 DAY_MS = 86_400_000
@@ -45,16 +45,6 @@ def insert_id(kept):
 def seqs(endpoint, user):
     """In which order the events of a user were accepted first."""
     return [each["event_properties"]["seq"] for each in endpoint.events if each["user_id"] == user]
-
-
-def write(settings, value, headers, partition=0):
-    """Write a record as another program might."""
-    producer = RecordProducer(settings, timeout=5.0)
-    told = []
-    producer.produce(settings.topic, partition, value, headers, lambda why, _: told.append(why))
-    eventually(lambda: producer.serve(0.1) or told)
-    assert told == [None]
-    producer.close(1.0)
 
 
 def test_events_of_two_projects_arrive_once_and_in_order(settings, endpoint):
@@ -292,7 +282,3 @@ def test_a_record_for_another_number_of_partitions_ends_the_worker(settings, end
         worker.run()
     thread.join()
     assert seqs(endpoint, "user-1") == [0]
-
-
-def now_ms():
-    return int(time.time() * 1000)

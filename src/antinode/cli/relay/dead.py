@@ -7,6 +7,12 @@ from pathlib import Path
 import rich_click as click
 
 from antinode.cli.params.options import resend_timeout_option
+from antinode.cli.relay.kafka_options import (
+    is_in_kafka,
+    kafka_errors,
+    optional_kafka_options,
+    read_kafka,
+)
 from antinode.cli.relay.options import config_option, projects_options, read_projects, spool_option
 from antinode.cli.ui.errors import NotSetUp
 
@@ -17,11 +23,33 @@ def dead() -> None:
 
 
 @dead.command(short_help="List dead letters, by project and reason.")
-@spool_option(is_required=True)
+@spool_option(is_required=False)
+@optional_kafka_options
 @config_option
+@click.option("--project", "name", metavar="NAME", help="Only this project's letters, with --kafka.")
+@click.option(
+    "--reason",
+    "reasons",
+    multiple=True,
+    metavar="REASON",
+    help="Only letters with it, with --kafka. Repeatable.",
+)
+@click.option("--each", "is_each", is_flag=True, help="List every letter, with --kafka.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON lines.")
-def ls(directory: Path, config: Path | None, is_json: bool) -> None:
-    """List the dead letters in the directory of --spool, by project and reason.
+def ls(
+    directory: Path | None,
+    bootstrap: str | None,
+    topic: str,
+    group: str,
+    kafka_config: Path | None,
+    allow_small_cluster: bool,
+    config: Path | None,
+    name: str | None,
+    reasons: tuple[str, ...],
+    is_each: bool,
+    is_json: bool,
+) -> None:
+    """List the dead letters in the directory of --spool, or in Kafka, by project and reason.
 
     Without the projects' configuration, the fingerprints of their keys stand for their names.
 
@@ -29,16 +57,33 @@ def ls(directory: Path, config: Path | None, is_json: bool) -> None:
     Examples:
       antinode relay dead ls --spool /var/spool/relay
       antinode relay dead ls --spool /var/spool/relay --json | jq .file
+      antinode relay dead ls --kafka kafka-1:9092 --reason refused --each
     """
-    from antinode.cli.relay.letters import list_letters  # noqa: PLC0415 - not for help and completion
+    if not is_in_kafka(bootstrap, directory):
+        from antinode.cli.relay.letters import list_letters  # noqa: PLC0415 - not for help and completion
 
-    list_letters(directory, config, is_json=is_json)
+        if name is not None or reasons or is_each:
+            raise click.UsageError("--project, --reason and --each are for --kafka")
+        assert directory is not None  # noqa: S101 - or it would be in Kafka
+        list_letters(directory, config, is_json=is_json)
+        return
+    from antinode.cli.relay.kafka_letters import Chosen, list_kafka_letters  # noqa: PLC0415 - as above
+
+    with kafka_errors():
+        settings = read_kafka(bootstrap or "", topic, group, kafka_config, allow_small_cluster)
+        list_kafka_letters(settings, Chosen.read(config, name, reasons), is_each=is_each, is_json=is_json)
 
 
 @dead.command(short_help="Send a project's dead letters again, mended or not.")
-@spool_option(is_required=True)
+@spool_option(is_required=False)
+@optional_kafka_options
 @projects_options
-@click.option("--project", "name", metavar="NAME", help="Whose. Not needed if there is one project alone.")
+@click.option(
+    "--project",
+    "name",
+    metavar="NAME",
+    help="Whose. Not needed if there is one project alone; with --kafka, those of all projects without it.",
+)
 @click.option(
     "--reason", "reasons", multiple=True, metavar="REASON", help="Only letters with it. Repeatable."
 )
@@ -47,7 +92,7 @@ def ls(directory: Path, config: Path | None, is_json: bool) -> None:
     "outcomes",
     multiple=True,
     type=click.Choice(["rejected", "dropped"]),
-    help="Only letters that ended so.",
+    help="Only letters that ended so. Not for --kafka.",
 )
 @click.option(
     "--set",
@@ -59,13 +104,23 @@ def ls(directory: Path, config: Path | None, is_json: bool) -> None:
 @click.option(
     "--drop-field", "drops", multiple=True, metavar="FIELD", help="Take a field or property out. Repeatable."
 )
+@click.option(
+    "--any-age",
+    is_flag=True,
+    help="Replay those, too, that are older than six days, with --kafka: they could count twice.",
+)
 @click.option("--dry-run", "is_dry", is_flag=True, help="Send nothing: print what would be sent.")
 @resend_timeout_option
 @click.option(
     "--json", "is_json", is_flag=True, help="Print the result as one JSON object. Not for --dry-run."
 )
 def replay(
-    directory: Path,
+    directory: Path | None,
+    bootstrap: str | None,
+    topic: str,
+    group: str,
+    kafka_config: Path | None,
+    allow_small_cluster: bool,
     config: Path | None,
     local: bool,
     server_url: str | None,
@@ -75,20 +130,45 @@ def replay(
     outcomes: tuple[str, ...],
     sets: tuple[str, ...],
     drops: tuple[str, ...],
+    any_age: bool,
     is_dry: bool,
     timeout: float | None,
     is_json: bool,
 ) -> None:
-    """Send a project's dead letters again, as `antinode replay` does: those set aside for their size, too.
+    """Send dead letters again, mended or not, under the same insert_ids.
 
-    No file is changed; what fails again goes into a new one beside it. The exit code is 0 if everything was
-    delivered, 1 if something was not or could not be read.
+    With --spool they are sent as `antinode replay` does it: those set aside for their size, too. No file is
+    changed; what fails again goes into a new one beside it. The exit code is 0 if everything was delivered, 1
+    if something was not or could not be read.
+
+    With --kafka they go back into their users' partitions, for the workers to deliver; each once, however
+    often this is called. Amplitude knows an insert_id for seven days: what was received more than six days
+    ago is left out unless --any-age is given. The exit code is 0 if all that was chosen went back, 1 if not.
 
     \b
     Examples:
       antinode relay dead replay --spool /var/spool/relay --project web --dry-run
       antinode relay dead replay --spool /var/spool/relay --project web --outcome dropped
+      antinode relay dead replay --kafka kafka-1:9092 --reason refused --set event_properties.plan=pro
     """
+    if is_in_kafka(bootstrap, directory):
+        if local or server_url or zone or outcomes or timeout is not None:
+            raise click.UsageError(
+                "with --kafka the workers deliver: leave out --local, --server-url, --zone, --outcome and "
+                "--timeout"
+            )
+        from antinode.cli.relay.kafka_letters import Chosen, replay_kafka_letters  # noqa: PLC0415 - as below
+
+        with kafka_errors():
+            its = read_kafka(bootstrap or "", topic, group, kafka_config, allow_small_cluster)
+            chosen = Chosen.read(config, name, reasons)
+            code = replay_kafka_letters(
+                its, chosen, sets, drops, any_age=any_age, is_dry=is_dry, is_json=is_json
+            )
+        raise SystemExit(code)
+    assert directory is not None  # noqa: S101 - or it would be in Kafka
+    if any_age:
+        raise click.UsageError("--any-age is for --kafka")
     projects = read_projects(config, local=local, server_url=server_url, zone=zone)
     project = next(iter(projects)) if name is None and len(projects) == 1 else projects.named(name or "")
     if project is None:

@@ -82,13 +82,16 @@ def _with_options(command: _Command, *, is_required: bool) -> _Command:
     return command
 
 
-def not_both(bootstrap: str | None, directory: Path | None) -> None:
-    """Raise UsageError if both Kafka and a directory are named on the command line.
+def is_in_kafka(bootstrap: str | None, directory: Path | None) -> bool:
+    """Whether Kafka is meant, and not a directory: what is on the command line counts more than a variable.
 
-    One of them may be set in the environment while the other one is meant.
+    Raises UsageError if it is neither, or both.
     """
-    if bootstrap is not None and directory is not None and is_given("bootstrap") and is_given("directory"):
-        raise click.UsageError("give --kafka or --spool, not both")
+    if bootstrap is None and directory is None:
+        raise click.UsageError("give --spool or --kafka")
+    if bootstrap is not None and directory is not None and is_given("bootstrap") == is_given("directory"):
+        raise click.UsageError("give --spool or --kafka, not both")
+    return bootstrap is not None and (directory is None or is_given("bootstrap"))
 
 
 def is_given(name: str) -> bool:

@@ -8,8 +8,8 @@ import rich_click as click
 
 from antinode.cli.relay.kafka_options import (
     is_given,
+    is_in_kafka,
     kafka_errors,
-    not_both,
     optional_kafka_options,
     read_kafka,
 )
@@ -59,19 +59,17 @@ def status(
     """
     from antinode.cli.relay import standing  # noqa: PLC0415 - not for help and completion
 
-    not_both(bootstrap, directory)
-    if is_given("url"):
-        bootstrap = directory = None
-    if bootstrap is not None and (directory is None or is_given("bootstrap")):
+    if is_given("url") or (bootstrap is None and directory is None):
+        is_fine = standing.print_running(url, is_json=is_json)
+    elif is_in_kafka(bootstrap, directory):
         from antinode.cli.relay.kafka_standing import print_kafka  # noqa: PLC0415 - as above
 
         with kafka_errors():
-            settings = read_kafka(bootstrap, topic, group, kafka_config, allow_small_cluster)
+            settings = read_kafka(bootstrap or "", topic, group, kafka_config, allow_small_cluster)
             is_fine = print_kafka(settings, is_json=is_json)
-    elif directory is not None:
+    else:
+        assert directory is not None  # noqa: S101 - or it would be in Kafka
         standing.print_directory(directory, config, is_json=is_json)
         is_fine = True
-    else:
-        is_fine = standing.print_running(url, is_json=is_json)
     if not is_fine:
         raise SystemExit(EXIT_FAILED)

@@ -36,8 +36,6 @@ _TOGETHER_MS: Final = 60_000
 COMMIT_ANEW_SECONDS: Final = 3600.0
 # A throttled stream is looked at once a second; it is not throttled any more when that was so long ago.
 _HELD_SECONDS: Final = 3.0
-# librdkafka chooses the partition.
-ANY_PARTITION: Final = -1
 
 _none: Final = repeat(None)
 
@@ -429,6 +427,7 @@ class Holdings:
                 )
                 head = RecordHead(project, self._received_ms([record]), self._partitions)
                 self._send_dead(
+                    tenure.partition,
                     pack([record.stream], [record.body]),
                     [*headers_of(head), *obituary_headers(obituary)],
                     [record.place],
@@ -450,11 +449,16 @@ class Holdings:
             message=message,
         )
         headers = [(name, value or b"") for name, value in fetched.headers or ()]
-        self._send_dead(fetched.value or b"", [*headers, *obituary_headers(obituary)], places)
+        self._send_dead(
+            tenure.partition, fetched.value or b"", [*headers, *obituary_headers(obituary)], places
+        )
 
-    def _send_dead(self, value: bytes, headers: Sequence[tuple[str, bytes]], places: Sequence[int]) -> None:
+    def _send_dead(
+        self, partition: int, value: bytes, headers: Sequence[tuple[str, bytes]], places: Sequence[int]
+    ) -> None:
+        # In the partition of the same number, so that a stream's letters have their order, too.
         topic = self._settings.dead_topic
-        self._send(Outgoing(topic, ANY_PARTITION, value, headers, lambda: self.end(places)))
+        self._send(Outgoing(topic, partition, value, headers, lambda: self.end(places)))
 
 
 __all__ = ["Holdings", "Key", "ProjectFeed", "WrongPartitions"]

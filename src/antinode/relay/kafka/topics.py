@@ -91,20 +91,20 @@ def check_topics(settings: KafkaSettings) -> int:
         if facts is None:
             raise no_topic(topic)
         _check_safety(settings, topic, facts)
-    events, parked = found[settings.topic], found[settings.parked_topic]
-    assert events is not None  # noqa: S101 - looked at above
-    assert parked is not None  # noqa: S101 - the same
-    if parked.partitions != events.partitions:
-        raise ConfigurationError(
-            f"{settings.parked_topic!r} has {parked.partitions} partitions and {settings.topic!r} "
-            f"{events.partitions}: they must have the same number"
-        )
-    if settings.partitions not in {None, events.partitions}:
-        raise ConfigurationError(_changed(settings.topic, events.partitions, settings.partitions or 0))
-    written = _written_for(settings, admin, events.partitions)
-    if written not in {None, events.partitions}:
-        raise ConfigurationError(_changed(settings.topic, events.partitions, written or 0))
-    return events.partitions
+    counts = {topic: facts.partitions for topic, facts in found.items() if facts is not None}
+    partitions = counts[settings.topic]
+    for topic, count in counts.items():
+        if count != partitions:
+            raise ConfigurationError(
+                f"{topic!r} has {count} partitions and {settings.topic!r} {partitions}: they must have the "
+                "same number"
+            )
+    if settings.partitions not in {None, partitions}:
+        raise ConfigurationError(_changed(settings.topic, partitions, settings.partitions or 0))
+    written = _written_for(settings, admin, partitions)
+    if written not in {None, partitions}:
+        raise ConfigurationError(_changed(settings.topic, partitions, written or 0))
+    return partitions
 
 
 def _check_safety(settings: KafkaSettings, topic: str, facts: TopicFacts) -> None:
