@@ -1,6 +1,7 @@
 """What an event costs the relay: its front alone, with the spool, and with delivery.
 
-    python bench/relay.py                  each in a process of its own, on one core
+    python bench/relay.py                        each in a process of its own, on one core
+    python bench/relay.py --kafka HOST:PORT      also kept in Kafka, in 48 partitions of that broker
 
 What counts is the relay's CPU time per event, and how many times it is what `orjson.loads` takes for the same
 bodies in the same run: that ratio holds on a busy machine, too.
@@ -22,11 +23,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 import orjson
 from uploads import Connections, bodies
 from workload import KEY
+
+if TYPE_CHECKING:
+    from antinode.relay.intake import Intake
 
 ROOT = Path(__file__).resolve().parents[1]
 GOAL = 60_000
@@ -35,14 +40,19 @@ MODES = {
     "spool": "kept in the spool, nothing delivered",
     "run": "kept in the spool, and delivered",
 }
+KAFKA = "kafka"
+PARTITIONS = 48
 NOBODY = "http://127.0.0.1:9"
 
 
 class RelayProcess:
     """A relay in a process of its own, which tells the CPU time that it has used when it is asked."""
 
-    def __init__(self, mode: str, directory: Path, deliver_to: str, core: int | None) -> None:
+    def __init__(
+        self, mode: str, directory: Path, deliver_to: str, core: int | None, bootstrap: str | None
+    ) -> None:
         self._command = [sys.executable, __file__, "--serve", mode, str(directory), deliver_to]
+        self._command += [] if bootstrap is None else ["--kafka", bootstrap]
         self._command += [] if core is None else ["--core", str(core)]
 
     def __enter__(self) -> RelayProcess:
@@ -75,7 +85,7 @@ class RelayProcess:
         return answer
 
 
-def serve(mode: str, directory: Path, deliver_to: str) -> None:
+def serve(mode: str, directory: Path, deliver_to: str, bootstrap: str | None) -> None:
     """Be the relay: answer requests, and questions on standard input until its end."""
     from antinode.relay.front.site import FrontSettings, RelaySite  # noqa: PLC0415 - the sender does without
     from antinode.relay.intake import IntakeHealth, IntakeStats  # noqa: PLC0415
@@ -101,10 +111,13 @@ def serve(mode: str, directory: Path, deliver_to: str) -> None:
     projects = Projects([Project(name="bench", api_key=KEY, server_url=deliver_to)])
 
     async def main() -> None:
-        spool = None if mode == "front" else SpoolIntake(directory, projects, {"max_spool_bytes": 8 << 30})
-        site = RelaySite(
-            FrontSettings(port=0, finish_within_s=1, drain_within_s=0), projects, spool or Nothing()
-        )
+        spool = None
+        intake: Intake = Nothing()
+        if bootstrap is not None:
+            intake = await kafka_intake(bootstrap)
+        elif mode != "front":
+            intake = spool = SpoolIntake(directory, projects, {"max_spool_bytes": 8 << 30})
+        site = RelaySite(FrontSettings(port=0, finish_within_s=1, drain_within_s=0), projects, intake)
         answer: dict[str, object] = {"url": await site.open()}
         collect_rarely()  # as `antinode relay run` does
         loop = asyncio.get_running_loop()
@@ -120,8 +133,25 @@ def serve(mode: str, directory: Path, deliver_to: str) -> None:
     asyncio.run(main())
 
 
+async def kafka_intake(bootstrap: str) -> Intake:
+    """An intake with a topic of its own."""
+    from antinode.relay.kafka.following import FollowingIntake  # noqa: PLC0415 - as above
+    from antinode.relay.kafka.settings import KafkaSettings  # noqa: PLC0415
+    from antinode.relay.kafka.topics import make_topics  # noqa: PLC0415
+
+    topic = f"bench-{uuid4().hex[:12]}"
+    settings = KafkaSettings(bootstrap=bootstrap, topic=topic, group=topic, allow_small_cluster=True)
+    make_topics(settings, PARTITIONS, replication=1)
+    return FollowingIntake(settings)
+
+
 def run(
-    mode: str, requests: Sequence[bytes], events: int, connections: int, core: int | None
+    mode: str,
+    requests: Sequence[bytes],
+    events: int,
+    connections: int,
+    core: int | None,
+    bootstrap: str | None,
 ) -> dict[str, float]:
     """The figures of one round, by a fresh relay."""
     sys.path.insert(0, str(ROOT))
@@ -129,7 +159,7 @@ def run(
 
     with tempfile.TemporaryDirectory() as name, SinkProcess() as sink:
         deliver_to = sink.url if mode == "run" else NOBODY
-        with RelayProcess(mode, Path(name), deliver_to, core) as relay:
+        with RelayProcess(mode, Path(name), deliver_to, core, bootstrap) as relay:
             to_relay = Connections(relay.url, connections, is_gzip=True)
             warm_up = requests[: len(requests) // 10]
             to_relay.send(warm_up)
@@ -177,22 +207,25 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--users", type=int, default=20_000)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--kafka", metavar="HOST:PORT", help="a broker, in which events are kept, too")
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         if arguments.core is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {arguments.core})
-        serve(arguments.serve[0], Path(arguments.serve[1]), arguments.serve[2])
+        serve(arguments.serve[0], Path(arguments.serve[1]), arguments.serve[2], arguments.kafka)
         return
     plain = list(bodies(arguments.events, size=arguments.size, users=arguments.users, mixed=False))
     requests = [gzip.compress(body, 6) for body in plain]
     core = max(range(os.cpu_count() or 1))
     bare = bare_us(plain, arguments.events)
     found: dict[str, dict[str, float]] = {}
-    for mode in MODES:
+    modes = MODES if arguments.kafka is None else {**MODES, KAFKA: "kept in Kafka"}
+    for mode in modes:
+        bootstrap = arguments.kafka if mode == KAFKA else None
         rounds = [
-            run(mode, requests, arguments.events, arguments.connections, core)
+            run(mode, requests, arguments.events, arguments.connections, core, bootstrap)
             for _ in range(arguments.rounds)
         ]
         figures = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
@@ -209,7 +242,7 @@ def main() -> None:
         f"{'':38}    CPU per event   to orjson.loads   events a second of CPU",
     ]
     lines += [
-        f"{MODES[mode]:38}{each['cpu_us_per_event']:14.1f} µs{each['ratio_to_bare']:16.1f}"
+        f"{modes[mode]:38}{each['cpu_us_per_event']:14.1f} µs{each['ratio_to_bare']:16.1f}"
         f"{each['events_per_core_second']:25,.0f}"
         for mode, each in found.items()
     ]

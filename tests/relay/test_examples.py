@@ -69,7 +69,7 @@ def test_variables_and_commands_are_those_that_there_are() -> None:
     """Whatever a file sets or calls, the relay knows it."""
     options = {each.envvar for each in run.params if isinstance(each, click.Option) and each.envvar}
     known = {*options, "ANTINODE_RELAY_API_KEYS"}
-    for file in EXAMPLES.iterdir():
+    for file in filter(Path.is_file, EXAMPLES.iterdir()):
         text = file.read_text(encoding="utf-8")
         assert set(re.findall(r"ANTINODE_[A-Z_]+", text)) <= known, file
     docker = (EXAMPLES / "Dockerfile").read_text(encoding="utf-8")

@@ -156,7 +156,8 @@ def test_it_grows_while_fronts_and_workers_run(settings, endpoint):
 
 
 def test_the_old_topic_is_delivered_to_its_end_first(settings, endpoint, admin):
-    """While a user of the old topic is throttled, nothing of the new one is delivered."""
+    """While a user of the old topic is throttled, nothing of the new one is delivered; and once that was
+    begun with, the old one is over, though the brokers forget at last what was committed there."""
     web = project(endpoint)
     endpoint.answer = faults.throttle(users=["hot"])
     keep(settings, web, event("hot", 0), event("user-1", 0))
@@ -171,6 +172,28 @@ def test_the_old_topic_is_delivered_to_its_end_first(settings, endpoint, admin):
     with following(settings, web):
         endpoint.wait_for(4, PATIENCE)
     assert endpoint.out_of_order() == []
+    eventually(lambda: is_drained(new, admin))
+    forget_commits(settings)
+    assert not is_drained(find_generations(settings, admin)[0], admin)
+    assert generation_to_deliver(settings, admin).number == 2
+
+
+def forget_commits(settings):
+    """Have the brokers forget what a group has committed, as they do when nobody was in it for a week."""
+    from confluent_kafka.admin import AdminClient
+
+    brokers = AdminClient({"bootstrap.servers": settings.bootstrap})
+    eventually(lambda: can(brokers.delete_consumer_groups([settings.group])[settings.group].result))
+
+
+def can(do):
+    from confluent_kafka import KafkaException
+
+    try:
+        do()
+    except KafkaException:
+        return False
+    return True
 
 
 def keep(settings, to, *events):

@@ -13,6 +13,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("antinode.cli.relay.serve:serve", "Take events from any SDK, and keep them in Kafka."),
     "deliver": ("antinode.cli.relay.deliver:deliver", "Deliver the events that are kept in Kafka."),
     "topics": ("antinode.cli.relay.topics:topics", "Make the topics of a relay on Kafka, or check them."),
+    "size": ("antinode.cli.relay.size:size", "Compute fronts, workers and partitions for a load."),
     "grow": ("antinode.cli.relay.grow:grow", "Give a relay on Kafka more partitions, while it runs."),
     "status": ("antinode.cli.relay.status:status", "Say how delivery stands, project by project."),
     "dead": ("antinode.cli.relay.dead:dead", "List what could not be delivered, and send it again."),

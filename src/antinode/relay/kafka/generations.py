@@ -102,9 +102,19 @@ def generation_to_deliver(settings: KafkaSettings, admin: Inspector) -> Generati
     generations = find_generations(settings, admin)
     if not generations:
         raise no_topic(settings.topic)
-    return next(
-        (each for at, each in enumerate(generations) if not _is_over(generations, at, admin)), generations[-1]
-    )
+    first = _last_begun(generations, admin)
+    left = (at for at in range(first, len(generations)) if not _is_over(generations, at, admin))
+    return generations[next(left, -1)]
+
+
+def _last_begun(generations: Sequence[Generation], admin: Inspector) -> int:
+    """Which is the last that workers have begun with: they do so when all before are over, of which the
+    brokers may have forgotten by now what was committed."""
+    for at in range(len(generations) - 1, 0, -1):
+        its = generations[at]
+        if any(admin.committed(its.settings.group, its.topic, its.partitions)):
+            return at
+    return 0
 
 
 def _is_over(generations: Sequence[Generation], at: int, admin: Inspector) -> bool:
