@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,11 @@ def test_a_project_that_fails(pytester: pytest.Pytester) -> None:
             shop.place_order(12.5)
             amplitude.assert_logged("Order Placed", properties={"total": 12})
 
+        def test_two(amplitude):
+            shop.place_order(1)
+            shop.place_order(2)
+            amplitude.only("Order Placed")
+
         def test_problem(amplitude):
             antinode.log_event({"event_type": "No User"})
 
@@ -98,12 +104,13 @@ def test_a_project_that_fails(pytester: pytest.Pytester) -> None:
             assert False, "mine"
     """
     result = run(pytester, tests)
-    result.assert_outcomes(passed=3, failed=4, errors=1)
+    result.assert_outcomes(passed=3, failed=5, errors=1)
     result.stdout.fnmatch_lines(
         [
             '*"Order Placed" was not logged as described; what was logged:',
             '*"Order Placed", logged at shop.py:*',
             "*event_properties.total  expected 12, found 12.5",
+            '*"Order Placed" was logged twice, and once was expected:',
             '*an event was refused ("No User", logged at *test_shop.py:*neither a `user_id` nor*',
             "events would have been sent to api2.amplitude.com:",
             '  "Order Placed", logged at shop.py:*',
@@ -112,8 +119,29 @@ def test_a_project_that_fails(pytester: pytest.Pytester) -> None:
         ],
         consecutive=False,
     )
-    assert "hidden" not in result.stdout.str()
+    # The last line of a traceback is the test's own.
+    assert "antinode/testing" not in result.stdout.str()
     assert "During handling" not in result.stdout.str()
+
+
+def test_what_unittest_shows(pytester: pytest.Pytester) -> None:
+    """The line of the test and the nearest event, and none of the kit's own lines."""
+    tests = """
+        import unittest
+        import shop
+        from antinode.testing import capture
+
+        class OrderTest(unittest.TestCase):
+            def test_order(self):
+                with capture() as amplitude:
+                    shop.place_order(12.5)
+                amplitude.assert_logged("Order Placed", properties={"total": 12})
+    """
+    pytester.makepyfile(shop=SHOP, test_shop=tests)
+    told = pytester.run(sys.executable, "-m", "unittest", "test_shop").stderr.str()
+    assert "event_properties.total  expected 12, found 12.5" in told
+    assert 'amplitude.assert_logged("Order Placed"' in told
+    assert "antinode/testing" not in told
 
 
 def test_colours_are_for_terminals(pytester: pytest.Pytester) -> None:

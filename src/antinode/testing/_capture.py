@@ -13,6 +13,9 @@ from antinode.testing._matching import differences
 from antinode.testing._snapshots import snapshot
 from antinode.testing._tap import TakenEvent, taking
 
+__unittest = True
+"""Has unittest leave these frames out of what it shows, as `__tracebackhide__` has pytest."""
+
 _IDENTIFY: Final = "$identify"
 _GROUP_IDENTIFY: Final = "$groupidentify"
 
@@ -71,6 +74,7 @@ class Events(Sequence[CapturedEvent]):
         self, event_type: object = None, *, properties: Mapping[str, Any] | None = None, **fields: Any
     ) -> CapturedEvent:
         """The one event that is as described. Raises `AssertionError` if there is none, or another one."""
+        __tracebackhide__ = True
         self.assert_logged(event_type, properties=properties, times=1, **fields)
         return self.matching(event_type, properties=properties, **fields)[0]
 
