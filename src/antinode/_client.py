@@ -388,6 +388,11 @@ class Client:
         return self._name
 
     @property
+    def is_initialised(self) -> bool:
+        """Whether `init` was called, be it with `enabled=False`."""
+        return self._sender is not None
+
+    @property
     def options(self) -> Options:
         """The options in force."""
         return self._options

@@ -77,14 +77,16 @@ def test_names_are_as_prometheus_wants_them(client: antinode.Client) -> None:
 
 
 def test_instances_that_are_not_used_are_left_out() -> None:
-    """By default every initialised instance is told of, under its name."""
+    """By default every initialised instance is told of, under its name, from before its first event on."""
     registry = CollectorRegistry()
     register(registry)
     antinode.get_instance("never initialised")
     name = "told of"
     antinode.get_instance(name).init(enabled=False).log_event({"event_type": "A", "user_id": "user-20391"})
+    antinode.get_instance("idle").init(enabled=False)
     found = scraped(registry)
     assert found["antinode_events_settled_total", name, "skipped", "disabled"] == 1
+    assert found["antinode_events_accepted_total", "idle"] == 0
     assert not [labels for labels in found if "never initialised" in labels]
 
 

@@ -116,6 +116,7 @@ MEASURES: Final = (
 
 def books(clients: Iterable[Client] | None) -> list[tuple[str, Stats]]:
     """The name and the books of each client: of those given, or of every instance that is initialised."""
-    chosen = antinode.get_instances() if clients is None else clients
-    found = [(each.name or DEFAULT_NAME, each.stats()) for each in chosen]
-    return found if clients is not None else [each for each in found if each[1] != Stats()]
+    if clients is None:
+        # Before its first event, too: a counter that begins at zero shows its first increase.
+        clients = [each for each in antinode.get_instances() if each.is_initialised]
+    return [(each.name or DEFAULT_NAME, each.stats()) for each in clients]
