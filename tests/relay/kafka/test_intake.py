@@ -1,6 +1,8 @@
 """What the front keeps in Kafka: one record a partition, durable when `keep` returns, or `NotKept`."""
 
 import asyncio
+import queue
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -97,6 +99,51 @@ def test_requests_of_a_moment_share_records(settings):
     assert seqs == {f"user-{user}": list(range(50)) for user in range(8)}
 
 
+class Producer:
+    """Has one record after the other end as it is told."""
+
+    def __init__(self, ends):
+        self.under_way = queue.Queue()
+        self.produced = 0
+        self.ends = list(ends)
+
+    def produce(self, topic, partition, value, headers, then):
+        self.produced += 1
+        self.under_way.put(then)
+
+    def serve(self, seconds):
+        with suppress(queue.Empty):
+            self.under_way.get(timeout=seconds)(self.ends.pop(0), 0)
+
+    def probe(self, topic, timeout):
+        pass
+
+    def close(self, within):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("ends", "produced", "is_kept"),
+    [([None, None, None], 3, True), ([None, "it timed out"], 2, False), (["it timed out"], 1, False)],
+)
+def test_no_part_of_a_request_is_written_before_the_part_before_it(monkeypatch, ends, produced, is_kept):
+    """A user's later events would be there before the earlier ones, which the client sends again."""
+    producer = Producer(ends)
+    monkeypatch.setattr(intakes, "check_topics", lambda _: PARTITIONS)
+    monkeypatch.setattr(intakes, "RecordProducer", lambda *_, **__: producer)
+
+    async def run():
+        intake = KafkaIntake(KafkaSettings(bootstrap="nowhere:1"))
+        await intake.open()
+        large = [event("user-1", seq, size=600_000) for seq in range(3)]
+        (failure,) = await asyncio.gather(intake.keep(WEB, large), return_exceptions=True)
+        await intake.close(1.0)
+        return failure
+
+    assert isinstance(asyncio.run(run()), NotKept) != is_kept
+    assert producer.produced == produced
+
+
 def test_without_brokers_nothing_is_kept_and_it_is_said_so(monkeypatch):
     """Within its time a call raises `NotKept`, and health says why."""
     settings = KafkaSettings(bootstrap="127.0.0.1:1", keep_timeout=0.3)
@@ -164,7 +211,8 @@ def test_another_number_of_partitions_is_refused(settings):
     keep(settings, (WEB, of_users(4, 1)))
     admin.grow(settings.parked_topic, PARTITIONS + 2)
     assert "must have the same number" in refused(settings)
-    admin.grow(settings.topic, PARTITIONS + 2)
+    for topic in (settings.topic, settings.dead_topic):
+        admin.grow(topic, PARTITIONS + 2)
     assert f"written for {PARTITIONS}" in refused(settings)
 
 

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from bisect import bisect_right
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -41,6 +41,10 @@ class _Call:
         self.events = events
         self.left = 0
         self.why: str | None = None
+
+
+_Part = tuple[bytes, list[_Call]]
+"""The value of a record, and the calls whose events it has."""
 
 
 class KafkaIntake:
@@ -156,26 +160,47 @@ class KafkaIntake:
         headers: Sequence[tuple[str, bytes]],
         records: Sequence[tuple[int, bytes, list[_Call]]],
     ) -> None:
-        for at, (partition, value, calls) in enumerate(records):
-            try:
-                producer.produce(self._settings.topic, partition, value, headers, self._teller(calls))
-            except KafkaTrouble as error:
-                for _, _, refused in records[at:]:
-                    self._teller(refused)(str(error), 0)
-                self._resolve()
+        by_partition: dict[int, deque[_Part]] = defaultdict(deque)
+        for partition, value, calls in records:
+            by_partition[partition].append((value, calls))
+        for number, parts in by_partition.items():
+            self._produce_first(producer, headers, number, parts)
+        self._resolve()
+
+    def _produce_first(
+        self,
+        producer: RecordProducer,
+        headers: Sequence[tuple[str, bytes]],
+        partition: int,
+        parts: deque[_Part],
+    ) -> None:
+        """Produce the parts for one partition in turn: none is written if the one before it was not, or a
+        user's later events would be there before the earlier ones that the client sends again."""
+        value, calls = parts.popleft()
+
+        def told(why: str | None, _: int = 0) -> None:
+            self._tell(calls, why)
+            if not parts:
                 return
+            if why is None:
+                self._produce_first(producer, headers, partition, parts)
+            else:
+                for part in parts:
+                    self._tell(part[1], why)
 
-    def _teller(self, calls: Sequence[_Call]) -> Callable[[str | None, int], object]:
-        def told(why: str | None, _: int) -> None:
-            # Calls back come on the thread that serves, refusals on that of the loop.
-            with self._telling:
-                for call in calls:
-                    call.why = call.why or why
-                    call.left -= 1
-                    if not call.left:
-                        self._done.append(call)
+        try:
+            producer.produce(self._settings.topic, partition, value, headers, told)
+        except KafkaTrouble as error:
+            told(str(error))
 
-        return told
+    def _tell(self, calls: Sequence[_Call], why: str | None) -> None:
+        # Calls back come on the thread that serves, refusals on that of the loop.
+        with self._telling:
+            for call in calls:
+                call.why = call.why or why
+                call.left -= 1
+                if not call.left:
+                    self._done.append(call)
 
     def _serve(self, producer: RecordProducer) -> None:
         while not self._is_over:

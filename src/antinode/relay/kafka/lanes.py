@@ -63,6 +63,8 @@ class ParkedLanes:
         self._skipped: dict[Key, ParkedLane] = {}
         self._open: set[Key] = set()
         """Lanes that this pass is for."""
+        self._ready: set[Key] = set()
+        """Lanes that were passed over and have room again."""
 
     @property
     def is_scanned(self) -> bool:
@@ -165,6 +167,8 @@ class ParkedLanes:
         lane = self._lanes[key]
         lane.given -= 1
         lane.pending -= 1
+        if lane.skipped_at is not None and not lane.is_open and lane.given * 2 <= self._lane_events:
+            self._ready.add(key)
         self._forget_if_empty(key, lane)
 
     def _forget_if_empty(self, key: Key, lane: ParkedLane) -> None:
@@ -172,6 +176,7 @@ class ParkedLanes:
             del self._lanes[key]
             self._skipped.pop(key, None)
             self._open.discard(key)
+            self._ready.discard(key)
 
     def seek(self) -> int | None:
         """Where to read on, if not with `position`, which is there from then on."""
@@ -179,12 +184,12 @@ class ParkedLanes:
             self._end_pass()
         elif self._open:
             return None
-        ready = [key for key, lane in self._skipped.items() if lane.given * 2 <= self._lane_events]
-        if ready:
-            position = min(self._skipped[key].skipped_at or 0 for key in ready)
-            for key in ready:
+        if self._ready:
+            position = min(self._skipped[key].skipped_at or 0 for key in self._ready)
+            for key in self._ready:
                 self._skipped[key].is_open = True
-            self._open.update(ready)
+            self._open |= self._ready
+            self._ready.clear()
         else:
             position = self._high
         if position == self.position:
