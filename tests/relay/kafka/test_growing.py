@@ -210,6 +210,25 @@ def keep(settings, to, *events):
     asyncio.run(run())
 
 
+def test_it_does_not_begin_while_events_are_parked(settings, endpoint, admin):
+    """They would keep the new topic waiting for as long as their user is throttled; nothing has changed."""
+    settings = msgspec.structs.replace(settings, max_lane_events=20)
+    web = project(endpoint)
+    endpoint.answer = faults.throttle(users=["hot"])
+    keep(settings, web, *(event("hot", seq) for seq in range(40)))
+    with following(settings, web) as worker:
+        eventually(lambda: sum(each.parked for each in worker.worker.partitions()) == 40)
+    with pytest.raises(KafkaTrouble, match="of throttled users wait in"):
+        grow(settings, 6, 1)
+    assert [each.is_sealed for each in find_generations(settings, admin)] == [False]
+    assert grow(settings, 6, 1, despite_parked=True).number == 2
+    endpoint.answer = None
+    keep(settings, web, event("hot", 40))
+    with following(settings, web):
+        endpoint.wait_for(41, PATIENCE)
+    assert endpoint.out_of_order() == []
+
+
 class Killed(BaseException):
     """As if the process had been."""
 

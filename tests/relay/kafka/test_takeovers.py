@@ -123,7 +123,9 @@ def scene():
 
 
 def at(partition, offset, *, is_released):
-    return PartitionOffset(TOPIC, partition, offset, write_progress((), is_released=is_released))
+    return PartitionOffset(
+        TOPIC, partition, offset, write_progress((), is_released=is_released, offset=offset)
+    )
 
 
 def test_a_partition_that_nobody_had_is_read_at_once(scene):

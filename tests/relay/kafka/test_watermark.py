@@ -126,6 +126,14 @@ def test_a_strange_text_says_nothing(text):
     assert read_progress(text) == UNKNOWN
 
 
+@given(ranges(), st.integers(0, 2**63), st.integers(0, 2**63))
+def test_a_text_is_for_its_offset_alone(ended, offset, other):
+    """In another cluster, to which a tool copied it with a translated offset, it would name other events."""
+    text = write_progress(ended, is_released=True, offset=offset)
+    assert read_progress(text, offset).ended == ended
+    assert (read_progress(text, other) == UNKNOWN) is (offset % 2**32 != other % 2**32)
+
+
 @pytest.mark.parametrize("at", [3, 8, 12])
 def test_a_damaged_text_says_nothing(at):
     """A text with one other character is not believed."""

@@ -19,6 +19,11 @@ from antinode.cli.relay.kafka_options import kafka_errors, kafka_options, read_k
     help="How many it is to have: more than now.",
 )
 @replication_option
+@click.option(
+    "--despite-parked",
+    is_flag=True,
+    help="Grow although events of throttled users are parked: the new topic waits until they are delivered.",
+)
 def grow(
     bootstrap: str,
     topic: str,
@@ -27,6 +32,7 @@ def grow(
     allow_small_cluster: bool,
     partitions: int,
     replication: int,
+    despite_parked: bool,
 ) -> None:
     """Give a relay more partitions, by a new topic beside the one that it has. Fronts and workers go on.
 
@@ -48,7 +54,11 @@ def grow(
     out = console.out()
     with kafka_errors():
         grown = grow_topic(
-            settings, partitions, replication, lambda step: out.print(f"{step}.", soft_wrap=True)
+            settings,
+            partitions,
+            replication,
+            lambda step: out.print(f"{step}.", soft_wrap=True),
+            despite_parked=despite_parked,
         )
     out.print(f"Events are kept in {grown.topic}, which has {grown.partitions} partitions.", soft_wrap=True)
     if grown.number > 1:

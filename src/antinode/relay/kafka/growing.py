@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from antinode._errors import ConfigurationError
+from antinode._protocol.words import counted
 from antinode.relay.kafka.client import (
     LARGEST_RECORD_BYTES,
     KafkaTrouble,
@@ -36,13 +37,19 @@ Tell = Callable[[str], object]
 
 
 def grow(
-    settings: KafkaSettings, partitions: int, replication: int, tell: Tell = lambda _: None
+    settings: KafkaSettings,
+    partitions: int,
+    replication: int,
+    tell: Tell = lambda _: None,
+    *,
+    despite_parked: bool = False,
 ) -> Generation:
     """Have a relay have so many partitions. Returns the generation that is open by then.
 
-    `tell` hears of each step. While there is none open, fronts refuse events, about as long as the brokers
-    take to hear of two changed settings. Raises `ConfigurationError` for a number that is not larger, and
-    `KafkaTrouble`; then call it again.
+    `tell` hears of each step. It does not begin while events are parked, unless `despite_parked`: the new
+    topic is not delivered before they are. While there is none open, fronts refuse events, about as long as
+    the brokers take to hear of two changed settings. Raises `ConfigurationError` for a number that is not
+    larger, and `KafkaTrouble`; then call it again.
     """
     admin = Inspector(settings)
     generations = find_generations(settings, admin)
@@ -56,6 +63,8 @@ def grow(
             raise ConfigurationError(
                 f"topic {newest.topic!r} has {newest.partitions} partitions already: give a larger number"
             )
+        if not despite_parked:
+            _refuse_parked(newest, admin)
         generations.append(_make(settings, newest.number + 1, partitions, replication, tell))
     elif newest.partitions != partitions:
         raise ConfigurationError(
@@ -70,6 +79,21 @@ def grow(
     _wait_until_open(settings, newest, admin)
     tell(f"{newest.topic} is open")
     return Generation(newest.number, newest.settings, newest.partitions, is_sealed=False)
+
+
+def _refuse_parked(generation: Generation, admin: Inspector) -> None:
+    its = generation.settings
+    bounds = admin.bounds(its.parked_topic, generation.partitions)
+    committed = admin.committed(its.group, its.parked_topic, generation.partitions)
+    left = sum(
+        high - (low if at is None else max(low, at.offset))
+        for (low, high), at in zip(bounds, committed, strict=True)
+    )
+    if left > 0:
+        raise KafkaTrouble(
+            f"{counted(left, 'record')} of throttled users wait in {its.parked_topic}, and nothing of a new "
+            "topic would be delivered before they are: call this again later, or give --despite-parked"
+        )
 
 
 def _make(settings: KafkaSettings, number: int, partitions: int, replication: int, tell: Tell) -> Generation:

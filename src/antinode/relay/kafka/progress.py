@@ -50,9 +50,12 @@ UNKNOWN: Final = Progress()
 
 
 def write_progress(
-    ended: Iterable[tuple[int, int]], *, is_released: bool, figures: Figures | None = None
+    ended: Iterable[tuple[int, int]], *, is_released: bool, figures: Figures | None = None, offset: int = 0
 ) -> str:
-    """The text for a commit. `ended` is in order and apart; the last ranges are left out if need be."""
+    """The text for a commit of this offset.
+
+    `ended` is in order and apart; the last ranges are left out if need be.
+    """
     runs = bytearray()
     at = 0
     for start, stop in ended:
@@ -61,13 +64,16 @@ def write_progress(
             break
         runs += run
         at = stop
-    check = crc32(runs).to_bytes(_CHECK_BYTES, "big")
+    check = _check(runs, offset)
     text = _VERSION + (_RELEASED if is_released else _OWNED) + b64encode(check + runs).decode()
     return text if figures is None else f"{text}{_BETWEEN}{figures.events}{_BETWEEN}{figures.streams}"
 
 
-def read_progress(text: str | None) -> Progress:
-    """What a commit's text says; what is not the relay's, or damaged, says nothing."""
+def read_progress(text: str | None, offset: int = 0) -> Progress:
+    """What the text of a commit of this offset says.
+
+    What is not the relay's, or damaged, or was written for another offset, says nothing.
+    """
     if not text or text[0] != _VERSION or text[1:2] not in {_RELEASED, _OWNED}:
         return UNKNOWN
     coded, *told = text[2:].split(_BETWEEN)
@@ -76,7 +82,7 @@ def read_progress(text: str | None) -> Progress:
     except (Base64Error, ValueError):
         return UNKNOWN
     check, runs = content[:_CHECK_BYTES], content[_CHECK_BYTES:]
-    if crc32(runs).to_bytes(_CHECK_BYTES, "big") != check:
+    if _check(runs, offset) != check:
         return UNKNOWN
     ended: list[tuple[int, int]] = []
     numbers = _numbers(runs)
@@ -85,6 +91,11 @@ def read_progress(text: str | None) -> Progress:
         ended.append((at + gap, at + gap + length))
         at += gap + length
     return Progress(ended, text[1] == _RELEASED, _figures(told))
+
+
+def _check(runs: bytes | bytearray, offset: int) -> bytes:
+    # A tool that copies a group's offsets to another cluster counts them anew, but copies the texts.
+    return crc32(runs, offset & 0xFFFFFFFF).to_bytes(_CHECK_BYTES, "big")
 
 
 def _figures(told: Sequence[str]) -> Figures | None:

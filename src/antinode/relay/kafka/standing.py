@@ -116,7 +116,7 @@ class _Topic:
     def figures(self, partition: int) -> Figures:
         """What the worker has told with its last commit."""
         at = self._committed[partition]
-        return _NOTHING if at is None else read_progress(at.text).figures or _NOTHING
+        return _NOTHING if at is None else read_progress(at.text, at.offset).figures or _NOTHING
 
 
 def _received(settings: KafkaSettings, topic: str, offsets: Mapping[int, int]) -> dict[int, int]:

@@ -212,4 +212,4 @@ class Takeovers:
 
 def _beginning(last: PartitionOffset | None) -> At:
     """Where to begin, and what is known of what is beyond. What is gone by then is passed over in reading."""
-    return (0, UNKNOWN) if last is None else (last.offset, read_progress(last.text))
+    return (0, UNKNOWN) if last is None else (last.offset, read_progress(last.text, last.offset))

@@ -64,8 +64,11 @@ class Tenure:
     def position(self, *, is_released: bool = False) -> PartitionOffset:
         """What is to be committed of it."""
         figures = None if is_released else self._figures()
-        text = write_progress(self.watermark.ended_beyond(), is_released=is_released, figures=figures)
-        return PartitionOffset(self.topic, self.partition, self.watermark.offset, text)
+        offset = self.watermark.offset
+        text = write_progress(
+            self.watermark.ended_beyond(), is_released=is_released, figures=figures, offset=offset
+        )
+        return PartitionOffset(self.topic, self.partition, offset, text)
 
 
 def tenure_of(place: int) -> int:
