@@ -11,6 +11,16 @@ from antinode import Client, Stats
 DEFAULT_NAME: Final = "default"
 """What the default instance is called where a name is needed."""
 
+REASONS: Final = {
+    "rejected": ("invalid_event", "refused", "too_large", "daily_quota"),
+    "dropped": (
+        *("queue_full", "expired", "retries_exhausted", "configuration", "middleware_error", "consent"),
+        *("forgotten", "out_of_memory", "shutdown"),
+    ),
+    "skipped": (),
+}
+"""Why events may not arrive, as docs/delivery.md has it."""
+
 Points = Iterable[tuple[float, Mapping[str, str]]]
 
 
@@ -35,8 +45,9 @@ def _settled(stats: Stats) -> Iterator[tuple[float, Mapping[str, str]]]:
     yield stats.delivered, {"outcome": "delivered", "reason": ""}
     if stats.spooled:
         yield stats.spooled, {"outcome": "spooled", "reason": ""}
-    for outcome in ("rejected", "dropped", "skipped"):
-        for reason, count in getattr(stats, outcome).items():
+    for outcome, usual in REASONS.items():
+        # Those that have not come, too: whoever watches increases would not see the first of one.
+        for reason, count in {**dict.fromkeys(usual, 0), **getattr(stats, outcome)}.items():
             yield count, {"outcome": outcome, "reason": reason}
 
 
