@@ -5,7 +5,7 @@ import pytest
 from antinode.relay.kafka.client import KafkaTrouble, PartitionOffset
 from antinode.relay.kafka.commits import Committer
 from antinode.relay.kafka.holdings import Holdings
-from antinode.relay.kafka.progress import write_progress
+from antinode.relay.kafka.progress import Figures, write_progress
 from antinode.relay.kafka.settings import KafkaSettings
 from antinode.relay.kafka.takeovers import ASK_AGAIN_SECONDS, PATIENCE_SECONDS, Takeovers
 
@@ -123,9 +123,9 @@ def scene():
 
 
 def at(partition, offset, *, is_released):
-    return PartitionOffset(
-        TOPIC, partition, offset, write_progress((), is_released=is_released, offset=offset)
-    )
+    figures = None if is_released else Figures(0, 0)
+    text = write_progress((), is_released=is_released, figures=figures, offset=offset)
+    return PartitionOffset(TOPIC, partition, offset, text)
 
 
 def test_a_partition_that_nobody_had_is_read_at_once(scene):
