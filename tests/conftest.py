@@ -53,6 +53,7 @@ MARKED = {
         "outbox/test_contract.py",
         "outbox/test_delivering.py",
         "outbox/test_django.py",
+        "outbox/test_writing.py",
         "process",
         "protocol/test_foreign.py",
         "relay/kafka/test_chaos.py",
@@ -79,7 +80,12 @@ MARKED = {
         "typing",
     ),
     "long": ("integrations/test_pyinstaller.py", "server/test_soak.py"),
-    "browser": ("server/page/test_live_view.py", "server/page/test_safety.py", "server/page/test_views.py"),
+    "browser": (
+        "server/page/test_live_view.py",
+        "server/page/test_safety.py",
+        "server/page/test_schema_view.py",
+        "server/page/test_views.py",
+    ),
     "clients": ("relay/test_real_clients.py", "server/clients", "server/test_real_clients.py"),
     "bench": ("test_bench.py",),
     "kafka": (

@@ -77,7 +77,7 @@ def test_event_objects_and_other_mappings_are_taken(client, memory):
     from types import MappingProxyType
 
     for event in (Event("Song Played", user_id="user-20391"), Own(SONG), MappingProxyType(SONG)):
-        assert client.log_event(event).result(10).ok
+        assert client.log_event(event).result(120).ok
     assert {event["user_id"] for event in sent(client, memory)} == {"user-20391"}
 
 
@@ -90,7 +90,7 @@ def test_what_is_no_event_settles_as_invalid(client, memory, caplog, event):
     outcome = delivery.result(0)
     assert (outcome.kind, outcome.status, outcome.attempts) == ("rejected", Status.INVALID, 0)
     assert client.stats().rejected == {"invalid_event": 1}
-    assert client.log_event(SONG).result(10).ok
+    assert client.log_event(SONG).result(120).ok
     client.shutdown()
     assert "an event was refused" in caplog.text
     assert isinstance(delivery.event(), dict)
@@ -105,7 +105,7 @@ def test_strict_raises_for_a_bad_event(memory):
         with pytest.raises(EventError, match=r"antinode\.Identify"):
             client.identify("user-20391", None, {"plan": "pro"})
         assert client.stats().rejected == {"invalid_event": 2}
-        assert client.log_event(SONG).result(10).ok
+        assert client.log_event(SONG).result(120).ok
 
 
 def test_a_mended_event_is_told(client, memory, caplog):
@@ -304,7 +304,7 @@ def test_before_init_events_are_skipped_with_one_warning(memory, caplog):
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "get_instance('billing').init" in caplog.text
     client.init(KEY, transport=memory)
-    assert client.log_event(SONG).result(10).ok
+    assert client.log_event(SONG).result(120).ok
     client.shutdown()
 
 
@@ -330,7 +330,7 @@ def test_an_opt_out_outlives_init(memory):
     client.init(KEY, transport=memory)
     assert client.log_event(SONG).result(0).reason == "opt_out"
     client.init(KEY, transport=memory, opt_out=False)
-    assert client.log_event(SONG).result(10).ok
+    assert client.log_event(SONG).result(120).ok
     client.shutdown()
 
 
@@ -352,7 +352,7 @@ def test_init_starts_no_thread(memory):
     before = threading.active_count()
     client = Client().init(KEY, transport=memory)
     assert threading.active_count() == before
-    client.log_event(SONG).result(10)
+    client.log_event(SONG).result(120)
     assert threading.active_count() > before
     client.shutdown()
     assert threading.active_count() == before
@@ -382,7 +382,7 @@ def test_a_failed_init_changes_nothing(client, memory):
     for bad in ({"strict": 1}, {"server_url": "https://h.example/x", "endpoint": "auto"}):
         with pytest.raises(ConfigurationError):
             client.init(KEY, **bad)
-    assert client.log_event(SONG).result(10).ok
+    assert client.log_event(SONG).result(120).ok
     assert len(memory.events) == 1
 
 
@@ -404,7 +404,7 @@ def test_events_logged_during_a_second_init_are_not_lost(memory):
     stop.set()
     thread.join()
     client.shutdown(120)
-    lost = [delivery for delivery in deliveries if not delivery.result(10).ok]
+    lost = [delivery for delivery in deliveries if not delivery.result(120).ok]
     # One may have been on its way to the old sender at the very moment it ended; it is counted and told.
     assert len(lost) <= 3
     assert all(delivery.result().reason == "shutdown" for delivery in lost)
@@ -418,7 +418,7 @@ def test_after_shutdown_events_settle_as_dropped(client, memory):
     outcome = client.log_event(SONG).result(0)
     assert (outcome.kind, outcome.reason) == ("dropped", "shutdown")
     client.init(KEY, transport=memory)
-    assert client.log_event(SONG).result(10).ok
+    assert client.log_event(SONG).result(120).ok
 
 
 def test_leaving_the_with_block_shuts_down(memory):

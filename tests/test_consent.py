@@ -74,7 +74,7 @@ def test_what_was_queued_before_the_withdrawal_does_not_leave(tmp_path: Path, wi
         client.log_event(event("user-b"))
         register.answers["user-a"] = False
         assert users(sent(client, memory)) == ["user-b"]
-        assert {each.result(30).reason for each in withdrawn} == {"consent"}
+        assert {each.result(120).reason for each in withdrawn} == {"consent"}
         assert [each.event() for each in withdrawn] == [{}] * 3
         stats = client.stats()
         assert (stats.delivered, stats.dropped, stats.pending, stats.balanced) == (1, {"consent": 3}, 0, True)
@@ -137,7 +137,7 @@ def test_what_is_not_known_waits_unsent(answer: Any, caplog: pytest.LogCaptureFi
         assert client.flush().pending == 1
         assert not unknown.done()
         register.answers["user-a"] = True
-        assert unknown.result(30).ok
+        assert unknown.result(120).ok
         assert users(memory.events) == ["user-b", "user-a"]
     (line,) = [each.getMessage() for each in caplog.records if "is not known" in each.getMessage()]
     assert "user-a" not in line

@@ -39,7 +39,7 @@ def test_copy_of_a_client_is_the_client(default: Client, made: Callable[[Any], A
     named = antinode.get_instance("billing").init(KEY, transport=Memory())
     assert made(default) is default
     assert made({"settings": [named]})["settings"][0] is named
-    assert made(named.log_event)(SONG).result(10).ok
+    assert made(named.log_event)(SONG).result(120).ok
     named.shutdown()
 
 
@@ -81,7 +81,7 @@ def test_handle_stays_in_its_process(default: Client, tmp_path: Any, has_storage
     assert copy.copy(handle) is copy.deepcopy(handle) is handle
     with pytest.raises(TypeError, match="cannot be pickled: it settles in the process that logged"):
         pickle.dumps(handle)
-    assert through_pickle(handle.result(10)) == handle.outcome
+    assert through_pickle(handle.result(120)) == handle.outcome
     client.shutdown()
 
 

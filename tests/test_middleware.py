@@ -129,7 +129,7 @@ def test_a_broken_middleware_fails_closed(client, memory, caplog):
     outcome = client.log_event(SONG).result(0)
     assert (outcome.kind, outcome.reason, outcome.status) == ("dropped", "middleware_error", Status.FAILED)
     assert "LookupError" in outcome.message
-    assert client.log_event({**SONG, "event_type": "Next"}).result(10).ok
+    assert client.log_event({**SONG, "event_type": "Next"}).result(120).ok
     assert client.stats().dropped == {"middleware_error": 1}
     assert [event["event_type"] for event in sent(client, memory)] == ["Next"]
     named = "test_a_broken_middleware_fails_closed.<locals>.break_once"
@@ -387,9 +387,9 @@ def test_a_cycle_passes_through_middleware(client, memory):
         deep = [deep]
     for value in (cycle, deep):
         delivery = client.log_event({**SONG, "event_properties": {"value": value, "title": "So What"}})
-        assert delivery.result(10).ok
+        assert delivery.result(120).ok
     assert [event["event_properties"]["title"] for event in sent(client, memory)] == ["So What"] * 2
-    assert client.log_event(SONG).result(10).ok
+    assert client.log_event(SONG).result(120).ok
 
 
 def test_the_copy_keeps_what_is_shared():

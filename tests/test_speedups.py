@@ -163,12 +163,12 @@ def rest():
 
 here = threading.get_ident()
 with logging_client(Memory()) as client:
-    assert client.log_event(SONG).result(30).ok
+    assert client.log_event(SONG).result(120).ok
     rest()
     libc = ctypes.PyDLL(None)
     child = libc.fork()
     if child == 0:
-        told = fork.page[0], client.log_event(SONG).result(30).ok, client.stats().accepted, fork.page[0]
+        told = fork.page[0], client.log_event(SONG).result(120).ok, client.stats().accepted, fork.page[0]
         print(*told, flush=True)
         os._exit(0)
     os.waitpid(child, 0)

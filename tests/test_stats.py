@@ -75,7 +75,7 @@ def test_requests_and_bytes_are_counted():
     """After a delivery: one request, the bytes of its body, no error, not stalled."""
     memory = Memory()
     with logging_client(memory) as client:
-        client.log_event(SONG).result(10)
+        client.log_event(SONG).result(120)
         client.flush()
         stats = client.stats()
     assert (stats.requests, stats.retries, stats.bytes_sent) == (1, 0, len(memory.requests[0].body))

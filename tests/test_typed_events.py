@@ -71,7 +71,7 @@ def test_a_typed_event_is_its_dict(endpoint: Endpoint) -> None:
         "event_properties": {"Order ID": "88231", "total": 12.5, "source": "web"},
     }
     with sent(endpoint) as client:
-        assert client.log_event(event).result(10).kind == "delivered"
+        assert client.log_event(event).result(120).kind == "delivered"
         client.log_event(event.to_dict() | {"insert_id": "order-2"})  # type: ignore[arg-type]
     one, other = endpoint.events
     assert one["event_properties"] == other["event_properties"]
@@ -102,7 +102,7 @@ def test_context_middleware_and_once(endpoint: Endpoint) -> None:
 def test_what_a_bad_one_settles_as(endpoint: Endpoint) -> None:
     """Without a user it is rejected, as a dict is."""
     with sent(endpoint) as client:
-        assert client.log_event(OrderPlaced(order_id="1", total=1)).result(10).kind == "rejected"
+        assert client.log_event(OrderPlaced(order_id="1", total=1)).result(120).kind == "rejected"
 
 
 def test_wrong_names_raise_where_they_are_written() -> None:

@@ -40,7 +40,7 @@ def wait_for(futures: list[Any]) -> None:
     """Wait for what `flush` returned: the official SDK has nothing in the place of what is already sent."""
     for future in futures:
         if future is not None:
-            future.result(10)
+            future.result(120)
 
 
 def collect_leftovers() -> None:

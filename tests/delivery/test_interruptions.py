@@ -201,7 +201,7 @@ def test_an_exception_at_any_step_of_logging_leaves_the_books_balanced(
         stats = client.stats()
         assert (report.pending, stats.pending, stats.on_disk, stats.balanced) == (0, 0, 0, True), stats
         assert [each for each in handles if each.outcome is None] == []
-        assert client.log_event(tick("user-z")).result(20).ok
+        assert client.log_event(tick("user-z")).result(120).ok
     finally:
         gate.open()
         client.shutdown(5)

@@ -65,7 +65,7 @@ def test_a_transport_keeps_the_contract(name: str, endpoint: Endpoint) -> None:
 def test_a_client_delivers_over_it(name: str, endpoint: Endpoint) -> None:
     """Whatever methods it goes without, also through a shutdown that leaves a request under way."""
     client = Client().init(KEY, server_url=endpoint.url, transport=TRANSPORTS[name]())
-    assert client.log_event(SONG).result(20).ok  # type: ignore[arg-type]
+    assert client.log_event(SONG).result(120).ok  # type: ignore[arg-type]
     assert client.shutdown(5).complete
 
 

@@ -96,7 +96,7 @@ client = antinode.init("0123456789abcdef0123456789abcdef", transport=Kept())
 at = datetime(2024, 5, 1, tzinfo=timezone.utc)
 properties = {"price": 0.1 + 0.2, "large": 1e300, "at": at, "note": {1: "é"}}
 event = {"event_type": "Tick", "user_id": "user-20391", "event_properties": properties}
-assert client.log_event(event).result(10).kind == "delivered"
+assert client.log_event(event).result(120).kind == "delivered"
 assert _json.LIBRARY == "msgspec"
 print(bodies[0].decode())
 """

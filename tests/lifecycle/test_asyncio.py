@@ -143,7 +143,7 @@ def test_loop_that_closes_first_does_no_harm(
         task._log_destroy_pending = False  # type: ignore[attr-defined]
     loop.close()
     held.set()
-    assert handle.result(20).ok
+    assert handle.result(120).ok
     assert client.flush(120).complete
     assert not [each for each in caplog.records if each.levelname == "ERROR"]
     for task in tasks:

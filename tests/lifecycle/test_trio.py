@@ -103,7 +103,7 @@ def test_cancelled_waits_leave_nothing_behind(make_client: MakeClient, held: thr
     assert client._sender is not None
     assert not client._sender._works.barriers
     held.set()
-    assert handle.result(20).ok
+    assert handle.result(120).ok
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

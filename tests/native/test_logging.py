@@ -235,7 +235,7 @@ def test_callbacks_and_waiting_are_told(native: Any) -> None:
         handles = [client.log_event(SONG) for _ in range(10)]
         handles[3].add_done_callback(lambda each: told.append(each.event()["user_id"]))
         memory.gate.set()
-        assert handles[9].result(10).ok
+        assert handles[9].result(120).ok
         assert client.flush(120).complete
     assert told == [SONG["user_id"]]
     assert handles[0].event() == {}

@@ -37,7 +37,7 @@ def logged(endpoint: Endpoint, middleware: antinode.Middleware, *properties: dic
             )
             for each in properties
         ]
-        return [str(each.result(10).kind) for each in deliveries]
+        return [str(each.result(120).kind) for each in deliveries]
 
 
 @pytest.mark.parametrize(

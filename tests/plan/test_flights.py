@@ -124,6 +124,7 @@ def test_the_plan_is_that_of_the_file(flights: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_type_checkers_check_the_modules(shop: Path, flights: Path, checker: str) -> None:
     """In their strict modes on Python 3.10, right usage passes, and every mistake is an error to both."""

@@ -72,7 +72,7 @@ def running_relay(
 
     thread = threading.Thread(target=run, name="test-relay", daemon=True)
     thread.start()
-    relay, told = opened.result(30)
+    relay, told = opened.result(120)
     try:
         yield relay
     finally:

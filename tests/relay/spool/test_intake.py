@@ -138,7 +138,7 @@ async def test_requests_at_once_share_a_sync() -> None:
     synced: list[int] = []
 
     def sync(place: int) -> None:
-        asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(120)
         synced.append(place)
 
     group = GroupSync(sync, "test-sync")
