@@ -491,6 +491,8 @@ PyMethodDef antinode_pass_methods[] = {
     {"send_now", FAST(antinode_send_now), PyDoc_STR("How much of two bytes objects a socket takes without waiting.")},
     {"receive_within", FAST(antinode_receive_within),
      PyDoc_STR("What a socket receives, at most so many bytes; TimeoutError after so many seconds.")},
+    {"wait_within", FAST(antinode_wait_within),
+     PyDoc_STR("Wait until anything has come; TimeoutError after so many seconds.")},
 #endif
     {NULL, NULL, 0, NULL},
 };

@@ -54,6 +54,7 @@ PyObject *antinode_identity_at(PyObject *module, PyObject *number);
 PyObject *antinode_has_come(PyObject *module, PyObject *number);
 PyObject *antinode_send_now(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *antinode_receive_within(PyObject *module, PyObject *const *args, Py_ssize_t count);
+PyObject *antinode_wait_within(PyObject *module, PyObject *const *args, Py_ssize_t count);
 #endif
 PyObject *antinode_exceeds_of(PyObject *module, PyObject *const *args, Py_ssize_t count);
 int antinode_exceeds(const char *text, Py_ssize_t size, Py_ssize_t max_string, Py_ssize_t max_properties,

@@ -133,6 +133,34 @@ milliseconds(double seconds)
     return left >= INT_MAX - 1 ? INT_MAX : left <= 0 ? 0 : (int)left + (left > (int)left);
 }
 
+/* Wait until anything has come, and receive into `to`, unless that is NULL: how much, or -1 with an error set. */
+static Py_ssize_t
+receive_until(int descriptor, char *to, size_t size, double until)
+{
+    for (;;) {
+        struct pollfd asked = {.fd = descriptor, .events = POLLIN};
+        int left = milliseconds(until - seconds_now()), found, error;
+        ssize_t got = to == NULL ? 0 : -1;
+        Py_BEGIN_ALLOW_THREADS
+        found = poll(&asked, 1, left);
+        if (found > 0 && to != NULL) {
+            got = recv(descriptor, to, size, FLAGS);
+        }
+        error = errno;
+        Py_END_ALLOW_THREADS
+        if (found > 0 && got >= 0) {
+            return (Py_ssize_t)got;
+        }
+        if (found == 0 && until <= seconds_now()) {
+            PyErr_SetString(PyExc_TimeoutError, "timed out");
+            return -1;
+        }
+        if (found != 0 && goes_on(error) < 0) {
+            return -1;
+        }
+    }
+}
+
 /* receive_within(descriptor, size, seconds) */
 PyObject *
 antinode_receive_within(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
@@ -151,29 +179,28 @@ antinode_receive_within(PyObject *Py_UNUSED(module), PyObject *const *args, Py_s
     if (received == NULL) {
         return NULL;
     }
-    double until = seconds_now() + seconds;
-    for (;;) {
-        struct pollfd asked = {.fd = descriptor, .events = POLLIN};
-        int left = milliseconds(until - seconds_now()), found, error;
-        ssize_t got = -1;
-        Py_BEGIN_ALLOW_THREADS
-        found = poll(&asked, 1, left);
-        if (found > 0) {
-            got = recv(descriptor, PyBytes_AS_STRING(received), (size_t)size, FLAGS);
-        }
-        error = errno;
-        Py_END_ALLOW_THREADS
-        if (got >= 0) {
-            _PyBytes_Resize(&received, (Py_ssize_t)got);
-            return received;
-        }
-        if (found == 0 ? until <= seconds_now() : goes_on(error) < 0) {
-            if (found == 0) {
-                PyErr_SetString(PyExc_TimeoutError, "timed out");
-            }
-            Py_DECREF(received);
-            return NULL;
-        }
+    Py_ssize_t got = receive_until(descriptor, PyBytes_AS_STRING(received), (size_t)size, seconds_now() + seconds);
+    if (got < 0) {
+        Py_DECREF(received);
+        return NULL;
     }
+    _PyBytes_Resize(&received, got);
+    return received;
+}
+
+/* wait_within(descriptor, seconds) */
+PyObject *
+antinode_wait_within(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "give a descriptor and seconds");
+        return NULL;
+    }
+    int descriptor = descriptor_of(args[0]);
+    double seconds = descriptor < 0 ? -1 : PyFloat_AsDouble(args[1]);
+    if (PyErr_Occurred() || receive_until(descriptor, NULL, 0, seconds_now() + seconds) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
 }
 #endif

@@ -91,6 +91,20 @@ def test_what_comes_is_received_and_the_end_is_nothing(
     assert native.receive_within(near.fileno(), 4, 5.0) == b""
 
 
+def test_a_wait_ends_with_what_comes_and_takes_nothing(
+    native: Any, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """It stays for whoever receives, in TLS for example; without it the time is what ends the wait."""
+    near, far = pair
+    with pytest.raises(TimeoutError, match="timed out"):
+        native.wait_within(near.fileno(), 0.01)
+    far.send(b"answer")
+    native.wait_within(near.fileno(), 5.0)
+    assert near.recv(10) == b"answer"
+    far.close()
+    native.wait_within(near.fileno(), 5.0)
+
+
 def test_a_reset_and_a_descriptor_that_is_none_raise_what_sockets_raise(
     native: Any, pair: tuple[socket.socket, socket.socket]
 ) -> None:

@@ -165,11 +165,16 @@ class BoundedIO:
         """How much the system takes without waiting. With a timeout Python asks it first whether it takes
         anything: one more system call, and one more wait for the interpreter's lock beside busy threads."""
         self.exchange.remaining()
-        self.sock.settimeout(0)
+        self.wait_never()
         try:
             return send(data)
         except self.would_block:
             return 0
+
+    def wait_never(self) -> None:
+        """Have the socket not wait; to tell it again would be another system call."""
+        if self.sock.gettimeout() != 0:
+            self.sock.settimeout(0)
 
     def post(self, head: bytes, body: bytes) -> None:
         """Send both in one system call: copying a body costs less than another wait for the lock."""
@@ -188,13 +193,14 @@ class BoundedIO:
     def receive(self, size: int) -> bytes:
         """At most so many bytes of the answer, at least one but at the end of the connection."""
         left = self.exchange.remaining()
-        if self._is_bare:
-            received = receive_within(self.sock, size, left)
-        else:
-            self.sock.settimeout(left)
-            received = self.sock.recv(size)
+        received = receive_within(self.sock, size, left) if self._is_bare else self._receive(size, left)
         if received:
             self.exchange.answered = True
+        return received
+
+    def _receive(self, size: int, seconds: float) -> bytes:
+        self.sock.settimeout(seconds)
+        received: bytes = self.sock.recv(size)
         return received
 
 

@@ -58,6 +58,16 @@ def is_bare(sock: Any) -> bool:
     return _native is not None and type(sock) is _OWN_CLASS
 
 
+def is_bare_tls(sock: Any) -> bool:
+    """Whether `wait_within` may wait for what comes to this socket: compiled, and with TLS alone above it."""
+    return _native is not None and type(sock).__module__ == "ssl"
+
+
+def wait_within(sock: Any, seconds: float) -> None:
+    """Return once anything has come to the descriptor. Raises `TimeoutError`, and what `poll` does."""
+    _native.wait_within(sock.fileno(), seconds)
+
+
 def send_now(sock: Any, head: bytes, body: bytes) -> int:
     """How many bytes of both a bare socket takes without waiting. Raises what `sendmsg` does."""
     sent: int = _native.send_now(sock.fileno(), head, body)

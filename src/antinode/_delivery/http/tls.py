@@ -6,6 +6,7 @@ import os
 import ssl
 
 from antinode._delivery.http.connection import BoundedConnect, BoundedIO, Direct
+from antinode._delivery.http.descriptors import is_bare_tls, wait_within
 
 
 def make_context(bundle: str | None) -> ssl.SSLContext:
@@ -35,6 +36,21 @@ class OverTLS(BoundedIO):
 
     is_tls = True
     would_block = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+    def _receive(self, size: int, seconds: float) -> bytes:
+        """Wait apart from TLS, which would give up the interpreter's lock at each of its steps."""
+        while is_bare_tls(self.sock):
+            self.wait_never()
+            if not self.sock.pending():
+                wait_within(self.sock, self.exchange.remaining())
+            try:
+                received: bytes = self.sock.recv(size)
+            except ssl.SSLWantReadError:
+                continue  # what has come is no whole record yet
+            except ssl.SSLWantWriteError:
+                break
+            return received
+        return super()._receive(size, min(seconds, self.exchange.remaining()))
 
 
 class _DirectTLS(Direct):
