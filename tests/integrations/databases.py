@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own, on a socket in a temporary directory."""
+"""A PostgreSQL and a MariaDB of the tests' own, on sockets in temporary directories."""
 
 from __future__ import annotations
 
@@ -66,6 +66,49 @@ def postgresql() -> Iterator[Path]:
             server.communicate(timeout=120)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def mariadb() -> Iterator[Path]:
+    """The socket of a running server: its user is `root`, its database is `antinode`."""
+    server_program = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
+    installer = shutil.which("mariadb-install-db")
+    if server_program is None or installer is None:
+        absent("needs MariaDB: `apt-get install mariadb-server-core mariadb-client-core`")
+    home = Path(tempfile.mkdtemp(prefix="antinode-mariadb-"))
+    base = Path(server_program).resolve().parents[1]
+    usual = ["--no-defaults", f"--basedir={base}", f"--datadir={home}/data"]
+    usual += ["--user=root"] if os.geteuid() == 0 else []
+    try:
+        subprocess.run(
+            [installer, *usual, "--auth-root-authentication-method=normal", "--skip-test-db"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        settings = ["--skip-networking", f"--socket={home}/socket", "--innodb-flush-log-at-trx-commit=0"]
+        settings += ["--innodb-buffer-pool-size=16M", f"--lc-messages-dir={base}/share/mysql"]
+        with (home / "log").open("w") as log:
+            server = subprocess.Popen([server_program, *usual, *settings], stdout=log, stderr=log)
+        try:
+            _wait_for_mariadb(home, server)
+            yield home / "socket"
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _wait_for_mariadb(home: Path, server: subprocess.Popen[bytes]) -> None:
+    import pymysql
+
+    deadline = time.monotonic() + _STARTS_WITHIN
+    while "ready for connections" not in (log := (home / "log").read_text()):
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"MariaDB did not start:\n{log}")
+        time.sleep(0.05)
+    connection = pymysql.connect(unix_socket=str(home / "socket"), user="root")
+    connection.cursor().execute("CREATE DATABASE antinode CHARACTER SET utf8mb4")
+    connection.close()
 
 
 def _wait_for(home: Path, server: subprocess.Popen[str]) -> None:

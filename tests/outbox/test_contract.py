@@ -85,7 +85,7 @@ def test_django(request: pytest.FixtureRequest, tmp_path: Path, engine_name: str
 
 
 def test_mysql_has_words_for_all_of_it() -> None:
-    """Compiled by MySQL's dialect; there is no server here."""
+    """Compiled by MySQL's dialect; it is MariaDB that there is a server of, in `test_mariadb`."""
     dialect = mysql.dialect()
     events, once, _, leases = Outbox().tables
     read = reading(events, reach=9, shards=[1, 2], without=[3]).limit(5)
