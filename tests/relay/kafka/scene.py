@@ -33,7 +33,7 @@ from antinode.relay.streams import stream_of
 
 KEY = "0123456789abcdef0123456789abcdef"
 OPTIONS = {"request_timeout_millis": 1000}
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def project(endpoint, name="web", key=KEY):

@@ -56,7 +56,7 @@ def test_events_of_two_projects_arrive_once_and_in_order(settings, endpoint):
     keys = set()
     endpoint.answer = lambda request: keys.add(request.document["api_key"])
     with working(settings, web, app) as worker:
-        endpoint.wait_for(653)
+        endpoint.wait_for(653, PATIENCE)
         assert {figures.name for figures in [web, app]} == set(worker.figures())
     assert endpoint.summary()["received"] == 653
     assert endpoint.out_of_order() == []
@@ -69,7 +69,7 @@ def test_a_second_worker_begins_where_the_first_ended(settings, endpoint):
     for start in (0, 10):
         keep(settings, (web, of_users(20, 10, start=start)))
         with working(settings, web):
-            endpoint.wait_for(20 * (start + 10))
+            endpoint.wait_for(20 * (start + 10), PATIENCE)
     assert endpoint.summary()["received"] == 400
     assert endpoint.out_of_order() == []
 
@@ -99,14 +99,14 @@ def test_workers_that_come_and_go_lose_nothing(settings, endpoint):
     endpoint.answer = faults.delay(0.02)
     keep(settings, (web, of_users(40, 20)))
     with working(settings, web) as first:
-        endpoint.wait_for(1)
+        endpoint.wait_for(1, PATIENCE)
         with working(settings, web) as second:
             eventually(lambda: len(first.partitions()) == len(second.partitions()) == 2)
             keep(settings, (web, of_users(40, 20, start=20)))
-            endpoint.wait_for(1600)
+            endpoint.wait_for(1600, PATIENCE)
         eventually(lambda: len(first.partitions()) == 4)
         keep(settings, (web, of_users(40, 10, start=40)))
-        endpoint.wait_for(2000)
+        endpoint.wait_for(2000, PATIENCE)
     assert endpoint.summary()["received"] == 2000
     assert endpoint.out_of_order() == []
 
@@ -139,7 +139,7 @@ def test_an_outage_costs_time_and_nothing_else(settings, endpoint):
     endpoint.down(1.0)
     keep(settings, (web, of_users(20, 20)))
     with working(settings, web):
-        endpoint.wait_for(400)
+        endpoint.wait_for(400, PATIENCE)
     assert endpoint.summary()["received"] == 400
     assert endpoint.out_of_order() == []
 
@@ -152,10 +152,10 @@ def test_a_throttled_user_is_parked_and_nobody_else_waits(settings, endpoint):
     endpoint.answer = faults.throttle(users=["hot"])
     keep(settings, (web, [event("hot", seq) for seq in range(50)] + of_users(30, 10)))
     with working(settings, web) as worker:
-        endpoint.wait_for(300)
+        endpoint.wait_for(300, PATIENCE)
         eventually(lambda: sum(each.lanes for each in worker.partitions()) == 1)
         keep(settings, (web, [event("hot", seq) for seq in range(50, 80)] + of_users(30, 10, start=10)))
-        endpoint.wait_for(600)
+        endpoint.wait_for(600, PATIENCE)
         eventually(lambda: sum(each.parked for each in worker.partitions()) == 80)
         eventually(lambda: all(each.lag == 0 for each in worker.partitions()))
     assert sum(len(unpack(each.value).bodies) for each in read_all(settings, settings.parked_topic)) == 80
@@ -165,10 +165,10 @@ def test_a_throttled_user_is_parked_and_nobody_else_waits(settings, endpoint):
         eventually(lambda: sum(each.parked for each in worker.partitions()) == 90)
         endpoint.answer = None
     with working(settings, web) as worker:
-        endpoint.wait_for(690)
+        endpoint.wait_for(690, PATIENCE)
         eventually(lambda: sum(each.lanes for each in worker.partitions()) == 0)
         keep(settings, (web, [event("hot", 90)]))
-        endpoint.wait_for(691)
+        endpoint.wait_for(691, PATIENCE)
     assert seqs(endpoint, "hot") == list(range(91))
     assert endpoint.summary()["received"] == 691
 
@@ -180,7 +180,7 @@ def test_what_amplitude_refuses_is_a_dead_letter(settings, endpoint):
     bad = event("user-3", 99, bad=True)
     keep(settings, (web, [*of_users(10, 5), bad, *of_users(10, 5, start=5)]))
     with working(settings, web) as worker:
-        endpoint.wait_for(100)
+        endpoint.wait_for(100, PATIENCE)
         eventually(lambda: all(each.lag == 0 for each in worker.partitions()))
     ((fetched, why),) = dead_letters(settings)
     assert unpack(fetched.value).bodies == [bad.body]
@@ -224,7 +224,7 @@ def test_what_is_no_record_of_the_relay_is_set_aside(settings, endpoint):
     write(settings, pack([1], [b"{}"]), head)
     keep(settings, (web, of_users(10, 5)))
     with working(settings, web) as worker:
-        endpoint.wait_for(50)
+        endpoint.wait_for(50, PATIENCE)
         eventually(lambda: all(each.lag == 0 for each in worker.partitions()))
     found = {(why.reason, why.origin): fetched.value for fetched, why in dead_letters(settings)}
     assert found == {
@@ -242,7 +242,7 @@ def test_what_is_too_old_is_set_aside_and_never_sent(settings, endpoint):
         head = RecordHead(web.fingerprint, now_ms() - age, 4)
         write(settings, pack([kept.stream], [kept.body]), headers_of(head), kept.stream % 4)
     with working(settings, web) as worker:
-        endpoint.wait_for(1)
+        endpoint.wait_for(1, PATIENCE)
         eventually(lambda: all(each.lag == 0 for each in worker.partitions()))
     assert seqs(endpoint, "user-1") == [1]
     ((fetched, why),) = dead_letters(settings)
@@ -257,10 +257,10 @@ def test_what_ended_beyond_the_commit_is_not_sent_again(settings, endpoint):
     endpoint.answer = faults.throttle(users=["hot"])
     keep(settings, (web, [event("hot", 0), *of_users(40, 10)]))
     with working(settings, web):
-        endpoint.wait_for(400)
+        endpoint.wait_for(400, PATIENCE)
     endpoint.answer = None
     with working(settings, web):
-        endpoint.wait_for(401)
+        endpoint.wait_for(401, PATIENCE)
     assert endpoint.summary()["received"] == 401
 
 
