@@ -37,7 +37,7 @@ def grow(
     """Give a relay more partitions, by a new topic beside the one that it has. Fronts and workers go on.
 
     The new topic is made, the old one is sealed, and once no broker takes records of that any more, the new
-    one is opened. In between, for about a second, fronts answer 503, and clients repeat. Workers deliver the
+    one is opened. In between, for some seconds, fronts answer 503, and clients repeat. Workers deliver the
     old topic to its end, and then the new one, so that each user's events stay in order.
 
     If it ends early, fronts may be without a topic to write to: call it again, and it goes on where it was.

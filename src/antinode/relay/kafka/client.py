@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
@@ -386,6 +387,8 @@ def asking(ask: Callable[..., Any], *arguments: Any) -> Any:
     """What a call returns, with `KafkaTrouble` for the library's exceptions."""
     try:
         return ask(*arguments)
+    except FutureTimeout:
+        raise KafkaTrouble("the brokers do not answer in time") from None
     except confluent().KafkaException as error:
         raise trouble_of(error.args[0]) from None
 

@@ -48,8 +48,8 @@ class FollowingIntake:
 
     async def open(self) -> None:
         """Begin to take events. Raises `ConfigurationError`, and `KafkaTrouble` if nobody says."""
-        self._admin = await asyncio.to_thread(Inspector, self._settings)
-        await self._write_to(await asyncio.to_thread(open_generation, self._settings, self._admin))
+        inspector = await asyncio.to_thread(Inspector, self._settings)
+        await self._write_to(await asyncio.to_thread(open_generation, self._settings, inspector))
 
     async def _write_to(self, generation: Generation) -> None:
         intake = KafkaIntake(msgspec.structs.replace(generation.settings, partitions=None))
@@ -83,11 +83,17 @@ class FollowingIntake:
     async def _follow_once(self) -> bool:
         its = msgspec.structs.replace(self._settings, partitions=None)
         try:
-            generation = await asyncio.to_thread(open_generation, its, self._admin)
+            # A new one each time: one that saw its broker go may not find another.
+            inspector = await asyncio.to_thread(Inspector, its)
+            generation = await asyncio.to_thread(open_generation, its, inspector)
             if generation.topic != self._topic:
                 await self._write_to(generation)
         except (KafkaTrouble, ConfigurationError) as error:
             self._why = str(error)
+            return False
+        except Exception as error:
+            _log.exception("antinode relay: the topic to write to could not be looked for, and is again")
+            self._why = type(error).__name__
             return False
         self._why = ""
         return True
@@ -136,36 +142,46 @@ class FollowingWorker:
 
     def run(self) -> None:
         """Deliver until `stop` is called. Raises what `KafkaWorker.run` does."""
-        admin = Inspector(self._settings)
+        generation = generation_to_deliver(self._settings, Inspector(self._settings))
         while not self._is_stopping.is_set():
-            generation = generation_to_deliver(self._settings, admin)
             self.worker = self._make(generation.settings)
             if self._is_stopping.is_set():  # told so just before there was this worker
                 break
-            with self._watching(generation, admin):
+            with self._watching(generation) as later:
                 self.worker.run()
+            generation = later[0] if later else generation
 
     @contextmanager
-    def _watching(self, generation: Generation, admin: Inspector) -> Iterator[None]:
-        """End the worker once its generation is over, and is not the last."""
+    def _watching(self, generation: Generation) -> Iterator[list[Generation]]:
+        """End the worker once its generation is over, and give the one that comes then."""
         is_over = threading.Event()
         worker = self.worker
+        later: list[Generation] = []
 
         def watch() -> None:
             while not is_over.wait(_WATCH_SECONDS):
-                try:
-                    following = generation_to_deliver(self._settings, admin)
-                except (KafkaTrouble, ConfigurationError):
-                    continue  # it is asked again
-                if following.number > generation.number:
+                following = self._to_deliver()
+                if following is not None and following.number > generation.number:
                     _log.info("antinode relay: %s is drained; on to %s", generation.topic, following.topic)
+                    later.append(following)
                     worker.stop()
                     return
 
         thread = threading.Thread(target=watch, name="antinode-relay-generations", daemon=True)
         thread.start()
         try:
-            yield
+            yield later
         finally:
             is_over.set()
             thread.join()
+
+    def _to_deliver(self) -> Generation | None:
+        """The first generation that is not over; None: nobody says at present."""
+        try:
+            # A new one each time, as for fronts.
+            return generation_to_deliver(self._settings, Inspector(self._settings))
+        except (KafkaTrouble, ConfigurationError):
+            return None
+        except Exception:
+            _log.exception("antinode relay: the topic to deliver could not be looked for, and is again")
+            return None
