@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy
 
 import antinode
 from antinode import _client
@@ -77,6 +78,8 @@ def test_snippets_run(page: Path, endpoint: Endpoint) -> None:
     for number, snippet in enumerate(snippets(page)):
         exec(compile(snippet, f"{page.name}, snippet {number}", "exec"), namespace)  # noqa: S102 - our own pages
     antinode.flush(120)
+    for engine in [each for each in namespace.values() if isinstance(each, sqlalchemy.Engine)]:
+        engine.dispose()  # a page does not, and its connections would be told of in another test
 
 
 def test_readme_delivers(endpoint: Endpoint) -> None:

@@ -108,6 +108,8 @@ def test_what_is_left_is_a_failure(url: str, client: Client, endpoint: Endpoint)
 )
 def test_a_database_that_cannot_be_is_wrong_usage(url: str, says: str) -> None:
     """With what to write instead, and without the password."""
+    if "psycopg" in url:
+        pytest.importorskip("psycopg")
     done = outbox("status", url)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in words(done.stderr)
@@ -116,6 +118,7 @@ def test_a_database_that_cannot_be_is_wrong_usage(url: str, says: str) -> None:
 
 def test_a_database_that_does_not_answer_is_a_failure() -> None:
     """In the words of its driver, without the password."""
+    pytest.importorskip("psycopg")
     done = outbox("status", f"postgres://shop:{MISSING_PASSWORD}@127.0.0.1:1/shop")
     assert (done.returncode, done.stdout) == (1, "")
     assert "the database says" in words(done.stderr)
