@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[2]
 GUNICORN = ("gunicorn", "--bind=127.0.0.1:PORT")
 UWSGI = (
     str(Path(sys.executable).parent / "uwsgi"), "--http-socket=127.0.0.1:PORT", "--enable-threads",
-    f"--home={sys.prefix}", f"--pythonpath={ROOT}", "--need-app", "--master", "--die-on-term",
+    f"--home={sys.prefix}", f"--pythonpath={ROOT}", "--need-app", "--master",
+    "--hook-master-start=unix_signal:15 gracefully_kill_them_all",
 )  # fmt: skip
 _STARTS_WITHIN = 120.0
 

@@ -21,7 +21,7 @@ WITHOUT_EFFECT = {
         (*GUNICORN, f"{APPS}:asgi_with_lifespan", "--preload", UVICORN_WORKER),
         "antinode.integrations.asgi.with_lifespan(app)",
     ),
-    "uwsgi": ((*UWSGI, f"--module={APPS}:wsgi"), "Start it with --master and --die-on-term"),
+    "uwsgi": ((*UWSGI, f"--module={APPS}:wsgi"), "Start it with --master and --hook-master-start"),
 }
 COVERED = {
     "gunicorn": (*GUNICORN, f"{APPS}:wsgi"),

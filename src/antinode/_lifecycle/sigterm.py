@@ -59,7 +59,8 @@ class Drain:
         if "uwsgi" in sys.modules:
             return (
                 "uWSGI takes SIGTERM itself once it has loaded the application. Start it with --master and "
-                "--die-on-term instead: its workers send what is queued when they end"
+                '--hook-master-start "unix_signal:15 gracefully_kill_them_all" instead: its workers send '
+                "what is queued when they end"
             )
         if "mod_wsgi" in sys.modules:
             return (
