@@ -1,4 +1,4 @@
-"""The context of a Celery task, in a real worker with a broker on disk."""
+"""The context of a Celery task, in a real worker with Redis as its broker."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ warnings.simplefilter("ignore")
 import antinode, celery
 from antinode.integrations.celery import connect
 
-app = celery.Celery("tasks", broker="filesystem://")
-app.conf.broker_transport_options = {name: os.environ["BROKER"] for name in
-    ("data_folder_in", "data_folder_out", "control_folder")}
+app = celery.Celery("tasks", broker=os.environ["BROKER"])
+app.conf.task_default_queue = os.environ["QUEUE"]
 app.conf.worker_log_format = "%(message)s"
 connect()
 antinode.init(server_url=os.environ["ANTINODE_SERVER_URL"], upload_interval_in_sec=600)
@@ -37,12 +36,12 @@ def work(self, name):
     if name == "outer":
         antinode.add_context(event_properties={"from": "outer"})
         work.delay("inner")
-    open(os.path.join(os.environ["BROKER"], "ran"), "a").write(name + "\\n")
+    open("ran", "a").write(name + "\\n")
 
 @app.task
 def without(name):
     antinode.log_event({"event_type": name, "device_id": "device-1"})
-    open(os.path.join(os.environ["BROKER"], "ran"), "a").write(name + "\\n")
+    open("ran", "a").write(name + "\\n")
 
 def queue():
     for user in range(3):
@@ -58,12 +57,13 @@ def queue():
 
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
 def test_tasks_run_in_the_context_in_which_they_were_queued(
-    endpoint: Endpoint, tmp_path: Path, pool: str
+    endpoint: Endpoint, tmp_path: Path, redis_url: str, pool: str
 ) -> None:
     """Tasks of tasks and retries too; a task that was queued without one has none, whatever ran before it."""
     (tmp_path / "tasks.py").write_text(_TASKS)
     environment = {
-        **os.environ, "BROKER": str(tmp_path), "AMPLITUDE_API_KEY": KEY, "ANTINODE_SERVER_URL": endpoint.url
+        **os.environ, "BROKER": redis_url.replace("unix:", "redis+socket:"), "QUEUE": f"celery-{pool}",
+        "AMPLITUDE_API_KEY": KEY, "ANTINODE_SERVER_URL": endpoint.url,
     }  # fmt: skip
     queued = subprocess.run(
         [sys.executable, "-c", "import tasks; tasks.queue()"],
