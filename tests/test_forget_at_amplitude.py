@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -20,6 +17,7 @@ from antinode._options import read_options
 from antinode._project_api import origin_of
 from antinode.server import Running, running
 from tests.memory import KEY, Memory
+from tests.scripted import Answer, Scripted
 from tests.test_consent import event
 
 SECRET = "fedcba9876543210fedcba9876543210"
@@ -30,46 +28,6 @@ def amplitude() -> Iterator[Running]:
     with running() as server:
         server.api.set_rules(api_keys=[{"key": KEY, "secret": SECRET}])
         yield server
-
-
-class Scripted:
-    """A server that answers what it is told to, and keeps what it was asked."""
-
-    def __init__(self, *answers: tuple[int, bytes]) -> None:
-        self.asked: list[tuple[str, str, dict[str, Any]]] = []
-        self.authorizations: set[str | None] = set()
-        script = list(answers)
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                size = int(self.headers.get("content-length") or 0)
-                body = json.loads(self.rfile.read(size)) if size else {}
-                outer.asked.append((self.command, self.path, body))
-                outer.authorizations.add(self.headers.get("authorization"))
-                status, answer = script.pop(0) if len(script) > 1 else script[0]
-                self.send_response(status)
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            do_GET = do_POST
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-
-    def __enter__(self) -> Scripted:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 def api_of(url: str, pauses: list[float] | None = None) -> UserPrivacyApi:
@@ -101,14 +59,14 @@ def test_who_is_forgotten_here_is_forgotten_there(amplitude: Running) -> None:
 def test_a_hundred_users_go_in_each_request_and_one_request_in_a_second() -> None:
     """With the credentials by Basic auth, and who asks for it."""
     pauses: list[float] = []
-    with Scripted((200, JOB)) as server:
+    with Scripted([Answer(200, JOB)]) as server:
         api = api_of(server.url, pauses)
         jobs = api.delete(people_of([f"user-{n:03}" for n in range(250)], None), "me@example.com")
         api.close()
     assert jobs == [DeletionJob(day="2026-12-04", status="staging", users=1, unknown=1)] * 3
-    assert [len(body["user_ids"]) for _, _, body in server.asked] == [100, 100, 50]
-    assert {(method, path) for method, path, _ in server.asked} == {("POST", "/api/2/deletions/users")}
-    assert {body["requester"] for _, _, body in server.asked} == {"me@example.com"}
+    assert [len(each.document["user_ids"]) for each in server.asked] == [100, 100, 50]
+    assert {each[:2] for each in server.asked} == {("POST", "/api/2/deletions/users")}
+    assert {each.document["requester"] for each in server.asked} == {"me@example.com"}
     assert pauses == [1.0, 1.0]
     assert server.authorizations == {urllib3.make_headers(basic_auth=f"{KEY}:{SECRET}")["authorization"]}
 
@@ -132,7 +90,7 @@ def test_what_amplitude_refuses_is_raised_with_what_was_removed(
     """A 429 and a 5xx are tried again; no message, log line or repr holds key, secret or user."""
     monkeypatch.setattr("antinode._forgetting.user_privacy.SECONDS_PER_REQUEST", 0.0)
     is_well = answers[-1] == (200, JOB)
-    with Scripted(*answers) as server, caplog.at_level(logging.DEBUG):
+    with Scripted([Answer(*each) for each in answers]) as server, caplog.at_level(logging.DEBUG):
         client = Client().init(
             KEY,
             server_url=server.url,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -25,6 +23,7 @@ from tests.cli.reading import words
 from tests.examples import examples
 from tests.plan.strategies import SCHEMAS
 from tests.plan.test_reading import SHOP
+from tests.scripted import Answer, Scripted
 
 KEY = "0123456789abcdef0123456789abcdef"
 SECRET = "fedcba9876543210fedcba9876543210"
@@ -180,43 +179,6 @@ def test_nothing_is_deleted_unless_asked(server: Running, tmp_path: Path) -> Non
     assert (total["made"], total["refused"], total["only_in_amplitude"]) == (1, 0, 0)
 
 
-class Scripted:
-    """A server that answers what it is told to, and keeps what it was asked."""
-
-    def __init__(self, answers: list[tuple[int, bytes, dict[str, str]]]) -> None:
-        self.asked: list[tuple[str, str]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.rfile.read(int(self.headers.get("content-length") or 0))
-                outer.asked.append((self.command, self.path))
-                status, body, headers = answers.pop(0) if len(answers) > 1 else answers[0]
-                self.send_response(status)
-                for name, value in {**headers, "content-length": str(len(body))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_POST = do_PUT = do_DELETE = do_GET
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-
-    def __enter__(self) -> Scripted:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
 CREATED = changes(parse_plan("version: 1\nevents: {Paid: {}}"), to_entries(TrackingPlan()), prunes=False)[0][
     0
 ]
@@ -225,23 +187,23 @@ CREATED = changes(parse_plan("version: 1\nevents: {Paid: {}}"), to_entries(Track
 def test_limits_are_respected() -> None:
     """After a 429 it waits as long as the answer asks for, and longer each time; in the end it says so."""
     pauses: list[float] = []
-    with Scripted([(429, b"", {"retry-after": "7"}), (503, b"", {}), (200, b"{}", {})]) as server:
+    with Scripted([Answer(429, headers={"retry-after": "7"}), Answer(503), Answer(200, b"{}")]) as server:
         client = client_of(server.url, pauses)
         client.make(CREATED)
         client.close()
     assert pauses == [7.0, 6.0]
-    with Scripted([(429, b"", {})]) as server:
+    with Scripted([Answer(429)]) as server:
         client = client_of(server.url)
         with pytest.raises(TaxonomyError, match="answered 429: a project may ask for 7,200 an hour"):
             client.make(CREATED)
         client.close()
-    assert server.asked == [("POST", "/api/2/taxonomy/event")] * 5
+    assert [each[:2] for each in server.asked] == [("POST", "/api/2/taxonomy/event")] * 5
 
 
 def test_a_request_that_was_heard_is_made() -> None:
     """Where its answer was lost, that it is there already is no refusal; without that it is."""
     exists = json.dumps({"success": False, "errors": [{"message": "already exists"}]}).encode()
-    with Scripted([(503, b"", {}), (409, exists, {})]) as server:
+    with Scripted([Answer(503), Answer(409, exists)]) as server:
         client = client_of(server.url)
         client.make(CREATED)
         with pytest.raises(ChangeRefused, match="already exists"):
@@ -262,7 +224,7 @@ def test_what_amplitude_alone_has_is_no_plan() -> None:
             ]
         },
     ]
-    with Scripted([(200, json.dumps(each).encode(), {}) for each in answers]) as server:
+    with Scripted([Answer(200, json.dumps(each).encode()) for each in answers]) as server:
         client = client_of(server.url)
         plan = pull(client, TrackingPlan())
         client.close()
@@ -272,7 +234,7 @@ def test_what_amplitude_alone_has_is_no_plan() -> None:
             "user_properties: {plan: {type: string, enum: [a, b]}}"
         )
     )
-    assert "?event_type=Paid" in server.asked[2][1]
+    assert "?event_type=Paid" in server.asked[2].path
     assert client.origin == server.url
     assert repr(client) == f"<TaxonomyClient {server.url}>"
     assert shown_change(CREATED) == "event Paid"

@@ -76,9 +76,8 @@ def keep(settings, *requests):
 
 
 @contextmanager
-def working(settings, *projects, **options):
+def running(worker):
     """A worker in a thread; what ends it early is raised at the end."""
-    worker = KafkaWorker(settings, Projects(projects), {**OPTIONS, **options})
     failures = []
 
     def run():
@@ -97,6 +96,11 @@ def working(settings, *projects, **options):
         assert not thread.is_alive()
     if failures:
         raise failures[0]
+
+
+def working(settings, *projects, **options):
+    """A worker of these projects that runs."""
+    return running(KafkaWorker(settings, Projects(projects), {**OPTIONS, **options}))
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from antinode.relay.kafka.records import is_probe
 from antinode.relay.projects import Projects
 from antinode.testing import faults
 from antinode.testing.endpoint import Endpoint
-from tests.relay.kafka.scene import OPTIONS, PATIENCE, event, eventually, project, read_all
+from tests.relay.kafka.scene import OPTIONS, PATIENCE, event, eventually, project, read_all, running
 from tests.relay.kafka.scene import keep as keep_in_kafka
 
 USERS = 40
@@ -105,28 +105,9 @@ class Fronts:
         eventually(lambda: self.kept >= wanted or self._failure, 4 * PATIENCE)
 
 
-@contextmanager
 def following(settings, *projects):
     """A worker that follows."""
-    worker = FollowingWorker(settings, Projects(projects), OPTIONS)
-    failures = []
-
-    def run():
-        try:
-            worker.run()
-        except Exception as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield worker
-    finally:
-        worker.stop()
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
-    if failures:
-        raise failures[0]
+    return running(FollowingWorker(settings, Projects(projects), OPTIONS))
 
 
 def test_it_grows_while_fronts_and_workers_run(settings, endpoint, monkeypatch):
