@@ -22,7 +22,7 @@ import os, signal, threading, time
 import antinode, celery
 from celery import signals
 
-RAN, COUNT, SIGNAL, IS_SLOW = {ran!r}, {count}, {signal!r}, {is_slow}
+RAN, COUNT, TASKS, SIGNAL, IS_SLOW = {ran!r}, {count}, {tasks}, {signal!r}, {is_slow}
 app = celery.Celery("tasks", broker="memory://")
 
 def begin(**_):
@@ -38,18 +38,29 @@ def work(seq):
     properties = {{"seq": seq}}
     antinode.log_event({{"event_type": "Tick", "user_id": "user-1", "event_properties": properties}})
     with open(RAN, "a") as file:
-        file.write(f"{{seq}}\\n")
+        file.write(f"{{seq}} {{os.getpid()}}\\n")
     if IS_SLOW:
         time.sleep(0.2)
+
+def is_gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 def stop():
     while not os.path.exists(RAN) or len(open(RAN).readlines()) < COUNT:
         time.sleep(0.02)
+    if SIGNAL == "SIGKILL":
+        while not all(is_gone(int(line.split()[1])) for line in open(RAN)):
+            time.sleep(0.02)
+        os.killpg(0, signal.SIGKILL)
     os.kill(os.getpid(), getattr(signal, SIGNAL))
 
 @signals.worker_ready.connect
 def start(**_):
-    for seq in range(20):
+    for seq in range(TASKS):
         work.delay(seq)
     threading.Thread(target=stop, daemon=True).start()
 
@@ -62,7 +73,8 @@ app.worker_main(["worker", *quiet, *{arguments!r}])
     ("stop", "arguments", "begins_in_child"),
     [
         ("SIGTERM", ["--pool=prefork", "--concurrency=2"], False),
-        ("SIGTERM", ["--pool=prefork", "--concurrency=2", "--max-tasks-per-child=3"], True),
+        # Once all children with tasks have ended: a warm shutdown may kill one that is just ending.
+        ("SIGKILL", ["--pool=prefork", "--concurrency=2", "--max-tasks-per-child=3"], True),
         ("SIGQUIT", ["--pool=prefork", "--concurrency=2"], True),
         ("SIGTERM", ["--pool=threads", "--concurrency=2"], False),
         ("SIGTERM", ["--pool=solo"], False),
@@ -77,7 +89,8 @@ def test_what_tasks_log_is_sent_when_workers_end(
     ran = tmp_path / "ran"
     program = _WORKER.format(
         ran=str(ran),
-        count=20 if stop == "SIGTERM" else 8,
+        count={"SIGTERM": 20, "SIGKILL": 18, "SIGQUIT": 8}[stop],
+        tasks=18 if stop == "SIGKILL" else 20,
         signal=stop,
         is_slow=stop == "SIGQUIT",
         begins_in_child=begins_in_child,
@@ -85,7 +98,7 @@ def test_what_tasks_log_is_sent_when_workers_end(
     )
     ended = run(program, endpoint.url, bare=True, timeout=60)
     arrived = sorted(each["event_properties"]["seq"] for each in endpoint.events)
-    assert arrived == sorted(map(int, ran.read_text().split())), ended
+    assert arrived == sorted(int(line.split()[0]) for line in ran.read_text().splitlines()), ended
     assert len(arrived) >= 8
 
 
