@@ -71,6 +71,10 @@ class Simulation:
         self.told: list[Record] = []
         self.notes: list[Note] = []
         self.retried: list[Retried] = []
+        self.is_late = False
+        """Whether this process keeps the requests under way waiting."""
+        self._was_late = False
+        """As the shell told the core last."""
         self.racing: Callable[[], object] | None = None
         """Called once between the shell's last look and its falling asleep."""
         self._numbers: dict[bytes, int] = {}
@@ -171,7 +175,7 @@ class Simulation:
             assert rounds <= 5 + len(core.queued) // SCAN_RECORDS + (
                 len(self.records) if self.store else 0
             ), "the shell spins"
-            for upload in core.next_uploads(self.now):
+            for upload in self._next_uploads():
                 self._start(upload)
             self._collect()
             self._refill()
@@ -186,6 +190,10 @@ class Simulation:
                 break
         assert core.is_idle or self.flights or self.wake_at is not None, "nothing would ever wake the shell"
         self.check()
+
+    def _next_uploads(self) -> list[Upload]:
+        self._was_late = self.is_late and bool(self.flights)
+        return self.core.next_uploads(self.now, is_late=self._was_late)
 
     def _refill(self) -> None:
         spooled, store = self.core.spooled, self.store
@@ -295,7 +303,7 @@ class Simulation:
         core = self.core
         if self.checks:
             message = "the shell slept although there was something to send"
-            assert core.next_uploads(self.now) == [], message
+            assert core.next_uploads(self.now, is_late=self._was_late) == [], message
 
     def settle(self, limit: float = 3600.0) -> float:
         """Let time pass until everything has settled; how long it took. Fails after `limit` seconds."""

@@ -41,6 +41,14 @@ class HttpResponse(msgspec.Struct, frozen=True):
         return f"HttpResponse(status={self.status!r})"
 
 
+class TimedResponse(HttpResponse, frozen=True):
+    """An answer of which the transport knows how long it took."""
+
+    took: float = 0.0
+    """Seconds from the first byte of the request to the last of the answer, without connecting, and without
+    what this process was late in reading it."""
+
+
 @public
 class TransportError(Exception):
     """No usable answer came: refused, reset, not resolved, not trusted, cut short.
@@ -84,6 +92,10 @@ class FullTransport(Transport, Protocol):
     def abandon(self) -> None:
         """In a forked child, before anything else: let go of the parent's connections, unharmed."""
         return
+
+    def is_late(self, sends: int) -> bool:  # noqa: ARG002 - known to some
+        """Whether one of so many sends waits for this process at the moment, and not for its server."""
+        return False
 
 
 class CompletedTransport(FullTransport):

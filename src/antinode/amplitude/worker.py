@@ -53,6 +53,10 @@ class Carrier:
         if self._made is not None:
             self._made.cancel_all()
 
+    def is_late(self, sends: int) -> bool:
+        """Whether one of so many sends waits for this process at the moment."""
+        return self._made is not None and not is_replaced() and self._made.is_late(sends)
+
     def abandon(self) -> None:
         """In a forked child, let go of the parent's connections."""
         if self._made is not None:

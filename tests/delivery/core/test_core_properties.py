@@ -108,6 +108,10 @@ class Deliveries(RuleBasedStateMachine):
     def change_latency(self, latency: float) -> None:
         self.sim.server.latency = latency
 
+    @rule(is_late=st.booleans())
+    def change_lateness(self, is_late: bool) -> None:
+        self.sim.is_late = is_late
+
     @rule()
     def flush(self) -> None:
         self.sim.flush()

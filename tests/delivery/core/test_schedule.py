@@ -145,6 +145,45 @@ def test_what_a_server_took_last_tells_whether_to_wait_for_it() -> None:
     assert uploads_of_a_burst() == 1
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_server_is_not_far_away_because_this_process_is_late(is_known: bool) -> None:
+    """While it is, full batches wait for the one under way, though not for more than a second."""
+    sim = Simulation(CoreConfig(max_batch_events=10, connections=3))
+    if is_known:
+        sim.server.latency = PROMPT_SECONDS / 2
+        sim.log()
+        sim.settle()
+    before = len(sim.uploads)
+    sim.server.latency, sim.is_late = 9.0, True
+    sim.submit_together(sim.record(f"user-{number}") for number in range(35))
+    sim.advance(PATIENCE_SECONDS - 0.01)
+    assert len(sim.uploads) - before == 1
+    sim.advance(0.02)
+    assert len(sim.uploads) - before == 3
+
+
+def test_once_this_process_is_not_late_any_more_full_batches_go_side_by_side() -> None:
+    """They do so soon, though nothing else happens that would have the shell look."""
+    sim = Simulation(CoreConfig(max_batch_events=10, connections=3))
+    sim.server.latency, sim.is_late = 9.0, True
+    sim.submit_together(sim.record(f"user-{number}") for number in range(35))
+    sim.advance(0.3)
+    sim.is_late = False
+    sim.advance(PROMPT_SECONDS)
+    assert len(sent(sim)) == 3
+
+
+def test_a_server_that_is_far_away_is_known_to_be() -> None:
+    """Then it does not matter who is late: full batches go side by side at once."""
+    sim = Simulation(CoreConfig(max_batch_events=10, connections=3))
+    sim.server.latency = 2 * PROMPT_SECONDS
+    sim.log()
+    sim.settle()
+    sim.is_late = True
+    sim.submit_together(sim.record(f"user-{number}") for number in range(35))
+    assert len(sent(sim)) == 4
+
+
 def test_a_large_event_behind_small_ones_is_not_slept_over() -> None:
     """It makes the average one larger, and so a full batch smaller, which nobody who logs can see."""
     sim = Simulation(CoreConfig(max_batch_events=3, max_batch_bytes=300, connections=2, rush_events=4))
@@ -239,9 +278,9 @@ def test_waiting_costs_no_wake_ups() -> None:
     looks = itertools.count()
     next_uploads = sim.core.next_uploads
 
-    def counted(now: float) -> Any:
+    def counted(now: float, **options: Any) -> Any:
         next(looks)
-        return next_uploads(now)
+        return next_uploads(now, **options)
 
     sim.core.next_uploads = counted  # type: ignore[method-assign]
     sim.settle()

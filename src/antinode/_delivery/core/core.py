@@ -214,14 +214,18 @@ class Core:
 
     # What goes out.
 
-    def next_uploads(self, now: float) -> list[Upload]:
-        """The uploads to start now; each must be answered with `respond`."""
+    def next_uploads(self, now: float, *, is_late: bool = False) -> list[Upload]:
+        """The uploads to start now; each must be answered with `respond`.
+
+        `is_late`: one of those under way waits for this process at the moment, not for its server, so that
+        how long it has been under way says nothing of the server.
+        """
         self._expire(now)
         for number in self._pending.done():
             self._dispatcher.end(number, now)
         self.backlog.must_go_on = False
         self.backlog.stream_queues.release_due(now)
-        self._schedule.look(now)
+        self._schedule.look(now, is_late=is_late)
         uploads: list[Upload] = []
         while True:
             try:

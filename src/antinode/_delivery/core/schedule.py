@@ -63,6 +63,8 @@ class UploadSchedule:
         self._hurried_at = -FOREVER
         """Records logged up to then do not wait for the interval."""
         self._looked_at = -FOREVER
+        self._is_late_until = -FOREVER
+        """When to ask again whether it is this process that is late, which it was when last asked."""
         self._saw_queued = self._saw_full = False
         self._enough = min(config.max_batch_events, config.rush_events)
         """So many events are worth an upload of their own, beside others and before their time: as of the
@@ -74,9 +76,10 @@ class UploadSchedule:
 
     # What happens.
 
-    def look(self, now: float) -> None:
-        """Uploads are about to be started, if any is worth it."""
+    def look(self, now: float, *, is_late: bool) -> None:
+        """Uploads are about to be started, if any is worth it. `is_late` as for `Core.next_uploads`."""
         self._looked_at = now
+        self._is_late_until = now + PROMPT_SECONDS if is_late else -FOREVER
         if self._backlog.available >= self._config.rush_events:
             self._hurried_at = now
 
@@ -201,16 +204,18 @@ class UploadSchedule:
     def _worth_at(self, now: float) -> float:
         """When the records that may be taken are worth an upload, beside those under way."""
         if self._is_full_batch():
-            return max(now, self._oldest_start() + self._patience()) if self._starts else now
+            return max(now, self._patient_until()) if self._starts else now
         ripe_at = self._ripe_at(now)
         # Natural batching: the answer to come is waited for, unless that request hangs.
         return max(ripe_at, self._newest_start() + PATIENCE_SECONDS) if self._starts else ripe_at
 
-    def _patience(self) -> float:
-        """How many seconds a full batch waits for the uploads under way before it goes beside them."""
-        if not self._seconds_to_answer:
-            return PROMPT_SECONDS
-        return HICCUP_SECONDS if min(self._seconds_to_answer) < PROMPT_SECONDS else 0.0
+    def _patient_until(self) -> float:
+        """Until when a full batch waits for the uploads under way before it goes beside them."""
+        answers, oldest = self._seconds_to_answer, self._oldest_start()
+        if answers and min(answers) >= PROMPT_SECONDS:
+            return oldest
+        patient_until = oldest + (HICCUP_SECONDS if answers else PROMPT_SECONDS)
+        return min(max(patient_until, self._is_late_until), oldest + PATIENCE_SECONDS)
 
     def _ripe_at(self, now: float) -> float:
         """When the records that may be taken have waited for company long enough."""

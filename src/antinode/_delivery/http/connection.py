@@ -27,14 +27,18 @@ from antinode._delivery.http.descriptors import (
     identity_of,
     innermost,
     is_bare,
+    is_nearby,
     let_go_of_stranger,
     receive_within,
+    seconds_since_received,
     send_now,
 )
-from antinode._delivery.messages import HttpResponse
+from antinode._delivery.messages import TimedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_PROMPT_SECONDS = 0.01  # below that nobody cares how long an answer took
 
 
 def is_ipv4(host: str) -> bool:
@@ -54,12 +58,13 @@ class ConnectTimeout(OSError):
 class Exchange:
     """One request under way: its deadline, and the means to end it from another thread."""
 
-    __slots__ = ("_connect_timeout", "_deadline", "answered", "cancelled", "identity", "wire")
+    __slots__ = ("_connect_timeout", "_deadline", "answered", "cancelled", "identity", "is_sent", "wire")
 
     def __init__(self, timeout: float, connect_timeout: float) -> None:
         self._deadline = monotonic() + timeout
         self._connect_timeout = connect_timeout
         self.answered = False  # a byte of the answer has arrived
+        self.is_sent = False  # it is being sent: from then on its server is waited for, mostly
         self.cancelled = False
         self.wire: Any = None  # a socket on the connection in use, whatever layers lie above it
         self.identity: Identity | None = None  # the wire's
@@ -102,6 +107,20 @@ class Exchange:
                 # Not the TLS socket's own method, which takes its TLS state from under the other thread.
                 socket.socket.shutdown(wire, socket.SHUT_RDWR)
 
+    @property
+    def is_late(self) -> bool:
+        """Whether it waits for this process at the moment, and not for the server or the way there."""
+        wire = self.wire
+        if wire is None or self.answered:
+            return True
+        if not self.is_sent:
+            return is_nearby(wire)
+        try:
+            descriptor = innermost(wire).fileno()
+            return descriptor < 0 or has_come(descriptor)
+        except (OSError, ValueError):
+            return True  # its thread has closed it just now
+
     def forget(self) -> None:
         """Close this process's descriptor only; another process goes on with the connection."""
         close_descriptor(self.wire, self.identity)
@@ -123,6 +142,7 @@ class BoundedIO:
     def begin(self, exchange: Exchange) -> None:
         """Start work for `exchange`. Nothing is sent yet; an idle connection becomes its wire."""
         self.exchange = exchange
+        exchange.is_sent = False
         if self.sock is not None:
             exchange.hold(innermost(self.sock), self.identity)
 
@@ -286,7 +306,7 @@ class PlainConnection(BoundedConnect, Direct):
     """A plain connection, straight to the server."""
 
 
-def converse(connection: Any, exchange: Exchange, head: bytes, body: bytes) -> tuple[HttpResponse, bool]:
+def converse(connection: Any, exchange: Exchange, head: bytes, body: bytes) -> tuple[TimedResponse, bool]:
     """Send a request on `connection`; the answer, and whether the connection may be used again.
 
     Raises what a socket and `read_answer` raise, `DamagedGzip` and `TimeoutError`.
@@ -294,7 +314,8 @@ def converse(connection: Any, exchange: Exchange, head: bytes, body: bytes) -> t
     connection.begin(exchange)
     if connection.sock is None:
         connection.connect()
-    was_sent = True
+    begun = monotonic()
+    exchange.is_sent = was_sent = True
     try:
         connection.post(head, body)
     except TimeoutError:
@@ -302,7 +323,11 @@ def converse(connection: Any, exchange: Exchange, head: bytes, body: bytes) -> t
     except OSError:
         was_sent = False  # a server may answer before it has read everything, a 413 for one, and close
     answer = read_answer(connection.receive)
+    took = monotonic() - begun
+    if took > _PROMPT_SECONDS:
+        # Beside threads that are busy in Python an answer may have lain there for longer than it took.
+        took = max(0.0, took - seconds_since_received(connection.sock))
     content = answer.body
     if answer.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip"):
         content = compression.decompress(content, MAX_BODY_BYTES, was_cut=not answer.is_whole)
-    return HttpResponse(answer.status, answer.headers, content), was_sent and not answer.is_last
+    return TimedResponse(answer.status, answer.headers, content, took), was_sent and not answer.is_last

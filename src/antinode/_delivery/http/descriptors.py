@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import select
 import socket
+import struct
+import sys
 from contextlib import suppress
 from stat import S_IFMT
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -26,6 +28,10 @@ _IS_POSIX: Final = os.name != "nt"
 _native: Any = _speedups.native if _IS_POSIX else None
 # Where gevent or eventlet has come first it is theirs, which must do the waiting itself.
 _OWN_CLASS: Final[type[Any] | None] = socket.socket if socket.socket.__module__ == "socket" else None
+_TCP_INFO: Final = struct.Struct("=B51xI12xI")
+"""The front of Linux's `struct tcp_info`, which stays as it is: the state, its 12th and its 16th number."""
+_ESTABLISHED: Final = 1
+_NEARBY_MICROSECONDS: Final = 20_000
 
 
 def _compiled(python: _T) -> _T:
@@ -78,6 +84,30 @@ def receive_within(sock: Any, size: int, seconds: float) -> bytes:
     """What comes to a bare socket, at most so many bytes; none at its end. Raises what `recv` does."""
     received: bytes = _native.receive_within(sock.fileno(), size, seconds)
     return received
+
+
+def seconds_since_received(sock: Any) -> float:
+    """How long ago bytes came last, to a few milliseconds, by the system's account; 0.0 without one."""
+    info = _tcp_info(sock)
+    return 0.0 if info is None else info[1] / 1000
+
+
+def is_nearby(sock: Any) -> bool:
+    """Whether it is known to be connected, and to take little time for a packet there and back."""
+    info = _tcp_info(sock)
+    return info is not None and info[0] == _ESTABLISHED and info[2] < _NEARBY_MICROSECONDS
+
+
+def _tcp_info(sock: Any) -> tuple[int, int, int] | None:
+    """The state, milliseconds since bytes came last, microseconds there and back; None if not known."""
+    option: int | None = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None
+    if option is None:
+        return None
+    try:
+        info = innermost(sock).getsockopt(socket.IPPROTO_TCP, option, _TCP_INFO.size)
+    except OSError:
+        return None
+    return _TCP_INFO.unpack(info) if len(info) == _TCP_INFO.size else None
 
 
 def identity_of(sock: Any) -> Identity | None:

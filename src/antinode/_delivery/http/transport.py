@@ -151,6 +151,12 @@ class HttpTransport:
         for exchange in under_way:
             exchange.cancel()
 
+    def is_late(self, sends: int) -> bool:
+        """Whether one of so many sends waits for this process at the moment, and not for its server."""
+        # Without the lock, under which certificates are loaded: to copy a set is one step of the interpreter.
+        under_way = list(self._under_way)
+        return len(under_way) < sends or any(exchange.is_late for exchange in under_way)
+
     def abandon(self) -> None:
         """For a forked child, before anything else: let go of the parent's connections, unharmed.
 

@@ -236,9 +236,9 @@ class Coordinator:
         `inline` makes the uploads on this thread, none of them for longer than `until`.
         """
         with self._locks.stepping:
-            now = self._clock()
+            now, is_late = self._clock(), self._is_late()
             with self._locks.deciding:
-                uploads, complete, wake_at = self._decide(now)
+                uploads, complete, wake_at = self._decide(now, is_late=is_late)
             for job in [self.flights.job(upload, now, until if inline else None) for upload in uploads]:
                 if inline or not self.flights.uploaders.run(job):
                     job.run()
@@ -252,7 +252,12 @@ class Coordinator:
             self._wakes_at = earliest(wake_at, self.flights.next_loss)
             return self._wakes_at
 
-    def _decide(self, now: float) -> tuple[list[Upload], list[Barrier], float | None]:
+    def _is_late(self) -> bool:
+        """Whether an upload waits for this process. It asks of sockets: not under a lock of others."""
+        awaited = self.flights.awaited
+        return awaited > 0 and self._works.exchanger.is_late(awaited)
+
+    def _decide(self, now: float, *, is_late: bool) -> tuple[list[Upload], list[Barrier], float | None]:
         """Apply the answers that came. Returns uploads to start, barriers to open, and when to go on."""
         core = self._core
         self._works.recovery.mend()
@@ -271,7 +276,7 @@ class Coordinator:
                 # The next reply is that of another upload.
                 self._works.recovery.is_torn = True
                 write(logging.ERROR, "applying an answer failed; please report it", exc_info=True)
-        uploads = core.next_uploads(now) if self._lifetime.may_send else []
+        uploads = core.next_uploads(now, is_late=is_late) if self._lifetime.may_send else []
         self._works.collector.collect()
         # These and no later ones: what they cover has settled, and is told of below.
         complete, look_at = self._works.barriers.look_after(now)
@@ -333,11 +338,11 @@ class Coordinator:
 
     def _start_next(self) -> tuple[Job | None, bool]:
         """Decide, and start all uploads but the first. Returns that one, and whether all is done."""
-        now = self._clock()
+        now, is_late = self._clock(), self._is_late()
         with self._locks.deciding:
             if self._lifetime.is_stopped:
                 return None, False
-            uploads, complete, wake_at = self._decide(now)
+            uploads, complete, wake_at = self._decide(now, is_late=is_late)
             is_called = self._arm()
         jobs = [self.flights.job(upload, now) for upload in uploads]
         for job in jobs[:1]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from antinode._delivery.core.backlog import ids_of
-from antinode._delivery.messages import FullTransport, Request, TransportTimeout
+from antinode._delivery.messages import FullTransport, Request, TimedResponse, TransportTimeout
 from antinode._delivery.shell.log_limiter import log, write
 from antinode._protocol.responses import Action, Verdict, unreached
 from antinode._protocol.secrets import public_url
@@ -46,7 +46,7 @@ class Reply(msgspec.Struct, frozen=True):
     size: int = 0
     """Bytes of the request's body; 0 if it was not made."""
     seconds: float | None = None
-    """How long the exchange lasted; None if no answer came."""
+    """How long the server took to answer; None if no answer came."""
     withheld: Withheld | None = None
     """What of the upload was left out of the request."""
 
@@ -91,7 +91,7 @@ class Exchanger:
         verdict: Verdict | None
         verdict = _ENDED
         withheld: Withheld | None = None
-        size, seconds, begun = 0, None, 0.0
+        size, seconds, lasted, begun = 0, None, None, 0.0
         try:
             if timeout <= 0:
                 raise TransportTimeout("there was no time left for a request")
@@ -110,7 +110,8 @@ class Exchanger:
             size = len(body)
             begun = self._clock()
             response = transport.send(request)
-            seconds = self._clock() - begun
+            lasted = self._clock() - begun
+            seconds = response.took if isinstance(response, TimedResponse) else lasted
             verdict = _judge(response, upload)
         except TransportTimeout as error:
             verdict = unreached(Status.TIMEOUT, _text(error))
@@ -121,7 +122,7 @@ class Exchanger:
             verdict = unreached(Status.SYSTEM_ERROR, f"{type(error).__name__}: {_text(error)}")
         finally:
             if size and verdict is not None and log.isEnabledFor(logging.DEBUG):
-                took = self._clock() - begun if seconds is None else seconds
+                took = self._clock() - begun if lasted is None else lasted
                 _tell(self._routes[upload.endpoint].url, len(upload.records), size, verdict, took)
             post(Reply(upload.number, verdict, size, seconds, withheld))
 
@@ -133,6 +134,11 @@ class Exchanger:
             raise  # this is about no record
         except Exception as error:
             return b"", _unusable(f"no request could be made of it: {type(error).__name__}")
+
+    def is_late(self, under_way: int) -> bool:
+        """Whether one of so many exchanges waits for this process at the moment, as far as is known."""
+        transport = self._transport
+        return transport is None or transport.is_late(under_way)
 
     def abandon(self) -> None:
         """In a forked child: let go of the parent's connections."""

@@ -67,6 +67,11 @@ class Flights:
         return bool(self._replies)
 
     @property
+    def awaited(self) -> int:
+        """How many uploads have no reply yet."""
+        return len(self._jobs) - len(self._replies)
+
+    @property
     def next_loss(self) -> float | None:
         """When the next upload under way is given up for lost."""
         return min((at for at, _ in self._jobs.values()), default=None)
