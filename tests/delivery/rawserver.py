@@ -53,12 +53,15 @@ class Peer:
             return None
         method, target, headers = head
         length = int(headers["content-length"])
-        while len(self.buffered) < length:
+        pieces, missing = [self.buffered], length - len(self.buffered)
+        while missing > 0:
             data = self.sock.recv(65536)
             if not data:
                 return None
-            self.buffered += data
-        body, self.buffered = self.buffered[:length], self.buffered[length:]
+            pieces.append(data)
+            missing -= len(data)
+        whole = b"".join(pieces)
+        body, self.buffered = whole[:length], whole[length:]
         request = RawRequest(method, target, headers, body)
         self.server.requests.append(request)
         self.server.received.set()
