@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import gc
+import logging
 import re
 import signal
 from collections.abc import Iterator
@@ -79,8 +80,14 @@ MARKED = {
         "testing/test_process.py",
         "typing",
     ),
-    "long": ("integrations/test_pyinstaller.py", "server/test_soak.py"),
+    "long": (
+        "integrations/test_pyinstaller.py",
+        "relay/kafka/test_chaos.py",
+        "server/http/test_schemathesis.py",
+        "server/test_soak.py",
+    ),
     "browser": (
+        "integrations/test_browser_sdk.py",
         "server/page/test_live_view.py",
         "server/page/test_safety.py",
         "server/page/test_schema_view.py",
@@ -120,6 +127,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     left_out = set(re.split(r"(?: and )?not ", wanted))
     return True if left_out.intersection(markers_of(collection_path)) else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Clients with `debug=True` set the level of antinode's logger for the whole process: no test leaves it to the next."""
+    logging.getLogger("antinode").setLevel(logging.NOTSET)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

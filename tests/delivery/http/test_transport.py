@@ -60,7 +60,7 @@ def test_a_body_that_fits_no_buffer_arrives_whole(
     """What the system does not take at once is sent as the server reads on."""
     body = random.Random(0).randbytes(16 << 20)
     with RawServer(answering(), server_tls(authority) if is_tls else None) as server:
-        make(ca_bundle=bundle).send(Request(server.tls_url if is_tls else server.url, body))
+        make(ca_bundle=bundle).send(Request(server.tls_url if is_tls else server.url, body, timeout=120))
     assert [request.body for request in server.requests] == [body]
 
 

@@ -48,7 +48,7 @@ def take(
 def test_nothing_is_limited_by_default() -> None:
     """However much comes."""
     rates = Rates()
-    for _ in range(50):
+    for _ in range(10):
         assert take(rates, users(2000, path="/batch"), Rules()) is None
 
 
