@@ -131,7 +131,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
-    """Clients with `debug=True` set the level of antinode's logger for the whole process: no test leaves it to the next."""
+    """No test leaves the next the level that a client with `debug=True` sets for the whole process."""
     logging.getLogger("antinode").setLevel(logging.NOTSET)
 
 
