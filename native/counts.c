@@ -5,7 +5,7 @@
 
 typedef struct {
     PyObject_HEAD
-    long long accepted, pending, pending_bytes, unmade;
+    long long accepted, pending, pending_bytes, unmade, on_disk, on_disk_bytes;
 } Counts;
 
 static void
@@ -21,6 +21,8 @@ static PyMemberDef Counts_members[] = {
     {"pending", T_LONGLONG, offsetof(Counts, pending), 0, NULL},
     {"pending_bytes", T_LONGLONG, offsetof(Counts, pending_bytes), 0, NULL},
     {"unmade", T_LONGLONG, offsetof(Counts, unmade), 0, NULL},
+    {"on_disk", T_LONGLONG, offsetof(Counts, on_disk), 0, NULL},
+    {"on_disk_bytes", T_LONGLONG, offsetof(Counts, on_disk_bytes), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -98,8 +98,11 @@ static const Given stored_layout[] = {
     {"memory_events", NUMBER, AT(memory_events)},
     {"memory_bytes", NUMBER, AT(memory_bytes)},
     {"record_place", SLOT, AT(at_record_place)},
-    {"on_disk", SLOT, AT(at_on_disk)},
-    {"on_disk_bytes", SLOT, AT(at_on_disk_bytes)},
+    {"on_disk", COUNT, AT(at_on_disk)},
+    {"on_disk_bytes", COUNT, AT(at_on_disk_bytes)},
+    {"epoch_on_disk", SLOT, AT(at_epoch_on_disk)},
+    {"recent", OBJECT, AT(recent)},
+    {"look", OBJECT, AT(look)},
     {"is_admitting", SLOT, AT(at_is_admitting)},
     {"is_behind", SLOT, AT(at_is_behind)},
     {"rear", SLOT, AT(at_rear)},
@@ -321,7 +324,7 @@ get_ready(Log *self)
 {
     if (!PyAnySet_CheckExact(self->event_types) || !PyAnySet_CheckExact(self->ids)
         || !PyBytes_CheckExact(self->tail) || (self->chained != NULL && !antinode_is_chain(self->chain)) || !PyType_Check(self->record_type)
-        || !PyType_Check(self->typed_class) || !PyUnicode_Check(self->group_identify)) {
+        || !PyType_Check(self->typed_class) || (self->recent != NULL && !PyList_CheckExact(self->recent)) || !PyUnicode_Check(self->group_identify)) {
         PyErr_SetString(PyExc_TypeError, "the layout is not as this was compiled for");
         return -1;
     }

@@ -93,6 +93,7 @@ typedef struct {
     PyObject *stored;         /* the layout of what follows, if this may put records into a store; else NULL */
     PyObject *spooled;        /* what is in the store; else NULL */
     PyObject *append_stored, *admit_late;
+    PyObject *recent, *look;  /* records that are in the store alone, and what to do about them when they are many */
     PyObject *chained;        /* the layout of what follows, if there is middleware; else NULL */
     PyObject *chain, *payload_type, *broken_type;
     Py_ssize_t at_payload_event;
@@ -112,7 +113,7 @@ typedef struct {
     Py_ssize_t at_record_epoch, at_record_place;
     Py_ssize_t at_epoch, at_accepted, at_pending, at_pending_bytes, at_unmade;   /* in the ledger */
     Py_ssize_t at_on_disk, at_on_disk_bytes;
-    Py_ssize_t at_epoch_accepted;
+    Py_ssize_t at_epoch_accepted, at_epoch_on_disk;
     Py_ssize_t at_threshold, at_is_closed;                            /* in the wake-up and in the lifetime */
     Py_ssize_t at_is_admitting, at_is_behind, at_rear, at_has_ended, at_interrupting;   /* in what is spooled */
     /* Names. */

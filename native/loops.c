@@ -483,6 +483,9 @@ PyMethodDef antinode_pass_methods[] = {
      PyDoc_STR("A byte that a fork clears in the child, to be written to; None where there is something better, or no fork.")},
     {"log_method", FAST(antinode_log_method), NULL},
     {"store_frame", FAST(antinode_store_frame), NULL},
+    {"whole_frames", FAST(antinode_whole_frames), NULL},
+    {"plain_records", FAST(antinode_plain_records), NULL},
+    {"keep_held", FAST(antinode_keep_held), NULL},
     {"quicken", antinode_quicken, METH_O, PyDoc_STR("From here on a call of the class goes to its `_maker`.")},
     {"plain_answer", antinode_plain_answer, METH_O, NULL},
 #ifndef _WIN32

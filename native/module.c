@@ -2,6 +2,7 @@
 
 #include "chain.h"
 #include "counts.h"
+#include "crc.h"
 #include "guard.h"
 #include "inert.h"
 #include "typed.h"
@@ -20,7 +21,7 @@ antinode_place_of(PyObject *descriptor, int kind)
 }
 
 /* As in antinode/_speedups.py: of what the two sides have agreed on. */
-#define REVISION 10
+#define REVISION 11
 
 static int
 native_exec(PyObject *module)
@@ -28,7 +29,7 @@ native_exec(PyObject *module)
     if (PyModule_AddIntConstant(module, "REVISION", REVISION) < 0) {
         return -1;
     }
-    antinode_make_crc_table();
+    antinode_prepare_crc();
     if (antinode_prepare_inert() < 0) {
         return -1;
     }

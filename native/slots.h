@@ -44,7 +44,10 @@ PyObject *antinode_fork_flag(PyObject *module, PyObject *nothing);
 #define FRAME_SIZE 24
 void antinode_put_frame(unsigned char *to, uint32_t salt, uint32_t nth, double logged_at, PyObject *body);
 PyObject *antinode_store_frame(PyObject *module, PyObject *const *args, Py_ssize_t count);
-void antinode_make_crc_table(void);
+PyObject *antinode_whole_frames(PyObject *module, PyObject *const *args, Py_ssize_t count);
+
+PyObject *antinode_plain_records(PyObject *module, PyObject *const *args, Py_ssize_t count);
+PyObject *antinode_keep_held(PyObject *module, PyObject *const *args, Py_ssize_t count);
 
 PyObject *antinode_plain_answer(PyObject *module, PyObject *data);
 

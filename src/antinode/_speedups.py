@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T", bound=Callable[..., Any])
 
-REVISION: Final = 10
+REVISION: Final = 11
 """Of what the two sides have agreed on; `native/module.c` has the same."""
 
 IN_PYTHON: Final[dict[str, Any]] = {}

@@ -16,6 +16,7 @@ from antinode._delivery.core import (
     batch,
     dispatcher,
     envelope,
+    recovered,
     response_handler,
     settlement,
     spooled_queue,
@@ -26,6 +27,7 @@ from antinode._protocol import responses
 from antinode._spool import DELIVERED, Spool, reading, recovering
 from antinode._spool.inspection import inspect
 from tests.memory import KEY, Memory
+from tests.native.comparing import PYTHON
 from tests.spool.files import LIMIT
 
 GOOD, BAD = b'{"event_type":"good","user_id":"user-%d"}', b'{"event_type":"bad","user_id":"user-x"}'
@@ -80,9 +82,10 @@ UNWELL = HttpResponse(503, {}, b"{}")
 TOO_LARGE = HttpResponse(413, {}, b"{}")
 
 POINTS: list[tuple[object, str]] = [
-    (spooled_queue, "ids_of"),
-    (spooled_queue, "is_event"),
-    (spooled_queue, "_record_of"),
+    (recovered, "plain_records"),
+    (recovered, "ids_of"),
+    (recovered, "is_event"),
+    (recovered, "SpooledRecord"),
     (spooled_queue.SpooledQueue, "_recover"),
     (recovering, "Recovered"),
     (backlog, "ids_of"),
@@ -132,6 +135,9 @@ def test_an_exception_for_one_record_costs_no_other(
     """In each function that a record passes from the spool to its outcome, whatever is answered."""
     leave(tmp_path / "spool")
     monkeypatch.setattr(responses, "ID_HOLD_SECONDS", 0.1)
+    if place is recovered and name != "plain_records":
+        # Only where the Python code looks.
+        monkeypatch.setattr(recovered, "plain_records", PYTHON["plain_records"])
     monkeypatch.setattr(place, name, failing(getattr(place, name)))
     given, pace = SERVERS[answers]
     server = Judging(*given)
@@ -201,15 +207,15 @@ def test_a_file_that_cannot_be_scanned_is_set_aside_whole(
     spool.open()
     spool.adopt()
     spool.append(b"own", 0.0, direct=False)
-    sound, broken = place._next_frame, []
+    sound, broken = place._next_stretch, []
 
-    def next_frame(self: object, *arguments: object) -> object:
+    def next_stretch(self: object, *arguments: object) -> object:
         broken[:] = broken or [self.segment]  # type: ignore[attr-defined]
         if self.segment is broken[0]:  # type: ignore[attr-defined]
             raise Fault
         return sound(self, *arguments)
 
-    monkeypatch.setattr(place, "_next_frame", next_frame)
+    monkeypatch.setattr(place, "_next_stretch", next_stretch)
     given: list[bytes] = []
     for _ in range(20):
         now += 60

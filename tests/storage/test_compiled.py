@@ -66,6 +66,34 @@ def test_frames_are_those_of_the_python_code(
     assert 2 <= len(counted) < 20
 
 
+def test_what_memory_does_not_hold_goes_to_disk_without_python(
+    make_client: MakeClient, counted: list[int]
+) -> None:
+    """It comes back whole and in order, and whoever has kept a handle hears of the end."""
+    needs.native()
+    memory = Memory(is_open=False)
+    client = make_client(transport=memory, max_queue_events=50, upload_interval_in_sec=3600)
+    if not isinstance(spool_of(client)._current, MappedSegment):
+        pytest.skip("segments are not mapped here")
+    kept: dict[int, Any] = {}
+    for seq in range(MANY):
+        handle = client.log_event(tick(seq, f"user-{seq % 9}"))
+        if seq % 7 == 0:
+            kept[seq] = handle
+    stats = client.stats()
+    assert stats.on_disk > MANY - 1000
+    assert stats.pending == MANY
+    assert len(counted) < 20
+    memory.gate.set()
+    assert client.flush(120).delivered == MANY
+    for user in range(9):
+        of_user = [event for event in memory.events if event["user_id"] == f"user-{user}"]
+        assert [event["event_properties"]["seq"] for event in of_user] == list(range(user, MANY, 9))
+    assert all(handle.result(0).ok for handle in kept.values())
+    assert client.stats().on_disk == 0
+    assert client.stats().balanced
+
+
 def test_what_the_disk_refuses_is_left_to_python(
     make_client: MakeClient, counted: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

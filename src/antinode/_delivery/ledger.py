@@ -94,16 +94,19 @@ class Stats(msgspec.Struct, frozen=True):
 class Counts:
     """The counts that logging changes, of events and of bytes; the compiled twin is `native/counts.c`.
 
-    `unmade` counts events for which there was no memory, until they are settled.
+    `unmade` counts events for which there was no memory, until they are settled; `on_disk` those of the
+    pending that are in a store alone.
     """
 
-    __slots__ = ("accepted", "pending", "pending_bytes", "unmade")
+    __slots__ = ("accepted", "on_disk", "on_disk_bytes", "pending", "pending_bytes", "unmade")
 
     def __init__(self) -> None:
         self.accepted = 0
         self.pending = 0
         self.pending_bytes = 0
         self.unmade = 0
+        self.on_disk = 0
+        self.on_disk_bytes = 0
 
 
 class Ledger(Counts):
@@ -117,8 +120,6 @@ class Ledger(Counts):
         "dropped",
         "epoch",
         "last_error",
-        "on_disk",
-        "on_disk_bytes",
         "recovered",
         "rejected",
         "requests",
@@ -135,8 +136,6 @@ class Ledger(Counts):
         self.rejected: dict[str, int] = {}
         self.dropped: dict[str, int] = {}
         self.skipped: dict[str, int] = {}
-        self.on_disk = 0
-        self.on_disk_bytes = 0
         self.requests = 0
         self.retries = 0
         self.bytes_sent = 0
@@ -177,9 +176,10 @@ class Ledger(Counts):
         self._open.append(self.epoch)
         return closed.index
 
-    def oldest_on_disk(self) -> Epoch:
-        """The epoch of the oldest record that is in the spool alone."""
-        return next((epoch for epoch in self._open if epoch.on_disk), self.epoch)
+    def oldest_on_disk(self, count: int) -> tuple[Epoch, int]:
+        """The epoch of the oldest record that is in the spool alone, and how many of `count` are in it."""
+        epoch = next((epoch for epoch in self._open if epoch.on_disk), None)
+        return (self.epoch, count) if epoch is None else (epoch, min(count, epoch.on_disk))
 
     def settle_on_disk(self, kind: str) -> None:
         """Count in each epoch that what is in the spool alone has ended in this way."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from antinode._spool.backoff import ReadBackoff
 from antinode._spool.format import DAMAGED
-from antinode._spool.scanning import Damage, Frame, scan
+from antinode._spool.scanning import Damage, Frame, Stretch, scan_stretches
 from antinode._spool.segment import AdoptedSegment, Segment
 from antinode._spool.writers import OwnSegment
 
@@ -16,6 +16,9 @@ OnDamage = Callable[[Segment, Damage], None]
 
 PASSES_OVER_AFTER = 8
 """After so many answers of EIO in a row the disk has bad pages: only what they held is lost."""
+
+_ENDED = bytes(range(1, 256))
+"""What an acknowledgement may be that is not pending."""
 
 FAULTS = 3
 """After so many failures in a row that are not the disk's, the rest of a file is given up."""
@@ -90,48 +93,52 @@ class OwnReader:
         self._next_own = next_own
         self._on_damage = on_damage
         self._start: Start | None = None
-        self._put_back: Frame | None = None
-        self._frames: Iterator[Frame | Damage] | None = None
+        self._stretch: Stretch | None = None
+        """Records that were read, and not given yet."""
+        self._found: Iterator[Stretch | Damage] | None = None
         self._offset = self._nth = 0
-        # How far the frames at hand go: nothing behind it was complete when it was looked.
+        """The place and the record at which reading goes on."""
+        # How far what is at hand goes: nothing behind it was complete when it was looked.
         self._bound = self._bound_count = 0
 
-    def put_back(self, frame: Frame) -> None:
-        self._put_back = frame
-        self.handed -= 1
+    def next(self, buffered: int, start: Start | None, most: int, room: int) -> Stretch | None:
+        """The next of `buffered` records in all, at most so many, and no more bytes than there is room.
 
-    def next(self, buffered: int, start: Start | None) -> Frame | None:
-        """The next of `buffered` records in all; None when they are read, or cannot be read now."""
+        None when they are read, cannot be read now, or the next one does not fit.
+        """
         if self.handed >= buffered:
             return None
         if start is not None and start.ordinal == self.handed and start is not self._start:
             self._start = start
             self._go_to(start.segment, start.offset, start.nth)
-        if self._put_back is not None:
-            frame, self._put_back = self._put_back, None
-            self.handed += 1
-            return frame
-        while self.handed < buffered and not self.tries.is_waiting:
-            if self._frames is None:
+        while self._stretch is None:
+            if self.handed >= buffered or self.tries.is_waiting:
+                return None
+            if self._found is None:
                 if not self._look_further():
                     return None
             else:
                 try:
-                    found = self._next_frame()
+                    self._stretch = self._next_stretch()
                 except Exception as error:
-                    self._frames = None  # from where it was, once more
+                    self._found = None  # from where it was, once more
                     if self.segment is None or self.tries.fail(self.segment, error):
                         return None
                     self._lose_rest(self.segment)
-                    continue
-                if found is not None:
-                    self.tries.succeed()
-                    return found
-        return None
+                else:
+                    if self._stretch is not None:
+                        self.tries.succeed()
+        count = self._stretch.fitting(min(most, buffered - self.handed), room)
+        if not count:
+            return None
+        given, rest = self._stretch.part(count)
+        self._stretch = rest if rest.bodies else None
+        self.handed += count
+        return given
 
     def _go_to(self, segment: OwnSegment, offset: int, nth: int) -> None:
         self.segment, self._offset, self._nth = segment, offset, nth
-        self._frames = self._put_back = None
+        self._found = self._stretch = None
 
     def _look_further(self) -> bool:
         segment = self.segment
@@ -140,7 +147,9 @@ class OwnReader:
         # Read in this order: once sealed, the rest does not change; and the count follows the end.
         is_sealed, self._bound_count, self._bound = segment.is_sealed, segment.count, segment.end
         if self._offset < self._bound:
-            self._frames = scan(segment.read_at, self._offset, self._bound, self._nth, segment.header.salt)
+            self._found = scan_stretches(
+                segment.read_at, self._offset, self._bound, self._nth, segment.header.salt
+            )
             return True
         following = self._next_own(segment) if is_sealed else None
         if following is None:
@@ -148,19 +157,18 @@ class OwnReader:
         self._go_to(following, following.header.data_start, 0)
         return True
 
-    def _next_frame(self) -> Frame | None:
-        """The next frame at hand; None when they are used up, and what is missing is counted.
+    def _next_stretch(self) -> Stretch | None:
+        """The next records at hand; None when they are used up, and what is missing is counted.
 
         Raises OSError when the disk refuses. What a file held that is gone counts as missing.
         """
-        segment, frames = self.segment, self._frames
-        if segment is None or frames is None:
+        segment, found = self.segment, self._found
+        if segment is None or found is None:
             return None
         try:
-            for item in frames:
-                if isinstance(item, Frame):
-                    self._offset, self._nth = item.end, item.nth + 1
-                    self.handed += 1
+            for item in found:
+                if isinstance(item, Stretch):
+                    self._offset, self._nth = item.end, item.nth + len(item.bodies)
                     return item
                 if item.end < self._bound:
                     self._lose(segment, item)
@@ -171,7 +179,7 @@ class OwnReader:
 
     def _lose_rest(self, segment: OwnSegment) -> None:
         """Count as missing what was not found up to the place where it was looked for."""
-        self._frames = None
+        self._found = None
         if (missing := self._bound_count - self._nth) > 0:
             self._lose(segment, Damage(self._nth, self._offset, self._bound, missing, "unreadable"))
         self._offset = self._bound
@@ -194,32 +202,48 @@ class AdoptedReader:
         self.tries = Tries(clock)
         self._queue = queue
         self._on_damage = on_damage
-        self._put_back: Frame | None = None
-        self._frames: Iterator[Frame | Damage] | None = None
+        self._stretch: Stretch | None = None
+        """Records that were read, and not given yet."""
+        self._found: Iterator[Stretch | Damage] | None = None
         self._offset = self._nth = 0
         """The place and the record at which reading goes on after a refusal."""
 
-    def put_back(self, frame: Frame) -> None:
-        self._put_back = frame
+    def next(self, most: int, room: int) -> Stretch | None:
+        """The next records, at most so many, and no more bytes than there is room.
 
-    def next(self) -> Frame | None:
-        """None when all is read, or cannot be read now. A segment read to its end leaves the queue."""
-        if self._put_back is not None:
-            frame, self._put_back = self._put_back, None
-            # It may have been forgotten meanwhile.
-            if self.segment is None or not _has_ended(self.segment.acks, frame):
-                return frame
+        None when all is read, cannot be read now, or the next one does not fit. A segment read to its end
+        leaves the queue.
+        """
+        while (stretch := self._stretch or self._find()) is not None and self.segment is not None:
+            # Some may have been forgotten since they were read.
+            ended, pending = _fates(self.segment.acks, stretch)
+            if ended:
+                self._keep(stretch.part(ended)[1])
+                continue
+            count = stretch.fitting(min(most, pending), room)
+            if not count:
+                self._keep(stretch)
+                return None
+            given, rest = stretch.part(count)
+            self._keep(rest)
+            return given
+        return None
+
+    def _keep(self, stretch: Stretch) -> None:
+        self._stretch = stretch if stretch.bodies else None
+
+    def _find(self) -> Stretch | None:
         while (self.segment is not None or self._queue) and not self.tries.is_waiting:
             if self.segment is None:
                 # Stays in the queue until it is read, though others may be sorted in before it.
                 self.segment = self._queue[0]
                 self._offset, self._nth = self.segment.header.data_start, 0
             try:
-                found = self._next_frame(self.segment)
+                found = self._next_stretch(self.segment)
             except FileNotFoundError:
                 found = None
             except Exception as error:
-                self._frames = None
+                self._found = None
                 if self.tries.fail(self.segment, error):
                     return None
                 found = None
@@ -229,22 +253,20 @@ class AdoptedReader:
             self.segment.is_read = True
             self.segment.close()
             self._queue.remove(self.segment)
-            self.segment = self._frames = None
+            self.segment = self._found = None
         return None
 
-    def _next_frame(self, segment: AdoptedSegment) -> Frame | None:
+    def _next_stretch(self, segment: AdoptedSegment) -> Stretch | None:
         """None at the end. Raises OSError when the disk refuses, FileNotFoundError when the file is gone."""
-        acks = segment.acks
-        if self._frames is None:
-            self._frames = scan_adopted(segment, self._offset, self._nth)
-        for item in self._frames:
-            if isinstance(item, Damage):
-                self._lose(segment, item)
-                self._offset, self._nth = item.end, item.nth + item.records
-                continue
-            self._offset, self._nth = item.end, item.nth + 1
-            if not _has_ended(acks, item):
+        segment.acks  # noqa: B018 - may have to be read
+        if self._found is None:
+            self._found = scan_adopted_stretches(segment, self._offset, self._nth)
+        for item in self._found:
+            if isinstance(item, Stretch):
+                self._offset, self._nth = item.end, item.nth + len(item.bodies)
                 return item
+            self._lose(segment, item)
+            self._offset, self._nth = item.end, item.nth + item.records
         return None
 
     def _lose(self, segment: AdoptedSegment, damage: Damage) -> None:
@@ -256,14 +278,27 @@ class AdoptedReader:
         segment.given += segment.acknowledge(range(damage.nth, last), DAMAGED)
 
 
-def _has_ended(acks: bytearray, frame: Frame) -> bool:
-    return frame.nth < len(acks) and acks[frame.nth] != 0
+def _fates(acks: bytearray, stretch: Stretch) -> tuple[int, int]:
+    """How many of the first records of a stretch have ended; if the very first has not, how many have not."""
+    known = acks[stretch.nth : stretch.nth + len(stretch.bodies)]
+    ended = len(known) - len(known.lstrip(_ENDED))
+    pending = len(known) - len(known.lstrip(b"\0"))
+    return ended, len(stretch.bodies) if pending == len(known) else pending
 
 
 def scan_adopted(segment: AdoptedSegment, offset: int, nth: int) -> Iterator[Frame | Damage]:
     """What lies from `offset` to the end of a segment that nobody writes to any more."""
+    for item in scan_adopted_stretches(segment, offset, nth):
+        if isinstance(item, Stretch):
+            yield from item.frames()
+        else:
+            yield item
+
+
+def scan_adopted_stretches(segment: AdoptedSegment, offset: int, nth: int) -> Iterator[Stretch | Damage]:
+    """The same, records that lie one behind the other together."""
     header = segment.header
     end = min(header.data_end, segment.size)
-    yield from scan(segment.read_at, offset, end, nth, header.salt, segment.next_data)
+    yield from scan_stretches(segment.read_at, offset, end, nth, header.salt, segment.next_data)
     if segment.size < header.size:
         yield Damage(0, end, end, 0, f"cut short by {header.size - segment.size} bytes")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import repeat
+
+import msgspec
 
 from antinode._spool.adoption import Adoption
 from antinode._spool.errors import SpoolBroken, SpoolError
-from antinode._spool.format import DAMAGED
+from antinode._spool.format import DAMAGED, Header
 from antinode._spool.reading import AdoptedReader, OnDamage, OwnReader, Start
-from antinode._spool.scanning import Damage, Frame
+from antinode._spool.scanning import Damage, Frame, Stretch
 from antinode._spool.segment import Segment
 from antinode._spool.writers import OwnSegment
 
 
-class Recovered(NamedTuple):
+# gc=False: reading back calls no collector, which would look at all that the application has.
+class Recovered(msgspec.Struct, frozen=True, gc=False):
     """A record read back from disk."""
 
     place: int
@@ -24,6 +29,24 @@ class Recovered(NamedTuple):
     """On this process's monotonic clock; its age is kept over restarts by wall time."""
     is_own: bool
     """Appended by this spool; False: by a process that has died or closed."""
+
+
+def _recovered(
+    first: int, bodies: Sequence[bytes], times: Sequence[float], *, is_own: bool
+) -> list[Recovered]:
+    """Records one behind the other, from the place of the first on."""
+    places = range(first, first + len(bodies))
+    return list(map(Recovered, places, bodies, times, repeat(is_own)))
+
+
+def _times_here(header: Header, clock: float, wall: float, times: list[float]) -> list[float]:
+    """Clock readings of a segment's owner as this process's clock, which reads `clock`, would have them."""
+    here = {time: clock - header.age_of(time, wall) for time in set(times)}
+    return [here[time] for time in times]
+
+
+_Times = Callable[[list[float]], list[float]]
+"""Makes clock readings of a segment's owner those of this process."""
 
 
 class RecordReading:
@@ -57,33 +80,43 @@ class RecordReading:
         batch: list[Recovered] = []
         clock, wall = self._clock(), self._wall()
         room = max_bytes
-        while len(batch) < max_events and (frame := self._adopted.next()) is not None:
-            room -= len(frame.body)
-            if room < 0 and batch:
-                self._adopted.put_back(frame)
-                return batch
-            if (adopted := self._adopted.segment) is None:
+        # The first record is given however large it is.
+        while len(batch) < max_events:
+            stretch = self._adopted.next(max_events - len(batch), room) or (
+                None if batch else self._adopted.next(1, sys.maxsize)
+            )
+            if stretch is None or (adopted := self._adopted.segment) is None:
                 break
-            adopted.given += 1
-            try:
-                age = adopted.header.age_of(frame.logged_at, wall)
-                batch.append(Recovered(adopted.base + frame.nth, frame.body, clock - age, False))
-            except Exception as error:
-                self._give_up(adopted, frame, error)
+            room -= stretch.size
+            adopted.given += len(stretch.bodies)
+            batch += self._given(adopted, stretch, partial(_times_here, adopted.header, clock, wall))
         if self._adoption.has_unread:
             return batch
-        while len(batch) < max_events and (frame := self._own.next(buffered, start)) is not None:
-            room -= len(frame.body)
-            if room < 0 and batch:
-                self._own.put_back(frame)
+        while len(batch) < max_events:
+            stretch = self._own.next(buffered, start, max_events - len(batch), room) or (
+                None if batch else self._own.next(buffered, start, 1, sys.maxsize)
+            )
+            if stretch is None or (own := self._own.segment) is None:
                 break
-            if (own := self._own.segment) is None:
-                break
-            try:
-                batch.append(Recovered(own.base + frame.nth, frame.body, frame.logged_at, True))
-            except Exception as error:
-                self._give_up(own, frame, error)
+            room -= stretch.size
+            batch += self._given(own, stretch, list)
         return batch
+
+    def _given(self, segment: Segment, stretch: Stretch, times: _Times) -> list[Recovered]:
+        """A stretch's records."""
+        first = segment.base + stretch.nth
+        try:
+            return _recovered(first, stretch.bodies, times(stretch.times), is_own=segment.is_own)
+        except Exception:
+            return [each for frame in stretch.frames() for each in self._alone(segment, frame, times)]
+
+    def _alone(self, segment: Segment, frame: Frame, times: _Times) -> list[Recovered]:
+        try:
+            (logged_at,) = times([frame.logged_at])
+            return [Recovered(segment.base + frame.nth, frame.body, logged_at, segment.is_own)]
+        except Exception as error:
+            self._give_up(segment, frame, error)
+            return []
 
     def _give_up(self, segment: Segment, frame: Frame, error: Exception) -> None:
         """Set aside, like a damaged one, a record that fails in a way that nobody has foreseen."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from itertools import accumulate, islice
 from typing import NamedTuple
 from zlib import crc32
 
+from antinode._speedups import compiled
 from antinode._spool.format import (
     FRAME,
     FRAME_CRC_SIZE,
@@ -39,6 +42,46 @@ class Frame(NamedTuple):
     end: int
     logged_at: float
     body: bytes
+
+
+class Stretch(NamedTuple):
+    """Records one behind the other, whose checksums are right."""
+
+    nth: int
+    """Of the first of them."""
+    offset: int
+    end: int
+    times: list[float]
+    """When each was logged."""
+    bodies: list[bytes]
+
+    def frames(self) -> Iterator[Frame]:
+        """Each of them."""
+        offset = self.offset
+        for nth, (logged_at, body) in enumerate(zip(self.times, self.bodies, strict=True), self.nth):
+            end = offset + FRAME_SIZE + len(body)
+            yield Frame(nth, offset, end, logged_at, body)
+            offset = end
+
+    @property
+    def size(self) -> int:
+        """Of all bodies, in bytes."""
+        return self.end - self.offset - len(self.bodies) * FRAME_SIZE
+
+    def fitting(self, most: int, room: int) -> int:
+        """How many of the first, at most so many, have no more bytes together than there is room."""
+        if len(self.bodies) <= most and self.size <= room:
+            return len(self.bodies)
+        return bisect_right(list(accumulate(map(len, islice(self.bodies, max(0, most))))), room)
+
+    def part(self, count: int) -> tuple[Stretch, Stretch]:
+        """The first so many, and the others."""
+        first = self.bodies[:count]
+        end = self.offset + sum(map(len, first)) + len(first) * FRAME_SIZE
+        return (
+            Stretch(self.nth, self.offset, end, self.times[:count], first),
+            Stretch(self.nth + count, end, self.end, self.times[count:], self.bodies[count:]),
+        )
 
 
 class Damage(NamedTuple):
@@ -87,36 +130,66 @@ def _no_hole(offset: int) -> int:
     return offset
 
 
+@compiled
+def whole_frames(
+    data: bytes, start: int, stop: int, nth: int, salt: int
+) -> tuple[int, list[float], list[bytes]]:
+    """The whole frames one behind the other from `start` to `stop`, the first being the `nth`.
+
+    Returns where they end, when each record was logged, and their bodies.
+    """
+    times: list[float] = []
+    bodies: list[bytes] = []
+    while stop - start >= FRAME_SIZE:
+        checksum, magic, found, length, logged_at = FRAME.unpack_from(data, start)
+        end = start + FRAME_SIZE + length
+        if magic != FRAME_MAGIC or found != nth or end > stop:
+            break
+        tail = data[start + FRAME_CRC_SIZE : end]
+        if crc32(tail, salt) != checksum:
+            break
+        times.append(logged_at)
+        bodies.append(tail[FRAME_SIZE - FRAME_CRC_SIZE :])
+        start = end
+        nth += 1
+    return start, times, bodies
+
+
 def scan(
     read_at: ReadAt, offset: int, end: int, index: int, salt: int, next_data: NextData = _no_hole
 ) -> Iterator[Frame | Damage]:
+    """Everything `scan_stretches` finds, each record by itself."""
+    for item in scan_stretches(read_at, offset, end, index, salt, next_data):
+        if isinstance(item, Stretch):
+            yield from item.frames()
+        else:
+            yield item
+
+
+def scan_stretches(
+    read_at: ReadAt, offset: int, end: int, index: int, salt: int, next_data: NextData = _no_hole
+) -> Iterator[Stretch | Damage]:
     """Everything from `offset` on, where record `index` should begin, to the zeros after the last record.
 
     A stretch that is no record is passed over to the next one that is: its magic, an index that fits and its
-    checksum tell. Holds about a chunk in memory, or one record if that is larger.
+    checksum tell. Holds about a chunk in memory, or one record if that is larger, and a stretch of it.
     """
     window = _ScanWindow(read_at, offset, end)
     search = _RecordSearch(read_at, end, salt, _CHECKS * (end - offset), next_data)
-    hold, unpack = window.hold, FRAME.unpack_from
-    data, at = b"", 0
     while end - offset >= FRAME_SIZE:
-        if len(data) - at < FRAME_SIZE:
-            at = hold(offset, FRAME_SIZE)
-            data = window.data
-            if len(data) - at < FRAME_SIZE:
-                break
-        checksum, magic, found, length, logged_at = unpack(data, at)
+        at = window.hold(offset, FRAME_SIZE)
+        if len(window.data) - at < FRAME_SIZE:
+            break
+        _, magic, found, length, _ = FRAME.unpack_from(window.data, at)
         if magic == FRAME_MAGIC and found == index and length <= end - offset - FRAME_SIZE:
-            size = FRAME_SIZE + length
-            if len(data) - at < size:
-                at = hold(offset, size)
-                data = window.data
-            tail = data[at + FRAME_CRC_SIZE : at + size]
-            if crc32(tail, salt) == checksum and len(tail) == size - FRAME_CRC_SIZE:
-                yield Frame(index, offset, offset + size, logged_at, tail[FRAME_SIZE - FRAME_CRC_SIZE :])
-                offset += size
-                at += size
-                index += 1
+            at = window.hold(offset, FRAME_SIZE + length)
+            stop = min(len(window.data), at + end - offset)
+            behind, times, bodies = whole_frames(window.data, at, stop, index, salt)
+            if bodies:
+                stretch = Stretch(index, offset, offset + behind - at, times, bodies)
+                offset = stretch.end
+                index += len(bodies)
+                yield stretch
                 continue
         resumed = search.next_frame(offset, index)
         if resumed is None:
@@ -125,7 +198,6 @@ def scan(
         if start > offset or following > index:
             yield Damage(index, offset, start, following - index, "unreadable")
         offset, index = start, following
-        data, at = b"", 0
         window.restart()
     written = _end_of_data(read_at, offset, end, next_data)
     if written > offset:

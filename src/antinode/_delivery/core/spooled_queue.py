@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakValueDictionary
 
-from antinode._delivery.core.backlog import Backlog, ids_of, is_event
+from antinode._delivery.core.backlog import Backlog
+from antinode._delivery.core.handles import Handles
+from antinode._delivery.core.loops import total_size
 from antinode._delivery.core.pending import Pending
+from antinode._delivery.core.recovered import is_sound, records_of
 from antinode._delivery.core.settlement import SPOOL_FULL, Settlement
+from antinode._delivery.epoch import Epoch
 from antinode._delivery.ledger import Ledger
 from antinode._delivery.outcome import DROPPED, Outcome
-from antinode._delivery.record import NOT_STORED, Record, SpooledRecord, anchor
+from antinode._delivery.record import NOT_STORED, Record, anchor
 from antinode._delivery.storage import KeepingStore, Stored, is_full
 from antinode._interruptions import is_interruption
-from antinode._protocol.ids import stream_of
 from antinode._protocol.status import Status
 from antinode._speedups import slot
 
@@ -69,8 +71,7 @@ class SpooledQueue:
         self._queue_bytes = min(memory_bytes, max_bytes)
         self._forgotten: set[int] = set()
         """Places of records that have ended, and that the store gives all the same."""
-        self._handles: WeakValueDictionary[int, Record] = WeakValueDictionary()
-        """Handles that the application holds of records that are in the store alone."""
+        self._handles = Handles()
         self.is_behind = False
         """Whether there is anything in the store that has not been read into the queue."""
         self.rear: deque[Record] = deque()
@@ -101,6 +102,9 @@ class SpooledQueue:
             "record_place": slot(record_type, "place"),
             "on_disk": slot(Ledger, "on_disk"),
             "on_disk_bytes": slot(Ledger, "on_disk_bytes"),
+            "epoch_on_disk": slot(Epoch, "on_disk"),
+            "recent": self._handles.recent,
+            "look": self._handles.look,
             "is_admitting": slot(SpooledQueue, "_is_admitting"),
             "is_behind": slot(SpooledQueue, "is_behind"),
             "rear": slot(SpooledQueue, "rear"),
@@ -163,7 +167,7 @@ class SpooledQueue:
             epoch.on_disk += 1
             ledger.on_disk += 1
             ledger.on_disk_bytes += size
-            self._handles[place] = record
+            self._handles.add(record)
         return True
 
     def _append_direct(self, body: bytes, logged_at: float) -> int:
@@ -220,13 +224,9 @@ class SpooledQueue:
             return oldest  # and counted as left there
         items = self._without_forgotten(items)
         for start in range(0, len(items), SLICE_RECORDS):
-            invalid: list[Record] = []
-            for record in self._taken_in(items[start : start + SLICE_RECORDS]):
-                if _is_sound(record):
-                    self._queued.append(record)
-                    oldest = min(oldest, record.logged_at)
-                else:
-                    invalid.append(record)
+            records, invalid = self._taken_in(items[start : start + SLICE_RECORDS])
+            self._queued.extend(records)
+            oldest = min(oldest, min([record.logged_at for record in records], default=oldest))
             # By itself: in a request with others it would cost them, or pass for several.
             for record in invalid:
                 self._settlement.settle_alone(record, INVALID)
@@ -262,7 +262,7 @@ class SpooledQueue:
                     record.epoch.on_disk += 1
                 ledger.on_disk += 1
                 ledger.on_disk_bytes += len(record.body)
-                self._handles[place] = record
+                self._handles.add(record)
 
     def store_anew(self, records: Sequence[Record]) -> None:
         """Store records that are in memory alone, or whose files have vanished, as far as they are taken.
@@ -319,7 +319,7 @@ class SpooledQueue:
     def forget(self, items: Sequence[Stored], outcome: Outcome) -> None:
         """Settle records of this process that are in the store alone, and that it is still going to give."""
         for start in range(0, len(items), SLICE_RECORDS):
-            records = self._taken_in(items[start : start + SLICE_RECORDS])
+            records = self._all_taken_in(items[start : start + SLICE_RECORDS])
             self._forgotten.update(record.place for record in records)
             self._settlement.settle(records, outcome)
             for record in records:
@@ -338,7 +338,7 @@ class SpooledQueue:
             return
         items = self._without_forgotten(items)
         for start in range(0, len(items), SLICE_RECORDS):
-            self._settlement.settle(self._taken_in(items[start : start + SLICE_RECORDS]), SPOOL_FULL)
+            self._settlement.settle(self._all_taken_in(items[start : start + SLICE_RECORDS]), SPOOL_FULL)
 
     def drop_from_queue(self) -> int:
         """Drop the oldest records that are in memory and in the store; returns how many.
@@ -356,9 +356,42 @@ class SpooledQueue:
         if self._interrupting:
             self._admit_late()
 
-    def _taken_in(self, items: Sequence[Stored]) -> list[Record]:
-        """Records, with the application's handles where it has some, counted as in memory from now on."""
-        read = list(map(_sound_record_of, items))
+    def _all_taken_in(self, items: Sequence[Stored]) -> list[Record]:
+        """The same, sound or not."""
+        sound, invalid = self._taken_in(items)
+        return sound + invalid
+
+    def _taken_in(self, items: Sequence[Stored]) -> tuple[list[Record], list[Record]]:
+        """Records, with the application's handles where it has some, counted as in memory from now on.
+
+        First those that are events, then the others.
+        """
+        read, unsure = records_of(items)
+        own = sum([item.is_own for item in items])
+        if not unsure and own in (0, len(items)):
+            try:
+                return self._taken_in_together(read, is_own=own > 0), []
+            except Exception as error:
+                if is_interruption(error):
+                    raise
+                # Nothing was counted: what can fail comes before.
+        return self._taken_in_singly(items, read)
+
+    def _taken_in_together(self, records: list[Record], *, is_own: bool) -> list[Record]:
+        with self._settlement.guard:
+            size = total_size(records)
+            if not is_own:
+                self._recover(records, size)
+                return records
+            if self._handles:
+                records = [self._handles.take(record.place) or record for record in records]
+            self._return(records, size)
+            return records
+
+    def _taken_in_singly(
+        self, items: Sequence[Stored], read: Sequence[Record]
+    ) -> tuple[list[Record], list[Record]]:
+        """The same, of records of which any may fail in whatever is done with it."""
         records: list[Record] = []
         with self._settlement.guard:
             for item, record in zip(items, read, strict=True):
@@ -371,61 +404,44 @@ class SpooledQueue:
                         # One of its own stays counted as on disk, and ends as unreadable with what is left.
                         self._settlement.refuse(record, UNREADABLE, is_kept=True)
                         self._settlement.end(DROPPED, [record.place])
-        return records
+        sound: list[Record] = []
+        invalid: list[Record] = []
+        for record in records:
+            (sound if is_sound(record) else invalid).append(record)
+        return sound, invalid
 
     def _take_in(self, item: Stored, record: Record) -> Record:
         if not item.is_own:
-            self._recover(record)
+            self._recover([record], len(record.body))
             return record
-        record = self._handles.get(item.place, record)
-        self._return(record)
-        self._handles.pop(item.place, None)
+        record = (self._handles and self._handles.take(item.place)) or record
+        self._return([record], len(record.body))
         return record
 
-    def _return(self, record: Record) -> None:
-        """Count a record of this process's own as in memory, no longer in the store alone."""
+    def _return(self, records: list[Record], size: int) -> None:
+        """Count records of this process's own as in memory, no longer in the store alone."""
         ledger = self._settlement.ledger
-        epoch = ledger.oldest_on_disk()
-        epoch.on_disk -= 1
-        ledger.on_disk -= 1
-        ledger.on_disk_bytes -= len(record.body)
-        record.epoch = epoch
+        counted = 0
+        while counted < len(records):
+            epoch, count = ledger.oldest_on_disk(len(records) - counted)
+            epoch.on_disk -= count
+            for record in records[counted : counted + count]:
+                record.epoch = epoch
+            counted += count
+        ledger.on_disk -= len(records)
+        ledger.on_disk_bytes -= size
 
-    def _recover(self, record: Record) -> None:
-        """Count a record that a dead process left: it is this one's to deliver, and a flush waits for it."""
+    def _recover(self, records: list[Record], size: int) -> None:
+        """Count records that a dead process left: they are this one's now, and a flush waits for them."""
         ledger = self._settlement.ledger
-        epoch = record.epoch = ledger.oldest
-        epoch.accepted += 1
-        ledger.accepted += 1
-        ledger.recovered += 1
-        ledger.pending += 1
-        ledger.pending_bytes += len(record.body)
+        epoch = ledger.oldest
+        for record in records:
+            record.epoch = epoch
+        epoch.accepted += len(records)
+        ledger.accepted += len(records)
+        ledger.recovered += len(records)
+        ledger.pending += len(records)
+        ledger.pending_bytes += size
 
     def _settle_unread(self, outcome: Outcome) -> None:
-        handles, self._handles = list(self._handles.values()), WeakValueDictionary()
-        self._settlement.settle_unread(handles, outcome)
-
-
-def _sound_record_of(item: Stored) -> Record:
-    """A record of plain bytes, with which nothing fails; without any, which is no event, if that raises."""
-    try:
-        return _record_of(item)
-    except Exception as error:
-        if is_interruption(error):
-            raise
-        return SpooledRecord(b"", 0, 0.0, place=item.place)
-
-
-def _record_of(item: Stored) -> Record:
-    record = SpooledRecord(bytes(item.body), 0, float(item.logged_at), place=item.place)
-    record.stream = stream_of(*ids_of(record))
-    return record
-
-
-def _is_sound(record: Record) -> bool:
-    try:
-        return is_event(record.body)
-    except Exception as error:
-        if is_interruption(error):
-            raise
-        return False
+        self._settlement.settle_unread(self._handles.take_all(), outcome)
