@@ -44,6 +44,7 @@ CONTENDERS = (
     "three middlewares",
     "Event",
     "spool",
+    "flood",
     "flight",
     "typed flight",
 )
@@ -54,13 +55,15 @@ RATIOS = (
     ("three of them to none", "three middlewares", "antinode"),
     ("an Event object to its dict", "Event", "antinode"),
     ("the spool to none", "spool", "antinode"),
+    ("the spool read back to none", "flood", "antinode"),
     ("a typed event to a dict", "typed flight", "flight"),
 )
 
 
 def contend(contender: str, events: int) -> None:
     """Encode; encode and join request bodies; log; log, and have everything delivered to nowhere: plainly,
-    through a middleware, given as objects, by way of the spool; flights as dicts and as typed events."""
+    through a middleware, given as objects, by way of the spool, and read back from it since memory holds no
+    more than a batch; flights as dicts and as typed events."""
     make: Callable[[int], Any] = sized(SIZE, 1_000)
     if contender in {"encoding", "floor"}:
         _bare(make, events, joins=contender == "floor")
@@ -70,8 +73,10 @@ def contend(contender: str, events: int) -> None:
     import antinode  # noqa: PLC0415 - only its own runs
 
     options: dict[str, Any] = {}
-    if contender == "spool":
+    if contender in {"spool", "flood"}:
         options["storage"] = tempfile.mkdtemp()
+    if contender == "flood":
+        options["max_queue_events"] = BATCH
     # Uploads only when asked for, so that the same work is done in the same batches each time.
     client = antinode.init(
         KEY, transport=Nowhere(), upload_interval_in_sec=3600, max_cached_events=10**9, **options
@@ -88,11 +93,11 @@ def contend(contender: str, events: int) -> None:
         make = typed_flights([A_FLIGHT]) if contender == "typed flight" else flights([A_FLIGHT])
     for number in range(events):
         log(make(number))
-        if contender != "log_event" and number % BATCH == BATCH - 1:
+        if contender not in {"log_event", "flood"} and number % BATCH == BATCH - 1:
             client.flush(60)
     if contender != "log_event":
         client.flush(60)
-    if contender == "spool":
+    if contender in {"spool", "flood"}:
         client.shutdown(60)
         shutil.rmtree(options["storage"])
 
