@@ -266,6 +266,42 @@ def test_nonsense_is_refused(tmp_path: Path, options: dict[str, object], message
     assert list(tmp_path.iterdir()) == []
 
 
+class FillingDisk(Disk):
+    """The real disk; notes what is filled with zeros."""
+
+    def __init__(self) -> None:
+        self.filled: list[int] = []
+
+    def write_zeros(self, descriptor: int, offset: int, size: int) -> None:
+        super().write_zeros(descriptor, offset, size)
+        self.filled.append(size)
+
+
+@pytest.mark.parametrize(
+    ("durability", "seconds", "is_filled"),
+    [("process", 1, True), ("process", 3600, False), ("interval", 1, False)],
+)
+def test_a_spare_that_is_used_soon_is_filled_ahead(
+    tmp_path: Path, durability: str, seconds: int, is_filled: bool
+) -> None:
+    """Not where its pages would be written to the medium before; it takes records as any other does."""
+    disk, now = FillingDisk(), 0.0
+    spool = opened(tmp_path, disk=disk, durability=durability, clock=lambda: now)
+    if not spool.stats().is_mapped:
+        pytest.skip("segments are not mapped here")
+    written = [b"%d" % number + b"x" * 1000 for number in range(600)]
+    for body in written[:200]:
+        spool.append(body, 0.0, direct=False)
+    assert disk.filled == []
+    now += seconds
+    spool.prepare()
+    assert bool(disk.filled) == is_filled
+    for body in written[200:]:
+        spool.append(body, 0.0, direct=False)
+    assert settle(spool) == written
+    spool.close()
+
+
 class CountingDisk(Disk):
     """The real disk; counts syncs, and lets a test hold one up."""
 

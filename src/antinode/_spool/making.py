@@ -18,6 +18,8 @@ from antinode._spool.writers import OwnSegment, make_segment
 GROWTH = 4
 _SHARE = 8
 """A segment takes at most this fraction of max_bytes, so that several processes fit."""
+_FILLED_WITHIN = 20.0
+"""Seconds. Linux writes to the medium what was written so long ago, or a little longer."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -53,6 +55,8 @@ class SegmentMaker:
         self.is_disowned = False
         """Whether processes with another fingerprint may adopt what is made."""
         self._size = first_size
+        self._made_at = float("-inf")
+        self._made_size = first_size
         self._number = 0
         self._serials = itertools.count(1)
 
@@ -67,11 +71,13 @@ class SegmentMaker:
         *,
         names: list[str] | None = None,
         is_counted: bool = False,
+        is_spare: bool = False,
     ) -> OwnSegment:
         """Make a segment of this owner's, of the size that is due, or smaller if there is no room for that.
 
         `names` are those of the directory, just listed. Unless `is_counted`, its files are counted here if
-        they are few. Raises SpoolError.
+        they are few. `is_spare`: nobody waits for it, so that its pages are brought into memory where it will
+        be used soon. Raises SpoolError.
         """
         if lock is None:
             raise SpoolBroken(self._path, "take events", 0, "it is not open; call open() first")
@@ -87,13 +93,16 @@ class SegmentMaker:
                 raise SpoolFull(self._path, self._max_bytes)
             if size <= room:
                 try:
-                    segment = self._make_sized(lock.owner, size)
+                    segment = self._make_sized(
+                        lock.owner, size, is_filled=is_spare and self._fills_soon(size)
+                    )
                     break
                 except OSError as error:
                     if error.errno not in _NO_ROOM or size <= at_least:
                         raise SpoolBroken.of(self._path, "make a segment", error) from error
             smaller = size // GROWTH
             size = max(smaller - smaller % GRAIN, at_least)
+        self._made_at, self._made_size = self._clock(), size
         self._directory.bytes += size
         self._size = min(max(size, self._size) * GROWTH, self._largest_size)
         return segment
@@ -105,7 +114,15 @@ class SegmentMaker:
         except OSError as error:
             raise SpoolBroken.of(self._path, "be read", error) from error
 
-    def _make_sized(self, owner: str, size: int) -> OwnSegment:
+    def _fills_soon(self, size: int) -> bool:
+        """Whether records come so fast that what is written now is not on the medium before they are.
+
+        Where it would be, each page would be written twice; and where everything is synced, by that.
+        """
+        took = self._clock() - self._made_at
+        return not self._is_synced and took * size <= _FILLED_WITHIN * self._made_size
+
+    def _make_sized(self, owner: str, size: int, *, is_filled: bool) -> OwnSegment:
         self._number += 1
         serial = self.next_serial()
         segment = make_segment(
@@ -122,6 +139,7 @@ class SegmentMaker:
             is_claimed=not self.is_disowned,
             may_map=self.may_map,
             is_synced=self._is_synced,
+            is_filled=is_filled,
         )
         self._segments[serial] = segment
         return segment

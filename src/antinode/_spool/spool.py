@@ -500,7 +500,7 @@ class Spool:
 
     def _make_spare(self, *, is_counted: bool) -> None:
         try:
-            self._spare = self._maker.make(self._locks.current, is_counted=is_counted)
+            self._spare = self._maker.make(self._locks.current, is_counted=is_counted, is_spare=True)
         except SpoolError:
             self._spare_again_at = self._clock() + _RETRY  # `append` says so when the room is needed
 

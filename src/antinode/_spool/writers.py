@@ -319,9 +319,12 @@ def make_segment(
     is_claimed: bool,
     may_map: bool,
     is_synced: bool,
+    is_filled: bool = False,
 ) -> OwnSegment:
     """A new segment file of that size, ready for `append`. Raises OSError, and leaves nothing behind then.
 
+    `is_filled`: if it is mapped, its pages are in memory before the first store. A fault for each page costs
+    several times as much.
     It gets its name when its header is written, so that a segment without one is damaged, not unfinished.
     """
     slots, data_start, data_end = layout(size)
@@ -335,6 +338,9 @@ def make_segment(
         disk.write_at(descriptor, block, 0)
         disk.write_at(descriptor, bytes([CLAIMED if is_claimed else UNCLAIMED]), CLAIM_AT)
         disk.write_at(descriptor, block, size - HEADER_BLOCK)
+        if may_map and is_filled:
+            with suppress(OSError):
+                disk.write_zeros(descriptor, data_start, data_end - data_start)
         mapping = _map(disk, descriptor, size) if may_map else None
         if mapping is None:
             disk.write_at(
