@@ -101,16 +101,16 @@ the_list(PyObject *object)
     return object;
 }
 
-/* Move the first of a queue to the end of a list or of another queue: 0, or -1 with an error set. */
+/* Move the first of a queue to the end of a list, or of another queue by its method `append`: 0, or -1 with an error set. */
 static int
-move_first(PyObject *popleft, PyObject *list, PyObject *queue)
+move_first(PyObject *popleft, PyObject *list, PyObject *queue, PyObject *append)
 {
     PyObject *record = PyObject_CallNoArgs(popleft);
     if (record == NULL) {
         return -1;
     }
     PyObject *done = list != NULL ? (PyList_Append(list, record) < 0 ? NULL : Py_NewRef(Py_None))
-                                  : PyObject_CallMethod(queue, "append", "O", record);
+                                  : PyObject_CallMethodOneArg(queue, append, record);
     Py_DECREF(record);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
@@ -180,7 +180,7 @@ take_first(Filling *filling, Py_ssize_t size)
     }
     filling->space -= size;
     filling->room--;
-    return move_first(filling->popleft, filling->taken, NULL) < 0 ? -1 : 1;
+    return move_first(filling->popleft, filling->taken, NULL, NULL) < 0 ? -1 : 1;
 }
 
 static PyObject *
@@ -197,7 +197,9 @@ sift(PyObject *module, PyObject *const *args, Py_ssize_t count)
     PyObject *busy = args[4], *stream_queues = args[5], *record;
     Py_ssize_t most = PyLong_AsSsize_t(args[6]), moved = 0, ready = 0;
     Filling filling;
-    if ((most == -1 && PyErr_Occurred()) || begin(&filling, args) < 0) {
+    PyObject *append = most == -1 && PyErr_Occurred() ? NULL : PyUnicode_InternFromString("append");
+    if (append == NULL || begin(&filling, args) < 0) {
+        Py_XDECREF(append);
         return NULL;
     }
     while (moved < most && (record = first_of(fields, &filling)) != NULL) {
@@ -223,7 +225,7 @@ sift(PyObject *module, PyObject *const *args, Py_ssize_t count)
             }
             continue;
         }
-        int has_moved = PyObject_Size(waiting) > 0 && move_first(filling.popleft, NULL, waiting) == 0;
+        int has_moved = PyObject_Size(waiting) > 0 && move_first(filling.popleft, NULL, waiting, append) == 0;
         Py_DECREF(waiting);
         if (!has_moved) {
             break;
@@ -231,6 +233,7 @@ sift(PyObject *module, PyObject *const *args, Py_ssize_t count)
         moved++;
         ready += is_ready;
     }
+    Py_DECREF(append);
     Py_DECREF(filling.popleft);
     return PyErr_Occurred() ? NULL : Py_BuildValue("nnnn", filling.room, filling.space, moved, ready);
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import msgspec
 
@@ -41,11 +42,12 @@ class Batch:
     def is_done(self) -> bool:
         return self.flying is None and not self.chunks
 
+    def parts(self) -> list[list[Record]]:
+        """The chunk in a request, if any, and those that wait."""
+        return [*self.chunks] if self.flying is None else [self.flying, *self.chunks]
+
     def records(self) -> Iterator[Record]:
-        if self.flying is not None:
-            yield from self.flying
-        for chunk in self.chunks:
-            yield from chunk
+        return chain.from_iterable(self.parts())
 
     def shrink(self, size: int) -> None:
         """Carry at most half of `size` events in a request from now on."""

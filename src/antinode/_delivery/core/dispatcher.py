@@ -119,5 +119,5 @@ class Dispatcher:
     def _occupy(self, batch: Batch) -> None:
         if batch.streams is None:
             self._isolation.looks_at = batch
-            batch.streams = streams_of(list(batch.records()))
+            batch.streams = set().union(*map(streams_of, batch.parts()))
             self._backlog.occupy(batch.streams)
