@@ -9,15 +9,12 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 
-from antinode.testing import EndpointProcess
-
-if TYPE_CHECKING:
-    pass
-
+from antinode.testing import Endpoint, EndpointProcess
+from antinode.testing._arrival import Arrival
+from antinode.testing.endpoint._control import Control
 from tests.testing.requests import V2, event, post
 
 
@@ -89,6 +86,19 @@ def test_the_process_says_one_line_and_stops_when_told() -> None:
             connection.getresponse().read()
         assert process.communicate(timeout=120) == (b"", b"")
     assert process.returncode == 0
+
+
+def test_it_stops_once_it_has_answered() -> None:
+    """Stopping closes every connection, that of whoever asked for it too."""
+    with Endpoint() as endpoint:
+        control = Control(endpoint)
+        asked = Arrival(
+            connection=1, method="POST", target="/_/stop", version="HTTP/1.1", headers={}, read=lambda _: b""
+        )
+        answer = control(asked)
+        assert (answer is not None and answer.status, control.stopped.is_set()) == (200, False)
+        control.answered(asked)
+        assert control.stopped.is_set()
 
 
 def test_the_process_ends_with_its_parent() -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from antinode.testing._arrival import Arrival
     from antinode.testing.endpoint._server import Endpoint
 
+_STOP = "POST stop"
+
 
 class Control:
     """Answers `/_/…` and leaves every other request to the endpoint.
@@ -30,11 +32,15 @@ class Control:
     def __call__(self, arrival: Arrival) -> Answer | None:
         if not arrival.path.startswith("/_/"):
             return None
-        action = f"{arrival.method} {arrival.path[3:]}"
         try:
-            return self._act(action, arrival)
+            return self._act(_action(arrival), arrival)
         except (ValueError, RuntimeError) as error:
             return Answer(400, body={"error": str(error)})
+
+    def answered(self, arrival: Arrival) -> None:
+        """The answer has been sent: whoever waits for `stopped` closes the connection."""
+        if _action(arrival) == _STOP:
+            self.stopped.set()
 
     def _act(self, action: str, arrival: Arrival) -> Answer:
         endpoint = self._endpoint
@@ -53,9 +59,7 @@ class Control:
             return Answer(body={}, delay=_number(_json.loads(arrival.body), "seconds"), way=Way.DOWN)
         elif action == "POST clear":
             endpoint.clear()
-        elif action == "POST stop":
-            self.stopped.set()
-        else:
+        elif action != _STOP:
             return Answer(404, body={"error": "there is no such control"})
         return Answer(200, body={})
 
@@ -68,6 +72,10 @@ class Control:
                 self._endpoint.wait_for_requests(int(_number(query, "requests")), timeout)
         except TimeoutError:
             pass  # the summary shows how far it got
+
+
+def _action(arrival: Arrival) -> str:
+    return f"{arrival.method} {arrival.path.removeprefix('/_/')}"
 
 
 def _number(values: object, name: str) -> float:

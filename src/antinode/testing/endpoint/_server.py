@@ -8,7 +8,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from antinode import _json
 from antinode._protocol.endpoints import Endpoint as UploadApi
@@ -28,6 +28,18 @@ _THREAD_END = 10.0
 """Seconds that a connection's thread is given to end. It waits on nothing that closing does not wake."""
 
 
+class Controls(Protocol):
+    """Answers the requests that steer the endpoint."""
+
+    def __call__(self, arrival: Arrival) -> Answer | None:
+        """What to answer; None if it is no such request."""
+        ...
+
+    def answered(self, arrival: Arrival) -> None:
+        """The answer has been sent."""
+        ...
+
+
 class Endpoint:
     """A local ingestion endpoint on 127.0.0.1 for HTTP V2 and Batch, with accidents on demand.
 
@@ -43,7 +55,7 @@ class Endpoint:
 
     def __init__(self, *, keep: Keep = "all", api_key: str | None = None, port: int = 0) -> None:
         self.answer: Fault | None = None
-        self.control: Callable[[Arrival], Answer | None] | None = None
+        self.control: Controls | None = None
         """Asked before anything else; a request that it answers is in no ledger and meets no fault."""
         self._ledger = AcceptedEvents(keep)
         self._api_key = api_key
@@ -331,6 +343,7 @@ class Endpoint:
             if answer.way is Way.DOWN:
                 self._refuse()  # before the answer, so that whoever has it finds the port closed
             connection.sendall(_message(answer.status or 200, answer, answer.body, arrival.keeps_alive))
+            self.control.answered(arrival)
             if answer.way is Way.DOWN:
                 self.down(answer.delay)
             return arrival.keeps_alive
