@@ -47,6 +47,21 @@ def test_events_expire_behind_younger_ones_of_their_batch() -> None:
     assert reasons(sim) == ["expired", "pending"]
 
 
+def test_what_waits_for_an_upload_takes_no_more_memory_than_the_queue() -> None:
+    """However many of its users' events the store has: they are read when the server has answered."""
+    sim = Simulation(CoreConfig(memory_events=20, max_batch_events=5), store=ModelStore())
+    sim.server.weather = "hang"
+    for number in range(300):
+        sim.log(f"user-{number % 3}")
+    sim.advance(2.0)
+    ledger = sim.core.ledger
+    assert ledger.pending == 300
+    assert ledger.pending - ledger.on_disk <= 2 * 20 + 5
+    sim.server.weather = None
+    sim.settle()
+    sim.check_end()
+
+
 def test_the_oldest_events_make_room() -> None:
     """With the queue full, room is made by dropping the oldest that waits, never what is in a request."""
     sim = Simulation(CoreConfig(max_events=3))

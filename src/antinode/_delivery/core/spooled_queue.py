@@ -207,6 +207,8 @@ class SpooledQueue:
         room = self._queue_events - self._backlog.available
         if room < max(1, self._queue_events // 2):
             return 0
+        if self._backlog.stream_queues.is_busy_with(self._queue_events):
+            return 0  # what comes next would wait behind them, or take as much memory again
         room = min(room, self._max_events - (ledger.pending - ledger.on_disk))
         return max(0, room) if ledger.pending_bytes - ledger.on_disk_bytes < self._max_bytes else 0
 

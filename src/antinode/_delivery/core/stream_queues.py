@@ -54,6 +54,13 @@ class StreamQueues:
         """How many streams rate limits hold back at present."""
         return sum(queue.release_at is not None for queue in self.by_stream.values())
 
+    def is_busy_with(self, count: int) -> bool:
+        """Whether so many records, or more, wait for uploads of their streams, and not for a rate limit."""
+        waiting = self.count - self.ready_count
+        if waiting >= count and self._held:
+            waiting -= sum(len(queue.records) for queue in self if queue.release_at is not None)
+        return waiting >= count
+
     def get(self, stream: int) -> StreamQueue | None:
         return self.by_stream.get(stream)
 
