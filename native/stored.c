@@ -9,7 +9,11 @@
 static int
 is_true(PyObject *object, Py_ssize_t at)
 {
-    PyObject *value = Py_XNewRef(*slot(object, at));
+    PyObject *value = *slot(object, at);
+    if (value == Py_False || value == Py_True) {
+        return value == Py_True;
+    }
+    Py_XINCREF(value);
     int truth = value == NULL ? -1 : PyObject_IsTrue(value);
     if (value == NULL) {
         PyErr_SetString(PyExc_AttributeError, "a slot is empty");
