@@ -36,6 +36,23 @@ def test_without_busy_streams_the_queue_is_given_out_as_it_is() -> None:
     assert len(backlog.stream_queues) == 0
 
 
+@given(
+    st.lists(st.integers(0, 9), max_size=60),
+    st.lists(st.tuples(st.sets(st.integers(0, 9), max_size=6), st.integers(1, 12)), max_size=12),
+    st.sampled_from([None, 1.0, 1000.0]),
+)
+def test_the_streams_of_what_was_taken_are_told(
+    streams: list[int], turns: list[tuple[set[int], int]], pace: float | None
+) -> None:
+    """Those of all records, out of the queue or out of their own queues, and no others."""
+    backlog = filled(streams, pace)
+    for now, (busy, events) in enumerate(turns):
+        backlog.occupy(busy)
+        taken = backlog.take(float(now), events=events, size=HUGE)
+        assert backlog.streams_taken(taken) == set(streams_of(taken))
+        backlog.vacate(busy, float(now))
+
+
 def test_one_record_goes_however_large() -> None:
     """A single record above the size goes alone; a second one that does not fit waits."""
     backlog = filled([1, 2])

@@ -9,7 +9,7 @@ from itertools import islice
 
 import msgspec
 
-from antinode._delivery.core.loops import drain, sift
+from antinode._delivery.core.loops import drain, sift, streams_of
 from antinode._delivery.core.rate_limits import Key, RateLimits
 from antinode._delivery.core.stream_queues import StreamQueue, StreamQueues
 from antinode._delivery.record import NOT_STORED, Record
@@ -63,6 +63,10 @@ class Backlog:
         """Whether the last search stopped early without a find, so that free streams may lie further back."""
         self.suspect: Record | None = None
         """The record at which the last search raised, if it did."""
+        self._drained: set[int] = set()
+        """The streams from whose queues the last search took records."""
+        self._from_fresh = slice(0)
+        """What the last search took from `fresh`."""
         self._is_fresh_first = False
         """Whether it is the turn of `fresh`, which stream queues that fill whole uploads must not starve."""
         self._busy: set[int] = set()
@@ -137,7 +141,15 @@ class Backlog:
             self._give_back(search.taken)
             raise
         self.must_go_on = self.must_go_on and not search.taken
+        self._drained, self._from_fresh = search.drained, search.from_fresh
         return search.taken
+
+    def streams_taken(self, taken: list[Record]) -> set[int]:
+        """The streams of what the last search took.
+
+        Looks at those out of `fresh` alone: the others were in queues by stream, and have left the caches.
+        """
+        return streams_of(taken[self._from_fresh]) | self._drained
 
     def _give_back(self, taken: list[Record]) -> None:
         """Put each record back in front of the later ones of its stream."""
@@ -169,6 +181,7 @@ class Backlog:
             self._sift_paced(search)
         else:
             self._sift(search)
+        search.from_fresh = slice(from_lanes, len(search.taken))
         self._is_fresh_first = 0 < from_lanes == len(search.taken) and bool(self.fresh)
 
     def _take_ready(self, search: _Filling) -> None:
@@ -178,7 +191,11 @@ class Backlog:
             # busy: `vacate` makes it ready.
             if stream_queue.stream in self._busy:
                 continue
-            if not self._take_from(stream_queue, search):
+            before = len(search.taken)
+            has_room = self._take_from(stream_queue, search)
+            if len(search.taken) > before:
+                search.drained.add(stream_queue.stream)
+            if not has_room:
                 return
 
     def _take_from(self, stream_queue: StreamQueue, search: _Filling) -> bool:
@@ -373,7 +390,7 @@ def _remove_stored(records: deque[Record], at_most: int) -> list[Record]:
 class _Filling:
     """An upload being filled: what it has taken, and the room that is left."""
 
-    __slots__ = ("is_paced", "now", "opens_at", "room", "space", "taken")
+    __slots__ = ("drained", "from_fresh", "is_paced", "now", "opens_at", "room", "space", "taken")
 
     def __init__(self, now: float, events: int, size: int, *, is_paced: bool) -> None:
         self.now = now
@@ -383,6 +400,9 @@ class _Filling:
         self.opens_at = now
         """When the rate limit that stopped the last record opens."""
         self.taken: list[Record] = []
+        self.drained: set[int] = set()
+        """The streams from whose queues any were taken."""
+        self.from_fresh = slice(0)
 
     def fits(self, record: Record) -> bool:
         return not self.taken or len(record.body) + 1 <= self.space

@@ -92,7 +92,8 @@ class Dispatcher:
         number = self._number()
         batches[number] = batch
         if self._backlog.stream_queues or len(batches) > 1:
-            self._occupy(batch)
+            self._isolation.looks_at = batch
+            self._hold(batch, self._backlog.streams_taken(records))
         self._isolation.looks_at = None
         return self._start(number, batch, now)
 
@@ -119,5 +120,8 @@ class Dispatcher:
     def _occupy(self, batch: Batch) -> None:
         if batch.streams is None:
             self._isolation.looks_at = batch
-            batch.streams = set().union(*map(streams_of, batch.parts()))
-            self._backlog.occupy(batch.streams)
+            self._hold(batch, set().union(*map(streams_of, batch.parts())))
+
+    def _hold(self, batch: Batch, streams: set[int]) -> None:
+        batch.streams = streams
+        self._backlog.occupy(streams)
