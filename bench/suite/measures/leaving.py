@@ -31,8 +31,9 @@ SECTIONS = (
 
 def run(bench: Bench) -> None:
     peers = [peer for peer in bench.chosen() if peer != FLOOR]
+    # Milliseconds, of which one interruption is a fifth.
+    bench.rounds("exit", "empty", peers, bench.plan.rounds, lambda peer: _leave(bench, peer, 0))
     rounds = min(bench.plan.few_rounds, 2)
-    bench.rounds("exit", "empty", peers, rounds, lambda peer: _leave(bench, peer, 0))
     bench.rounds("exit", "full", peers, rounds, lambda peer: _leave(bench, peer, FULL))
 
 
