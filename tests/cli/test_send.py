@@ -13,9 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antinode import Client, Delivery
 from antinode._delivery.outcome import Outcome
 from antinode._protocol.status import Status
+from antinode.cli.params.destination import Destination
 from antinode.cli.params.pairs import pair
+from antinode.cli.send import sending
 from antinode.cli.send.event import Flags, build_event
 from antinode.cli.send.fate import settled
 from antinode.server import Running, running
@@ -102,6 +105,25 @@ def test_a_wrong_key() -> None:
     assert "Invalid API key" in done.stdout
     assert "Check the API key" in done.stdout
     assert KEY not in done.stdout + done.stderr
+
+
+class Late(Client):
+    """Lets the server answer before the caller has the handle."""
+
+    def log_event(self, event: Any, /, **options: Any) -> Delivery:
+        delivery = super().log_event(event, **options)
+        self.flush(120)
+        return delivery
+
+
+def test_a_wrong_key_that_is_told_before_anybody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine the answer may be there before the command waits for it."""
+    monkeypatch.setattr(sending, "Client", Late)
+    with running() as server:
+        server.api.set_rules(api_keys=("f" * 32,))
+        destination = Destination(KEY, {"server_url": server.url})
+        sent = sending.send({"event_type": "Song Played", "user_id": "user-20391"}, destination, timeout=30)
+    assert (sent.outcome, sent.reason) == ("dropped", "configuration")
 
 
 def test_a_refusal_by_the_server() -> None:

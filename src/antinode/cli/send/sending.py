@@ -64,6 +64,9 @@ def send(
                 return fate.pending(stats, attempts=_attempts(delivery), seconds=timeout, **told)
             stats = client.stats()
             while_waiting(fate.why_pending(stats) if stats.last_error or stats.stalled else "")
+            if stats.stalled:
+                # The answer may have come before anybody waited; what is asked for again is tried again soon.
+                client.flush(0)
             ended.wait(min(_LOOK_EVERY_SECONDS, timeout - passed))
     finally:
         client.shutdown(0)
