@@ -176,6 +176,14 @@ class Ledger(Counts):
         self._open.append(self.epoch)
         return closed.index
 
+    def count_recovered(self, epoch: Epoch, count: int, size: int) -> None:
+        """Count records that were read from a store: they are this process's, and a flush waits for them."""
+        epoch.accepted += count
+        self.accepted += count
+        self.recovered += count
+        self.pending += count
+        self.pending_bytes += size
+
     def oldest_on_disk(self, count: int) -> tuple[Epoch, int]:
         """The epoch of the oldest record that is in the spool alone, and how many of `count` are in it."""
         epoch = next((epoch for epoch in self._open if epoch.on_disk), None)

@@ -89,9 +89,14 @@ def test_the_system_says_when_bytes_came_last() -> None:
             server.sendall(b"answer")
             assert client.recv(9) == b"answer"
             assert until(lambda: seconds_since_received(client) > 0.2)
-            server.sendall(b"another")
-            assert client.recv(9) == b"another"
-            assert seconds_since_received(client) < 0.2
+
+            def has_come_just_now() -> bool:
+                server.sendall(b"another")
+                assert client.recv(9) == b"another"
+                return seconds_since_received(client) < 0.2
+
+            # A busy machine may keep this process from running for as long.
+            assert until(has_come_just_now)
 
 
 def test_of_what_is_no_connection_nothing_is_known() -> None:

@@ -77,11 +77,7 @@ class FedQueue:
             epoch = ledger.epoch
             for record in taken:
                 record.epoch = epoch
-            epoch.accepted += len(taken)
-            ledger.accepted += len(taken)
-            ledger.recovered += len(taken)
-            ledger.pending += len(taken)
-            ledger.pending_bytes += size
+            ledger.count_recovered(epoch, len(taken), size)
             self._backlog.fresh.extend(taken)
         return min([record.logged_at for record in taken])
 

@@ -439,11 +439,7 @@ class SpooledQueue:
         epoch = ledger.oldest
         for record in records:
             record.epoch = epoch
-        epoch.accepted += len(records)
-        ledger.accepted += len(records)
-        ledger.recovered += len(records)
-        ledger.pending += len(records)
-        ledger.pending_bytes += size
+        ledger.count_recovered(epoch, len(records), size)
 
     def _settle_unread(self, outcome: Outcome) -> None:
         self._settlement.settle_unread(self._handles.take_all(), outcome)
