@@ -64,6 +64,20 @@ def test_in_a_trickle_no_call_rings() -> None:
     assert sent(sim)[-1] == [80]
 
 
+def test_what_is_logged_at_the_time_of_a_flush_does_not_wait_for_company() -> None:
+    """Not in a trickle either: by a coarse clock it was logged before."""
+    sim = Simulation()
+    sim.server.latency = 0.001
+    for _ in range(40):
+        sim.log()
+        sim.advance(0.003)
+    while sim.core.queued or sim.flights:
+        sim.advance(0.001)
+    sim.flush()
+    last = sim.log()
+    assert sent(sim)[-1] == [sim.number_of(last)]
+
+
 def test_events_that_come_one_to_an_upload_ring() -> None:
     """There is nothing to foresee: nobody wakes up between them."""
     sim = Simulation()

@@ -229,8 +229,11 @@ class UploadSchedule:
         return self._last_start + LINGER_SECONDS
 
     def _is_trickle(self, now: float) -> bool:
-        """Whether nothing waits, in the midst of events that come several to an upload."""
-        is_soon = now < self._last_start + LINGER_SECONDS
+        """Whether nothing waits, in the midst of events that come several to an upload.
+
+        What is logged at the very time of a hurry would not wait for others: see `_ripe_at`.
+        """
+        is_soon = self._hurried_at < now < self._last_start + LINGER_SECONDS
         return is_soon and self._last_events > 1 and not (self._interval or self._backlog.available)
 
     def _is_full_batch(self) -> bool:
