@@ -109,7 +109,10 @@ def test_refused_events_are_told_and_the_others_sent_again(
     taken = sdk.http_client.Response(sdk.http_client.HttpStatus.SUCCESS)
     post.side_effect = [refused, taken, taken]
     heard = Heard()
-    client = make_client(flush_queue_size=10, flush_interval_millis=200, callback=heard, use_batch=use_batch)
+    # An interval that does not end before all ten are tracked, however slow the machine.
+    client = make_client(
+        flush_queue_size=10, flush_interval_millis=60_000, callback=heard, use_batch=use_batch
+    )
     track(sdk, client, 10)
     while len(heard) < 10:
         wait_for(client.flush())

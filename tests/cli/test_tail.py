@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from antinode.cli.tail.command import tail
+from antinode.cli.program import antinode
 from antinode.cli.tail.following import Follower
 from antinode.cli.tail.selection import Selection
 from antinode.server import Running, running
@@ -99,8 +99,8 @@ def test_filters(amplitude: Running, capsysbinary: pytest.CaptureFixture[bytes])
     )
 
     def users(*arguments: str) -> list[str]:
-        command = ["--url", amplitude.url, "--no-follow", "--json", *arguments]
-        tail.main(command, standalone_mode=False)
+        command = ["tail", "--url", amplitude.url, "--no-follow", "--json", *arguments]
+        antinode.main(command, standalone_mode=False)
         found = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
         return [each["insert_id"] for each in found]
 

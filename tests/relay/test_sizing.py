@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from antinode.cli.program import antinode
 from antinode.cli.relay.size import size
 from antinode.relay.sizing import (
     EVENT_BYTES,
@@ -54,6 +55,7 @@ def test_the_command_has_the_same_figures() -> None:
     assert defaults["front_events"] == FRONT_EVENTS_PER_CORE
     assert defaults["worker_events"] == WORKER_EVENTS_PER_CORE
     assert defaults["event_bytes"] == EVENT_BYTES
-    said = CliRunner().invoke(size, ["--events-per-second", "1e6", "--json"]).output
+    command = ["relay", "size", "--events-per-second"]
+    said = CliRunner().invoke(antinode, [*command, "1e6", "--json"]).output
     assert json.loads(said)["partitions"] == size_for(Load(events_per_second=1_000_000)).partitions
-    assert "partitions" in CliRunner().invoke(size, ["--events-per-second", "20000"]).output
+    assert "partitions" in CliRunner().invoke(antinode, [*command, "20000"]).output
