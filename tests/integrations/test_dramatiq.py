@@ -26,7 +26,7 @@ else:
 broker.add_middleware(AntinodeMiddleware())
 broker.add_middleware(dramatiq.middleware.AsyncIO())
 dramatiq.set_broker(broker)
-antinode.init(server_url=os.environ["ANTINODE_SERVER_URL"], upload_interval_in_sec=600, shutdown_timeout=20)
+antinode.init(server_url=os.environ["ANTINODE_SERVER_URL"], upload_interval_in_sec=600, shutdown_timeout=120)
 
 def note(line):
     with open(os.path.join(os.environ["HOME_OF_TASKS"], "ran"), "a") as file:

@@ -20,7 +20,7 @@ from redis import Redis
 from rq import Callback, Retry, SimpleWorker, get_current_job
 from antinode.integrations.rq import AntinodeQueue, WorkerMixin
 
-antinode.init(server_url=os.environ["ANTINODE_SERVER_URL"], upload_interval_in_sec=600, shutdown_timeout=20)
+antinode.init(server_url=os.environ["ANTINODE_SERVER_URL"], upload_interval_in_sec=600, shutdown_timeout=120)
 billing = antinode.init(instance_name="billing", server_url=os.environ["ANTINODE_SERVER_URL"],
                         upload_interval_in_sec=600)
 queue = AntinodeQueue(os.environ.get("QUEUE", "default"), connection=Redis.from_url(os.environ["REDIS_URL"]))

@@ -26,7 +26,7 @@ RAN, COUNT, TASKS, SIGNAL, IS_SLOW = {ran!r}, {count}, {tasks}, {signal!r}, {is_
 app = celery.Celery("tasks", broker="memory://")
 
 def begin(**_):
-    antinode.init(KEY, server_url=URL, upload_interval_in_sec=600, shutdown_timeout=20)
+    antinode.init(KEY, server_url=URL, upload_interval_in_sec=600, shutdown_timeout=120)
 
 if {begins_in_child}:
     signals.worker_process_init.connect(begin, weak=False)

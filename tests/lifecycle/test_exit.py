@@ -172,7 +172,7 @@ def test_exit_goes_on_while_others_log(endpoint: Endpoint) -> None:
     ended = run(
         """
         import antinode, threading
-        client = antinode.init(KEY, server_url=URL, upload_interval_in_sec=30, shutdown_timeout=20)
+        client = antinode.init(KEY, server_url=URL, upload_interval_in_sec=30, shutdown_timeout=120)
         has_begun = threading.Event()
 
         def work():

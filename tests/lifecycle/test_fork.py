@@ -257,7 +257,7 @@ def test_fork_at_any_moment_hangs_no_child(endpoint: Endpoint) -> None:
     ended = run(
         """
         import antinode, os, random, threading
-        client = antinode.init(KEY, server_url=URL, on_outcome=lambda delivery: None, shutdown_timeout=20)
+        client = antinode.init(KEY, server_url=URL, on_outcome=lambda delivery: None, shutdown_timeout=120)
         stop = threading.Event()
         logged = [0] * 3
         latest = {}

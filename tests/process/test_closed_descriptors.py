@@ -26,7 +26,7 @@ if is_mapped == "plain":
     spool_module.may_map = may_map
 logging.basicConfig(stream=sys.stdout)
 options = {"storage": directory, "durability": durability} if directory else {}
-client = Client().init("0123456789abcdef0123456789abcdef", server_url=url, shutdown_timeout=20, **options)
+client = Client().init("0123456789abcdef0123456789abcdef", server_url=url, shutdown_timeout=120, **options)
 
 def log(count):
     for _ in range(count):

@@ -104,13 +104,13 @@ def test_it_stops_once_it_has_answered() -> None:
 def test_the_process_ends_with_its_parent() -> None:
     """With --follow-stdin the end of standard input ends the process."""
     command = [sys.executable, "-m", "antinode.testing.endpoint", "--follow-stdin"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=20)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=120)
     assert done.returncode == 0
 
 
 def test_the_command_line_refuses_unknown_faults() -> None:
     """A wrong --script is told with the names there are."""
     command = [sys.executable, "-m", "antinode.testing.endpoint", "--script", "explode"]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=20)
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120)
     assert done.returncode == 2
     assert all(name in done.stderr.decode() for name in ("drop_after", "throttle"))
