@@ -182,7 +182,7 @@ def seen_by_examine(encoder, event):
     examined = examine(as_event_dict(event), now_ms=NOW, leaves_out=True)
     if examined.problems:
         return "; ".join(map(str, examined.problems)), None, ()
-    stamped = [key for key in ("time", "insert_id") if not examined.event.get(key)]
+    stamped = [key for key in ("time", "insert_id") if examined.event.get(key) in (None, "")]
     return encoder.defaults.fill_in(examined.event), examined.notes, stamped
 
 
@@ -191,6 +191,7 @@ def seen_by_examine(encoder, event):
 @example(event={**SONG, "time": NOW, "price": math.nan}, with_defaults=False)
 @example(event={**SONG, "time": NOW, "event_id": 2**63}, with_defaults=False)
 @example(event={**SONG, "time": NOW, "insert_id": ""}, with_defaults=False)
+@example(event={**SONG, "time": 0}, with_defaults=False)
 @example(event={**SONG, "time": NOW, "groups": {"a": list("bcdefghijkl")}}, with_defaults=False)
 @example(event={**SONG, "time": NOW, "groups": {"a": []}}, with_defaults=False)
 @example(event={**SONG, "time": NOW, "plan": Plan(branch="own")}, with_defaults=True)
