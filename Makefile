@@ -1,9 +1,8 @@
 # Everything sets itself up: `make demo`, `make test`, `make check`. PYTHON chooses the interpreter.
 PYTHON ?= python3
 VENV   ?= .venv
-# More than the cores of a small machine: many tests wait for processes, sockets or a browser. On two cores
-# six are quickest; each takes some 800 MB.
-WORKERS ?= 6
+# More than the cores of a small machine: many tests wait for processes, sockets or a browser.
+WORKERS ?= 4
 BIN    := $(VENV)/bin
 # The tests start hundreds of processes, of which each would compile all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
@@ -45,6 +44,8 @@ $(STAMP): pyproject.toml hatch_build.py $(wildcard native/*)
 demo: $(STAMP)
 	@$(BIN)/python examples/demo.py $(ARGS)
 
+# On two cores six are quickest; each takes some 800 MB.
+test: WORKERS = 6
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal -p no:schemathesis -m "not long" $(ARGS)
 
