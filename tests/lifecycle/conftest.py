@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,14 @@ from tests.lifecycle.driver import KEY
 def endpoint() -> Iterator[Endpoint]:
     with Endpoint() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def alone() -> None:
+    """Threads of earlier tests' clients have ended, for which `shutdown(0)` does not wait."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("antinode-test"):
+            thread.join(120)
 
 
 @pytest.fixture
