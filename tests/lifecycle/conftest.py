@@ -23,7 +23,7 @@ def endpoint() -> Iterator[Endpoint]:
 def alone() -> None:
     """Threads of earlier tests' clients have ended, for which `shutdown(0)` does not wait."""
     for thread in threading.enumerate():
-        if thread.name.startswith("antinode-test"):
+        if thread.name.startswith("antinode-lifecycle"):
             thread.join(120)
 
 
@@ -35,7 +35,7 @@ def make_client(endpoint: Endpoint) -> Iterator[Callable[..., Client]]:
     def make(**options: Any) -> Client:
         if "transport" not in options:
             options.setdefault("server_url", endpoint.url)
-        client = Client("test").init(KEY, **options)
+        client = Client("lifecycle").init(KEY, **options)
         made.append(client)
         return client
 

@@ -64,7 +64,7 @@ async def test_ashutdown_lets_the_loop_turn(make_client: MakeClient, held: threa
     client.log_event(tick())
     report = await while_the_loop_turns(client.ashutdown(120), 100, held.set)
     assert report.delivered == 1
-    assert not [each for each in threading.enumerate() if each.name.startswith("antinode-test")]
+    assert not [each for each in threading.enumerate() if each.name.startswith("antinode-lifecycle")]
 
 
 async def test_ashutdown_does_not_block_the_loop_for_a_slow_callback(make_client: MakeClient) -> None:
@@ -93,7 +93,7 @@ async def test_aflush_gives_up_in_time(make_client: MakeClient, endpoint: Endpoi
 
 async def test_async_with_shuts_down(endpoint: Endpoint) -> None:
     """Leaving the block sends what is queued; an exception in it passes through."""
-    client = Client("test").init(KEY, server_url=endpoint.url)
+    client = Client("lifecycle").init(KEY, server_url=endpoint.url)
 
     async def use() -> None:
         async with client:

@@ -246,7 +246,7 @@ def test_shutdown_in_a_callback_ends_the_client_later(make_client: MakeClient, e
     assert all(each.result(120).ok for each in many)
     ended = [each.result(120).reason for each in more]
     assert set(ended) <= {"delivered", "shutdown"}
-    while any(each.name.startswith("antinode-test") for each in threading.enumerate()):
+    while any(each.name.startswith("antinode-lifecycle") for each in threading.enumerate()):
         threading.Event().wait(0.001)
     assert client.stats().balanced
     assert client.stats().pending == 0

@@ -182,7 +182,7 @@ def test_handler_of_the_application_may_flush_or_shut_down(endpoint: Endpoint) -
 
 def test_init_off_the_main_thread_warns(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     """Python installs signal handlers on the main thread only; the client works without."""
-    client = Client("test")
+    client = Client("lifecycle")
     thread = threading.Thread(target=lambda: client.init(KEY, server_url=endpoint.url, drain_on_sigterm=True))
     thread.start()
     thread.join()

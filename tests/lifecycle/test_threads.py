@@ -24,7 +24,7 @@ def tick(user: str = "user-1", seq: int = 0) -> Any:
     return {"event_type": "Tick", "user_id": user, "event_properties": {"seq": seq}}
 
 
-def threads_of(name: str = "antinode-test") -> list[threading.Thread]:
+def threads_of(name: str = "antinode-lifecycle") -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each.name.startswith(name)]
 
 
@@ -52,7 +52,10 @@ def test_threads_start_with_the_first_event_and_end_with_shutdown(make_client: M
     client.log_event(tick())
     client.flush(120)
     started = threads_of()
-    assert sorted(each.name for each in started) == ["antinode-test-coordinator", "antinode-test-upload-1"]
+    assert sorted(each.name for each in started) == [
+        "antinode-lifecycle-coordinator",
+        "antinode-lifecycle-upload-1",
+    ]
     assert all(each.daemon for each in started)
     client.shutdown()
     assert threads_of() == []
@@ -81,7 +84,7 @@ def test_threads_take_no_signal_once_they_were_joined(endpoint: Endpoint) -> Non
         import os, signal
         import antinode
         for seq in range(200):
-            client = antinode.Client("test").init(KEY, server_url=URL)
+            client = antinode.Client("lifecycle").init(KEY, server_url=URL)
             client.log_event(event(seq))
             client.shutdown()
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
