@@ -73,8 +73,9 @@ app.worker_main(["worker", *quiet, *{arguments!r}])
     ("stop", "arguments", "begins_in_child"),
     [
         ("SIGTERM", ["--pool=prefork", "--concurrency=2"], False),
-        # Once all children with tasks have ended: a warm shutdown may kill one that is just ending.
-        ("SIGKILL", ["--pool=prefork", "--concurrency=2", "--max-tasks-per-child=3"], True),
+        # Once all children with tasks have ended, each after three: one at a time, since two may share the
+        # last three. A warm shutdown may kill one that is just ending.
+        ("SIGKILL", ["--pool=prefork", "--concurrency=1", "--max-tasks-per-child=3"], True),
         ("SIGQUIT", ["--pool=prefork", "--concurrency=2"], True),
         ("SIGTERM", ["--pool=threads", "--concurrency=2"], False),
         ("SIGTERM", ["--pool=solo"], False),
