@@ -121,7 +121,7 @@ def test_refused_events_are_told_and_the_others_sent_again(
         *((number, 1, 200) for number in (0, 3, 4, 7, 9)),
     ]
     assert {message for _, code, message in heard if code == 400} == {"Invalid events"}
-    # The official one sends what goes again in two requests where its interval ends in between.
+    # The official one sends what goes again in two requests where a flush comes while it queues them.
     assert post.call_count in ({2} if sdk.is_ours else {2, 3})
 
 

@@ -97,7 +97,7 @@ def test_what_tasks_log_is_sent_when_workers_end(
         begins_in_child=begins_in_child,
         arguments=arguments,
     )
-    ended = run(program, endpoint.url, bare=True, timeout=60)
+    ended = run(program, endpoint.url, bare=True)
     arrived = sorted(each["event_properties"]["seq"] for each in endpoint.events)
     assert arrived == sorted(int(line.split()[0]) for line in ran.read_text().splitlines()), ended
     assert len(arrived) >= 8
