@@ -346,15 +346,40 @@ def test_transport_that_hangs_for_ever_is_given_up(make_client: MakeClient) -> N
 
 def test_transport_that_hangs_does_not_keep_shutdown(make_client: MakeClient) -> None:
     """What it has not answered settles as dropped when the time is over."""
-    go = threading.Event()
-    transport = Scripted(lambda: go.wait(120))
+    go, sent = threading.Event(), threading.Event()
+    transport = Scripted(lambda: sent.set() or go.wait(120))
     client = make_client(transport=transport)
     handle = client.log_event(tick())
+    assert sent.wait(120)
     assert client.shutdown(0.05).dropped == 1
     assert handle.result(0).reason == "shutdown"
     go.set()
     transport.threads[0].join(120)
     assert transport.closed
+
+
+def test_nothing_is_sent_once_its_events_were_dropped(make_client: MakeClient) -> None:
+    """An upload whose request is not made when the time of shutdown is over is not made at all."""
+    asked, go, uploaders = threading.Event(), threading.Event(), set[threading.Thread]()
+    caller = threading.current_thread()
+
+    def may_log(user_id: str | None, device_id: str | None) -> bool:
+        if threading.current_thread() is not caller:
+            uploaders.add(threading.current_thread())
+            asked.set()
+            go.wait(120)
+        return True
+
+    transport = Scripted()
+    client = make_client(transport=transport, consent=may_log)
+    handle = client.log_event(tick())
+    assert asked.wait(120)
+    assert client.shutdown(0.05).dropped == 1
+    go.set()
+    for each in uploaders:
+        each.join(120)
+    assert handle.result(0).reason == "shutdown"
+    assert transport.threads == []
 
 
 def test_flush_inside_a_transport_returns(make_client: MakeClient) -> None:

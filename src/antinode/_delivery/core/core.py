@@ -240,6 +240,10 @@ class Core:
                 return uploads
             uploads.append(upload)
 
+    def awaits(self, number: int) -> bool:
+        """Whether the upload of this number is under way. Any thread may ask."""
+        return self._dispatcher.awaits(number)
+
     def wake_at(self, now: float) -> float | None:
         """When `next_uploads` should be called again if nothing happens until then; None: not needed."""
         wake_at = self._schedule.wake_at(now, FOREVER if self.is_idle else self._expiry.due_at)

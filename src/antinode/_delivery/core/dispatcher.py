@@ -51,6 +51,10 @@ class Dispatcher:
             return self._begin(now) or self._resume(now)
         return self._resume(now) or self._begin(now)
 
+    def awaits(self, number: int) -> bool:
+        """Whether the upload of this number is under way."""
+        return number in self._uploads
+
     def landed(self, number: int) -> tuple[int, Batch | None]:
         """The batch of an upload that is over, by number; None where it is not under way any more."""
         batch_number = self._uploads.pop(number, 0)

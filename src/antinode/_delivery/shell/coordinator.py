@@ -69,6 +69,8 @@ class Coordinator:
             timeout=config.request_timeout,
             asks_for=0.0 if config.may_log is None else config.request_timeout,
             clock=works.clock,
+            # What the end has settled as not delivered is not sent afterwards.
+            is_awaited=works.core.awaits,
         )
         self._wakes_at: float | None = None
         """When the coordinator wakes up if nobody rings."""

@@ -86,8 +86,17 @@ class Exchanger:
                     transport = self._transport = self._make_transport()
         return transport
 
-    def exchange(self, upload: Upload, timeout: float, post: Callable[[Reply], object]) -> None:
-        """Make one request within `timeout` seconds, and post what came of it, whatever happened."""
+    def exchange(
+        self,
+        upload: Upload,
+        timeout: float,
+        post: Callable[[Reply], object],
+        is_awaited: Callable[[int], bool] = lambda _: True,
+    ) -> None:
+        """Make one request within `timeout` seconds, and post what came of it, whatever happened.
+
+        No request is made if, when everything else is ready for it, nobody awaits the upload of this number.
+        """
         verdict: Verdict | None
         verdict = _ENDED
         withheld: Withheld | None = None
@@ -106,6 +115,8 @@ class Exchanger:
                 verdict = unusable
                 return
             request = Request(self._routes[upload.endpoint].url, body, self._headers, timeout)
+            if not is_awaited(upload.number):
+                raise TransportTimeout("the client was shut down before the request was made")
             transport = self.transport
             size = len(body)
             begun = self._clock()

@@ -30,14 +30,20 @@ class Flights:
         clock: Callable[[], float],
         on_reply: Callable[[], object] = lambda: None,
         asks_for: float = 0.0,
+        is_awaited: Callable[[int], bool] = lambda _: True,
     ) -> None:
-        """`asks_for` is how long the application may take to say what may be sent, before the request."""
+        """`asks_for` is how long the application may take to say what may be sent, before the request.
+
+        `is_awaited` tells, on the thread that makes the request, whether the upload of this number is to be
+        made still.
+        """
         self._exchanger = exchanger
         self._make_uploaders = make_uploaders
         self._timeout = timeout
         self._lost_after = asks_for + timeout + GRACE_SECONDS
         self._clock = clock
         self._on_reply = on_reply
+        self._is_awaited = is_awaited
         self._replies: deque[Reply] = deque()
         self._jobs: dict[int, tuple[float, Job]] = {}
         """By the upload's number: when it is given up for lost, and its job."""
@@ -52,7 +58,7 @@ class Flights:
 
         def run() -> None:
             timeout = self._timeout if until is None else min(self._timeout, until - self._clock())
-            self._exchanger.exchange(upload, timeout, self._post)
+            self._exchanger.exchange(upload, timeout, self._post, self._is_awaited)
 
         job = Job(run)
         self._jobs[upload.number] = (now + self._lost_after, job)
