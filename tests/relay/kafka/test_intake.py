@@ -16,6 +16,7 @@ from antinode.relay.kafka.records import read_headers, unpack
 from antinode.relay.kafka.settings import KafkaSettings
 from antinode.relay.kafka.topics import check_topics, make_topics
 from antinode.relay.projects import Project
+from tests.relay.contract import ready
 from tests.relay.kafka.conftest import PARTITIONS
 from tests.relay.kafka.scene import KEY, PATIENCE, event, keep, of_users, read_all
 
@@ -175,8 +176,7 @@ def test_health_mends_by_itself(settings):
         with pytest.raises(NotKept, match="too large"):
             await intake.keep(WEB, [event("user-1", 0, size=25_000_000)])
         was = intake.health()
-        while not intake.health().takes:
-            await asyncio.sleep(0.01)
+        await ready(intake)
         await intake.close(5.0)
         return was
 

@@ -17,7 +17,7 @@ from antinode.relay.projects import Project, Projects
 from antinode.relay.spool.intake import SpoolIntake
 from antinode.relay.spool.lane import spool_directory
 from antinode.relay.spool.syncing import GroupSync
-from tests.relay.contract import IntakeContract, keep_at_last
+from tests.relay.contract import IntakeContract, keep_at_last, ready
 from tests.relay.kept import APP, WEB, event
 from tests.spool.faulty import FaultyDisk
 from tests.storage.spooling import NOBODY
@@ -96,7 +96,8 @@ async def test_a_disk_that_takes_nothing_refuses_and_is_gone_back_to(bench: Spoo
     assert intake.figures()["web"].pending == 0
     bench.disk.faults.clear()
     await asyncio.wait_for(keep_at_last(intake, event(2)), 30)
-    assert intake.health().takes
+    # The other project's spool is gone back to in its own time.
+    await asyncio.wait_for(ready(intake), 30)
     assert intake.figures()["web"].pending == 1
     await intake.close(0.0)
     assert await bench.read_back(WEB) == [event(2).body]
@@ -110,12 +111,7 @@ async def test_readiness_comes_back_without_traffic(bench: SpoolBench) -> None:
     with pytest.raises(NotKept, match="does not sync"):
         await intake.keep(WEB, [event(1)])
     await bench.mend()
-
-    async def ready() -> None:
-        while not intake.health().takes:
-            await asyncio.sleep(0.01)
-
-    await asyncio.wait_for(ready(), 30)
+    await asyncio.wait_for(ready(intake), 30)
     await intake.close(0.0)
 
 
