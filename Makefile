@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-long test-fast test-thorough test-minimum coverage changelog check lint format types accidents barrier sanitize sanitize-quick portable test-python bench bench-growth bench-quick bench-server bench-relay bench-import soak clean
+.PHONY: help demo test test-long test-fast test-thorough test-late test-minimum coverage changelog check lint format types accidents barrier sanitize sanitize-quick portable test-python bench bench-growth bench-quick bench-server bench-relay bench-import soak clean
 
 help:
 	@echo "make demo          send a real clickstream to a misbehaving local endpoint and watch it all arrive"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-long     run what that leaves out: programs frozen by PyInstaller, soaks, brokers killed, the API against its schema"
 	@echo "make test-fast     the quick part of it: what needs no browser, no SDK and no long-lived process"
 	@echo "make test-thorough  the tests that Hypothesis makes up, ten times as many; DEPTH=100 for more"
+	@echo "make test-late     the test suite with threads, answers and waits that come late, which finds tests that rely on luck"
 	@echo "make test-minimum  the tests that touch dependencies, on their minimum versions"
 	@echo "make coverage      the test suite with its coverage, subprocesses included"
 	@echo "make changelog     what the fragments in changelog.d add to the changelog"
@@ -61,6 +62,11 @@ DEPTH ?= 10
 
 test-thorough: $(STAMP)
 	ANTINODE_DEPTH=$(DEPTH) $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal -m hypothesis --timeout=3600 $(ARGS)
+
+# Threads that sleep leave the cores to others.
+test-late: WORKERS = 8
+test-late: $(STAMP)
+	$(BIN)/python -m pytest -p tests.late --numprocesses=$(WORKERS) --dist=worksteal -p no:schemathesis -m "not long" $(ARGS)
 
 # Least versions for what antinode itself depends on; the test tools are the newest that fit.
 MINIMUM_TESTS := tests/protocol tests/encoding tests/delivery/http tests/importing tests/server/http \

@@ -24,7 +24,9 @@ def amplitude() -> Iterator[Captured]:
 @pytest.fixture
 def flags() -> Iterator[Any]:
     api.clear_hooks()  # which other tests of this process may have left
-    api.set_provider(
+    # Before there were two functions, the one waited until the provider is ready.
+    set_provider = getattr(api, "set_provider_and_wait", api.set_provider)
+    set_provider(
         InMemoryProvider(
             {
                 "checkout": InMemoryFlag("treatment", {"treatment": True, "control": False}),
