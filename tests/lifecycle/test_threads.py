@@ -7,7 +7,7 @@ import gc
 import itertools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from antinode.testing import Arrival, Endpoint, faults
 from tests.lifecycle.driver import KEY, run, sequence
 
 MakeClient = Callable[..., Client]
+Kill = Callable[[threading.Thread], None]
 
 
 def tick(user: str = "user-1", seq: int = 0) -> Any:
@@ -28,11 +29,23 @@ def threads_of(name: str = "antinode-lifecycle") -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each.name.startswith(name)]
 
 
-def kill(thread: threading.Thread) -> None:
-    """Raise SystemExit in a thread, at its next instruction."""
-    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)
-    )
+@pytest.fixture
+def kill() -> Iterator[Kill]:
+    """Raises SystemExit in a thread, at its next instruction.
+
+    Ask for it before `make_client`: it sees the killed threads end after the clients have ended.
+    """
+    killed: list[threading.Thread] = []
+
+    def strike(thread: threading.Thread) -> None:
+        killed.append(thread)
+        assert ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)
+        )
+
+    yield strike
+    for each in killed:
+        each.join(120)
 
 
 # Python ignores SystemExit at the end of a thread; pytest does not.
@@ -192,7 +205,7 @@ def test_an_answer_that_comes_with_the_end_leaves_latecomers_their_ring(make_cli
 
 
 @_killing
-def test_killed_coordinator_is_replaced(make_client: MakeClient) -> None:
+def test_killed_coordinator_is_replaced(kill: Kill, make_client: MakeClient) -> None:
     """Nobody has to log or flush for it: what waits for an event goes on waiting, and gets its answer."""
     client = make_client()
     for seq in range(20):
@@ -206,7 +219,9 @@ def test_killed_coordinator_is_replaced(make_client: MakeClient) -> None:
 
 
 @_killing
-def test_flush_does_not_wait_for_a_dead_coordinator(make_client: MakeClient, endpoint: Endpoint) -> None:
+def test_flush_does_not_wait_for_a_dead_coordinator(
+    kill: Kill, make_client: MakeClient, endpoint: Endpoint
+) -> None:
     """A flush that is under way when the thread dies ends as if nothing had happened."""
     begun, go = threading.Event(), threading.Event()
     endpoint.answer = lambda _: begun.set() or (go.wait(120) and None)
@@ -290,7 +305,7 @@ def test_transport_that_does_odd_things_costs_no_event(
     assert client.stats().balanced
 
 
-def test_uploader_killed_in_a_request_is_noticed(make_client: MakeClient) -> None:
+def test_uploader_killed_in_a_request_is_noticed(kill: Kill, make_client: MakeClient) -> None:
     """Its request counts as failed and is repeated; the next one finds a thread."""
     begun, go = threading.Event(), threading.Event()
 
@@ -316,7 +331,7 @@ def hasten(sender: Sender) -> None:
 
 
 @_killing
-def test_uploader_killed_while_idle_is_replaced(make_client: MakeClient) -> None:
+def test_uploader_killed_while_idle_is_replaced(kill: Kill, make_client: MakeClient) -> None:
     """A request that it was to make is given up in time, and made by another thread."""
     client = make_client(request_timeout_millis=1000)
     sender = sender_of(client)
