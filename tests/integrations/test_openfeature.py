@@ -24,7 +24,7 @@ def amplitude() -> Iterator[Captured]:
 @pytest.fixture
 def flags() -> Iterator[Any]:
     api.clear_hooks()  # which other tests of this process may have left
-    # Before there were two functions, the one waited until the provider is ready.
+    # Older versions have one function, which waits until the provider is ready.
     set_provider = getattr(api, "set_provider_and_wait", api.set_provider)
     set_provider(
         InMemoryProvider(

@@ -46,6 +46,7 @@ def kill() -> Iterator[Kill]:
     yield strike
     for each in killed:
         each.join(120)
+        assert not each.is_alive()
 
 
 # Python ignores SystemExit at the end of a thread; pytest does not.
@@ -393,6 +394,7 @@ def test_nothing_is_sent_once_its_events_were_dropped(make_client: MakeClient) -
     go.set()
     for each in uploaders:
         each.join(120)
+        assert not each.is_alive()
     assert handle.result(0).reason == "shutdown"
     assert transport.threads == []
 

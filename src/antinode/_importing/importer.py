@@ -115,6 +115,7 @@ class Importer:
             lambda: Uploaders(options.connections, "antinode-import"),
             timeout=options.request_timeout_millis / 1000,
             clock=self._clock,
+            is_awaited=self._core.awaits,
             on_reply=self._ring,
         )
         processes = usual_processes(settings.size) if settings.processes is None else settings.processes

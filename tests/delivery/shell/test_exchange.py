@@ -40,7 +40,8 @@ def test_how_long_an_answer_took_is_the_transports_to_say(response: HttpResponse
         clock=lambda: next(times),
     )
     replies: list[Reply] = []
-    exchanger.exchange(Upload(1, [Record(b"{}", 1, 0.0)], Endpoint.HTTP_V2), 9.0, replies.append)
+    upload = Upload(1, [Record(b"{}", 1, 0.0)], Endpoint.HTTP_V2)
+    exchanger.exchange(upload, 9.0, replies.append, lambda _: True)
     assert [reply.seconds for reply in replies] == [expected]
 
 

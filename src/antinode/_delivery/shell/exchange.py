@@ -91,11 +91,12 @@ class Exchanger:
         upload: Upload,
         timeout: float,
         post: Callable[[Reply], object],
-        is_awaited: Callable[[int], bool] = lambda _: True,
+        is_awaited: Callable[[int], bool],
     ) -> None:
         """Make one request within `timeout` seconds, and post what came of it, whatever happened.
 
-        No request is made if, when everything else is ready for it, nobody awaits the upload of this number.
+        No request is made if, when everything else is ready for it, the upload of this number is not awaited
+        any more: it was given up for lost, or the client has ended.
         """
         verdict: Verdict | None
         verdict = _ENDED
@@ -116,7 +117,7 @@ class Exchanger:
                 return
             request = Request(self._routes[upload.endpoint].url, body, self._headers, timeout)
             if not is_awaited(upload.number):
-                raise TransportTimeout("the client was shut down before the request was made")
+                raise TransportTimeout("the upload was given up before its request was made")
             transport = self.transport
             size = len(body)
             begun = self._clock()

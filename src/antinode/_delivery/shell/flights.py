@@ -28,9 +28,9 @@ class Flights:
         *,
         timeout: float,
         clock: Callable[[], float],
+        is_awaited: Callable[[int], bool],
         on_reply: Callable[[], object] = lambda: None,
         asks_for: float = 0.0,
-        is_awaited: Callable[[int], bool] = lambda _: True,
     ) -> None:
         """`asks_for` is how long the application may take to say what may be sent, before the request.
 
